@@ -1,0 +1,67 @@
+/* A growing run of bytes. */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+void pp_buffer_done(struct pp_buffer *buffer)
+{
+    free(buffer->bytes);
+    *buffer = (struct pp_buffer)PP_BUFFER_INIT;
+}
+
+char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
+{
+    if (n_bytes > SIZE_MAX / 2 - buffer->n_bytes ||
+        pp_array_reserve(&buffer->bytes, &buffer->capacity, buffer->n_bytes + n_bytes, 1) != 0) {
+        buffer->failed = true;
+        return NULL;
+    }
+    return buffer->bytes + buffer->n_bytes;
+}
+
+void pp_buffer_append(struct pp_buffer *buffer, const void *bytes, size_t n_bytes)
+{
+    char *room = pp_buffer_room(buffer, n_bytes);
+
+    if (room == NULL || n_bytes == 0)
+        return;
+    memcpy(room, bytes, n_bytes);
+    buffer->n_bytes += n_bytes;
+}
+
+void pp_buffer_text(struct pp_buffer *buffer, const char *text)
+{
+    const size_t n_bytes = strlen(text);
+    char *room = pp_buffer_room(buffer, n_bytes + 1);
+
+    if (room == NULL)
+        return;
+    memcpy(room, text, n_bytes + 1);
+    buffer->n_bytes += n_bytes;
+}
+
+void pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...)
+{
+    va_list arguments, again;
+    int n_chars;
+
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    n_chars = vsnprintf(NULL, 0, format, arguments);
+    if (n_chars < 0) {
+        buffer->failed = true;
+    } else {
+        char *room = pp_buffer_room(buffer, (size_t)n_chars + 1);
+        if (room != NULL) {
+            (void)vsnprintf(room, (size_t)n_chars + 1, format, again);
+            buffer->n_bytes += (size_t)n_chars;
+        }
+    }
+    va_end(again);
+    va_end(arguments);
+}

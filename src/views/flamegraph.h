@@ -1,0 +1,22 @@
+/* The flame graph: one offline SVG file that works without scripts and is interactive with them. */
+#ifndef PP_VIEWS_FLAMEGRAPH_H
+#define PP_VIEWS_FLAMEGRAPH_H
+
+#include "base/buffer.h"
+#include "profile/profile.h"
+
+enum pp_flame_color { PP_COLOR_MODULE, PP_COLOR_NAME };
+
+struct pp_flamegraph_options {
+    uint32_t type;             /* index of the sample type; its value is a box's width */
+    const char *title;         /* NULL: made from the profile's command and kind */
+    enum pp_flame_color color; /* the scheme first shown; the page switches */
+    bool inverted;             /* roots at the top at first; the page switches */
+    double min_share;          /* boxes narrower than this share of the whole are gathered in "other (n)"; 0: 1/4000 */
+};
+
+/* Append the picture to 'svg'.  Cost: linear in nodes; memory: about what it writes. */
+int pp_flamegraph_write(const struct pprofc_profile *profile, const struct pp_flamegraph_options *options,
+                        struct pp_buffer *svg, struct pprofc_error *err);
+
+#endif
