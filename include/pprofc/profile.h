@@ -15,6 +15,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct pprofc_profile;   /* owned by whoever got it; pprofc_profile_free() */
 struct pprofc_recording; /* from pprofc_stop() or pprofc_snapshot() */
 
@@ -30,6 +32,8 @@ int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out, s
 int pprofc_profile_write(const struct pprofc_profile *profile, const char *path, struct pprofc_error *err);
 
 void pprofc_profile_free(struct pprofc_profile *profile);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
