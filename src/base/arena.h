@@ -9,9 +9,9 @@ struct pp_arena {
     size_t n_bytes;                /* handed out so far */
 };
 
-#define PP_ARENA_INIT                                                                                                  \
-    {                                                                                                                  \
-        NULL, 0                                                                                                        \
+#define PP_ARENA_INIT \
+    {                 \
+        NULL, 0       \
     }
 
 /* 'n_bytes' of zeroed memory aligned for anything, or NULL. */

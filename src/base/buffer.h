@@ -1,4 +1,4 @@
-/* A growing run of bytes.  A failed append is remembered, so that a writer checks once, at its end. */
+/* A growing run of bytes.  A failed append is remembered, so a writer checks once, at its end. */
 #ifndef PP_BASE_BUFFER_H
 #define PP_BASE_BUFFER_H
 
@@ -13,17 +13,20 @@ struct pp_buffer {
     bool failed; /* an append found no memory: the content is incomplete */
 };
 
-#define PP_BUFFER_INIT                                                                                                 \
-    {                                                                                                                  \
-        NULL, 0, 0, false                                                                                              \
+#define PP_BUFFER_INIT    \
+    {                     \
+        NULL, 0, 0, false \
     }
 
 void pp_buffer_done(struct pp_buffer *buffer);
 void pp_buffer_append(struct pp_buffer *buffer, const void *bytes, size_t n_bytes);
-void pp_buffer_text(struct pp_buffer *buffer, const char *text); /* appends; keeps a NUL behind the content */
-void pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Room for 'n_bytes' more at the end, or NULL (and then 'failed' is set).  Does not change n_bytes. */
+/* Appends 'text' and keeps a NUL behind the content. */
+void pp_buffer_text(struct pp_buffer *buffer, const char *text);
+void pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Room for 'n_bytes' more at the end, or NULL ('failed' is set then).  Does not change n_bytes. */
 char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes);
 
 #define pp_autobuffer __attribute__((cleanup(pp_buffer_done)))

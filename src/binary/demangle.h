@@ -4,8 +4,9 @@
 
 #include <stddef.h>
 
-/* Write the demangled form of 'mangled' with a NUL into 'text_out'.  Returns its length, or -EINVAL when the name is not mangled or
- * its demangled form would not fit: the caller shows the name as it is. */
+/* Write the demangled form of 'mangled' with a NUL into 'text_out'.  Returns its length, or -EINVAL
+ * when the name is not mangled or its demangled form would not fit: the caller shows the name as it
+ * is. */
 int pp_demangle(const char *mangled, char *text_out, size_t capacity);
 
 #endif

@@ -1,6 +1,7 @@
-/* Names for addresses: .symtab, .dynsym, DWARF lines and inlined calls, by an index of our own over libdw.
- * One symbolizer serves many modules; not shared between threads.  Nothing here ever takes longer than 20 s for a
- * module or brings the caller down on a hostile file: it gives module+0xoffset instead. */
+/* Names for addresses: .symtab, .dynsym, DWARF lines and inlined calls, by an index of our own over
+ * libdw. One symbolizer serves many modules; not shared between threads.  Nothing here ever takes
+ * longer than 20 s for a module or brings the caller down on a hostile file: it gives
+ * module+0xoffset instead. */
 #ifndef PP_BINARY_SYMBOLIZER_H
 #define PP_BINARY_SYMBOLIZER_H
 
@@ -13,7 +14,8 @@
 struct pp_symbolizer;
 struct pp_module; /* one binary, opened once per (path, build id) */
 
-/* One source-level frame of an address; strings belong to the symbolizer and live as long as it does. */
+/* One source-level frame of an address; strings belong to the symbolizer and live as long as it
+ * does. */
 struct pp_frame {
     const char *name;        /* demangled; never NULL */
     const char *system_name; /* as in the symbol table, "" when there is none */
@@ -25,33 +27,39 @@ struct pp_frame {
 };
 
 struct pp_symbolizer_options {
-    const char *debug_path; /* more roots searched before /usr/lib/debug, separated by ':'; may be NULL */
+    const char *debug_path; /* more roots, before /usr/lib/debug, separated by ':'; may be NULL */
     bool no_inlines;        /* only the physical function of an address */
 };
 
-int pp_symbolizer_new(const struct pp_symbolizer_options *options, struct pp_symbolizer **symbolizer_out,
-                      struct pprofc_error *err);
+int pp_symbolizer_new(const struct pp_symbolizer_options *options,
+                      struct pp_symbolizer **symbolizer_out, struct pprofc_error *err);
 void pp_symbolizer_free(struct pp_symbolizer *symbolizer);
 
-/* Open the module that was mapped from 'path'.  'build_id' (may be NULL) is what the recording saw: a file at 'path'
- * with another build id is not used (its separate debug file still is).  'memory' with 'n_memory_bytes' is an ELF image for
- * modules without a file (the vdso), else NULL.  Always gives a module, if only one that knows offsets.
- * Returns 0 or -ENOMEM. */
-int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, const char *build_id, const void *memory,
-                         size_t n_memory_bytes, struct pp_module **module_out, struct pprofc_error *err);
+/* Open the module that was mapped from 'path'.  'build_id' (may be NULL) is what the recording saw:
+ * a file at 'path' with another build id is not used (its separate debug file still is).  'memory'
+ * with 'n_memory_bytes' is an ELF image for modules without a file (the vdso), else NULL.  Always
+ * gives a module, if only one that knows offsets. Returns 0 or -ENOMEM. */
+int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, const char *build_id,
+                         const void *memory, size_t n_memory_bytes, struct pp_module **module_out,
+                         struct pprofc_error *err);
 
-/* The frames of file-virtual address 'vaddr' (run-time pc less the load bias), innermost first.  For a caller pass the return
- * address less one.  Writes at most 'capacity' frames; returns their number, at least 1, or -ENOMEM. */
-int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out, size_t capacity);
+/* The frames of file-virtual address 'vaddr' (run-time pc less the load bias), innermost first. For
+ * a caller pass the return address less one.  Writes at most 'capacity' frames; returns their
+ * number, at least 1, or -ENOMEM. */
+int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out,
+                     size_t capacity);
 
-/* The virtual address (in the file's own address space) of file offset 'offset', by its PT_LOAD headers; -ENOENT when
- * no executable segment covers it.  Serves readers that only know mappings (start, limit, offset). */
+/* The virtual address (in the file's own address space) of file offset 'offset', by its PT_LOAD
+ * headers; -ENOENT when no executable segment covers it.  Serves readers that only know mappings
+ * (start, limit, offset). */
 int pp_module_vaddr_of_offset(const struct pp_module *module, uint64_t offset, uint64_t *vaddr_out);
 
-/* Why names are missing, for a person ("myprog is stripped; no debug file for build id 1f3a..."), or "" when nothing is. */
+/* Why names are missing, for a person ("myprog is stripped; no debug file for build id 1f3a..."),
+ * or "" when nothing is. */
 const char *pp_module_shortcoming(const struct pp_module *module);
 
-/* Lower-case hexadecimal build id of the ELF file at 'path' into 'hex_out' (at least 129 bytes); -ENOENT without one. */
+/* Lower-case hexadecimal build id of the ELF file at 'path' into 'hex_out' (at least 129 bytes);
+ * -ENOENT without one. */
 int pp_build_id_of_file(const char *path, char *hex_out, size_t capacity, struct pprofc_error *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* Which code is mapped where, and how to unwind it.  Used by the helper thread only, which reads /proc/self/maps and
- * copies ELF headers and .eh_frame through /proc/self/mem: no loader lock, no fault when a library goes away meanwhile.
- * Memory comes from mmap; malloc is never called. */
+/* Which code is mapped where, and how to unwind it.  Used by the helper thread only, which reads
+ * /proc/self/maps and copies ELF headers and .eh_frame through /proc/self/mem: no loader lock, no
+ * fault when a library goes away meanwhile. Memory comes from mmap; malloc is never called. */
 #ifndef PP_CAPTURE_MODULES_H
 #define PP_CAPTURE_MODULES_H
 
@@ -22,19 +22,24 @@ struct pp_mapped_module {
 };
 
 /* Told of each module that came (appeared true) or went (false) in a refresh. */
-typedef void (*pp_module_seen_fn)(void *context, const struct pp_mapped_module *module, bool appeared);
+typedef void (*pp_module_seen_fn)(void *context, const struct pp_mapped_module *module,
+                                  bool appeared);
 
-/* Called after the new set is published and before the old one is freed: returns when no handler can hold it. */
+/* Called after the new set is published and before the old one is freed: returns when no handler
+ * can hold it. */
 typedef void (*pp_wait_for_handlers_fn)(void *context);
 
 struct pp_modules; /* the helper's own book-keeping */
 
-/* Make the set of what is mapped now, quickly (without tables: handlers interpret .eh_frame of the objects that cannot be
- * unloaded: the program, its loader, its start-up libraries, the vdso), and publish it.  NULL on failure (errno says why). */
-struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_fn wait, void *context);
+/* Make the set of what is mapped now, quickly (without tables: handlers interpret .eh_frame of the
+ * objects that cannot be unloaded: the program, its loader, its start-up libraries, the vdso), and
+ * publish it.  NULL on failure (errno says why). */
+struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_fn wait,
+                                  void *context);
 
-/* Look again at /proc/self/maps and build what tables are missing for modules that handlers have asked for (a sample fell there)
- * within about 'budget_ns'; publish by pointer swap.  Returns 1 when something is left to do, 0 when not, or a negative errno. */
+/* Look again at /proc/self/maps and build what tables are missing for modules that handlers have
+ * asked for (a sample fell there) within about 'budget_ns'; publish by pointer swap.  Returns 1
+ * when something is left to do, 0 when not, or a negative errno. */
 int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns);
 
 /* Bytes of tables held, for the memory report. */

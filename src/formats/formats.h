@@ -16,25 +16,31 @@ enum pp_format {
     PP_FORMAT_RECORDING, /* .ppc: read by recording/ */
 };
 
-enum pp_format pp_format_of_path(const char *path);                          /* by extension */
-enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes);        /* by content */
-const char *pp_format_extensions(void);                                      /* ".pb.gz .pb ..." for messages */
+enum pp_format pp_format_of_path(const char *path);                   /* by extension */
+enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes); /* by content */
+const char *pp_format_extensions(void); /* ".pb.gz .pb ..." for messages */
 
-/* Readers: 'name' is only for messages.  err->offset_bytes is the byte an error points at (in the inflated data for gzip). */
-int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name, struct pprofc_profile **profile_out,
+/* Readers: 'name' is only for messages.  err->offset_bytes is the byte an error points at (in the
+ * inflated data for gzip). */
+int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name,
+                  struct pprofc_profile **profile_out,
                   struct pprofc_error *err); /* gzipped or not */
-int pp_folded_read(const void *bytes, size_t n_bytes, const char *name, struct pprofc_profile **profile_out,
-                   struct pprofc_error *err);
+int pp_folded_read(const void *bytes, size_t n_bytes, const char *name,
+                   struct pprofc_profile **profile_out, struct pprofc_error *err);
 
-int pp_pprof_write(const struct pprofc_profile *profile, bool gzipped, struct pp_buffer *out, struct pprofc_error *err);
-int pp_folded_write(const struct pprofc_profile *profile, uint32_t type, struct pp_buffer *out, struct pprofc_error *err);
-int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out, struct pprofc_error *err);
+int pp_pprof_write(const struct pprofc_profile *profile, bool gzipped, struct pp_buffer *out,
+                   struct pprofc_error *err);
+int pp_folded_write(const struct pprofc_profile *profile, uint32_t type, struct pp_buffer *out,
+                    struct pprofc_error *err);
+int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                  struct pprofc_error *err);
 
 /* Whole file ("-": standard input) into 'bytes'. */
 int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error *err);
 
-/* Write 'bytes' to 'path' whole or not at all (a temporary file beside it, then rename; "-": standard output).
- * With 'overwrite' false an existing file is -EEXIST. */
-int pp_file_write(const char *path, const void *bytes, size_t n_bytes, bool overwrite, struct pprofc_error *err);
+/* Write 'bytes' to 'path' whole or not at all (a temporary file beside it, then rename; "-":
+ * standard output). With 'overwrite' false an existing file is -EEXIST. */
+int pp_file_write(const char *path, const void *bytes, size_t n_bytes, bool overwrite,
+                  struct pprofc_error *err);
 
 #endif

@@ -1,14 +1,16 @@
-/* The profile in memory: columns of interned strings, functions, locations and mappings; stacks as one prefix
- * tree with 32-bit ids; samples as (stack, labels, time slice, values).  Every view is a linear pass over these
- * arrays.  A profile owns all its memory; one thread at a time.
+/* The profile in memory: columns of interned strings, functions, locations and mappings; stacks as
+ * one prefix tree with 32-bit ids; samples as (stack, labels, time slice, values).  Every view is a
+ * linear pass over these arrays.  A profile owns all its memory; one thread at a time.
  *
  * Conventions
- * - ids are indexes into the arrays.  0 means "none" for strings (""), functions, mappings, locations, label
- *   sets and stacks (the empty stack, the root of the tree): element 0 of each array exists and is empty.
- * - nodes are numbered so that a parent's id is smaller than its children's: totals over the tree are one
- *   backward loop.
- * - a location is one sampled address (or one named frame without address); its lines are innermost first, as
- *   in pprof: with inlining lines[0] is the inlined callee, the last line is the physical function.
+ * - ids are indexes into the arrays.  0 means "none" for strings (""), functions, mappings,
+ * locations, label sets and stacks (the empty stack, the root of the tree): element 0 of each array
+ * exists and is empty.
+ * - nodes are numbered so that a parent's id is smaller than its children's: totals over the tree
+ * are one backward loop.
+ * - a location is one sampled address (or one named frame without address); its lines are innermost
+ * first, as in pprof: with inlining lines[0] is the inlined callee, the last line is the physical
+ * function.
  * - a stack's leaf is the node a sample points at; its root is the node whose parent is 0.
  * - values: sample i's value of type t is sample_values[i * n_types + t]. */
 #ifndef PP_PROFILE_PROFILE_H
@@ -68,31 +70,31 @@ struct pp_label_set {
 
 /* How good the data is; every output shows it.  Negative: not known. */
 struct pp_quality {
-    bool is_known;            /* false for profiles from elsewhere */
+    bool is_known; /* false for profiles from elsewhere */
     double asked_hz;
-    int64_t n_samples;        /* taken */
-    int64_t n_lost;           /* could not be stored, all causes */
+    int64_t n_samples; /* taken */
+    int64_t n_lost;    /* could not be stored, all causes */
     struct {
-        pp_id cause;          /* string: "no_space", "no_thread_slot" ... */
+        pp_id cause; /* string: "no_space", "no_thread_slot" ... */
         int64_t n;
     } losses[PP_N_LOSSES];
     uint32_t n_losses;
-    int64_t n_truncated;      /* stacks that do not reach their root */
-    int64_t n_unsymbolised;   /* samples whose leaf has no name */
-    int64_t n_dropped;        /* samples left out on request (--block-drop) */
-    int64_t cpu_ns;           /* true CPU time by the kernel's clock */
-    int64_t sampled_ns;       /* of it, booked on stacks */
-    int64_t unsampled_ns;     /* of it, booked on [unsampled] */
-    int64_t own_cpu_ns;       /* what profiling cost the program */
-    int64_t children_cpu_ns;  /* CPU of children that were not followed */
-    pp_id delivery;           /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
-    pp_id delivery_reason;    /* string: why not a better one */
+    int64_t n_truncated;     /* stacks that do not reach their root */
+    int64_t n_unsymbolised;  /* samples whose leaf has no name */
+    int64_t n_dropped;       /* samples left out on request (--block-drop) */
+    int64_t cpu_ns;          /* true CPU time by the kernel's clock */
+    int64_t sampled_ns;      /* of it, booked on stacks */
+    int64_t unsampled_ns;    /* of it, booked on [unsampled] */
+    int64_t own_cpu_ns;      /* what profiling cost the program */
+    int64_t children_cpu_ns; /* CPU of children that were not followed */
+    pp_id delivery;          /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
+    pp_id delivery_reason;   /* string: why not a better one */
 };
 
 struct pprofc_profile {
-    struct pp_arena arena;            /* string bytes */
-    const char **strings;             /* NUL-terminated; may hold any byte but NUL */
-    uint32_t *string_bytes;           /* their lengths */
+    struct pp_arena arena;  /* string bytes */
+    const char **strings;   /* NUL-terminated; may hold any byte but NUL */
+    uint32_t *string_bytes; /* their lengths */
     uint32_t n_strings;
     struct pp_mapping *mappings;
     uint32_t n_mappings;
@@ -115,12 +117,12 @@ struct pprofc_profile {
     uint32_t default_type; /* index of the type that views show when not told otherwise */
 
     pp_id *sample_stack, *sample_labels;
-    uint32_t *sample_slice;  /* in units of slice_ns since time_ns; 0 when unknown */
+    uint32_t *sample_slice; /* in units of slice_ns since time_ns; 0 when unknown */
     int64_t *sample_values;
     uint32_t n_samples;
 
-    int64_t slice_ns;    /* 0: no time axis */
-    int64_t time_ns;     /* start, since 1970 */
+    int64_t slice_ns; /* 0: no time axis */
+    int64_t time_ns;  /* start, since 1970 */
     int64_t duration_ns;
     struct pp_value_type period_type;
     int64_t period;
@@ -134,8 +136,8 @@ struct pprofc_profile {
     struct pp_profile_tables *tables; /* builder's hash tables; views do not look inside */
 };
 
-/* ---- building (src/profile/build.c).  Ids, or 0 with profile->tables marked failed when memory runs out:
- * pp_profile_failed() is asked once, at the end of a reader. ---- */
+/* ---- building (src/profile/build.c).  Ids, or 0 with profile->tables marked failed when memory
+ * runs out: pp_profile_failed() is asked once, at the end of a reader. ---- */
 struct pprofc_profile *pp_profile_new(void);
 bool pp_profile_failed(const struct pprofc_profile *profile);
 
@@ -151,7 +153,8 @@ pp_id pp_profile_location(struct pprofc_profile *profile, const struct pp_locati
 /* A frame that has only a name ("[unsampled]", a folded stack's word). */
 pp_id pp_profile_named_location(struct pprofc_profile *profile, const char *name, size_t n_bytes);
 
-pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label *labels, uint32_t n_labels);
+pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label *labels,
+                           uint32_t n_labels);
 
 /* The child of 'parent' at 'location', made when it is not there yet. */
 pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location);
@@ -162,8 +165,10 @@ pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, s
 int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const char *unit);
 
 /* Add one sample with n_types values; equal (stack, labels, slice) are summed into one. */
-void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice, const int64_t *values);
-void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
+                    const int64_t *values);
+void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* ---- reading ---- */
 static inline const char *pp_profile_chars(const struct pprofc_profile *profile, pp_id string)
@@ -171,14 +176,16 @@ static inline const char *pp_profile_chars(const struct pprofc_profile *profile,
     return profile->strings[string];
 }
 
-/* Index of the sample type called 'name' ("cpu", "samples"), or -ENOENT with the known names in 'err'. */
-int pp_profile_find_type(const struct pprofc_profile *profile, const char *name, struct pprofc_error *err);
+/* Index of the sample type called 'name' ("cpu", "samples"), or -ENOENT with the known names in
+ * 'err'. */
+int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
+                         struct pprofc_error *err);
 
 /* Sum of the type's values over all samples. */
 int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type);
 
-/* The quality as one line for people: "1 229 samples = 12.28 s of 12.31 s CPU (99.8 %), 0 lost, ..."; never longer
- * than 'capacity' with its NUL.  Empty when the profile does not know. */
+/* The quality as one line for people: "1 229 samples = 12.28 s of 12.31 s CPU (99.8 %), 0 lost,
+ * ..."; never longer than 'capacity' with its NUL.  Empty when the profile does not know. */
 void pp_profile_quality_line(const struct pprofc_profile *profile, char *line, size_t capacity);
 
 #endif

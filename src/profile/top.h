@@ -1,4 +1,5 @@
-/* The hot spots of a profile: self (flat) and total (cum) per function, line, file, module, address or thread. */
+/* The hot spots of a profile: self (flat) and total (cum) per function, line, file, module, address
+ * or thread. */
 #ifndef PP_PROFILE_TOP_H
 #define PP_PROFILE_TOP_H
 
@@ -7,24 +8,24 @@
 enum pp_group { PP_BY_FUNCTION, PP_BY_LINE, PP_BY_FILE, PP_BY_MODULE, PP_BY_ADDRESS, PP_BY_THREAD };
 
 struct pp_top_row {
-    pp_id name;         /* string to show */
-    pp_id file;         /* string, where it makes sense */
-    int64_t line;       /* the hottest line of the group, 0 when unknown */
-    pp_id module;       /* string: path of the mapping */
-    bool is_inlined;    /* every occurrence was inlined */
-    int64_t flat, cum;  /* values of the asked type; cum counts a sample once however often it recurs */
+    pp_id name;        /* string to show */
+    pp_id file;        /* string, where it makes sense */
+    int64_t line;      /* the hottest line of the group, 0 when unknown */
+    pp_id module;      /* string: path of the mapping */
+    bool is_inlined;   /* every occurrence was inlined */
+    int64_t flat, cum; /* of the asked type; cum counts a sample once however often it recurs */
     int64_t n_flat_samples, n_cum_samples;
 };
 
 struct pp_top {
     struct pp_top_row *rows; /* flat descending, then cum descending, then name */
     uint32_t n_rows;
-    int64_t total;          /* the true total, before any row was left out */
+    int64_t total; /* the true total, before any row was left out */
     int64_t n_samples;
 };
 
-int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group, struct pp_top *top_out,
-                struct pprofc_error *err);
+int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
+                struct pp_top *top_out, struct pprofc_error *err);
 void pp_top_done(struct pp_top *top);
 
 #endif

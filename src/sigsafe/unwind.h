@@ -1,7 +1,8 @@
 /* Walking the stack of an interrupted thread, in its signal handler.
  *
- * Writers: the helper thread publishes module sets (capture/modules.c) by one pointer swap.  Readers: handlers on
- * any thread.  A set is freed only when no handler can hold it any more (the caller of the refresh sees to that). */
+ * Writers: the helper thread publishes module sets (capture/modules.c) by one pointer swap.
+ * Readers: handlers on any thread.  A set is freed only when no handler can hold it any more (the
+ * caller of the refresh sees to that). */
 #ifndef PP_SIGSAFE_UNWIND_H
 #define PP_SIGSAFE_UNWIND_H
 
@@ -12,14 +13,14 @@
 #include "sigsafe/sigsafe.h"
 
 enum {
-    PP_MAX_FRAMES = 512,           /* a stack of this many frames is kept whole */
-    PP_MAX_WALK = 65536,           /* a deeper one is walked so far; beyond, its root is not known */
-    PP_PC_CUT = 1,                 /* pseudo frame between leaf part and root part of a deeper stack */
-    PP_PC_UNSAMPLED = 2,           /* pseudo frame: CPU time that no sample saw */
+    PP_MAX_FRAMES = 512, /* a stack of this many frames is kept whole */
+    PP_MAX_WALK = 65536, /* a deeper one is walked so far; beyond, its root is not known */
+    PP_PC_CUT = 1,       /* pseudo frame between leaf part and root part of a deeper stack */
+    PP_PC_UNSAMPLED = 2, /* pseudo frame: CPU time that no sample saw */
 };
 
-/* Where plain loads are known to be safe on this thread: [max(lo, sp - 128), hi).  Outside of it the walker reads through
- * process_vm_readv, which cannot fault.  hi == 0: nothing is known yet. */
+/* Where plain loads are known to be safe on this thread: [max(lo, sp - 128), hi).  Outside of it
+ * the walker reads through process_vm_readv, which cannot fault.  hi == 0: nothing is known yet. */
 struct pp_sig_bounds {
     uintptr_t lo, hi;
 };
@@ -28,7 +29,7 @@ enum {
     PP_WALK_TRUNCATED = 1 << 0, /* stopped before the root */
     PP_WALK_CUT = 1 << 1,       /* PP_PC_CUT stands in the middle */
     PP_WALK_INFERRED = 1 << 2,  /* frame pointers were used where there is no unwind information */
-    PP_WALK_NEW_CODE = 1 << 3,  /* a pc in no known module, or in one without a table yet: the helper should look */
+    PP_WALK_NEW_CODE = 1 << 3,  /* a pc in no known module or in one without table: look again */
     PP_WALK_SLOW_READS = 1 << 4 /* stack outside the known bounds */
 };
 
@@ -38,12 +39,15 @@ struct pp_sig_walk {
     uint64_t hash; /* of the frames; never 0 */
 };
 
-/* Walk from 'context' into 'pcs' (room for PP_MAX_FRAMES + 1), leaf first.  pcs[0] is the interrupted pc; callers are
- * return addresses as found.  Needs under 1 KiB of stack, no lock, no allocation; keeps errno. */
+/* Walk from 'context' into 'pcs' (room for PP_MAX_FRAMES + 1), leaf first.  pcs[0] is the
+ * interrupted pc; callers are return addresses as found.  Needs under 1 KiB of stack, no lock, no
+ * allocation; keeps errno. */
 PP_SIG void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint64_t *pcs,
                           struct pp_sig_walk *walk);
 
-/* From here, for calls at a function boundary (locks, malloc, blocking calls): the frames of our caller's caller. */
-PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs, struct pp_sig_walk *walk);
+/* From here, for calls at a function boundary (locks, malloc, blocking calls): the frames of our
+ * caller's caller. */
+PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
+                               struct pp_sig_walk *walk);
 
 #endif

@@ -12,11 +12,12 @@ struct pp_flamegraph_options {
     const char *title;         /* NULL: made from the profile's command and kind */
     enum pp_flame_color color; /* the scheme first shown; the page switches */
     bool inverted;             /* roots at the top at first; the page switches */
-    double min_share;          /* boxes narrower than this share of the whole are gathered in "other (n)"; 0: 1/4000 */
+    double min_share; /* narrower boxes are gathered in "other (n)"; 0: 1/4000 of the whole */
 };
 
 /* Append the picture to 'svg'.  Cost: linear in nodes; memory: about what it writes. */
-int pp_flamegraph_write(const struct pprofc_profile *profile, const struct pp_flamegraph_options *options,
-                        struct pp_buffer *svg, struct pprofc_error *err);
+int pp_flamegraph_write(const struct pprofc_profile *profile,
+                        const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                        struct pprofc_error *err);
 
 #endif
