@@ -184,6 +184,31 @@ int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
 /* Sum of the type's values over all samples. */
 int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type);
 
+/* What to call line 'line' (counted from the innermost) of a location: its function's name,
+ * "[module]" when nothing is known but the module, "<unknown>" without that.  Either a string of
+ * the profile or 'scratch', filled. */
+const char *pp_profile_frame_name(const struct pprofc_profile *profile, pp_id location,
+                                  uint32_t line, char *scratch, size_t capacity);
+
+/* The last part of a path: what people call a module or a source file. */
+const char *pp_profile_base_name(const char *path);
+
+/* ---- arithmetic ---- */
+
+/* Add all of 'source' to 'target': the same frame, label or type is recognised by what it says,
+ * whatever its id. The sample types must be the same by name, unit and order (-EINVAL), unless
+ * 'target' has none yet and takes them over.  Losses and costs add up. */
+int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile *source,
+                     struct pprofc_error *err);
+
+/* Take the frames of 'libraries' ("libc,libm") out of the stacks: what was spent there counts for
+ * the caller, and a stack that is nothing else keeps one frame "[libc]".  With 'drop' the samples
+ * whose leaf lies in such a library are left out instead, and counted in quality.n_dropped.  An
+ * entry is a module's own name: "libc" is libc.so.6 and libc-2.36.so, also libpthread, never
+ * libcap. */
+int pp_profile_block(struct pprofc_profile *profile, const char *libraries, bool drop,
+                     struct pprofc_error *err);
+
 /* The quality as one line for people: "1 229 samples = 12.28 s of 12.31 s CPU (99.8 %), 0 lost,
  * ..."; never longer than 'capacity' with its NUL.  Empty when the profile does not know. */
 void pp_profile_quality_line(const struct pprofc_profile *profile, char *line, size_t capacity);

@@ -8,16 +8,17 @@
 enum pp_group { PP_BY_FUNCTION, PP_BY_LINE, PP_BY_FILE, PP_BY_MODULE, PP_BY_ADDRESS, PP_BY_THREAD };
 
 struct pp_top_row {
-    pp_id name;        /* string to show */
-    pp_id file;        /* string, where it makes sense */
-    int64_t line;      /* the hottest line of the group, 0 when unknown */
-    pp_id module;      /* string: path of the mapping */
-    bool is_inlined;   /* every occurrence was inlined */
-    int64_t flat, cum; /* of the asked type; cum counts a sample once however often it recurs */
+    const char *name;   /* to show; its bytes live as long as the profile and the top */
+    const char *file;   /* where it makes sense, else "" */
+    int64_t line;       /* the hottest line of the group, 0 when unknown */
+    const char *module; /* path of the mapping, "" when unknown */
+    bool is_inlined;    /* every occurrence was inlined */
+    int64_t flat, cum;  /* of the asked type; cum counts a sample once however often it recurs */
     int64_t n_flat_samples, n_cum_samples;
 };
 
 struct pp_top {
+    struct pp_arena arena;   /* names that are in no profile, such as "main.c:12" */
     struct pp_top_row *rows; /* flat descending, then cum descending, then name */
     uint32_t n_rows;
     int64_t total; /* the true total, before any row was left out */

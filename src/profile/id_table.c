@@ -1,0 +1,48 @@
+/* Open-addressing table from a hash to an id: growth. */
+#include "profile/id_table.h"
+
+enum { N_FIRST_SLOTS = 64 };
+
+static int grow(struct pp_id_table *table)
+{
+    const uint32_t n_slots = table->n_slots == 0 ? N_FIRST_SLOTS : table->n_slots * 2;
+    uint64_t *slots;
+
+    if (n_slots == 0)
+        return -ENOMEM;
+    slots = calloc(n_slots, sizeof *slots);
+    if (slots == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < table->n_slots; i++) {
+        uint32_t slot = pp_id_table_start(table->slots[i] >> 32, n_slots);
+        if ((uint32_t)table->slots[i] == 0)
+            continue;
+        while (slots[slot] != 0)
+            slot = (slot + 1) & (n_slots - 1);
+        slots[slot] = table->slots[i];
+    }
+    free(table->slots);
+    table->slots = slots;
+    table->n_slots = n_slots;
+    return 0;
+}
+
+int pp_id_table_put(struct pp_id_table *table, uint64_t hash, uint32_t id)
+{
+    uint32_t slot;
+
+    if ((uint64_t)table->n_used * 3 >= (uint64_t)table->n_slots * 2 && grow(table) != 0)
+        return -ENOMEM;
+    slot = pp_id_table_start(hash >> 32, table->n_slots);
+    while (table->slots[slot] != 0)
+        slot = (slot + 1) & (table->n_slots - 1);
+    table->slots[slot] = hash >> 32 << 32 | id;
+    table->n_used++;
+    return 0;
+}
+
+void pp_id_table_done(struct pp_id_table *table)
+{
+    free(table->slots);
+    *table = (struct pp_id_table){NULL, 0, 0};
+}

@@ -1,0 +1,262 @@
+/* The tree of stacks, the sample types and the samples of a profile under construction; and sums
+ * over them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "profile/profile.h"
+#include "profile/tables.h"
+
+/* ---- the tree ---- */
+
+static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id location, uint64_t hash)
+{
+    if (!PP_PROFILE_ROOM(profile, node_parent, profile->n_nodes) ||
+        !PP_PROFILE_ROOM(profile, node_location, profile->n_nodes))
+        return 0;
+    if (pp_id_table_put(&profile->tables->nodes, hash, profile->n_nodes) != 0) {
+        profile->tables->failed = true;
+        return 0;
+    }
+    profile->node_parent[profile->n_nodes] = parent;
+    profile->node_location[profile->n_nodes] = location;
+    return profile->n_nodes++;
+}
+
+pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location)
+{
+    const struct pp_id_table *table = &profile->tables->nodes;
+    const uint64_t hash = pp_hash_mix((uint64_t)parent << 32 | location);
+    struct pp_id_probe probe;
+
+    for (probe = pp_id_table_first(table, hash); probe.id != 0;
+         probe = pp_id_table_after(table, hash, probe)) {
+        if (profile->node_parent[probe.id] == parent &&
+            profile->node_location[probe.id] == location)
+            return probe.id;
+    }
+    return new_node(profile, parent, location, hash);
+}
+
+pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, size_t n_locations)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    size_t depth = 0;
+    pp_id node = 0;
+
+    if (pp_array_reserve(&tables->path_locations, &tables->path_locations_capacity, n_locations,
+                         sizeof(pp_id)) != 0 ||
+        pp_array_reserve(&tables->path_nodes, &tables->path_nodes_capacity, n_locations,
+                         sizeof(pp_id)) != 0) {
+        tables->failed = true;
+        return 0;
+    }
+    while (depth < n_locations && depth < tables->path_depth &&
+           tables->path_locations[depth] == locations[n_locations - 1 - depth])
+        depth++;
+    if (depth > 0)
+        node = tables->path_nodes[depth - 1];
+    for (; depth < n_locations; depth++) {
+        const pp_id location = locations[n_locations - 1 - depth];
+        node = pp_profile_child(profile, node, location);
+        if (node == 0) {
+            tables->path_depth = 0;
+            return 0;
+        }
+        tables->path_locations[depth] = location;
+        tables->path_nodes[depth] = node;
+    }
+    tables->path_depth = n_locations;
+    return node;
+}
+
+/* ---- types and samples ---- */
+
+int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const char *unit)
+{
+    if (profile->n_types == PP_MAX_TYPES)
+        return -E2BIG;
+    if (profile->n_samples > 0)
+        return -EBUSY; /* the values of the samples there would change their places */
+    profile->types[profile->n_types].type = pp_profile_text(profile, type);
+    profile->types[profile->n_types].unit = pp_profile_text(profile, unit);
+    return (int)profile->n_types++;
+}
+
+static void sum_into(struct pprofc_profile *profile, uint32_t sample, const int64_t *values)
+{
+    int64_t *sums = profile->sample_values + (size_t)sample * profile->n_types;
+
+    for (uint32_t type = 0; type < profile->n_types; type++)
+        sums[type] = pp_add_values(sums[type], values[type]);
+}
+
+static void new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
+                       const int64_t *values, uint64_t hash)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const uint32_t sample = profile->n_samples;
+    const size_t first = (size_t)sample * profile->n_types;
+
+    if (!PP_PROFILE_ROOM(profile, sample_stack, sample) ||
+        !PP_PROFILE_ROOM(profile, sample_labels, sample) ||
+        !PP_PROFILE_ROOM(profile, sample_slice, sample))
+        return;
+    if (pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
+                         first + profile->n_types, sizeof *profile->sample_values) != 0 ||
+        pp_id_table_put(&tables->samples, hash, sample + 1) != 0) {
+        tables->failed = true;
+        return;
+    }
+    profile->sample_stack[sample] = stack;
+    profile->sample_labels[sample] = labels;
+    profile->sample_slice[sample] = slice;
+    if (profile->n_types > 0)
+        memcpy(profile->sample_values + first, values, profile->n_types * sizeof *values);
+    profile->n_samples++;
+}
+
+void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
+                    const int64_t *values)
+{
+    const struct pp_id_table *table = &profile->tables->samples;
+    const uint64_t hash = pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+    struct pp_id_probe probe;
+
+    for (probe = pp_id_table_first(table, hash); probe.id != 0;
+         probe = pp_id_table_after(table, hash, probe)) {
+        const uint32_t sample = probe.id - 1;
+        if (profile->sample_stack[sample] == stack && profile->sample_labels[sample] == labels &&
+            profile->sample_slice[sample] == slice) {
+            sum_into(profile, sample, values);
+            return;
+        }
+    }
+    new_sample(profile, stack, labels, slice, values, hash);
+}
+
+/* ---- looking at them ---- */
+
+int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type)
+{
+    int64_t total = 0;
+
+    if (type >= profile->n_types)
+        return 0;
+    for (uint32_t sample = 0; sample < profile->n_samples; sample++)
+        total =
+            pp_add_values(total, profile->sample_values[(size_t)sample * profile->n_types + type]);
+    return total;
+}
+
+int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
+                         struct pprofc_error *err)
+{
+    char known[256] = "";
+    size_t n_chars = 0;
+
+    for (uint32_t type = 0; type < profile->n_types; type++) {
+        const char *type_name = profile->strings[profile->types[type].type];
+        const int n = snprintf(known + n_chars, sizeof known - n_chars, "%s%s",
+                               type > 0 ? ", " : "", type_name);
+        if (strcmp(type_name, name) == 0)
+            return (int)type;
+        if (n > 0)
+            n_chars += (size_t)n < sizeof known - n_chars ? (size_t)n : sizeof known - n_chars - 1;
+    }
+    return pp_fail(err, -ENOENT, 0, "no sample type is called '%s'; the profile has: %s", name,
+                   profile->n_types > 0 ? known : "none");
+}
+
+/* ---- taking the samples out, for those who build them anew ---- */
+
+int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_samples *old)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    pp_id *parent = calloc(8, sizeof *parent);
+    pp_id *location = calloc(8, sizeof *location);
+
+    if (parent == NULL || location == NULL) {
+        free(parent);
+        free(location);
+        return -ENOMEM;
+    }
+    *old = (struct pp_profile_samples){
+        .node_parent = profile->node_parent,
+        .node_location = profile->node_location,
+        .sample_stack = profile->sample_stack,
+        .sample_labels = profile->sample_labels,
+        .sample_slice = profile->sample_slice,
+        .sample_values = profile->sample_values,
+        .n_nodes = profile->n_nodes,
+        .n_samples = profile->n_samples,
+        .tables = *tables,
+    };
+    profile->node_parent = parent;
+    profile->node_location = location;
+    profile->sample_stack = profile->sample_labels = NULL;
+    profile->sample_slice = NULL;
+    profile->sample_values = NULL;
+    profile->n_nodes = 1;
+    profile->n_samples = 0;
+    tables->node_parent_capacity = tables->node_location_capacity = 8;
+    tables->sample_stack_capacity = tables->sample_labels_capacity = tables->sample_slice_capacity =
+        0;
+    tables->sample_values_capacity = 0;
+    tables->nodes = tables->samples = (struct pp_id_table){NULL, 0, 0};
+    tables->path_depth = 0;
+    return 0;
+}
+
+static void free_samples(struct pprofc_profile *profile)
+{
+    free(profile->node_parent);
+    free(profile->node_location);
+    free(profile->sample_stack);
+    free(profile->sample_labels);
+    free(profile->sample_slice);
+    free(profile->sample_values);
+    pp_id_table_done(&profile->tables->nodes);
+    pp_id_table_done(&profile->tables->samples);
+}
+
+void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profile_samples *old)
+{
+    struct pp_profile_tables *tables = profile->tables;
+
+    free_samples(profile);
+    profile->node_parent = old->node_parent;
+    profile->node_location = old->node_location;
+    profile->sample_stack = old->sample_stack;
+    profile->sample_labels = old->sample_labels;
+    profile->sample_slice = old->sample_slice;
+    profile->sample_values = old->sample_values;
+    profile->n_nodes = old->n_nodes;
+    profile->n_samples = old->n_samples;
+    tables->failed = old->tables.failed;
+    tables->node_parent_capacity = old->tables.node_parent_capacity;
+    tables->node_location_capacity = old->tables.node_location_capacity;
+    tables->sample_stack_capacity = old->tables.sample_stack_capacity;
+    tables->sample_labels_capacity = old->tables.sample_labels_capacity;
+    tables->sample_slice_capacity = old->tables.sample_slice_capacity;
+    tables->sample_values_capacity = old->tables.sample_values_capacity;
+    tables->nodes = old->tables.nodes;
+    tables->samples = old->tables.samples;
+    tables->path_depth = 0;
+    *old = (struct pp_profile_samples){0};
+}
+
+void pp_profile_samples_done(struct pp_profile_samples *old)
+{
+    free(old->node_parent);
+    free(old->node_location);
+    free(old->sample_stack);
+    free(old->sample_labels);
+    free(old->sample_slice);
+    free(old->sample_values);
+    pp_id_table_done(&old->tables.nodes);
+    pp_id_table_done(&old->tables.samples);
+    *old = (struct pp_profile_samples){0};
+}

@@ -1,0 +1,62 @@
+/* What the builder keeps beside a profile's columns: their capacities and the tables that intern.
+ */
+#ifndef PP_PROFILE_TABLES_H
+#define PP_PROFILE_TABLES_H
+
+#include "profile/id_table.h"
+#include "profile/profile.h"
+
+struct pp_profile_tables {
+    bool failed; /* some allocation was refused: the profile is incomplete */
+
+    size_t strings_capacity, string_bytes_capacity, mappings_capacity, functions_capacity,
+        lines_capacity, locations_capacity, labels_capacity, label_sets_capacity, comments_capacity;
+    size_t node_parent_capacity, node_location_capacity;
+    size_t sample_stack_capacity, sample_labels_capacity, sample_slice_capacity,
+        sample_values_capacity;
+
+    struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
+    struct pp_id_table samples; /* ids are sample + 1: sample 0 is a sample like any other */
+
+    /* The stack that pp_profile_stack() made last, root first: the next one mostly shares its
+     * beginning. */
+    pp_id *path_locations, *path_nodes;
+    size_t path_locations_capacity, path_nodes_capacity;
+    size_t path_depth;
+};
+
+/* Room for 'n_more' items behind 'n_items', or the profile is marked failed.  Ids stay below
+ * UINT32_MAX, so that id + 1 is one too. */
+bool pp_profile_room(struct pp_profile_tables *tables, void *column, size_t *capacity,
+                     size_t n_items, size_t n_more, size_t item_bytes);
+
+#define PP_PROFILE_ROOM(profile, column, n_items)                                                 \
+    pp_profile_room((profile)->tables, &(profile)->column, &(profile)->tables->column##_capacity, \
+                    (n_items), 1, sizeof *(profile)->column)
+
+/* a + b, at the end of the scale rather than wrapped around. */
+static inline int64_t pp_add_values(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    if (__builtin_add_overflow(a, b, &sum))
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+/* Take the tree and the samples out of 'profile' into 'old' (only those columns, and their tables),
+ * leaving an empty tree; and back again, dropping what was built meanwhile. */
+struct pp_profile_samples {
+    pp_id *node_parent, *node_location;
+    pp_id *sample_stack, *sample_labels;
+    uint32_t *sample_slice;
+    int64_t *sample_values;
+    uint32_t n_nodes, n_samples;
+    struct pp_profile_tables tables; /* capacities and tables of the columns above */
+};
+
+int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_samples *old);
+void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profile_samples *old);
+void pp_profile_samples_done(struct pp_profile_samples *old);
+
+#endif
