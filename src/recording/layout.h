@@ -119,7 +119,7 @@ struct pp_rec_thread {
     _Atomic uint64_t sampled_ns;   /* CPU time booked on stacks */
     _Atomic uint64_t unsampled_ns; /* CPU time booked as remainder */
     _Atomic uint64_t excluded_ns;  /* CPU time while paused or ignored: in no total */
-    uint64_t spare[4];
+    uint64_t spare[7];
 };
 
 struct pp_rec_module {
@@ -191,7 +191,8 @@ struct pp_rec_header {
     _Atomic uint64_t cpu_time_ns;
     _Atomic uint64_t helper_cpu_ns, handler_cpu_ns; /* what profiling cost; the handler's part is estimated */
     _Atomic uint64_t table_bytes;  /* unwind tables held */
-    uint64_t spare1[16];
+    uint64_t process_start_ticks;  /* field 22 of /proc/PID/stat: tells an exec from a pid used again */
+    uint64_t spare1[15];
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];
@@ -209,6 +210,7 @@ struct pp_rec_header {
 };
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");
+_Static_assert(sizeof(struct pp_rec_thread) == 128, "a thread's counters keep to two cache lines");
 _Static_assert(sizeof(struct pp_rec_event) == 32, "an event's head is 32 bytes");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free across processes");
 
