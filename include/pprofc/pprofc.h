@@ -21,6 +21,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 #define PPROFC_VERSION "0.1.0"
 
 /* What to measure, as bits. */
@@ -145,6 +147,8 @@ void pprofc_scope_end(struct pprofc_scope_guard *guard);
     struct pprofc_scope_guard PPROFC_PROFILE_SCOPE_NAME(__LINE__)                                  \
         __attribute__((cleanup(pprofc_scope_end), unused)) = pprofc_scope_begin(path)
 #endif
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
