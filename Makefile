@@ -1,0 +1,45 @@
+# The short ways in.  Meson does the work; 'make help' lists what there is.
+BUILD ?= build
+DESTDIR ?=
+PREFIX ?= /usr/local
+export PPROFC_BUILD_DIR = $(BUILD)
+SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
+SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.[ch]' 'bench/*.[ch]')
+
+.PHONY: all help check asan tsan lint fmt bench fuzz install clean
+
+all: ## build the libraries and the command in $(BUILD)
+	@scripts/build $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+check: all ## run every test (make check ARGS="-k NAME" for some)
+	@tests/run $(ARGS)
+
+asan: ## unit tests under the address and undefined-behaviour sanitizers
+	@scripts/build $(BUILD)-asan $(SANITIZE)
+	@PPROFC_BUILD_DIR=$(BUILD)-asan tests/run --suite unit $(ARGS)
+
+tsan: ## unit tests under the thread sanitizer
+	@scripts/build $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false
+	@PPROFC_BUILD_DIR=$(BUILD)-tsan tests/run --suite unit $(ARGS)
+
+lint: all ## includes, handlers, style, exports
+	@tests/run tests/lint
+
+fmt: ## rewrite the sources as clang-format wants them
+	@clang-format -i $(SOURCES)
+
+bench: all ## the table of ratios
+	@bench/run $(ARGS)
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (default 10)
+	@tests/fuzz/run $(or $(FUZZ_SECONDS),10)
+
+install: ## install to $(DESTDIR)$(PREFIX) (a build of its own, with optimisation)
+	@scripts/build $(BUILD)-install -Dprefix=$(PREFIX) -Dbuildtype=release -Dtests=false
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)-install --no-rebuild
+
+clean: ## remove all builds
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-install

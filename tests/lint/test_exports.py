@@ -1,0 +1,82 @@
+"""What the built libraries show to the programs they are loaded into."""
+import re
+import subprocess
+import unittest
+
+from tree import BUILD, ROOT
+
+MAX_TLS_BYTES = 128
+LIBC = {"libc.so.6", "ld-linux-x86-64.so.2"}
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def exported(library):
+    return set(re.findall(r"^\S+ [A-Z] ([^\s@]+)", run("nm", "-D", "--defined-only", str(library)), re.M))
+
+
+def needed(library):
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-dW", str(library))))
+
+
+def version_script_names(path):
+    """The global names of a version script, as regular expressions."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    block = re.search(r"global:(.*?)(local:|\})", text, re.S)
+    return [re.escape(name).replace(r"\*", ".*") for name in re.findall(r"[\w*]+", block.group(1))]
+
+
+class Built(unittest.TestCase):
+    def library(self, name):
+        path = BUILD / name
+        if not path.exists():
+            self.skipTest(f"{name} is not built")
+        return path
+
+    def check_guest(self, library):
+        """Rules for what is loaded into other people's processes."""
+        self.assertLessEqual(needed(library), LIBC)
+        dynamic = run("readelf", "-dW", str(library))
+        headers = run("readelf", "-lW", str(library))
+        self.assertRegex(dynamic, r"FLAGS.*NOW", "bound at load: a handler must never enter the loader")
+        self.assertRegex(dynamic, r"NODELETE", "handlers outlive dlclose")
+        self.assertNotIn("TEXTREL", dynamic)
+        self.assertNotRegex(headers, r"GNU_STACK.*RWE")
+        self.assertNotRegex(run("readelf", "-rW", str(library)), r"DTPMOD|DTPOFF|TLSDESC", "thread-locals are initial-exec")
+        tls = re.search(r"^\s+TLS\s+\S+ \S+ \S+ \S+ (\S+)", headers, re.M)
+        if tls:
+            self.assertLess(int(tls.group(1), 16), MAX_TLS_BYTES)
+
+    def test_libpprofc(self):
+        """libpprofc needs libc alone, exports pprofc_* alone and takes little of the static TLS."""
+        library = self.library("libpprofc.so")
+        self.assertEqual([name for name in exported(library) if not name.startswith("pprofc_")], [])
+        self.check_guest(library)
+        self.assertIn("[libpprofc.so.0]", run("readelf", "-dW", str(library)))
+
+    def test_static_libpprofc(self):
+        """libpprofc.a puts no name outside our two families into a program."""
+        names = re.findall(r"^\S+ [A-Z] (\S+)$", run("nm", "-g", "--defined-only", str(self.library("libpprofc.a"))), re.M)
+        self.assertEqual([name for name in names if not name.startswith(("pprofc_", "pp_"))], [])
+
+    def test_preload(self):
+        """The preload library exports what its version script names, all of it and nothing more."""
+        library = self.library("libpprofc-preload.so")
+        patterns = version_script_names(ROOT / "src/capture/preload.map")
+        names = exported(library)
+        self.assertEqual([name for name in names if not any(re.fullmatch(p, name) for p in patterns)], [])
+        missing = [p for p in patterns if not any(re.fullmatch(p, name) for name in names)]
+        self.assertEqual(missing, [], "named in preload.map but not there")
+        self.check_guest(library)
+
+    def test_libpprofc_report(self):
+        """libpprofc-report exports pprofc_* alone: no libiberty, no names of ours across files."""
+        library = self.library("libpprofc-report.so")
+        self.assertEqual([name for name in exported(library) if not name.startswith("pprofc_")], [])
+        self.assertNotIn("TEXTREL", run("readelf", "-dW", str(library)))
+
+
+if __name__ == "__main__":
+    unittest.main()
