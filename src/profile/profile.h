@@ -184,6 +184,12 @@ int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
 /* Sum of the type's values over all samples. */
 int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type);
 
+/* How many samples 'values' (one of the profile's) stand for in the eyes of 'type': the type's own
+ * count, or that of the count just before it (alloc_objects beside alloc_space), else of the first
+ * type; 1 without any count. */
+int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t type,
+                                const int64_t *values);
+
 /* What to call line 'line' (counted from the innermost) of a location: its function's name,
  * "[module]" when nothing is known but the module, "<unknown>" without that.  Either a string of
  * the profile or 'scratch', filled. */

@@ -85,6 +85,11 @@ int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const 
     return (int)profile->n_types++;
 }
 
+static uint64_t hash_sample(pp_id stack, pp_id labels, uint32_t slice)
+{
+    return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+}
+
 static void sum_into(struct pprofc_profile *profile, uint32_t sample, const int64_t *values)
 {
     int64_t *sums = profile->sample_values + (size_t)sample * profile->n_types;
@@ -122,7 +127,7 @@ void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, u
                     const int64_t *values)
 {
     const struct pp_id_table *table = &profile->tables->samples;
-    const uint64_t hash = pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+    const uint64_t hash = hash_sample(stack, labels, slice);
     struct pp_id_probe probe;
 
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
@@ -137,6 +142,20 @@ void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, u
     new_sample(profile, stack, labels, slice, values, hash);
 }
 
+void pp_profile_samples_forget(struct pprofc_profile *profile)
+{
+    pp_id_table_done(&profile->tables->samples);
+}
+
+void pp_profile_samples_remember(struct pprofc_profile *profile, uint32_t sample)
+{
+    const uint64_t hash = hash_sample(profile->sample_stack[sample], profile->sample_labels[sample],
+                                      profile->sample_slice[sample]);
+
+    if (pp_id_table_put(&profile->tables->samples, hash, sample + 1) != 0)
+        profile->tables->failed = true;
+}
+
 /* ---- looking at them ---- */
 
 int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type)
@@ -149,6 +168,21 @@ int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type)
         total =
             pp_add_values(total, profile->sample_values[(size_t)sample * profile->n_types + type]);
     return total;
+}
+
+static bool is_count(const struct pprofc_profile *profile, uint32_t type)
+{
+    return strcmp(profile->strings[profile->types[type].unit], "count") == 0;
+}
+
+int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t type,
+                                const int64_t *values)
+{
+    if (is_count(profile, type))
+        return values[type];
+    if (type > 0 && is_count(profile, type - 1))
+        return values[type - 1];
+    return is_count(profile, 0) ? values[0] : 1;
 }
 
 int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,

@@ -44,6 +44,11 @@ static inline int64_t pp_add_values(int64_t a, int64_t b)
     return sum;
 }
 
+/* For who changes what samples are known by (their slices): forget them all, then remember each
+ * anew. */
+void pp_profile_samples_forget(struct pprofc_profile *profile);
+void pp_profile_samples_remember(struct pprofc_profile *profile, uint32_t sample);
+
 /* Take the tree and the samples out of 'profile' into 'old' (only those columns, and their tables),
  * leaving an empty tree; and back again, dropping what was built meanwhile. */
 struct pp_profile_samples {

@@ -1,0 +1,51 @@
+/* What the samples of a top are grouped by: a number for the group of each line, location or label
+ * set. */
+#ifndef PP_PROFILE_TOP_GROUPS_H
+#define PP_PROFILE_TOP_GROUPS_H
+
+#include "profile/id_table.h"
+#include "profile/profile.h"
+#include "profile/top.h"
+
+struct pp_top_group {
+    const char *name, *file;
+    uint64_t number; /* line, address or thread id, where that tells groups apart */
+};
+
+struct pp_top_groups {
+    struct pp_top_group *groups;
+    uint32_t n_groups;
+    size_t groups_capacity;
+    struct pp_id_table table; /* ids are group + 1 */
+    uint32_t *of_line;      /* by index into profile->lines; NULL when grouping goes by location */
+    uint32_t *of_location;  /* by location: its group when that has no lines, or of_line is NULL */
+    uint32_t *of_label_set; /* for threads only */
+    struct pp_arena *arena; /* made-up names; the top's */
+};
+
+/* The groups that a location belongs to, innermost first; at least one. */
+struct pp_top_members {
+    const uint32_t *groups;
+    uint32_t n;
+};
+
+int pp_top_groups_init(struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                       enum pp_group group, struct pp_arena *arena);
+void pp_top_groups_done(struct pp_top_groups *groups);
+
+static inline struct pp_top_members pp_top_groups_of(const struct pp_top_groups *groups,
+                                                     const struct pprofc_profile *profile,
+                                                     pp_id location)
+{
+    const struct pp_location *frame = &profile->locations[location];
+
+    if (groups->of_line == NULL || frame->n_lines == 0)
+        return (struct pp_top_members){&groups->of_location[location], 1};
+    return (struct pp_top_members){&groups->of_line[frame->first_line], frame->n_lines};
+}
+
+/* Fill line, module and is_inlined of each row from the frame of its group that weighs most. */
+int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                   const int64_t *self, const int64_t *total, struct pp_top_row *rows);
+
+#endif
