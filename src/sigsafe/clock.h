@@ -1,0 +1,23 @@
+/* Readings of clocks, in nanoseconds. */
+#ifndef PP_SIGSAFE_CLOCK_H
+#define PP_SIGSAFE_CLOCK_H
+
+#include <stdint.h>
+
+#include "sigsafe/allowed.h"
+
+static inline uint64_t pp_sig_clock_ns(clockid_t clock)
+{
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* The CPU clock of any thread of this process, as the kernel numbers them (CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED). */
+static inline clockid_t pp_sig_thread_clock(int32_t tid)
+{
+    return (clockid_t)((~(uint32_t)tid << 3) | 6u);
+}
+
+#endif

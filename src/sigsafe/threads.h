@@ -1,0 +1,72 @@
+/* What a handler knows of the thread it runs on: one control block a thread, in memory that is never given back, so that a late
+ * signal always finds it.
+ *
+ * Writers: the thread itself (busy, clocks), its creator or the helper (claim, bounds, record).  Readers: the helper. */
+#ifndef PP_SIGSAFE_THREADS_H
+#define PP_SIGSAFE_THREADS_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "recording/layout.h"
+#include "sigsafe/sigsafe.h"
+
+enum {
+    PP_N_THREAD_BLOCKS = 14,
+    PP_FIRST_THREAD_BLOCK = 64, /* block k holds this << k: a million threads */
+    PP_HINT_INHERITED = 0x00FFFFFF, /* index in a hint: this event is inherited, look the thread up */
+};
+
+enum pp_sig_thread_state {
+    PP_SIG_THREAD_FREE,
+    PP_SIG_THREAD_CLAIMED, /* somebody is filling it in */
+    PP_SIG_THREAD_BORN,    /* the helper should open its event */
+    PP_SIG_THREAD_LIVE,    /* the helper knows it */
+    PP_SIG_THREAD_ENDING,  /* it has booked its last time; the helper should close its event */
+};
+
+struct pp_sig_thread {
+    uint32_t index;
+    _Atomic uint32_t state;
+    _Atomic int32_t tid;
+    _Atomic uint32_t busy;    /* handlers that run on it now: 0 or 1 */
+    _Atomic uint32_t n_exits; /* handlers that have ended on it */
+    _Atomic uint32_t record;  /* 1 + its index in the recording's thread table; 0: none */
+    _Atomic uint32_t session; /* number of the session that 'record' belongs to */
+    _Atomic uint32_t ignored;
+    _Atomic uintptr_t stack_lo, stack_hi; /* plain loads are safe in between; hi 0: not known */
+    _Atomic uintptr_t thread_pointer;     /* seen by the first handler: where the helper finds the stack by */
+    _Atomic uint64_t last_cpu_ns;         /* its CPU clock at the last booking */
+    _Atomic uint32_t label_set, span;
+    /* What a start routine needs, for threads made through our pthread_create. */
+    void *(*start)(void *);
+    void *argument;
+};
+
+extern _Atomic(struct pp_sig_thread *) pp_sig_thread_blocks[PP_N_THREAD_BLOCKS];
+extern PP_SIG_TLS struct pp_sig_thread *pp_sig_self; /* NULL until known */
+extern PP_SIG_TLS uint32_t pp_sig_guard;             /* not 0: what this thread calls is our own doing */
+
+/* Number 'index', or NULL. */
+PP_SIG struct pp_sig_thread *pp_sig_thread_at(uint32_t index);
+
+/* A block nobody uses, in state CLAIMED, or NULL when all are taken (the helper adds blocks ahead of need). */
+PP_SIG struct pp_sig_thread *pp_sig_thread_claim(void);
+
+/* Nobody needs 'thread' any more: its thread is gone, or it was never filled in. */
+PP_SIG void pp_sig_thread_release(struct pp_sig_thread *thread);
+
+/* The block of thread 'tid', or NULL. */
+PP_SIG struct pp_sig_thread *pp_sig_thread_find(int32_t tid);
+
+/* How many blocks have ever been used: for loops over all. */
+PP_SIG uint32_t pp_sig_thread_count(void);
+
+/* What goes into perf_event_attr.sig_data and sigevent.sigev_value: it marks a signal as ours. */
+PP_SIG uint64_t pp_sig_thread_hint(uint32_t index);
+
+/* 1 and the index when 'hint' is one of ours. */
+PP_SIG int pp_sig_hint_index(uint64_t hint, uint32_t *index_out);
+
+#endif
