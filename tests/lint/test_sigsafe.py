@@ -65,7 +65,7 @@ def violations(objects, allowed, may_call_pointers):
         for caller, callee in sorted(set(one.calls)):
             if callee == "__indirect_call":
                 if caller not in may_call_pointers:
-                    found.append(f"{one.name}: {caller}() calls through a pointer")
+                    found.append(f"{one.name}: {caller}() calls through a pointer (allowed.h: 'indirect: {caller}: why')")
             elif ":" not in callee and callee not in ours and callee not in allowed:
                 found.append(f"{one.name}: {caller}() calls {callee}()")
         for symbol in sorted(one.undefined - ours - allowed):
@@ -116,7 +116,7 @@ class SelfTest(unittest.TestCase):
     def test_an_indirect_call_is_found(self):
         """Unless allowed.h gives its reason."""
         code = "void pp_sig_x(void (*f)(void));\nvoid pp_sig_x(void (*f)(void))\n{\n    f();\n    f();\n}\n"
-        self.assertEqual(self.look(code), ["bad.c: pp_sig_x() calls through a pointer"])
+        self.assertEqual(self.look(code), ["bad.c: pp_sig_x() calls through a pointer (allowed.h: 'indirect: pp_sig_x: why')"])
         self.assertEqual(self.look(code, "/* indirect: pp_sig_x: the program's own handler */\n"), [])
 
     def test_a_name_outside_the_family_is_found(self):
