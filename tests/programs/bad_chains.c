@@ -45,7 +45,7 @@ __asm__(".text\n"
 TRUTH_NOINLINE static void wild_frame_pointer(char *into, uint64_t n_iterations)
 {
     (void)into;
-    truth_spin(n_iterations);
+    TRUTH_SPIN(n_iterations);
 }
 #endif
 

@@ -15,12 +15,12 @@ static struct truth_phase phases[] = {
 
 TRUTH_NOINLINE static void coroutine_60(void)
 {
-    truth_spin_us(120);
+    TRUTH_SPIN_US(120);
 }
 
 TRUTH_NOINLINE static void coroutine_40(void)
 {
-    truth_spin_us(80);
+    TRUTH_SPIN_US(80);
 }
 
 TRUTH_NOINLINE static void coroutine_entry(int which)

@@ -9,12 +9,12 @@ static struct truth_phase phases[] = {
 
 TRUTH_NOINLINE static void bottom_all(void)
 {
-    truth_spin_us(1000);
+    TRUTH_SPIN_US(1000);
 }
 
 TRUTH_NOINLINE static void bottom_half(void)
 {
-    truth_spin_us(1001);
+    TRUTH_SPIN_US(1001);
 }
 
 TRUTH_NOINLINE static void deeper(int n_more, int phase)

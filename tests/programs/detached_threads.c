@@ -8,18 +8,18 @@ static void *spin_for_ever(void *argument)
 {
     (void)argument;
     for (;;)
-        truth_spin_us(100);
+        TRUTH_SPIN_US(100);
     return NULL;
 }
 
 static void at_exit(void)
 {
-    truth_spin_us(2000);
+    TRUTH_SPIN_US(2000);
 }
 
 __attribute__((destructor)) static void at_unload(void)
 {
-    truth_spin_us(2000);
+    TRUTH_SPIN_US(2000);
 }
 
 int main(int argc, char **argv)
@@ -34,6 +34,6 @@ int main(int argc, char **argv)
             return 1;
         (void)pthread_detach(thread);
     }
-    truth_spin_us((uint64_t)(truth_argument(argc, argv, 2, 20) * 1e3));
+    TRUTH_SPIN_US((uint64_t)(truth_argument(argc, argv, 2, 20) * 1e3));
     return 0;
 }

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     while (truth_clock_ns(CLOCK_MONOTONIC) < end_ns) {
         for (int kind = 0; kind < N_KINDS; kind++) {
             /* Bursts of all lengths, so that a period ends just before a wait now and then. */
-            truth_spin_us(100 + (uint64_t)(n_waits % 97) * 10);
+            TRUTH_SPIN_US(100 + (uint64_t)(n_waits % 97) * 10);
             const int result = waits[kind]();
             n_waits++;
             if (result < 0 && errno == EINTR)

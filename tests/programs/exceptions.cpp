@@ -27,7 +27,7 @@ TRUTH_NOINLINE static int throwing(void)
 
 TRUTH_NOINLINE static void ordinary(uint64_t us)
 {
-    truth_spin_us(us);
+    TRUTH_SPIN_US(us);
 }
 
 int main(int argc, char **argv)

@@ -15,7 +15,7 @@ int main(int argc, char **argv)
         return 0;
     }
     /* Not calibrated, that would take longer than the work: any random length does here. */
-    truth_spin(truth_random(&random) % 2000000);
+    TRUTH_SPIN(truth_random(&random) % 2000000);
     (void)snprintf(left, sizeof left, "%ld", n_left - 1);
     (void)snprintf(state, sizeof state, "%llu", (unsigned long long)random);
     (void)snprintf(all, sizeof all, "%ld", n_all);

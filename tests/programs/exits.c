@@ -10,7 +10,7 @@
 
 TRUTH_NOINLINE static void exits_work(void)
 {
-    truth_spin_us(1000);
+    TRUTH_SPIN_US(1000);
 }
 
 static int leave(const char *how, int status)

@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "burn") == 0)
-            truth_spin(20000000);
+            TRUTH_SPIN(20000000);
         else if (strncmp(argv[i], "status=", 7) == 0)
             status = atoi(argv[i] + 7);
         else if (strcmp(argv[i], "child") == 0)

@@ -4,12 +4,12 @@
 
 TRUTH_INLINE void inlined_40(void)
 {
-    truth_spin_us(400);
+    TRUTH_SPIN_US(400);
 }
 
 TRUTH_INLINE void inlined_60(void)
 {
-    truth_spin_us(600);
+    TRUTH_SPIN_US(600);
 }
 
 TRUTH_NOINLINE static void whole(struct truth_phase *phases)

@@ -4,7 +4,7 @@
 
 TRUTH_NOINLINE static void leaf_loop(void)
 {
-    truth_spin_us(2000);
+    TRUTH_SPIN_US(2000);
 }
 
 TRUTH_NOINLINE static void caller(void)

@@ -23,7 +23,7 @@ TRUTH_INLINE void book(int phase)
 
 TRUTH_NOINLINE static void even_75(int depth)
 {
-    truth_spin_us(150);
+    TRUTH_SPIN_US(150);
     book(0);
     if (depth > 0)
         odd_25(depth - 1);
@@ -32,7 +32,7 @@ TRUTH_NOINLINE static void even_75(int depth)
 
 TRUTH_NOINLINE static void odd_25(int depth)
 {
-    truth_spin_us(50);
+    TRUTH_SPIN_US(50);
     book(1);
     if (depth > 0)
         even_75(depth - 1);

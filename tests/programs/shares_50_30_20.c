@@ -4,17 +4,17 @@
 
 TRUTH_NOINLINE static void heavy_50(uint64_t us)
 {
-    truth_spin_us(us);
+    TRUTH_SPIN_US(us);
 }
 
 TRUTH_NOINLINE static void middle_30(uint64_t us)
 {
-    truth_spin_us(us + 1);
+    TRUTH_SPIN_US(us + 1);
 }
 
 TRUTH_NOINLINE static void light_20(uint64_t us)
 {
-    truth_spin_us(us + 2);
+    TRUTH_SPIN_US(us + 2);
 }
 
 TRUTH_NOINLINE static int run_slice(uint64_t *random)

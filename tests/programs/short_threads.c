@@ -25,7 +25,7 @@ static void destroy(void *value)
             memset(other, i, 64);
         free(other);
     }
-    truth_spin_us(20);
+    TRUTH_SPIN_US(20);
     if (round < N_ROUNDS) {
         block = malloc(64);
         if (block == NULL)
@@ -43,7 +43,7 @@ static void *short_main(void *argument)
         abort();
     block[0] = 1;
     (void)pthread_setspecific(key, block);
-    truth_spin_us(us_each);
+    TRUTH_SPIN_US(us_each);
     return NULL;
 }
 

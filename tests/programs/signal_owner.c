@@ -29,7 +29,7 @@ static bool is_ours(void)
 
 TRUTH_NOINLINE static void owner_work(uint64_t us)
 {
-    truth_spin_us(us);
+    TRUTH_SPIN_US(us);
 }
 
 int main(int argc, char **argv)

@@ -16,7 +16,7 @@ static volatile sig_atomic_t n_faults;
 
 TRUTH_NOINLINE static void small_work(void)
 {
-    truth_spin_us(200);
+    TRUTH_SPIN_US(200);
 }
 
 TRUTH_NOINLINE static void down(uintptr_t limit)
@@ -51,7 +51,7 @@ static void on_fault(int signo)
 {
     (void)signo;
     n_faults = n_faults + 1;
-    truth_spin_us(200);
+    TRUTH_SPIN_US(200);
     siglongjmp(after_fault, 1);
 }
 

@@ -18,7 +18,7 @@ __attribute__((unused)) static const char *const truth_worker_roots[] = {"worker
 
 TRUTH_NOINLINE static void worker_burn(uint64_t us)
 {
-    truth_spin_us(us);
+    TRUTH_SPIN_US(us);
 }
 
 TRUTH_NOINLINE static void *worker_main(void *argument)

@@ -57,21 +57,23 @@ static inline uint64_t truth_random(uint64_t *state)
     return *state;
 }
 
-/* The work: a chain of shifts that the compiler can neither shorten nor drop. */
-TRUTH_INLINE void truth_spin(uint64_t n_iterations)
-{
-    uint64_t state = 88172645463325252u;
-    for (uint64_t i = 0; i < n_iterations; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-    }
-    __asm__ volatile("" ::"r"(state));
-}
+/* The work: a chain of shifts that the compiler can neither shorten nor drop.  A macro, so that no
+ * inlined frame stands between it and the function it is booked on. */
+#define TRUTH_SPIN(n_iterations)                                \
+    do {                                                        \
+        const uint64_t n_spins = (n_iterations);                \
+        uint64_t shifted = 88172645463325252u;                  \
+        for (uint64_t i_spin = 0; i_spin < n_spins; i_spin++) { \
+            shifted ^= shifted << 13;                           \
+            shifted ^= shifted >> 7;                            \
+            shifted ^= shifted << 17;                           \
+        }                                                       \
+        __asm__ volatile("" ::"r"(shifted));                    \
+    } while (0)
 
 static uint64_t truth_iterations_per_ms = 0;
 
-/* Iterations of truth_spin() in a millisecond: the quickest of a few tries, for the machine is
+/* Iterations of TRUTH_SPIN() in a millisecond: the quickest of a few tries, for the machine is
  * shared. */
 TRUTH_NOINLINE __attribute__((unused)) static uint64_t truth_calibrate(void)
 {
@@ -80,7 +82,7 @@ TRUTH_NOINLINE __attribute__((unused)) static uint64_t truth_calibrate(void)
 
     for (int i = 0; i < N_TRIES; i++) {
         const uint64_t start_ns = truth_thread_ns();
-        truth_spin(N_ITERATIONS);
+        TRUTH_SPIN(N_ITERATIONS);
         const uint64_t took_ns = truth_thread_ns() - start_ns;
         best_ns = took_ns < best_ns ? took_ns : best_ns;
     }
@@ -89,10 +91,7 @@ TRUTH_NOINLINE __attribute__((unused)) static uint64_t truth_calibrate(void)
 }
 
 /* About this much CPU, without reading a clock. */
-TRUTH_INLINE void truth_spin_us(uint64_t us)
-{
-    truth_spin(us * truth_iterations_per_ms / 1000);
-}
+#define TRUTH_SPIN_US(us) TRUTH_SPIN((us)*truth_iterations_per_ms / 1000)
 
 static inline double truth_argument(int argc, char **argv, int i, double otherwise)
 {

@@ -15,7 +15,7 @@ TRUTH_INLINE uint64_t work_until(uint64_t until_ns)
         const uint64_t left_ns = until_ns - now_ns;
         /* A long rest is approached with some slack, for the machine's speed wobbles. */
         const uint64_t step_ns = left_ns > 50000 ? left_ns - left_ns / 16 : left_ns;
-        truth_spin(1 + step_ns * truth_iterations_per_ms / 1000000);
+        TRUTH_SPIN(1 + step_ns * truth_iterations_per_ms / 1000000);
         now_ns = truth_thread_ns();
     }
     return now_ns;

@@ -3,12 +3,12 @@
 
 TRUTH_NOINLINE static void heavy(void)
 {
-    truth_spin_us(1400);
+    TRUTH_SPIN_US(1400);
 }
 
 TRUTH_NOINLINE static void light(void)
 {
-    truth_spin_us(700);
+    TRUTH_SPIN_US(700);
 }
 
 int main(int argc, char **argv)
