@@ -36,6 +36,9 @@ enum {
     PP_REC_MAX_VALUES = 8,
 };
 
+/* A pseudo frame: stacks given up to keep the memory bound (sigsafe/unwind.h has the other pseudo frames). */
+enum { PP_PC_FOLDED = 3 };
+
 /* Why something was not recorded. */
 enum pp_rec_loss {
     PP_LOSS_NO_SPACE,       /* no segment had room */

@@ -1,5 +1,11 @@
 /* Reading a recording: from the shared memory of a living or dead process, or from a .ppc file.
- * Trusts nothing: every offset is checked.  One thread a reader. */
+ *
+ * A reader holds a consistent copy, made when it is opened or refreshed, and shows only that: what
+ * it hands out does not change meanwhile, whatever the process does.  Trusts nothing: every offset
+ * is checked.  One thread a reader.
+ *
+ * Texts in fixed-size fields (names, paths, messages) may lack their NUL: read them with strnlen.
+ */
 #ifndef PP_RECORDING_READER_H
 #define PP_RECORDING_READER_H
 
@@ -13,23 +19,33 @@
 
 struct pp_recording_reader;
 
-/* Open the file at 'path' (a .ppc, or /dev/shm/pprofc.UID.PID).  It is mapped, so the process may die afterwards. */
-int pp_recording_open(const char *path, struct pp_recording_reader **reader_out, struct pprofc_error *err);
-
-/* A view of 'n_bytes' at 'bytes', which must outlive the reader. */
-int pp_recording_view(const void *bytes, size_t n_bytes, const char *name, struct pp_recording_reader **reader_out,
+/* Open the file at 'path' (a .ppc, or /dev/shm/pprofc.UID.PID) and read it.  The file is held open,
+ * so the process may die and unlink it afterwards.  -EBADMSG when it is no recording, damaged or
+ * cut short (err->offset_bytes says where), -ENOTSUP when a newer pprof-c made it. */
+int pp_recording_open(const char *path, struct pp_recording_reader **reader_out,
                       struct pprofc_error *err);
+
+/* Read a recording of 'n_bytes' at 'bytes', which may be one that others write; must outlive the
+ * reader. */
+int pp_recording_view(const void *bytes, size_t n_bytes, const char *name,
+                      struct pp_recording_reader **reader_out, struct pprofc_error *err);
 void pp_recording_close(struct pp_recording_reader *reader);
 
-/* Map again when the recording has grown since; 0 or a negative errno. */
+/* Read again what is there now; what the reader handed out before is void.  On failure the reader
+ * stays as it was. */
 int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err);
 
 const struct pp_rec_header *pp_recording_header(const struct pp_recording_reader *reader);
-struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *reader); /* to write commands; NULL for files */
+/* The header in the memory of a process that lives, to write commands and reader slots; NULL for
+ * files and for the dead.
+ */
+struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *reader);
 
-/* Thread or module number 'index', or NULL. */
-const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader *reader, uint32_t index);
-const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader, uint32_t index);
+/* Thread or module number 'index', or NULL beyond the last. */
+const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader *reader,
+                                                uint32_t index);
+const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader,
+                                                uint32_t index);
 
 /* One event as a caller wants it. */
 struct pp_recording_event {
@@ -41,19 +57,25 @@ struct pp_recording_event {
     int64_t values[PP_REC_MAX_VALUES];
     const uint64_t *pcs; /* leaf first */
     uint32_t n_frames;
-    uint64_t stack_key; /* equal keys in one pass mean the same stack (segment, stack) */
+    uint64_t stack_key; /* equal keys of one reader mean the same stack (segment, stack) */
+    uint64_t slice_ns;  /* of its folded segment; 0: the time is exact */
 };
 
-/* Call 'visit' for every committed event.  Returns the number visited, or what 'visit' returned when that was negative.
- * For recordings of living processes take a snapshot first (pp_recording_snapshot). */
+/* Call 'visit' for every committed event as of the open or last refresh: those of folded segments
+ * first, then the others in the order of their segments.  Returns the number visited, or what
+ * 'visit' returned when that was negative. */
 int64_t pp_recording_each(const struct pp_recording_reader *reader,
-                          int (*visit)(void *context, const struct pp_recording_event *event), void *context);
+                          int (*visit)(void *context, const struct pp_recording_event *event),
+                          void *context);
 
-/* Send a command and wait up to 'timeout_ms' for its answer; -ETIMEDOUT, -ESRCH when the process is gone. */
-int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request request, uint64_t argument,
-                         int timeout_ms);
+/* Send a command and wait up to 'timeout_ms' for its answer; 'argument' is the rate in millihertz
+ * of PP_REQUEST_RATE. Returns what the process answered, -ETIMEDOUT, -EPERM when the recording may
+ * not be written, -ESRCH when the process is gone.  Several commanders are served one after the
+ * other (see reader_command.c). */
+int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request request,
+                         uint64_t argument, int timeout_ms);
 
-/* A consistent copy of a living recording in new memory (free()d by the caller), a .ppc file's bytes. */
+/* What is there now, in new memory (free()d by the caller): a .ppc file's bytes. */
 int pp_recording_copy(struct pp_recording_reader *reader, void **bytes_out, size_t *n_bytes_out,
                       struct pprofc_error *err);
 

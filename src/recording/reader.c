@@ -1,0 +1,225 @@
+/* The reader's life, and what it shows of its copy. */
+#include "recording/reader_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/memory.h"
+
+/* ---- taking up a copy ---- */
+
+static struct pp_rec_header *header_of(const struct pp_recording_reader *reader)
+{
+    return (struct pp_rec_header *)reader->bytes;
+}
+
+/* Note where the segments of our own copy are: copy_source() has checked and made all of it. */
+static void find_segments(struct pp_recording_reader *reader)
+{
+    const struct pp_rec_header *head = header_of(reader);
+
+    reader->n_segments = head->n_segments[0];
+    for (uint32_t i = 0; i < reader->n_segments; i++) {
+        const unsigned char *bytes = reader->bytes + head->segments[0][i].offset;
+        const struct pp_rec_segment *segment = (const struct pp_rec_segment *)bytes;
+        reader->segments[i] = (struct pp_recording_segment){
+            .area = bytes + segment->area_offset,
+            .n_log_bytes = (uint32_t)segment->used,
+            .n_area_bytes = segment->area_bytes,
+            .slice_ns = segment->kind == PP_SEGMENT_FOLDED ? segment->slice_ns : 0,
+        };
+    }
+}
+
+int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err)
+{
+    struct pp_buffer copy = PP_BUFFER_INIT;
+    int status = 0;
+
+    if (reader->source.fd >= 0)
+        status = pp_recording_measure_source(&reader->source, err);
+    if (status == 0)
+        status = pp_recording_copy_source(&reader->source, &copy, err);
+    if (status != 0) {
+        pp_buffer_done(&copy);
+        return status;
+    }
+    free(reader->bytes);
+    reader->bytes = (unsigned char *)copy.bytes;
+    reader->n_bytes = copy.n_bytes;
+    find_segments(reader);
+    return 0;
+}
+
+int pp_recording_copy(struct pp_recording_reader *reader, void **bytes_out, size_t *n_bytes_out,
+                      struct pprofc_error *err)
+{
+    struct pp_buffer copy = PP_BUFFER_INIT;
+    int status = 0;
+
+    if (reader->source.fd >= 0)
+        status = pp_recording_measure_source(&reader->source, err);
+    if (status == 0)
+        status = pp_recording_copy_source(&reader->source, &copy, err);
+    if (status != 0) {
+        pp_buffer_done(&copy);
+        return status;
+    }
+    *bytes_out = copy.bytes;
+    *n_bytes_out = copy.n_bytes;
+    return 0;
+}
+
+/* ---- life ---- */
+
+static struct pp_recording_reader *new_reader(const char *name)
+{
+    struct pp_recording_reader *reader = calloc(1, sizeof *reader);
+
+    if (reader == NULL)
+        return NULL;
+    reader->source.fd = -1;
+    reader->name = strdup(name);
+    if (reader->name == NULL) {
+        free(reader);
+        return NULL;
+    }
+    reader->source.name = reader->name;
+    return reader;
+}
+
+void pp_recording_close(struct pp_recording_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    if (reader->shared != NULL)
+        (void)munmap(reader->shared, PP_REC_HEADER_BYTES);
+    if (reader->source.fd >= 0)
+        (void)close(reader->source.fd);
+    free(reader->bytes);
+    free(reader->name);
+    free(reader);
+}
+
+/* The first reading, or the end of 'reader'. */
+static int begin(struct pp_recording_reader *reader, struct pp_recording_reader **reader_out,
+                 struct pprofc_error *err)
+{
+    const int status = pp_recording_refresh(reader, err);
+
+    if (status != 0) {
+        pp_recording_close(reader);
+        return status;
+    }
+    *reader_out = reader;
+    return 0;
+}
+
+int pp_recording_open(const char *path, struct pp_recording_reader **reader_out,
+                      struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = new_reader(path);
+    /* O_NONBLOCK: a pipe of that name must not make us wait. */
+    const int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+    if (reader == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", path);
+    reader->source.fd = open(path, O_RDWR | flags);
+    reader->is_writable = reader->source.fd >= 0;
+    if (reader->source.fd < 0)
+        reader->source.fd = open(path, O_RDONLY | flags);
+    if (reader->source.fd < 0) {
+        const int code = -errno;
+        pp_recording_close(reader);
+        return pp_fail(err, code, 0, "cannot open '%s': %s", path, strerror(-code));
+    }
+    return begin(reader, reader_out, err);
+}
+
+int pp_recording_view(const void *bytes, size_t n_bytes, const char *name,
+                      struct pp_recording_reader **reader_out, struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = new_reader(name);
+
+    if (reader == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", name);
+    reader->source.bytes = bytes;
+    reader->source.n_bytes = n_bytes;
+    return begin(reader, reader_out, err);
+}
+
+/* ---- what it shows ---- */
+
+const struct pp_rec_header *pp_recording_header(const struct pp_recording_reader *reader)
+{
+    return header_of(reader);
+}
+
+/* In a copy a table is one block. */
+static const void *item(const struct pp_recording_reader *reader, const struct pp_rec_table *table,
+                        uint32_t index)
+{
+    if (index >= table->n_items)
+        return NULL;
+    return reader->bytes + table->blocks[0] + (uint64_t)index * table->item_bytes;
+}
+
+const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader *reader,
+                                                uint32_t index)
+{
+    return item(reader, &header_of(reader)->threads, index);
+}
+
+const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader,
+                                                uint32_t index)
+{
+    return item(reader, &header_of(reader)->modules, index);
+}
+
+static void fill_event(const struct pp_rec_event *from, const struct pp_recording_segment *segment,
+                       uint32_t number, struct pp_recording_event *event)
+{
+    const struct pp_rec_stack *stack =
+        (const struct pp_rec_stack *)(segment->area + (uint64_t)from->stack * 8);
+
+    *event = (struct pp_recording_event){
+        .time_ns = from->time_ns,
+        .family = from->family,
+        .n_values = from->n_values,
+        .flags = (uint16_t)(from->flags | stack->flags),
+        .thread = from->thread,
+        .label_set = from->label_set,
+        .span = from->span,
+        .pcs = stack->pcs,
+        .n_frames = stack->n_frames,
+        .stack_key = (uint64_t)number << 32 | from->stack,
+        .slice_ns = segment->slice_ns,
+    };
+    memcpy(event->values, from->values, from->n_values * sizeof from->values[0]);
+}
+
+int64_t pp_recording_each(const struct pp_recording_reader *reader,
+                          int (*visit)(void *context, const struct pp_recording_event *event),
+                          void *context)
+{
+    int64_t n_events = 0;
+
+    for (uint32_t i = 0; i < reader->n_segments; i++) {
+        const struct pp_recording_segment *segment = &reader->segments[i];
+        const struct pp_recording_log log = {segment->area, segment->area, segment->n_log_bytes};
+        const struct pp_rec_event *from;
+        uint32_t position = 0, n_bytes;
+        while ((from = pp_recording_next_event(&log, &position, &n_bytes)) != NULL) {
+            struct pp_recording_event event;
+            int status;
+            fill_event(from, segment, i, &event);
+            status = visit(context, &event);
+            if (status < 0)
+                return status;
+            n_events++;
+        }
+    }
+    return n_events;
+}

@@ -1,0 +1,521 @@
+/* A consistent copy of a recording whose process may be alive: the bytes of a .ppc file.
+ *
+ * Read: the directory's index, then what it names, then the index again; when the helper thread of
+ * the process has flipped it meanwhile, memory of segments may have been put to another use, and
+ * all is read anew.  Handlers write on all the while: each log is read as reader_events.c wants it,
+ * its stacks after it, the tables last, so that all that a committed event refers to is there. What
+ * is reserved and not committed stays out: a copy has no cursor, the next one brings it.
+ *
+ * Every number in here may be a lie: it is read once, checked, and only then used. */
+#include "recording/reader_private.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+enum {
+    MAX_TRIES = 64,
+    MAX_ITEM_BYTES = 65536,
+    MAX_AREA_BYTES = 1 << 30, /* no writer makes such a segment: a sparse file could say so */
+    CHANGED = 1,              /* the directory was flipped while we read */
+};
+
+/* One segment that counts, as its header was when first read. */
+struct part {
+    uint64_t offset;
+    struct pp_rec_segment segment; /* 'used' as of then */
+};
+
+struct copier {
+    struct pp_recording_source *source;
+    struct pprofc_error *err; /* of this try */
+    struct pp_buffer *out;
+    struct pp_rec_header head;
+    struct part parts[PP_REC_MAX_SEGMENTS];
+    uint32_t n_parts;
+    struct pp_rec_segment_ref refs[PP_REC_MAX_SEGMENTS]; /* in the copy */
+    uint32_t n_refs;
+};
+
+static int damaged(const struct copier *copier, uint64_t offset, const char *what)
+{
+    return pp_fail(copier->err, -EBADMSG, offset, "'%s' is damaged: %s at byte %llu",
+                   copier->source->name, what, (unsigned long long)offset);
+}
+
+static int no_memory(const struct copier *copier)
+{
+    return pp_fail(copier->err, -ENOMEM, 0, "no memory to read '%s'", copier->source->name);
+}
+
+static int get(const struct copier *copier, uint64_t offset, void *bytes, uint64_t n_bytes)
+{
+    return pp_recording_read_source(copier->source, offset, bytes, n_bytes, copier->err);
+}
+
+/* Room for 'n_bytes' (a multiple of 8) at the copy's end; NULL when there is no memory.  A copy
+ * cannot be larger than its source: when it would be, parts overlap, and a small file could ask for
+ * any amount. */
+static int take_room(struct copier *copier, uint64_t n_bytes, uint64_t source_offset,
+                     void **room_out)
+{
+    if (n_bytes > copier->source->n_bytes + PP_REC_HEADER_BYTES - copier->out->n_bytes)
+        return damaged(copier, source_offset, "parts overlap");
+    *room_out = pp_buffer_room(copier->out, n_bytes);
+    if (*room_out == NULL)
+        return no_memory(copier);
+    memset(*room_out, 0, n_bytes);
+    copier->out->n_bytes += n_bytes;
+    return 0;
+}
+
+/* ---- the header ---- */
+
+static int check_header(const struct copier *copier)
+{
+    const struct pp_rec_header *head = &copier->head;
+    const struct pp_recording_source *source = copier->source;
+
+    if (memcmp(head->magic, PP_REC_MAGIC, sizeof head->magic) != 0)
+        return pp_fail(copier->err, -EBADMSG, 0, "'%s' is not a pprof-c recording", source->name);
+    if (head->layout > PP_REC_LAYOUT)
+        return pp_fail(
+            copier->err, -ENOTSUP, offsetof(struct pp_rec_header, layout),
+            "'%s' was made by a newer pprof-c (layout %u, this one reads up to %d): use that one's pprofc",
+            source->name, head->layout, PP_REC_LAYOUT);
+    if (head->layout == 0)
+        return damaged(copier, offsetof(struct pp_rec_header, layout), "no layout number");
+    if (head->header_bytes < sizeof *head || head->header_bytes > head->n_bytes)
+        return damaged(copier, offsetof(struct pp_rec_header, header_bytes),
+                       "a wrong header length");
+    if (head->n_bytes > source->n_bytes)
+        return pp_fail(copier->err, -EBADMSG, source->n_bytes,
+                       "'%s' is cut short: it has %llu of %llu bytes", source->name,
+                       (unsigned long long)source->n_bytes, (unsigned long long)head->n_bytes);
+    return 0;
+}
+
+static int read_header(struct copier *copier)
+{
+    struct pp_recording_source *source = copier->source;
+    int status;
+
+    if (source->n_bytes < sizeof copier->head)
+        return pp_fail(copier->err, -EBADMSG, source->n_bytes,
+                       "'%s' is not a pprof-c recording: it has only %llu bytes", source->name,
+                       (unsigned long long)source->n_bytes);
+    status = get(copier, 0, &copier->head, sizeof copier->head);
+    if (status == 0 && copier->head.n_bytes > source->n_bytes && source->fd >= 0)
+        status = pp_recording_measure_source(source, copier->err); /* a living one grows */
+    return status != 0 ? status : check_header(copier);
+}
+
+static int read_directory_index(const struct copier *copier, uint32_t *index_out)
+{
+    return get(copier, offsetof(struct pp_rec_header, directory_index), index_out,
+               sizeof *index_out);
+}
+
+/* ---- which segments count ---- */
+
+static int check_area(const struct copier *copier, const struct pp_rec_segment_ref *ref,
+                      const struct pp_rec_segment *segment)
+{
+    if (segment->kind > PP_SEGMENT_FOLDED)
+        return damaged(copier, ref->offset, "a segment of unknown kind");
+    if (segment->area_offset < sizeof *segment || segment->area_offset % 8 != 0 ||
+        segment->area_bytes % 8 != 0 || segment->area_bytes > MAX_AREA_BYTES ||
+        (uint64_t)segment->area_offset + segment->area_bytes > ref->n_bytes)
+        return damaged(copier, ref->offset, "a segment larger than its room");
+    return 0;
+}
+
+/* Note segment 'ref' when anything is in it. */
+static int look_at_segment(struct copier *copier, const struct pp_rec_segment_ref *ref)
+{
+    struct part *part = &copier->parts[copier->n_parts];
+    int status;
+
+    if (ref->offset % 8 != 0 || ref->offset < copier->head.header_bytes ||
+        ref->offset > copier->head.n_bytes || ref->n_bytes > copier->head.n_bytes - ref->offset ||
+        ref->n_bytes < sizeof part->segment)
+        return damaged(copier, ref->offset, "a segment outside the file");
+    status = get(copier, ref->offset, &part->segment, sizeof part->segment);
+    if (status != 0 || (part->segment.used & ~PP_SEGMENT_SEALED) == 0)
+        return status;
+    status = check_area(copier, ref, &part->segment);
+    if (status != 0)
+        return status;
+    part->offset = ref->offset;
+    copier->n_parts++;
+    return 0;
+}
+
+static int order_parts(const void *left, const void *right)
+{
+    const struct part *a = left, *b = right;
+
+    if (a->segment.kind != b->segment.kind)
+        return a->segment.kind == PP_SEGMENT_FOLDED ? -1 : 1;
+    if (a->segment.sequence != b->segment.sequence)
+        return a->segment.sequence < b->segment.sequence ? -1 : 1;
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+/* A raw segment that a folded one has taken up already would be counted twice. */
+static void drop_leftovers(struct copier *copier)
+{
+    uint64_t folded_sequence = 0;
+    uint32_t n_kept = 0;
+    bool has_folded = false;
+
+    for (uint32_t i = 0; i < copier->n_parts; i++) {
+        const struct pp_rec_segment *segment = &copier->parts[i].segment;
+        if (segment->kind == PP_SEGMENT_FOLDED && segment->sequence >= folded_sequence) {
+            folded_sequence = segment->sequence;
+            has_folded = true;
+        }
+    }
+    for (uint32_t i = 0; i < copier->n_parts; i++) {
+        const struct pp_rec_segment *segment = &copier->parts[i].segment;
+        if (!has_folded || segment->kind == PP_SEGMENT_FOLDED ||
+            segment->sequence > folded_sequence)
+            copier->parts[n_kept++] = copier->parts[i];
+    }
+    copier->n_parts = n_kept;
+}
+
+static int find_segments(struct copier *copier, uint32_t index)
+{
+    const uint32_t n_segments = copier->head.n_segments[index & 1];
+
+    if (n_segments > PP_REC_MAX_SEGMENTS)
+        return damaged(copier, offsetof(struct pp_rec_header, n_segments), "too many segments");
+    for (uint32_t i = 0; i < n_segments; i++) {
+        const int status = look_at_segment(copier, &copier->head.segments[index & 1][i]);
+        if (status != 0)
+            return status;
+    }
+    drop_leftovers(copier);
+    qsort(copier->parts, copier->n_parts, sizeof copier->parts[0], order_parts);
+    return 0;
+}
+
+/* ---- one segment ---- */
+
+struct extent {
+    uint32_t n_log_bytes, n_stack_bytes;
+};
+
+static int split_used(const struct copier *copier, const struct part *part, uint64_t used,
+                      struct extent *extent_out)
+{
+    const uint64_t n_log_bytes = used & UINT32_MAX;
+    const uint64_t n_stack_bytes = (used & ~PP_SEGMENT_SEALED) >> 32;
+
+    if (n_log_bytes % 8 != 0 || n_stack_bytes % 8 != 0 ||
+        n_log_bytes + n_stack_bytes > part->segment.area_bytes)
+        return damaged(copier, part->offset, "a segment fuller than its area");
+    *extent_out = (struct extent){(uint32_t)n_log_bytes, (uint32_t)n_stack_bytes};
+    return 0;
+}
+
+/* The event's stack as an offset from the first byte of 'stacks', or UINT32_MAX when it is not
+ * wholly there. */
+static uint32_t stack_position(uint32_t stack, const struct part *part, const unsigned char *stacks,
+                               uint32_t n_stack_bytes)
+{
+    const uint64_t first = part->segment.area_bytes - n_stack_bytes;
+    const uint64_t offset = (uint64_t)stack * 8;
+    struct pp_rec_stack head;
+
+    if (offset < first || offset - first + sizeof head > n_stack_bytes)
+        return UINT32_MAX;
+    memcpy(&head, stacks + (offset - first), sizeof head);
+    if (head.n_frames > (n_stack_bytes - (offset - first) - sizeof head) / sizeof(uint64_t))
+        return UINT32_MAX;
+    return (uint32_t)(offset - first);
+}
+
+/* Append the committed events of 'log' to 'events', their stacks counted from the first stack. */
+static int gather_events(struct copier *copier, const struct part *part,
+                         const struct pp_recording_log *log, const unsigned char *stacks,
+                         uint32_t n_stack_bytes, struct pp_buffer *events)
+{
+    const struct pp_rec_event *event;
+    uint32_t position = 0, n_bytes;
+
+    while ((event = pp_recording_next_event(log, &position, &n_bytes)) != NULL) {
+        const uint32_t stack = stack_position(event->stack, part, stacks, n_stack_bytes);
+        struct pp_rec_event *copy;
+        if (stack == UINT32_MAX)
+            continue;
+        copy = (struct pp_rec_event *)pp_buffer_room(events, n_bytes);
+        if (copy == NULL)
+            return no_memory(copier);
+        memcpy(copy, event, n_bytes);
+        copy->stack = stack / 8;
+        events->n_bytes += n_bytes;
+    }
+    return 0;
+}
+
+/* The segment of the copy: header, events, stacks.  Slots are for writers only. */
+static int put_segment(struct copier *copier, const struct part *part,
+                       const struct pp_buffer *events, const unsigned char *stacks,
+                       uint32_t n_stack_bytes)
+{
+    const uint64_t n_bytes = sizeof(struct pp_rec_segment) + events->n_bytes + n_stack_bytes;
+    struct pp_rec_segment *segment;
+    char *area;
+    void *room;
+    int status = take_room(copier, n_bytes, part->offset, &room);
+
+    if (status != 0)
+        return status;
+    segment = room;
+    *segment = part->segment;
+    segment->n_slots = segment->slots_offset = segment->pad = 0;
+    segment->area_offset = (uint32_t)sizeof *segment;
+    segment->area_bytes = (uint32_t)events->n_bytes + n_stack_bytes;
+    segment->used = events->n_bytes | (uint64_t)n_stack_bytes << 32 | PP_SEGMENT_SEALED;
+    area = (char *)(segment + 1);
+    memcpy(area, events->bytes, events->n_bytes);
+    memcpy(area + events->n_bytes, stacks, n_stack_bytes);
+    for (uint32_t at = 0; at < events->n_bytes;) {
+        struct pp_rec_event *event = (struct pp_rec_event *)(area + at);
+        event->stack += (uint32_t)events->n_bytes / 8;
+        at += event->state_bytes & 0xFFFFFF;
+    }
+    copier->refs[copier->n_refs++] =
+        (struct pp_rec_segment_ref){copier->out->n_bytes - n_bytes, n_bytes};
+    return 0;
+}
+
+/* What copy_segment() has read, and frees. */
+struct reading {
+    unsigned char *states, *bodies, *stacks;
+    struct extent extent, later; /* before and after the first reading */
+};
+
+static int read_log(const struct copier *copier, const struct part *part, struct reading *reading)
+{
+    const uint64_t area = part->offset + part->segment.area_offset;
+    const uint32_t n_bytes = reading->extent.n_log_bytes;
+    uint64_t used = 0;
+    int status;
+
+    /* One byte more: never a request for nothing. */
+    reading->states = malloc(n_bytes + 1UL);
+    reading->bodies = malloc(n_bytes + 1UL);
+    if (reading->states == NULL || reading->bodies == NULL)
+        return no_memory(copier);
+    status = get(copier, area, reading->states, n_bytes);
+    if (status == 0)
+        status =
+            get(copier, part->offset + offsetof(struct pp_rec_segment, used), &used, sizeof used);
+    if (status == 0)
+        status = split_used(copier, part, used, &reading->later);
+    return status != 0 ? status : get(copier, area, reading->bodies, n_bytes);
+}
+
+static int read_stacks(const struct copier *copier, const struct part *part,
+                       struct reading *reading)
+{
+    const uint64_t area_end = part->offset + part->segment.area_offset + part->segment.area_bytes;
+    const uint32_t n_bytes = reading->later.n_stack_bytes;
+
+    reading->stacks = malloc(n_bytes + 1UL);
+    if (reading->stacks == NULL)
+        return no_memory(copier);
+    return get(copier, area_end - n_bytes, reading->stacks, n_bytes);
+}
+
+static int copy_reading(struct copier *copier, const struct part *part,
+                        const struct reading *reading)
+{
+    const struct pp_recording_log log = {reading->states, reading->bodies,
+                                         reading->extent.n_log_bytes};
+    const uint32_t n_stack_bytes = reading->later.n_stack_bytes;
+    pp_autobuffer struct pp_buffer events = PP_BUFFER_INIT;
+    const int status = gather_events(copier, part, &log, reading->stacks, n_stack_bytes, &events);
+
+    if (status != 0 || events.n_bytes == 0)
+        return status;
+    return put_segment(copier, part, &events, reading->stacks, n_stack_bytes);
+}
+
+static int copy_segment(struct copier *copier, const struct part *part)
+{
+    struct reading reading = {0};
+    int status = split_used(copier, part, part->segment.used, &reading.extent);
+
+    if (status == 0)
+        status = read_log(copier, part, &reading);
+    if (status == 0)
+        status = read_stacks(copier, part, &reading);
+    if (status == 0)
+        status = copy_reading(copier, part, &reading);
+    free(reading.states);
+    free(reading.bodies);
+    free(reading.stacks);
+    return status;
+}
+
+/* ---- the tables ---- */
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many items the published blocks hold, at most 'n_items': threads count themselves before
+ * there is a block. */
+static uint64_t items_in_blocks(const struct pp_rec_table *table)
+{
+    uint64_t n_items = 0;
+
+    for (int block = 0; block < PP_REC_MAX_BLOCKS && table->blocks[block] != 0; block++)
+        n_items += (uint64_t)table->n_first << block;
+    return smaller(n_items, table->n_items);
+}
+
+/* Make 'table' one block of the copy; 'at' is where the header says so, for messages. */
+static int copy_table(struct copier *copier, struct pp_rec_table *table, uint32_t least_item_bytes,
+                      uint64_t at)
+{
+    const struct pp_rec_table from = *table;
+    const uint64_t n_items = items_in_blocks(&from);
+    const uint64_t copy_offset = copier->out->n_bytes;
+    uint64_t n_left = n_items;
+    char *to;
+    void *room;
+    int status;
+
+    *table = (struct pp_rec_table){.item_bytes = from.item_bytes};
+    if (n_items == 0)
+        return 0;
+    if (from.item_bytes < least_item_bytes || from.item_bytes > MAX_ITEM_BYTES)
+        return damaged(copier, at, "a table with items of a wrong size");
+    status = take_room(copier, (n_items * from.item_bytes + 7) / 8 * 8, at, &room);
+    to = room;
+    for (int block = 0; status == 0 && n_left > 0; block++) {
+        const uint64_t n = smaller(n_left, (uint64_t)from.n_first << block);
+        if (from.blocks[block] % 8 != 0)
+            return damaged(copier, at, "a table with a block at an odd place");
+        status = get(copier, from.blocks[block], to, n * from.item_bytes);
+        to += n * from.item_bytes;
+        n_left -= n;
+    }
+    if (status != 0)
+        return status;
+    table->n_items = table->n_first = (uint32_t)n_items;
+    table->blocks[0] = copy_offset;
+    return 0;
+}
+
+static int copy_tables(struct copier *copier)
+{
+    struct pp_rec_header *head = &copier->head;
+    const struct {
+        struct pp_rec_table *table;
+        uint32_t least_item_bytes;
+    } tables[] = {
+        {&head->threads, sizeof(struct pp_rec_thread)},
+        {&head->modules, sizeof(struct pp_rec_module)},
+        {&head->strings, 1},
+        {&head->label_sets, 1},
+        {&head->spans, 1},
+    };
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        const uint64_t at = (uint64_t)((char *)tables[i].table - (char *)head);
+        const int status = copy_table(copier, tables[i].table, tables[i].least_item_bytes, at);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+/* The header of the copy: what was said of the process, and nothing of who writes and who reads. */
+static void put_header(struct copier *copier)
+{
+    struct pp_rec_header *head = &copier->head;
+
+    head->layout = PP_REC_LAYOUT;
+    head->header_bytes = PP_REC_HEADER_BYTES;
+    head->n_bytes = copier->out->n_bytes;
+    memset(&head->command_block, 0, sizeof head->command_block);
+    memset(head->readers, 0, sizeof head->readers);
+    memset(head->spares, 0, sizeof head->spares);
+    memset(head->segments, 0, sizeof head->segments);
+    head->active = 0;
+    head->directory_index = 0;
+    head->n_segments[0] = copier->n_refs;
+    head->n_segments[1] = 0;
+    memcpy(head->segments[0], copier->refs, copier->n_refs * sizeof copier->refs[0]);
+    memcpy(copier->out->bytes, head, sizeof *head);
+}
+
+static int copy_once(struct copier *copier)
+{
+    uint32_t before, after;
+    void *room;
+    int status;
+
+    copier->out->n_bytes = 0;
+    copier->n_parts = copier->n_refs = 0;
+    status = read_header(copier);
+    if (status == 0)
+        status = read_directory_index(copier, &before);
+    if (status != 0)
+        return status;
+    status = read_header(copier); /* again: the directory that the index named before */
+    if (status == 0)
+        status = take_room(copier, PP_REC_HEADER_BYTES, 0, &room);
+    if (status == 0)
+        status = find_segments(copier, before);
+    for (uint32_t i = 0; status == 0 && i < copier->n_parts; i++)
+        status = copy_segment(copier, &copier->parts[i]);
+    if (status == 0)
+        status = read_header(
+            copier); /* for the tables: they have grown since, and events refer to that */
+    if (status == 0)
+        status = copy_tables(copier);
+    /* Whatever was found wrong, it may come of a segment that was put to another use. */
+    if (status != -ENOMEM && read_directory_index(copier, &after) == 0 && after != before)
+        return CHANGED;
+    if (status == 0)
+        put_header(copier);
+    return status;
+}
+
+int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffer *out,
+                             struct pprofc_error *err)
+{
+    pp_autofree struct copier *copier = calloc(1, sizeof *copier);
+    struct pprofc_error error;
+
+    if (copier == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", source->name);
+    copier->source = source;
+    copier->err = &error;
+    copier->out = out;
+    for (int i = 0; i < MAX_TRIES; i++) {
+        const struct timespec pause = {0, 1000000};
+        const int status = copy_once(copier);
+        if (status != CHANGED) {
+            if (status != 0 && err != NULL)
+                *err = error;
+            return status;
+        }
+        if (i >= 2)
+            (void)nanosleep(&pause, NULL);
+    }
+    return pp_fail(err, -EAGAIN, 0, "'%s' kept changing while it was read", source->name);
+}

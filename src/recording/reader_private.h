@@ -1,0 +1,61 @@
+/* What the reader's files share; nobody else includes this. */
+#ifndef PP_RECORDING_READER_PRIVATE_H
+#define PP_RECORDING_READER_PRIVATE_H
+
+#include "base/buffer.h"
+#include "recording/reader.h"
+
+/* Where a recording's bytes come from: a file (fd >= 0), read with pread so that one cut short
+ * under our hands is an error and not a SIGBUS, or memory. */
+struct pp_recording_source {
+    int fd;
+    const unsigned char *bytes;
+    uint64_t n_bytes;
+    const char *name; /* for messages */
+};
+
+/* One segment of a copy: all its events are committed and lie without holes. */
+struct pp_recording_segment {
+    const unsigned char *area;
+    uint32_t n_log_bytes, n_area_bytes;
+    uint64_t slice_ns; /* 0: raw */
+};
+
+struct pp_recording_reader {
+    struct pp_recording_source source;
+    char *name;
+    unsigned char *bytes; /* our copy, as pp_recording_copy_source() makes it */
+    size_t n_bytes;
+    struct pp_recording_segment segments[PP_REC_MAX_SEGMENTS];
+    uint32_t n_segments;
+    struct pp_rec_header *shared; /* the header in the living process's memory, or NULL */
+    bool is_writable;
+};
+
+/* A consistent copy of what 'source' holds, appended to the empty 'out': layout.h's form with only
+ * committed events, only the segments that count (folded first, then raw by sequence), and nothing
+ * between the parts. */
+int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffer *out,
+                             struct pprofc_error *err);
+
+/* Ask for the size of a source that is a file. */
+int pp_recording_measure_source(struct pp_recording_source *source, struct pprofc_error *err);
+
+/* Read exactly 'n_bytes' at 'offset' of the source; -EBADMSG when they are not there. */
+int pp_recording_read_source(const struct pp_recording_source *source, uint64_t offset, void *bytes,
+                             uint64_t n_bytes, struct pprofc_error *err);
+
+/* A log as it was read, twice. */
+struct pp_recording_log {
+    const unsigned char *states; /* the first reading: says what is committed */
+    const unsigned char
+        *bodies; /* read later: what was committed then is whole here; may be the same */
+    uint32_t n_bytes;
+};
+
+/* The next committed event at or after '*position', which moves behind it; NULL at the end.
+ * '*n_bytes_out' is its length. */
+const struct pp_rec_event *pp_recording_next_event(const struct pp_recording_log *log,
+                                                   uint32_t *position, uint32_t *n_bytes_out);
+
+#endif
