@@ -1,0 +1,235 @@
+/* Folding: many events into sums per (stack, thread, labels, time slice). */
+#include "capture/fold.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "capture/memory_file.h"
+#include "sigsafe/store.h"
+
+static uint32_t log_bytes_of(const struct pp_rec_segment *segment)
+{
+    return (uint32_t)atomic_load_explicit(&segment->used, memory_order_acquire);
+}
+
+static uint32_t pool_bytes_of(uint64_t used)
+{
+    return (uint32_t)((used & ~PP_SEGMENT_SEALED) >> 32);
+}
+
+static char *area_of(struct pp_rec_segment *segment)
+{
+    return (char *)segment + segment->area_offset;
+}
+
+struct pp_rec_event *pp_segment_event(struct pp_rec_segment *segment, uint32_t *at, uint32_t n_log_bytes)
+{
+    for (; *at + sizeof(struct pp_rec_event) <= n_log_bytes; *at += PP_REC_EVENT_ALIGN) {
+        struct pp_rec_event *event = (struct pp_rec_event *)(area_of(segment) + *at);
+        /* Zero: the writer was stopped between taking the room and writing the length. */
+        if (atomic_load_explicit(&event->state_bytes, memory_order_acquire) != 0)
+            return event;
+    }
+    return NULL;
+}
+
+uint64_t pp_fold_memory_bytes(uint64_t n_bytes, uint32_t n_places)
+{
+    return n_bytes + n_places * sizeof(uint32_t);
+}
+
+void pp_fold_begin(struct pp_fold *fold, void *memory, uint64_t n_bytes, uint32_t n_slots, uint32_t n_places,
+                   uint64_t slice_ns)
+{
+    memset(fold, 0, sizeof *fold);
+    fold->out = memory;
+    fold->places = (uint32_t *)((char *)memory + n_bytes);
+    fold->n_places = n_places;
+    fold->slice_ns = slice_ns;
+    pp_sig_segment_init(fold->out, n_bytes, n_slots, 0);
+    fold->out->kind = PP_SEGMENT_FOLDED;
+    fold->out->slice_ns = slice_ns;
+}
+
+/* What is summed into one event. */
+struct key {
+    uint64_t slice_ns;
+    uint32_t stack, thread, label_set, span;
+    uint16_t flags;
+    uint8_t family, n_values;
+};
+
+static uint64_t hash_of(const struct key *key)
+{
+    uint64_t hash = key->slice_ns * UINT64_C(0x9E3779B97F4A7C15);
+
+    hash = (hash ^ key->stack ^ ((uint64_t)key->thread << 32)) * UINT64_C(0xff51afd7ed558ccd);
+    hash ^= hash >> 32;
+    hash = (hash ^ key->label_set ^ ((uint64_t)key->span << 32)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    hash = (hash ^ (hash >> 29) ^ key->flags ^ ((uint64_t)key->family << 16)) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 32);
+}
+
+static bool is_key(const struct pp_rec_event *event, const struct key *key)
+{
+    return event->time_ns == key->slice_ns && event->stack == key->stack && event->thread == key->thread &&
+           event->label_set == key->label_set && event->span == key->span && event->flags == key->flags &&
+           event->family == key->family && event->n_values == key->n_values;
+}
+
+static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *key)
+{
+    const uint32_t mask = fold->n_places - 1;
+    uint32_t i = (uint32_t)hash_of(key) & mask;
+    struct pp_rec_event *event;
+    uint32_t n_bytes;
+
+    for (; fold->places[i] != 0; i = (i + 1) & mask) {
+        event = (struct pp_rec_event *)(area_of(fold->out) + fold->places[i] - 1);
+        if (is_key(event, key))
+            return event;
+    }
+    if (fold->n_events >= fold->n_places / 4 * 3)
+        return NULL;
+    n_bytes = (uint32_t)sizeof *event + key->n_values * (uint32_t)sizeof(int64_t) +
+              ((key->flags & PP_EVENT_WEIGHTED) != 0 ? 16 : 0);
+    event = pp_sig_segment_reserve(fold->out, n_bytes);
+    if (event == NULL)
+        return NULL;
+    fold->n_events++;
+    fold->places[i] = (uint32_t)((char *)event - area_of(fold->out)) + 1;
+    event->time_ns = key->slice_ns;
+    event->stack = key->stack;
+    event->thread = key->thread;
+    event->label_set = key->label_set;
+    event->span = key->span;
+    event->flags = key->flags;
+    event->family = key->family;
+    event->n_values = key->n_values;
+    atomic_store_explicit(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_COMMITTED << 24), memory_order_release);
+    return event;
+}
+
+static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint32_t stack)
+{
+    const uint64_t folded[1] = {PP_PC_FOLDED};
+    const struct pp_rec_stack *old = (const struct pp_rec_stack *)(area_of(from) + (uint64_t)stack * 8);
+
+    if (!fold->forget_stacks)
+        return pp_sig_segment_stack(fold->out, old->pcs, old->n_frames, old->flags, old->hash);
+    fold->n_forgotten++;
+    return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
+}
+
+static int add_event(struct pp_fold *fold, struct pp_rec_segment *from, const struct pp_rec_event *event)
+{
+    struct key key = {.slice_ns = event->time_ns / fold->slice_ns * fold->slice_ns,
+                      .thread = event->thread,
+                      .label_set = event->label_set,
+                      .span = fold->forget_spans ? 0 : event->span,
+                      .flags = event->flags & (uint16_t)~PP_EVENT_TIMED,
+                      .family = event->family,
+                      .n_values = event->n_values};
+    struct pp_rec_event *sum;
+
+    key.stack = stack_in(fold, from, event->stack);
+    sum = key.stack == 0 ? NULL : find_event(fold, &key);
+    if (sum == NULL)
+        return -ENOSPC;
+    for (uint32_t i = 0; i < event->n_values; i++)
+        sum->values[i] += event->values[i];
+    if ((event->flags & PP_EVENT_WEIGHTED) != 0) {
+        double weights[2], sums[2];
+        memcpy(weights, &event->values[event->n_values], sizeof weights);
+        memcpy(sums, &sum->values[event->n_values], sizeof sums);
+        sums[0] += weights[0];
+        sums[1] += weights[1];
+        memcpy(&sum->values[event->n_values], sums, sizeof sums);
+    }
+    fold->out->n_folded_events += from->kind == PP_SEGMENT_RAW ? 1 : 0;
+    return 0;
+}
+
+int pp_fold_add(struct pp_fold *fold, struct pp_rec_segment *segment)
+{
+    const uint32_t n_log_bytes = log_bytes_of(segment);
+    struct pp_rec_event *event;
+    uint32_t at = 0;
+
+    while ((event = pp_segment_event(segment, &at, n_log_bytes)) != NULL) {
+        const uint32_t state = atomic_load_explicit(&event->state_bytes, memory_order_acquire);
+        int result;
+        if (state >> 24 == PP_EVENT_COMMITTED && (result = add_event(fold, segment, event)) != 0)
+            return result;
+        at += state & 0xffffff;
+    }
+    if (segment->kind == PP_SEGMENT_FOLDED)
+        fold->out->n_folded_events += segment->n_folded_events;
+    if (segment->sequence > fold->out->sequence)
+        fold->out->sequence = segment->sequence;
+    return 0;
+}
+
+uint64_t pp_segment_closed_bytes(struct pp_rec_segment *segment, uint64_t used)
+{
+    return segment->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) + PP_REC_EVENT_ALIGN;
+}
+
+uint64_t pp_fold_bytes(const struct pp_fold *fold)
+{
+    return pp_segment_closed_bytes(fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed));
+}
+
+void pp_fold_finish(const struct pp_fold *fold, void *memory)
+{
+    (void)pp_segment_copy_closed(fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed), 0,
+                                 false, memory);
+}
+
+/* Stacks keep their distance from the area's end, so that in a smaller area all move down by the same number of words. */
+static void copy_stacks(struct pp_rec_segment *from, struct pp_rec_segment *to, uint32_t n_pool, uint32_t moved)
+{
+    const _Atomic uint64_t *old = (const _Atomic uint64_t *)((char *)from + from->slots_offset);
+    uint64_t *new = (uint64_t *)((char *)to + to->slots_offset);
+
+    for (uint32_t i = 0; i < from->n_slots; i++) {
+        const uint64_t slot = atomic_load_explicit(&old[i], memory_order_acquire);
+        /* A stack that came after 'used' was read lies beyond what is copied. */
+        const bool copied = slot != 0 && (slot & UINT32_MAX) * 8 >= from->area_bytes - n_pool;
+        new[i] = copied ? slot - moved : 0;
+    }
+    memcpy(area_of(to) + to->area_bytes - n_pool, area_of(from) + from->area_bytes - n_pool, n_pool);
+}
+
+uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, uint32_t from, bool stop_at_hole,
+                                void *memory)
+{
+    const uint32_t n_pool = pool_bytes_of(used);
+    struct pp_rec_segment *to = memory;
+    struct pp_rec_event *event;
+    uint32_t moved, at = from, n_log = 0;
+
+    memcpy(to, segment, sizeof *to);
+    to->area_bytes = (uint32_t)used + n_pool + PP_REC_EVENT_ALIGN;
+    moved = (segment->area_bytes - to->area_bytes) / 8;
+    copy_stacks(segment, to, n_pool, moved);
+    while ((event = pp_segment_event(segment, &at, (uint32_t)used)) != NULL) {
+        const uint32_t state = atomic_load_explicit(&event->state_bytes, memory_order_acquire);
+        const uint32_t n_bytes = state & 0xffffff;
+        if (stop_at_hole && (state >> 24 != PP_EVENT_COMMITTED || at != from))
+            break;
+        if (state >> 24 == PP_EVENT_COMMITTED && (uint64_t)event->stack * 8 >= segment->area_bytes - n_pool) {
+            struct pp_rec_event *copy = (struct pp_rec_event *)(area_of(to) + n_log);
+            memcpy(copy, event, n_bytes);
+            copy->stack -= moved;
+            n_log += n_bytes;
+        } else if (stop_at_hole) {
+            break; /* its stack came after 'used' was read: next time */
+        }
+        at += n_bytes;
+        from = at;
+    }
+    atomic_store_explicit(&to->used, n_log | ((uint64_t)n_pool << 32) | PP_SEGMENT_SEALED, memory_order_release);
+    return from;
+}

@@ -1,0 +1,41 @@
+/* The chain of segments: spares ahead of need, sealed ones folded behind.  The helper thread's, except where said. */
+#ifndef PP_CAPTURE_SEGMENTS_H
+#define PP_CAPTURE_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/memory_file.h"
+#include "recording/layout.h"
+
+enum {
+    PP_SEGMENT_BYTES = 512 * 1024,
+    PP_SEGMENT_SLOTS = 4096,
+    PP_SEGMENT_LEAST_BYTES = 64 * 1024,    /* where shared memory is scarce */
+    PP_KEEP_SEALED = 4,                    /* sealed segments left raw for readers that come late */
+    PP_FOLDED_MAX_BYTES = 16 * 1024 * 1024 /* bound of the sums; wider slices keep it */
+};
+
+struct pp_segments {
+    struct pp_memory_file *file;
+    struct pp_rec_header *header;
+    uint64_t segment_bytes;
+    uint64_t next_sequence;
+    uint64_t slice_ns;  /* of the folded segment */
+    bool forget_spans, forget_stacks;
+    void (*wait_for_handlers)(void *context);
+    void *context;
+};
+
+/* Make the first segment active and a spare behind it.  Returns 0 or -ENOSPC. */
+int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file, struct pp_rec_header *header,
+                     void (*wait_for_handlers)(void *), void *context);
+
+/* Do what is due: fill up the spares, fold what has been sealed for long. */
+void pp_segments_tend(struct pp_segments *segments);
+
+/* Make sure the table holds at least 'n_items' and some more.  Returns 0 or -ENOSPC. */
+int pp_table_reserve(struct pp_memory_file *file, struct pp_rec_table *table, uint32_t n_items);
+void pp_table_init(struct pp_rec_table *table, uint32_t item_bytes, uint32_t n_first);
+
+#endif
