@@ -1,0 +1,41 @@
+/* One program or library whose addresses are named: its files, opened when the module is made, and
+ * its tables, read when the first address is asked for. */
+#ifndef PP_BINARY_MODULE_H
+#define PP_BINARY_MODULE_H
+
+#include "binary/symbolizer.h"
+
+#include "binary/dwarf_index.h"
+#include "binary/elf_file.h"
+#include "binary/string_pool.h"
+#include "binary/symbol_table.h"
+
+struct pp_module {
+    struct pp_module *next;
+    struct pp_string_pool *strings; /* the symbolizer's */
+    const char *debug_path;         /* the symbolizer's, may be NULL */
+    bool no_inlines;
+    char *path;
+    char *build_id;                /* as it was asked for, "" when it was not known */
+    const char *name;              /* the last part of the path */
+    struct pp_elf_file *file;      /* NULL: not there, or another one than was recorded */
+    struct pp_elf_file *debug;     /* the separate debug file, or NULL */
+    struct pp_elf_file *alternate; /* what dwz moved out, or NULL */
+    struct pp_symbol_table symbols;
+    struct pp_symbol_table stubs;
+    uint64_t debug_bias; /* address in 'file' less address in 'debug': not 0 when prelinked */
+    uint64_t dwarf_bias; /* the same for the file that 'dwarf' reads */
+    struct pp_dwarf_index *dwarf; /* NULL: no lines and no inlined calls */
+    bool is_loaded;
+    char shortcoming[PPROFC_ERROR_MESSAGE_BYTES];
+};
+
+/* Returns 0 or -ENOMEM. */
+int pp_module_new(const char *path, const char *build_id, const void *memory, size_t n_memory_bytes,
+                  struct pp_module **module_out);
+void pp_module_free(struct pp_module *module);
+
+/* Find the debug files and read the tables, once.  Returns 0 or -ENOMEM. */
+int pp_module_load(struct pp_module *module);
+
+#endif
