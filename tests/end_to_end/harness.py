@@ -1,0 +1,225 @@
+"""What the end-to-end tests and the hazards share: running the built command on a built program, and looking at the result.
+
+PPROFC_BUILD_DIR names the build (default 'build').  A command that does not end in its time fails the test with gdb's
+backtrace of each of its processes; only processes of the session it was started in are ever killed.
+"""
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = (ROOT / os.environ.get("PPROFC_BUILD_DIR", "build")).resolve()
+PPROFC = BUILD / "pprofc"
+PROGRAMS = BUILD / "tests" / "programs"
+IS_LONG = os.environ.get("PPROFC_LONG") == "1"
+# Everything of ours and of the runner's that would change how a program is profiled.
+OWN_VARIABLES = re.compile(r"^(PPROFC|ENABLE_PROFILING|LD_PRELOAD|CPUPROFILE|HEAPPROFILE|OTEL_|PYROSCOPE_|DEBUGINFOD_)")
+
+sys.path.insert(0, str(ROOT / "tests" / "truth"))
+import pprof_read  # noqa: E402
+import scorer  # noqa: E402
+
+
+@dataclass
+class Finished:
+    """A command that ended; status is negative for a signal, as subprocess has it."""
+    status: int
+    out: str
+    err: str
+    took_s: float
+
+    @property
+    def own_lines(self):
+        """pprofc's own messages."""
+        return [line for line in self.err.splitlines() if line.startswith("pprofc:")]
+
+
+def long_or(long_value, short_value):
+    return long_value if IS_LONG else short_value
+
+
+def clean_environment(**more):
+    environment = {name: value for name, value in os.environ.items() if not OWN_VARIABLES.match(name)}
+    environment.update({name: str(value) for name, value in more.items()})
+    return environment
+
+
+def session_members(session):
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            yield int(entry)
+
+
+def backtraces(session):
+    """Where every process of the session is now."""
+    if shutil.which("gdb") is None:
+        return "(no gdb: no backtraces)"
+    parts = []
+    for pid in sorted(session_members(session)):
+        command = ["gdb", "-p", str(pid), "-batch", "-nx", "-ex", "thread apply all bt 25"]
+        try:
+            shown = subprocess.run(command, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL).stdout
+        except subprocess.TimeoutExpired:
+            shown = "(gdb took too long)"
+        parts.append(f"--- process {pid}\n{shown[-5000:]}")
+    return "\n".join(parts)
+
+
+def kill_session(session):
+    for pid in list(session_members(session)):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+class EndToEnd(unittest.TestCase):
+    """Base of tests that run the command."""
+    TIMEOUT_S = 60
+
+    @classmethod
+    def setUpClass(cls):
+        if not PPROFC.exists():
+            raise unittest.SkipTest("the command is not built")
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    # ---- running ----
+
+    def program(self, name):
+        path = PROGRAMS / name
+        if not path.exists():
+            self.skipTest(f"the program {name} is not built")
+        return str(path)
+
+    def start(self, *argv, env=None, cwd=None, stdin=subprocess.DEVNULL, **more):
+        """A child in a session of its own, its output in files: a pipe would hold what outlives the child."""
+        files = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]
+        child = subprocess.Popen([str(one) for one in argv], env=env or clean_environment(), cwd=cwd or self.folder,
+                                 stdin=stdin, stdout=files[0], stderr=files[1], start_new_session=True, **more)
+        child.files = files
+        child.started_s = time.monotonic()
+        self.addCleanup(self.forget, child)
+        return child
+
+    @staticmethod
+    def forget(child):
+        if child.poll() is None:
+            kill_session(child.pid)
+            child.wait()
+        for file in child.files:
+            file.close()
+
+    def finish(self, child, timeout_s=None):
+        try:
+            child.wait(timeout_s or self.TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            where = backtraces(child.pid)
+            kill_session(child.pid)
+            child.wait()
+            self.fail(f"{child.args} hung for {timeout_s or self.TIMEOUT_S} s\n{self.text(child, 1)}\n{where}")
+        took_s = time.monotonic() - child.started_s
+        return Finished(child.returncode, self.text(child, 0), self.text(child, 1), took_s)
+
+    @staticmethod
+    def text(child, which):
+        child.files[which].seek(0)
+        return child.files[which].read().decode(errors="replace")
+
+    def run_command(self, *argv, timeout_s=None, **more):
+        return self.finish(self.start(*argv, **more), timeout_s)
+
+    def pprofc(self, *args, **more):
+        return self.run_command(PPROFC, *args, **more)
+
+    def run_profiled(self, *args, output="out.pb.gz", status=0, **more):
+        """`pprofc run -o OUTPUT ARGS`; gives what it printed and the file's path."""
+        path = self.folder / output
+        finished = self.pprofc("run", "-f", "-o", path, *args, **more)
+        if status is not None:
+            self.assertEqual(finished.status, status, finished.err)
+        return finished, path
+
+    def run_and_report(self, *args, **more):
+        """`pprofc run ARGS`; gives the profile as our JSON."""
+        _, path = self.run_profiled(*args, output="out.json", **more)
+        return json.loads(path.read_text())
+
+    # ---- looking at profiles ----
+
+    def read_profile(self, path):
+        self.assertTrue(Path(path).exists(), f"{path} was not written")
+        return pprof_read.read(path)
+
+    def stacks(self, path):
+        return scorer.load(path)
+
+    def share(self, stacks, function, is_self=False):
+        """Share of the seen time in 'function' (a name, or a compiled pattern that matches one)."""
+        def hits(stack):
+            frames = stack.frames[:1] if is_self else stack.frames
+            if isinstance(function, str):
+                return function in frames
+            return any(function.search(frame) for frame in frames)
+
+        seen = [stack for stack in stacks.stacks if not stack.is_unsampled]
+        total = sum(stack.weight for stack in seen)
+        self.assertGreater(total, 0, "the profile is empty")
+        return sum(stack.weight for stack in seen if hits(stack)) / total
+
+    def assert_share(self, top, function, share, within):
+        """'top' is a run_and_report(): the function's total share is 'share', give or take 'within'."""
+        rows = {row["function"]: row for row in top["top"]}
+        self.assertIn(function, rows)
+        self.assertAlmostEqual(rows[function]["cum_share"], share, delta=within)
+
+    def assert_truth(self, name, *args, rate_hz=1000, check_total=True, options=(), timeout_s=None, max_sds=scorer.MAX_SDS):
+        """Profile a program of tests/programs and score it against what it says of itself."""
+        finished, path = self.run_profiled("-F", str(rate_hz), *options, "--", self.program(name), *map(str, args),
+                                           timeout_s=timeout_s)
+        truth = scorer.read_truth(finished.out)
+        result = scorer.score(scorer.load(path), truth, max_sds, check_total)
+        shown = scorer.show(result, f"{name} at {rate_hz} Hz: ")
+        print(shown, flush=True)
+        self.assertTrue(result.is_ok, shown)
+        return finished, path, result
+
+    def assert_sum(self, path, cpu_s, within=0.1):
+        """The profile's whole time is 'cpu_s' seconds of CPU, give or take the part 'within'."""
+        total_s = sum(stack.weight for stack in self.stacks(path).stacks) / 1e9
+        self.assertAlmostEqual(total_s, cpu_s, delta=within * cpu_s)
+
+    def quality(self, finished):
+        """The numbers of the last lines: samples, sampled and CPU seconds, lost, truncated."""
+        pattern = re.compile(r"([\d ]+) cpu samples? = ([\d.]+) (ms|s) of ([\d.]+) (ms|s) CPU.*?, ([\d ]+) lost(?:, ([\d ]+) truncated)?")
+        for line in finished.own_lines:
+            found = pattern.search(line)
+            if found:
+                scale = {"ms": 1e-3, "s": 1.0}
+                number = [int(text.replace(" ", "") or 0) if text else 0 for text in found.group(1, 6, 7)]
+                return {"n_samples": number[0], "sampled_s": float(found.group(2)) * scale[found.group(3)],
+                        "cpu_s": float(found.group(4)) * scale[found.group(5)], "n_lost": number[1], "n_truncated": number[2]}
+        self.fail(f"no quality line in:\n{finished.err}")
+
+
+def gunzip(path):
+    with gzip.open(path, "rb") as file:
+        return file.read()
