@@ -1,0 +1,186 @@
+/* Comments of ours in a pprof file: "pprofc: key=value". */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "formats/pprof.h"
+
+static const char prefix[] = "pprofc: ";
+static const char loss_prefix[] = "loss.";
+
+/* The figures, in the order in which they are written. */
+static const struct {
+    const char *key;
+    size_t offset;
+} figures[] = {
+    {"delivered", offsetof(struct pp_quality, n_samples)},
+    {"lost", offsetof(struct pp_quality, n_lost)},
+    {"truncated", offsetof(struct pp_quality, n_truncated)},
+    {"unsymbolised", offsetof(struct pp_quality, n_unsymbolised)},
+    {"dropped", offsetof(struct pp_quality, n_dropped)},
+    {"cpu_ns", offsetof(struct pp_quality, cpu_ns)},
+    {"sampled_ns", offsetof(struct pp_quality, sampled_ns)},
+    {"unsampled_ns", offsetof(struct pp_quality, unsampled_ns)},
+    {"own_cpu_ns", offsetof(struct pp_quality, own_cpu_ns)},
+    {"children_cpu_ns", offsetof(struct pp_quality, children_cpu_ns)},
+};
+enum { N_FIGURES = sizeof figures / sizeof figures[0] };
+
+static int64_t *figure_of(struct pp_quality *quality, size_t i)
+{
+    return (int64_t *)(void *)((char *)quality + figures[i].offset);
+}
+
+/* ---- writing ---- */
+
+struct writer {
+    void (*put)(void *context, const char *comment);
+    void *context;
+};
+
+static void write_text(const struct writer *writer, const char *key, const char *text)
+{
+    pp_autobuffer struct pp_buffer comment = PP_BUFFER_INIT;
+
+    if (text[0] == '\0')
+        return;
+    pp_buffer_text(&comment, prefix);
+    pp_buffer_text(&comment, key);
+    pp_buffer_text(&comment, "=");
+    pp_buffer_text(&comment, text);
+    writer->put(writer->context, comment.failed ? NULL : comment.bytes);
+}
+
+static void write_number(const struct writer *writer, const char *key, int64_t number)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%" PRId64, number);
+    write_text(writer, key, text);
+}
+
+static void write_quality(const struct writer *writer, const struct pprofc_profile *profile)
+{
+    struct pp_quality quality = profile->quality;
+
+    /* In thousandths and without floating point: its spelling depends on the locale. */
+    if (quality.asked_hz > 0 && quality.asked_hz < 1e12)
+        write_number(writer, "asked_millihertz", (int64_t)(quality.asked_hz * 1e3 + 0.5));
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        if (*figure_of(&quality, i) >= 0)
+            write_number(writer, figures[i].key, *figure_of(&quality, i));
+    }
+    for (uint32_t i = 0; i < quality.n_losses && i < PP_N_LOSSES; i++) {
+        char key[128];
+        (void)snprintf(key, sizeof key, "%s%s", loss_prefix,
+                       profile->strings[quality.losses[i].cause]);
+        write_number(writer, key, quality.losses[i].n);
+    }
+    write_text(writer, "delivery", profile->strings[quality.delivery]);
+    write_text(writer, "delivery_reason", profile->strings[quality.delivery_reason]);
+}
+
+void pp_pprof_write_comments(const struct pprofc_profile *profile,
+                             void (*put)(void *context, const char *comment), void *context)
+{
+    const struct writer writer = {put, context};
+
+    write_text(&writer, "command", profile->strings[profile->command]);
+    write_text(&writer, "kind", profile->strings[profile->kind]);
+    if (profile->quality.is_known)
+        write_quality(&writer, profile);
+}
+
+/* ---- reading ---- */
+
+/* What a file does not say is not known. */
+static void begin_quality(struct pp_quality *quality)
+{
+    if (quality->is_known)
+        return;
+    *quality = (struct pp_quality){.is_known = true, .asked_hz = -1};
+    for (size_t i = 0; i < N_FIGURES; i++)
+        *figure_of(quality, i) = -1;
+}
+
+static bool read_loss(struct pprofc_profile *profile, const char *cause, size_t n_cause,
+                      int64_t number)
+{
+    struct pp_quality *quality = &profile->quality;
+
+    begin_quality(quality);
+    if (quality->n_losses == PP_N_LOSSES)
+        return false;
+    quality->losses[quality->n_losses].cause = pp_profile_string(profile, cause, n_cause);
+    quality->losses[quality->n_losses].n = number;
+    quality->n_losses++;
+    return true;
+}
+
+static bool read_number(struct pprofc_profile *profile, const char *key, size_t n_key,
+                        int64_t number)
+{
+    const size_t n_loss_prefix = strlen(loss_prefix);
+
+    if (number < 0)
+        return false;
+    if (n_key == strlen("asked_millihertz") && memcmp(key, "asked_millihertz", n_key) == 0) {
+        begin_quality(&profile->quality);
+        profile->quality.asked_hz = (double)number / 1e3;
+        return true;
+    }
+    if (n_key > n_loss_prefix && memcmp(key, loss_prefix, n_loss_prefix) == 0)
+        return read_loss(profile, key + n_loss_prefix, n_key - n_loss_prefix, number);
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        if (n_key == strlen(figures[i].key) && memcmp(key, figures[i].key, n_key) == 0) {
+            begin_quality(&profile->quality);
+            *figure_of(&profile->quality, i) = number;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_text(struct pprofc_profile *profile, const char *key, size_t n_key,
+                      const char *text)
+{
+    struct {
+        const char *key;
+        pp_id *target;
+        bool is_quality;
+    } const texts[] = {
+        {"command", &profile->command, false},
+        {"kind", &profile->kind, false},
+        {"delivery", &profile->quality.delivery, true},
+        {"delivery_reason", &profile->quality.delivery_reason, true},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (n_key != strlen(texts[i].key) || memcmp(key, texts[i].key, n_key) != 0)
+            continue;
+        if (texts[i].is_quality)
+            begin_quality(&profile->quality);
+        *texts[i].target = pp_profile_text(profile, text);
+        return true;
+    }
+    return false;
+}
+
+bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
+{
+    const char *key = comment + strlen(prefix);
+    const char *equals;
+    int64_t number;
+
+    if (strncmp(comment, prefix, strlen(prefix)) != 0)
+        return false;
+    equals = strchr(key, '=');
+    if (equals == NULL || equals[1] == '\0')
+        return false;
+    if (read_text(profile, key, (size_t)(equals - key), equals + 1))
+        return true;
+    return pp_parse_int64(equals + 1, strlen(equals + 1), &number) &&
+           read_number(profile, key, (size_t)(equals - key), number);
+}
