@@ -48,9 +48,6 @@ uint64_t pp_modules_table_bytes(const struct pp_modules *modules);
 /* Unpublish and free (after waiting for handlers). */
 void pp_modules_free(struct pp_modules *modules);
 
-/* Set by dlopen and dlclose hooks, by any thread, at any time: what is mapped may have changed. */
-PP_SIG void pp_sig_modules_changed(void);
-
 /* The mapping that holds 'address' now: bounds of the whole VMA.  -ENOENT when none. */
 int pp_modules_find_mapping(uintptr_t address, uintptr_t *start_out, uintptr_t *limit_out);
 

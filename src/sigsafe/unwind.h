@@ -50,4 +50,7 @@ PP_SIG void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds
 PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
                                struct pp_sig_walk *walk);
 
+/* Set by dlopen and dlclose hooks, by any thread, at any time: what is mapped may have changed. */
+PP_SIG void pp_sig_modules_changed(void);
+
 #endif

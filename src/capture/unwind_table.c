@@ -1,0 +1,293 @@
+/* From call frame information to a table of rules. */
+#define PP_HASH_BITS 17
+
+#include "capture/unwind_table.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sigsafe/arch.h"
+
+enum { MAX_RULES = 65535, HASH_SLOTS = 1 << PP_HASH_BITS, MIN_PAGE_SHIFT = 10 };
+
+struct fde_entry {
+    uint64_t pc, fde;
+};
+
+struct build {
+    struct pp_table_builder *room;
+    uint64_t start, limit;
+    uint32_t *pcs;
+    uint16_t *numbers;
+    uint64_t *rules;
+    uint32_t *hash; /* number + 1 of the rule, 0: free */
+    uint32_t n_rows, n_rules, row_capacity;
+    uint64_t last_rule, gap_at; /* gap_at: the last function ended there; ~0: no gap is open */
+    uint16_t last_number;
+    int error;
+};
+
+int pp_room_reserve(struct pp_room *room, uint64_t n_bytes)
+{
+    uint64_t n_wanted = room->n_bytes != 0 ? room->n_bytes : 65536;
+    void *memory;
+
+    if (n_bytes <= room->n_bytes)
+        return 0;
+    while (n_wanted < n_bytes)
+        n_wanted *= 2;
+    if (room->memory == NULL)
+        memory = mmap(NULL, n_wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    else
+        memory = mremap(room->memory, room->n_bytes, n_wanted, MREMAP_MAYMOVE);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    room->memory = memory;
+    room->n_bytes = n_wanted;
+    return 0;
+}
+
+void pp_room_free(struct pp_room *room)
+{
+    if (room->memory != NULL)
+        (void)munmap(room->memory, room->n_bytes);
+    room->memory = NULL;
+    room->n_bytes = 0;
+}
+
+void pp_table_builder_done(struct pp_table_builder *builder)
+{
+    pp_room_free(&builder->pcs);
+    pp_room_free(&builder->numbers);
+    pp_room_free(&builder->rules);
+    pp_room_free(&builder->hash);
+    pp_room_free(&builder->fdes);
+}
+
+static uint16_t number_of(struct build *b, uint64_t rule)
+{
+    uint32_t slot = (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - PP_HASH_BITS));
+
+    for (;; slot = (slot + 1) % HASH_SLOTS) {
+        const uint32_t number = b->hash[slot];
+        if (number == 0)
+            break;
+        if (b->rules[number - 1] == rule)
+            return (uint16_t)(number - 1);
+    }
+    if (b->n_rules == MAX_RULES)
+        return number_of(b, PP_RULE_STOP); /* which is among the first two */
+    b->rules[b->n_rules] = rule;
+    b->hash[slot] = ++b->n_rules;
+    return (uint16_t)(b->n_rules - 1);
+}
+
+static void push_row(struct build *b, uint64_t pc, uint64_t rule)
+{
+    const uint32_t offset = (uint32_t)(pc - b->start);
+
+    while (b->n_rows > 0 && b->pcs[b->n_rows - 1] >= offset) { /* functions that overlap: the later one is right */
+        b->n_rows--;
+        b->last_number = b->n_rows > 0 ? b->numbers[b->n_rows - 1] : 0;
+        b->last_rule = b->rules[b->last_number];
+    }
+    if (b->n_rows > 0 && b->last_rule == rule)
+        return;
+    if (b->n_rows == b->row_capacity) {
+        const uint64_t n_rows = b->row_capacity != 0 ? 2 * (uint64_t)b->row_capacity : 16384;
+        if (n_rows > UINT32_MAX || pp_room_reserve(&b->room->pcs, n_rows * sizeof *b->pcs) < 0 ||
+            pp_room_reserve(&b->room->numbers, n_rows * sizeof *b->numbers) < 0) {
+            b->error = -ENOMEM;
+            return;
+        }
+        b->row_capacity = (uint32_t)n_rows;
+        b->pcs = b->room->pcs.memory;
+        b->numbers = b->room->numbers.memory;
+    }
+    b->last_rule = rule;
+    b->last_number = number_of(b, rule);
+    b->pcs[b->n_rows] = offset;
+    b->numbers[b->n_rows++] = b->last_number;
+}
+
+static void add_row(void *context, uint64_t pc, uint64_t rule)
+{
+    struct build *b = context;
+
+    if (b->error != 0 || pc >= b->limit)
+        return;
+    if (pc < b->start)
+        pc = b->start;
+    push_row(b, pc, rule);
+}
+
+/* A function ends with PP_RULE_NONE, which the next one often overwrites at once: wait for it. */
+static void add_row_or_gap(void *context, uint64_t pc, uint64_t rule)
+{
+    struct build *b = context;
+
+    if (b->gap_at != ~(uint64_t)0) {
+        if (pc > b->gap_at)
+            add_row(b, b->gap_at, PP_RULE_NONE);
+        b->gap_at = ~(uint64_t)0;
+    }
+    if (rule == PP_RULE_NONE)
+        b->gap_at = pc;
+    else
+        add_row(b, pc, rule);
+}
+
+static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde, struct pp_sig_cie *cie)
+{
+    pp_sig_cfi_expand(cfi, fde, cie, add_row_or_gap, b);
+}
+
+static void add_by_index(struct build *b, const struct pp_sig_cfi *cfi)
+{
+    struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
+
+    for (uint32_t i = 0; i < cfi->n_fdes && b->error == 0; i++) {
+        if (pp_sig_cfi_index_pc(cfi, i) >= b->limit)
+            break;
+        if (i + 1 < cfi->n_fdes && pp_sig_cfi_index_pc(cfi, i + 1) <= b->start)
+            continue;
+        expand(b, cfi, pp_sig_cfi_index_fde(cfi, i), &cie);
+    }
+}
+
+static void sift_down(struct fde_entry *entries, uint64_t root, uint64_t n)
+{
+    const struct fde_entry moved = entries[root];
+
+    for (uint64_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && entries[child + 1].pc > entries[child].pc)
+            child++;
+        if (entries[child].pc <= moved.pc)
+            break;
+        entries[root] = entries[child];
+    }
+    entries[root] = moved;
+}
+
+/* Heap sort: qsort may allocate. */
+static void sort_entries(struct fde_entry *entries, uint64_t n)
+{
+    uint64_t i = 1;
+
+    while (i < n && entries[i - 1].pc <= entries[i].pc)
+        i++;
+    if (i >= n)
+        return;
+    for (i = n / 2; i > 0; i--)
+        sift_down(entries, i - 1, n);
+    for (i = n - 1; i > 0; i--) {
+        const struct fde_entry first = entries[0];
+        entries[0] = entries[i];
+        entries[i] = first;
+        sift_down(entries, 0, i);
+    }
+}
+
+static void add_by_scan(struct build *b, const struct pp_sig_cfi *cfi)
+{
+    struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
+    struct fde_entry entry, *entries;
+    uint64_t offset = 0, n = 0;
+    int result;
+
+    while ((result = pp_sig_cfi_next(cfi, &offset, &entry.fde, &entry.pc)) >= 0) {
+        if (result == 0 || entry.pc >= b->limit)
+            continue;
+        if (pp_room_reserve(&b->room->fdes, (n + 1) * sizeof entry) < 0) {
+            b->error = -ENOMEM;
+            return;
+        }
+        ((struct fde_entry *)b->room->fdes.memory)[n++] = entry;
+    }
+    entries = b->room->fdes.memory;
+    sort_entries(entries, n);
+    for (uint64_t i = 0; i < n && b->error == 0; i++)
+        if (i + 1 >= n || entries[i + 1].pc > b->start)
+            expand(b, cfi, entries[i].fde, &cie);
+}
+
+/* One block of memory with all of it. */
+static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
+{
+    const uint64_t span = b->limit - b->start;
+    struct pp_sig_rule_table table = {.base = b->start, .span = span, .n_rows = b->n_rows, .n_rules = b->n_rules};
+    uint64_t n_pages, n_head = (sizeof table + 63) & ~(uint64_t)63;
+    uint32_t *pages;
+    char *block;
+
+    table.page_shift = MIN_PAGE_SHIFT;
+    while (table.page_shift < 31 && (span >> table.page_shift) > b->n_rows / 4)
+        table.page_shift++;
+    n_pages = (span >> table.page_shift) + 2;
+    table.n_bytes = n_head + b->n_rules * sizeof *table.rules + n_pages * sizeof *pages +
+                    b->n_rows * (sizeof *table.pcs + sizeof *table.rule_numbers);
+    block = mmap(NULL, table.n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return -ENOMEM;
+    table.rules = memcpy(block + n_head, b->rules, b->n_rules * sizeof *table.rules);
+    pages = (uint32_t *)(block + n_head + b->n_rules * sizeof *table.rules);
+    table.pages = pages;
+    table.pcs = memcpy(pages + n_pages, b->pcs, b->n_rows * sizeof *table.pcs);
+    table.rule_numbers =
+        memcpy(pages + n_pages + b->n_rows, b->numbers, b->n_rows * sizeof *table.rule_numbers);
+    for (uint64_t page = 0, row = 0; page < n_pages; page++) {
+        while (row + 1 < b->n_rows && b->pcs[row + 1] <= page << table.page_shift)
+            row++;
+        pages[page] = (uint32_t)row;
+    }
+    *table_out = memcpy(block, &table, sizeof table);
+    return 0;
+}
+
+static int begin(struct build *b)
+{
+    const uint64_t n_hash_bytes = HASH_SLOTS * sizeof *b->hash;
+
+    if (pp_room_reserve(&b->room->rules, (MAX_RULES + 1) * sizeof *b->rules) < 0 ||
+        pp_room_reserve(&b->room->hash, n_hash_bytes) < 0)
+        return -ENOMEM;
+    b->rules = b->room->rules.memory;
+    b->hash = b->room->hash.memory;
+    memset(b->hash, 0, n_hash_bytes);
+    (void)number_of(b, PP_RULE_NONE);
+    (void)number_of(b, PP_RULE_STOP);
+    push_row(b, b->start, PP_RULE_NONE);
+    return b->error;
+}
+
+int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi, uint64_t start,
+                          uint64_t limit, struct pp_sig_rule_table **table_out)
+{
+    struct build b = {.room = builder, .start = start, .limit = limit, .gap_at = ~(uint64_t)0};
+    int result;
+
+    if (limit <= start || limit - start > UINT32_MAX)
+        return -ENOENT;
+    result = begin(&b);
+    if (result < 0)
+        return result;
+    if (cfi->n_fdes > 0)
+        add_by_index(&b, cfi);
+    else
+        add_by_scan(&b, cfi);
+    if (b.gap_at != ~(uint64_t)0)
+        add_row(&b, b.gap_at, PP_RULE_NONE);
+    if (b.error != 0)
+        return b.error;
+    if (b.n_rows <= 1)
+        return -ENOENT;
+    return pack(&b, table_out);
+}
+
+void pp_unwind_table_free(struct pp_sig_rule_table *table)
+{
+    if (table != NULL)
+        (void)munmap(table, table->n_bytes);
+}
