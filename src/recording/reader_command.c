@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -33,11 +34,12 @@ static int64_t now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A process that ended and was not waited for answers no more, but kill() finds it still. */
-static bool is_zombie(int32_t pid)
+/* The process's state letter and the time it began, in ticks since boot; false when there is no
+ * such process. */
+static bool look_at_process(int32_t pid, char *state_out, uint64_t *start_ticks_out)
 {
-    char path[32], text[512];
-    const char *state;
+    char path[32], text[1024];
+    const char *fields;
     size_t n_bytes;
 
     (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -46,18 +48,32 @@ static bool is_zombie(int32_t pid)
         return false;
     n_bytes = fread(text, 1, sizeof text - 1, file);
     text[n_bytes] = '\0';
-    state = strrchr(text, ')'); /* the name before it may hold anything */
-    return state != NULL && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+    fields = strrchr(text, ')'); /* the name before it may hold anything */
+    return fields != NULL &&
+           sscanf(fields,
+                  ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                  "%*s %*s %" SCNu64,
+                  state_out, start_ticks_out) == 2;
 }
 
-/* In another pid namespace its number means nothing here: then only the recording itself tells. */
+/* Whether nobody will answer: the recording has ended, or its process has died, though nobody may
+ * have waited for it yet, or its number went to another.  In another pid namespace the number means
+ * nothing here: then only the recording itself tells. */
 static bool is_gone(const struct pp_rec_header *head)
 {
+    uint64_t start_ticks = 0;
+    char state = 'Z';
+
     if (atomic_load_explicit(&head->state, memory_order_acquire) == PP_REC_ENDED)
         return true;
     if (head->pid <= 0 || head->pid != head->namespace_pid)
         return false;
-    return (kill(head->pid, 0) != 0 && errno == ESRCH) || is_zombie(head->pid);
+    if (kill(head->pid, 0) != 0 && errno == ESRCH)
+        return true;
+    if (!look_at_process(head->pid, &state, &start_ticks))
+        return false;
+    return state == 'Z' || state == 'X' ||
+           (head->process_start_ticks != 0 && head->process_start_ticks != start_ticks);
 }
 
 struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *reader)

@@ -398,7 +398,8 @@ static int copy_table(struct copier *copier, struct pp_rec_table *table, uint32_
     *table = (struct pp_rec_table){.item_bytes = from.item_bytes};
     if (n_items == 0)
         return 0;
-    if (from.item_bytes < least_item_bytes || from.item_bytes > MAX_ITEM_BYTES)
+    if (from.item_bytes < least_item_bytes || from.item_bytes > MAX_ITEM_BYTES ||
+        (least_item_bytes % 8 == 0 && from.item_bytes % 8 != 0))
         return damaged(copier, at, "a table with items of a wrong size");
     status = take_room(copier, (n_items * from.item_bytes + 7) / 8 * 8, at, &room);
     to = room;
