@@ -1,0 +1,204 @@
+/* The table of hot spots, as text. */
+#include "views/top_table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/utf8.h"
+
+enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60 };
+
+/* ---- names in a terminal ---- */
+
+/* Names come from binaries and files of strangers: nothing in them may reach the terminal as a
+ * command. */
+static void put_clean(struct pp_buffer *out, const char *text)
+{
+    const size_t begin = out->n_bytes;
+
+    pp_utf8_append(out, text, strlen(text));
+    for (size_t i = begin; i < out->n_bytes; i++) {
+        const unsigned char byte = (unsigned char)out->bytes[i];
+        const bool is_c1 =
+            byte == 0xc2 && i + 1 < out->n_bytes && (unsigned char)out->bytes[i + 1] < 0xa0;
+        if (byte < 0x20 || byte == 0x7f) {
+            out->bytes[i] = '?';
+        } else if (is_c1) { /* U+0080 to U+009F, two bytes */
+            out->bytes[i] = '?';
+            out->bytes[i + 1] = '?';
+        }
+    }
+}
+
+/* Characters, not bytes: the columns behind a name in any script stay in line (wide characters
+ * aside). */
+static uint32_t n_chars_of(const char *text)
+{
+    uint32_t n_chars = 0;
+
+    for (; *text != '\0'; text++)
+        n_chars += ((unsigned char)*text & 0xc0) != 0x80;
+    return n_chars;
+}
+
+static void put_padded(struct pp_buffer *out, const char *text, uint32_t n_wanted)
+{
+    put_clean(out, text);
+    for (uint32_t n_chars = n_chars_of(text); n_chars < n_wanted; n_chars++)
+        pp_buffer_append(out, " ", 1);
+}
+
+static uint32_t widest_name(const struct pp_top *top, uint32_t n_rows)
+{
+    uint32_t widest = 0;
+
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const uint32_t n_chars = n_chars_of(top->rows[i].name);
+        widest = n_chars > widest ? n_chars : widest;
+    }
+    return widest > WIDEST_NAME_CHARS ? WIDEST_NAME_CHARS : widest;
+}
+
+/* "myprog.c:118", or the module for what has no file, or nothing. */
+static void put_place(struct pp_buffer *out, const struct pp_top_row *row)
+{
+    if (row->file[0] != '\0' && strcmp(row->file, row->name) != 0) {
+        put_clean(out, pp_profile_base_name(row->file));
+        if (row->line > 0)
+            pp_buffer_printf(out, ":%" PRId64, row->line);
+    } else if (row->module[0] != '\0') {
+        put_clean(out, pp_profile_base_name(row->module));
+    }
+    if (row->is_inlined)
+        pp_buffer_text(out, " (inlined)");
+}
+
+/* Padding that nothing followed. */
+static void end_line(struct pp_buffer *out)
+{
+    while (!out->failed && out->n_bytes > 0 && out->bytes[out->n_bytes - 1] == ' ')
+        out->n_bytes--;
+    pp_buffer_append(out, "\n", 1);
+}
+
+/* ---- the head ---- */
+
+static void put_date(struct pp_buffer *out, int64_t time_ns)
+{
+    const time_t seconds = (time_t)(time_ns / 1000000000);
+    struct tm parts;
+    char text[40];
+
+    if (time_ns <= 0 || gmtime_r(&seconds, &parts) == NULL)
+        return;
+    if (strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts) > 0)
+        pp_buffer_printf(out, "Date     %s\n", text);
+}
+
+static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile, uint32_t type,
+                     const struct pp_top *top)
+{
+    const char *type_name = pp_profile_chars(profile, profile->types[type].type);
+    char total[PP_NUMBER_TEXT_BYTES], duration[PP_NUMBER_TEXT_BYTES], count[PP_NUMBER_TEXT_BYTES],
+        quality[256];
+
+    if (profile->command != 0) {
+        pp_buffer_text(out, "Command  ");
+        put_clean(out, pp_profile_chars(profile, profile->command));
+        pp_buffer_text(out, "\n");
+    }
+    put_date(out, profile->time_ns);
+    (void)pp_value_text(top->total, pp_profile_chars(profile, profile->types[type].unit), total);
+    pp_buffer_printf(out, "Total    %s of ", total);
+    put_clean(out, type_name[0] != '\0' ? type_name : "unknown");
+    pp_buffer_printf(out, " in %s samples", pp_count_text(top->n_samples, count));
+    if (profile->duration_ns > 0)
+        pp_buffer_printf(out, " during %s",
+                         pp_duration_text((double)profile->duration_ns, duration));
+    pp_buffer_text(out, "\n");
+    pp_profile_quality_line(profile, quality, sizeof quality);
+    if (quality[0] != '\0')
+        pp_buffer_printf(out, "Quality  %s\n", quality);
+    pp_buffer_text(out, "\n");
+}
+
+/* ---- the rows ---- */
+
+static const char *group_name(enum pp_group group)
+{
+    static const char *const names[] = {
+        [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
+        [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
+    };
+
+    return names[group];
+}
+
+static void put_row(struct pp_buffer *out, const struct pp_top *top, const struct pp_top_row *row,
+                    const char *unit, uint32_t n_name_chars)
+{
+    char samples[PP_NUMBER_TEXT_BYTES], flat[PP_NUMBER_TEXT_BYTES], cum[PP_NUMBER_TEXT_BYTES];
+
+    (void)pp_count_text(row->n_flat_samples, samples);
+    (void)pp_value_text(row->flat, unit, flat);
+    (void)pp_value_text(row->cum, unit, cum);
+    pp_buffer_printf(out, "%10s %11s %6.1f %% %11s %6.1f %%  ", samples, flat,
+                     pp_percent(row->flat, top->total), cum, pp_percent(row->cum, top->total));
+    put_padded(out, row->name, n_name_chars + 2);
+    put_place(out, row);
+    end_line(out);
+}
+
+int pp_top_table_write(const struct pprofc_profile *profile,
+                       const struct pp_top_table_options *options, struct pp_buffer *out,
+                       struct pprofc_error *err)
+{
+    const uint32_t n_wanted = options->n_rows == 0 ? DEFAULT_ROWS : options->n_rows;
+    struct pp_top top;
+    uint32_t n_rows, n_name_chars;
+    const char *unit;
+    const int failed = pp_top_make(profile, options->type, options->group, &top, err);
+
+    if (failed != 0)
+        return failed;
+    unit = pp_profile_chars(profile, profile->types[options->type].unit);
+    n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
+    n_name_chars = widest_name(&top, n_rows);
+    put_head(out, profile, options->type, &top);
+    pp_buffer_printf(out, "%10s %11s %8s %11s %8s  %s\n", "samples", "flat", "flat %", "cum",
+                     "cum %", group_name(options->group));
+    for (uint32_t i = 0; i < n_rows; i++)
+        put_row(out, &top, &top.rows[i], unit, n_name_chars);
+    if (n_rows < top.n_rows)
+        pp_buffer_printf(out, "%10s and %u more\n", "", top.n_rows - n_rows);
+    pp_top_done(&top);
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the table: out of memory") : 0;
+}
+
+int pp_top_lines_write(const struct pprofc_profile *profile, uint32_t type, uint32_t n_wanted,
+                       struct pp_buffer *out, struct pprofc_error *err)
+{
+    struct pp_top top;
+    uint32_t n_rows, n_name_chars;
+    const int failed = pp_top_make(profile, type, PP_BY_FUNCTION, &top, err);
+
+    if (failed != 0)
+        return failed;
+    n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
+    while (n_rows > 0 && top.rows[n_rows - 1].flat <= 0)
+        n_rows--;
+    n_name_chars = widest_name(&top, n_rows);
+    for (uint32_t i = 0; i < n_rows; i++) {
+        pp_buffer_printf(out, "%6.1f %%  ", pp_percent(top.rows[i].flat, top.total));
+        put_padded(out, top.rows[i].name, n_name_chars + 3);
+        put_place(out, &top.rows[i]);
+        end_line(out);
+    }
+    pp_top_done(&top);
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the top lines: out of memory") : 0;
+}
