@@ -1,0 +1,124 @@
+/* pprofc convert: a profile in another format. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "cli/encode.h"
+#include "cli/messages.h"
+#include "cli/options.h"
+#include "cli/profile_input.h"
+#include "cli/verbs.h"
+
+enum { OPTION_SAMPLE, OPTION_SAMPLE_INDEX, OPTION_FORCE, OPTION_QUIET, OPTION_HELP, N_OPTIONS };
+
+static const struct pp_option convert_options[N_OPTIONS] = {
+    [OPTION_SAMPLE] = {"sample", 0, true, false},
+    [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_FORCE] = {"force", 'f', false, false},
+    [OPTION_QUIET] = {"quiet", 'q', false, false},
+    [OPTION_HELP] = {"help", 'h', false, false},
+};
+
+struct conversion {
+    const char *from, *to, *sample;
+    enum pp_format format;
+    bool overwrites, wants_help;
+};
+
+static int take(struct conversion *conversion, int option, const char *value,
+                struct pprofc_error *err)
+{
+    switch (option) {
+    case OPTION_SAMPLE:
+    case OPTION_SAMPLE_INDEX:
+        conversion->sample = value;
+        return 0;
+    case OPTION_FORCE:
+        conversion->overwrites = true;
+        return 0;
+    case OPTION_QUIET:
+        pp_messages_set_loudness(PP_QUIET);
+        return 0;
+    case OPTION_HELP:
+        conversion->wants_help = true;
+        return 0;
+    default: /* a word */
+        if (conversion->from == NULL)
+            conversion->from = value;
+        else if (conversion->to == NULL)
+            conversion->to = value;
+        else
+            return pp_fail(err, -EINVAL, 0, "one IN and one OUT; %s is the third file", value);
+        return 0;
+    }
+}
+
+static int read_options(char **words, struct conversion *conversion, struct pprofc_error *err)
+{
+    struct pp_option_reader reader = {
+        .options = convert_options, .n_options = N_OPTIONS, .verb = "convert", .words = words};
+    int option;
+
+    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
+        int rc = option;
+        if (option >= 0 || option == PP_OPTION_WORD)
+            rc = take(conversion, option, reader.value, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (conversion->wants_help)
+        return 0;
+    if (conversion->to == NULL)
+        return pp_fail(err, -EINVAL, 0, "convert needs two files; write pprofc convert IN OUT");
+    if (strcmp(conversion->to, "-") == 0) {
+        conversion->format = PP_FORMAT_PPROF;
+        return 0;
+    }
+    return pp_format_for_writing(conversion->to, &conversion->format, err);
+}
+
+static int write_profile(const struct conversion *conversion, const struct pprofc_profile *profile,
+                         uint32_t type, struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    char size[PP_NUMBER_TEXT_BYTES];
+    int rc = pp_encode_profile(profile, conversion->format, type, &bytes, err);
+
+    if (rc < 0)
+        return rc;
+    rc = pp_file_write(conversion->to, bytes.bytes, bytes.n_bytes, conversion->overwrites, err);
+    if (rc == -EEXIST)
+        return pp_fail(err, rc, 0, "%s exists; give -f to overwrite or another name",
+                       conversion->to);
+    if (rc == 0 && strcmp(conversion->to, "-") != 0)
+        pp_say("wrote %s (%s)", conversion->to, pp_bytes_text((double)bytes.n_bytes, size));
+    return rc;
+}
+
+int pp_cmd_convert(char **words)
+{
+    struct conversion conversion = {.from = NULL};
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    uint32_t type = 0;
+    int code;
+
+    if (read_options(words, &conversion, &err) < 0) {
+        pp_complain("%s", err.message);
+        return PP_EXIT_USAGE;
+    }
+    if (conversion.wants_help) {
+        (void)pp_help_show("convert");
+        return PP_EXIT_OK;
+    }
+    code = pp_input_read(conversion.from, conversion.sample, &profile, &type);
+    if (code != 0)
+        return code;
+    if (write_profile(&conversion, profile, type, &err) < 0) {
+        pp_complain("%s", err.message);
+        code = PP_EXIT_FAILED;
+    }
+    pprofc_profile_free(profile);
+    return code;
+}

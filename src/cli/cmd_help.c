@@ -1,0 +1,102 @@
+/* pprofc help: what can be typed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/messages.h"
+#include "cli/nearest.h"
+#include "cli/verbs.h"
+
+static const char overview[] =
+    "pprofc " PPROFC_VERSION " - where the CPU time of native programs goes\n"
+    "\n"
+    "  pprofc run [OPTIONS] -- PROGRAM ARGUMENTS   profile a program from start to end\n"
+    "  pprofc report FILE                          the hottest functions of a profile\n"
+    "  pprofc convert IN OUT                       a profile in another format\n"
+    "  pprofc help [VERB]                          this text, or a verb's options\n"
+    "  pprofc --version\n"
+    "\n"
+    "'run' may be left out: pprofc -- ./app.  The profile is left in PROGRAM.PID.pb.gz, which\n"
+    "every pprof reads, and PROGRAM.PID.svg, a flame graph for any browser.\n"
+    "\n"
+    "Names are looked for in the program and its debug files, also below PPROFC_DEBUG_PATH=DIR.\n"
+    "PPROFC=off in the environment switches profiling off.  More: man pprofc\n";
+
+static const char run_help[] =
+    "pprofc run [OPTIONS] -- PROGRAM ARGUMENTS\n"
+    "\n"
+    "Runs the program, profiles it, and writes PROGRAM.PID.pb.gz and PROGRAM.PID.svg.  Its status,\n"
+    "signals, input and output are as without us.\n"
+    "\n"
+    "  -F, --frequency HZ   samples per CPU second, 1 to 10000 (100)\n"
+    "      --mode MODE      low (10 Hz), standard (100 Hz) or high (1000 Hz)\n"
+    "  -d, --duration TIME  profile for 500ms, 30s, 5m or 1h; the program goes on after it\n"
+    "  -o, --output NAME    a file, its format by its extension: .pb.gz .pb .pprof .svg .folded\n"
+    "                       .json .txt, or .ppc for the raw recording; a folder; - for standard output\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -k, --kinds KINDS    what to measure: cpu\n"
+    "      --follow         profile the programs that it starts as well, a file each\n"
+    "      --block-lib LIBS fold the frames of these libraries (libc,libm) into their callers\n"
+    "      --block-drop     leave their samples out instead, and count them\n"
+    "      --signal NAME    the program's switch: USR2 pauses and resumes profiling\n"
+    "      --strict         do not run the program when it cannot be profiled\n"
+    "  -q, --quiet          errors only          -v, --verbose   more\n"
+    "\n"
+    "Exit status: the program's own, 128+N when signal N killed it; 125 when pprofc failed before\n"
+    "the start, 126 when the program is not executable, 127 when it is not found.\n";
+
+static const char report_help[] =
+    "pprofc report [OPTIONS] FILE\n"
+    "\n"
+    "Shows where the time went.  FILE is .pb.gz, .pb, .folded or .ppc, or - for standard input.\n"
+    "\n"
+    "      --top N          rows (20)\n"
+    "      --by WHAT        function, line, file, module, address or thread\n"
+    "      --sample NAME    the sample type (samples, cpu); --sample_index is the same\n"
+    "      --json           for programs\n"
+    "  -o, --output FILE    write there; -f overwrites\n"
+    "\n"
+    "Exit status: 0, 1 when the file cannot be read, 2 for usage, 4 when it holds no samples.\n";
+
+static const char convert_help[] =
+    "pprofc convert [OPTIONS] IN OUT\n"
+    "\n"
+    "Writes the profile IN (.pb.gz .pb .pprof .folded .ppc, - for standard input) as OUT, whose\n"
+    "extension names the format: .pb.gz .pb .pprof .svg .folded .json .txt.  - writes .pb.gz to\n"
+    "standard output.\n"
+    "\n"
+    "      --sample NAME    the sample type shown where a format shows one\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -q, --quiet          errors only\n";
+
+static const struct {
+    const char *verb, *text;
+} texts[] = {
+    {"", overview},          {"help", overview},        {"run", run_help},
+    {"report", report_help}, {"convert", convert_help},
+};
+
+enum { N_TEXTS = sizeof texts / sizeof texts[0] };
+
+bool pp_help_show(const char *verb)
+{
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        if (strcmp(texts[i].verb, verb) != 0)
+            continue;
+        (void)fputs(texts[i].text, stdout);
+        return true;
+    }
+    return false;
+}
+
+int pp_cmd_help(char **words)
+{
+    const char *verb = words[0] != NULL ? words[0] : "", *nearest;
+
+    if (pp_help_show(verb))
+        return fflush(stdout) == 0 ? PP_EXIT_OK : PP_EXIT_FAILED;
+    nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
+    pp_complain("unknown verb '%s'; %s%s", verb,
+                nearest != NULL ? "did you mean " : "there are run, report, convert and help",
+                nearest != NULL ? nearest : "");
+    return PP_EXIT_USAGE;
+}

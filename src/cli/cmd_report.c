@@ -1,0 +1,174 @@
+/* pprofc report: where the time of a profile went, as a table or as JSON. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/encode.h"
+#include "cli/messages.h"
+#include "cli/nearest.h"
+#include "cli/options.h"
+#include "cli/profile_input.h"
+#include "cli/values.h"
+#include "cli/verbs.h"
+#include "views/top_table.h"
+
+enum {
+    OPTION_TOP,
+    OPTION_BY,
+    OPTION_SAMPLE,
+    OPTION_SAMPLE_INDEX,
+    OPTION_JSON,
+    OPTION_OUTPUT,
+    OPTION_FORCE,
+    OPTION_HELP,
+    OPTION_FOCUS,
+    N_OPTIONS
+};
+
+static const struct pp_option report_options[N_OPTIONS] = {
+    [OPTION_TOP] = {"top", 0, true, false},
+    [OPTION_BY] = {"by", 0, true, false},
+    [OPTION_SAMPLE] = {"sample", 0, true, false},
+    [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_JSON] = {"json", 0, false, false},
+    [OPTION_OUTPUT] = {"output", 'o', true, false},
+    [OPTION_FORCE] = {"force", 'f', false, false},
+    [OPTION_HELP] = {"help", 'h', false, false},
+    [OPTION_FOCUS] = {"focus", 0, true, true},
+};
+
+static const char *const groups[] = {
+    [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
+    [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
+};
+
+enum { N_GROUPS = sizeof groups / sizeof groups[0], DEFAULT_ROWS = 20 };
+
+struct report {
+    const char *path, *sample, *output;
+    enum pp_group group;
+    uint32_t n_rows;
+    bool is_json, overwrites, wants_help;
+};
+
+static int set_group(struct report *report, const char *value, struct pprofc_error *err)
+{
+    const char *nearest;
+
+    for (size_t i = 0; i < N_GROUPS; i++) {
+        if (strcmp(groups[i], value) != 0)
+            continue;
+        report->group = (enum pp_group)i;
+        return 0;
+    }
+    if (strncmp(value, "label:", strlen("label:")) == 0)
+        return pp_fail(err, -EINVAL, 0, "--by label:KEY is not available in this version");
+    nearest = pp_nearest_name(value, groups, N_GROUPS, sizeof groups[0]);
+    return pp_fail(err, -EINVAL, 0, "unknown group '%s'; %s%s", value,
+                   nearest != NULL ? "the nearest is "
+                                   : "there are function, line, file, module, "
+                                     "address and thread",
+                   nearest != NULL ? nearest : "");
+}
+
+static int take(struct report *report, int option, const char *value, struct pprofc_error *err)
+{
+    switch (option) {
+    case OPTION_TOP:
+        return pp_parse_top(value, &report->n_rows, err);
+    case OPTION_BY:
+        return set_group(report, value, err);
+    case OPTION_SAMPLE:
+    case OPTION_SAMPLE_INDEX:
+        report->sample = value;
+        return 0;
+    case OPTION_JSON:
+        report->is_json = true;
+        return 0;
+    case OPTION_OUTPUT:
+        report->output = value;
+        return 0;
+    case OPTION_FORCE:
+        report->overwrites = true;
+        return 0;
+    case OPTION_HELP:
+        report->wants_help = true;
+        return 0;
+    default: /* a word */
+        if (report->path != NULL)
+            return pp_fail(err, -EINVAL, 0, "one profile at a time; %s is the second one", value);
+        report->path = value;
+        return 0;
+    }
+}
+
+static int read_options(char **words, struct report *report, struct pprofc_error *err)
+{
+    struct pp_option_reader reader = {
+        .options = report_options, .n_options = N_OPTIONS, .verb = "report", .words = words};
+    int option;
+
+    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
+        int rc = option;
+        if (option >= 0 || option == PP_OPTION_WORD)
+            rc = take(report, option, reader.value, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (report->path == NULL && !report->wants_help)
+        return pp_fail(err, -EINVAL, 0, "no profile given; write pprofc report FILE");
+    return 0;
+}
+
+static int write_report(const struct report *report, const struct pprofc_profile *profile,
+                        uint32_t type, struct pprofc_error *err)
+{
+    const struct pp_top_table_options options = {
+        .type = type, .group = report->group, .n_rows = report->n_rows};
+    const char *output = report->output != NULL ? report->output : "-";
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+    int rc;
+
+    if (report->is_json)
+        rc = pp_json_write(profile, &text, err);
+    else
+        rc = pp_top_table_write(profile, &options, &text, err);
+    if (rc < 0)
+        return rc;
+    rc = pp_file_write(output, text.bytes, text.n_bytes, report->overwrites, err);
+    if (rc == -EEXIST)
+        rc = pp_fail(err, rc, 0, "%s exists; give -f to overwrite or another -o", output);
+    return rc;
+}
+
+int pp_cmd_report(char **words)
+{
+    struct report report = {.n_rows = DEFAULT_ROWS};
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    uint32_t type = 0;
+    int code;
+
+    if (read_options(words, &report, &err) < 0) {
+        pp_complain("%s", err.message);
+        return PP_EXIT_USAGE;
+    }
+    if (report.wants_help) {
+        (void)pp_help_show("report");
+        return PP_EXIT_OK;
+    }
+    code = pp_input_read(report.path, report.sample, &profile, &type);
+    if (code != 0)
+        return code;
+    if (write_report(&report, profile, type, &err) < 0) {
+        pp_complain("%s", err.message);
+        code = PP_EXIT_FAILED;
+    } else if (profile->n_samples == 0) {
+        pp_complain("%s holds no samples; profile for longer, or at a higher rate (--mode high)",
+                    report.path);
+        code = PP_EXIT_NO_SAMPLES;
+    }
+    pprofc_profile_free(profile);
+    return code;
+}

@@ -1,0 +1,18 @@
+/* Where libpprofc-preload.so is, under a name that LD_PRELOAD can hold. */
+#ifndef PP_CLI_PRELOAD_H
+#define PP_CLI_PRELOAD_H
+
+#include <limits.h>
+
+#include "base/error.h"
+
+struct pp_preload {
+    char path[PATH_MAX]; /* for LD_PRELOAD */
+    char folder[64];     /* made for a link to it, removed at the end; "" when none was needed */
+};
+
+/* 0, or -ENOENT with what was looked at in 'err'. */
+int pp_preload_find(struct pp_preload *preload, struct pprofc_error *err);
+void pp_preload_done(struct pp_preload *preload);
+
+#endif

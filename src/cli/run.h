@@ -1,0 +1,28 @@
+/* One `pprofc run`: shared by cmd_run.c, which runs the program, and run_results.c, which makes its
+ * profiles. */
+#ifndef PP_CLI_RUN_H
+#define PP_CLI_RUN_H
+
+#include "cli/child.h"
+#include "cli/output.h"
+#include "cli/preload.h"
+#include "cli/run_files.h"
+#include "cli/run_options.h"
+#include "cli/target.h"
+
+struct pp_run {
+    struct pp_run_options options;
+    struct pp_target target;
+    struct pp_preload preload;
+    struct pp_output output;
+    struct pp_run_files files;
+    struct pp_child child;
+    char program[128]; /* "PROG" in names and messages */
+    bool is_profiled;  /* a recording is expected */
+};
+
+/* End the recordings of the run, make their profiles, write the files and say the last lines.
+ * Called once: when the program has ended, or when -d is over. */
+void pp_run_write_results(struct pp_run *run);
+
+#endif

@@ -1,0 +1,198 @@
+/* The recordings of one run. */
+#include "cli/run_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static const char name_start[] = "pprofc.";
+
+int pp_run_files_init(struct pp_run_files *run, const char *directory,
+                      char id_out[PP_RUN_ID_HEX_BYTES], struct pprofc_error *err)
+{
+    memset(run, 0, sizeof *run);
+    run->directory = directory;
+    if (getrandom(run->run_id, sizeof run->run_id, 0) != (ssize_t)sizeof run->run_id)
+        return pp_fail(err, -errno, 0, "cannot get random numbers: %s", strerror(errno));
+    for (size_t i = 0; i < PP_RUN_ID_BYTES; i++)
+        (void)snprintf(id_out + 2 * i, 3, "%02x", run->run_id[i]);
+    return 0;
+}
+
+void pp_run_files_done(struct pp_run_files *run)
+{
+    for (size_t i = 0; i < run->n_files; i++)
+        pp_recording_close(run->files[i].reader);
+    free(run->files);
+    memset(run, 0, sizeof *run);
+}
+
+static bool is_known(const struct pp_run_files *run, const struct stat *status)
+{
+    for (size_t i = 0; i < run->n_files; i++)
+        if (run->files[i].device == status->st_dev && run->files[i].inode == status->st_ino)
+            return true;
+    return false;
+}
+
+static bool comes_before(const struct pp_run_file *a, const struct pp_run_file *b)
+{
+    return a->pid != b->pid ? a->pid < b->pid : a->exec_sequence < b->exec_sequence;
+}
+
+/* Keep 'reader' when it belongs to the run; takes it over in any case. */
+static void add(struct pp_run_files *run, struct pp_recording_reader *reader,
+                const struct stat *status, const char *path)
+{
+    const struct pp_rec_header *header = pp_recording_header(reader);
+    struct pp_run_file file = {.reader = reader,
+                               .pid = header->pid,
+                               .exec_sequence = header->exec_sequence,
+                               .device = status->st_dev,
+                               .inode = status->st_ino};
+    size_t at = run->n_files;
+
+    if (memcmp(header->run_id, run->run_id, sizeof run->run_id) != 0 ||
+        pp_array_reserve(&run->files, &run->capacity, run->n_files + 1, sizeof run->files[0]) < 0) {
+        pp_recording_close(reader);
+        return;
+    }
+    (void)snprintf(file.path, sizeof file.path, "%s", path);
+    while (at > 0 && comes_before(&file, &run->files[at - 1])) {
+        run->files[at] = run->files[at - 1];
+        at--;
+    }
+    run->files[at] = file;
+    run->n_files++;
+}
+
+/* 'descriptor' is an O_PATH one, so what was checked is what is opened.  A recording that is still
+ * being made cannot be read yet: the next look finds it. */
+static void take_up(struct pp_run_files *run, int descriptor, const char *path)
+{
+    struct pp_recording_reader *reader = NULL;
+    struct stat status;
+    char link[64];
+
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || is_known(run, &status))
+        return;
+    /* Others can put files into /dev/shm, but only root reads those of programs that changed
+     * their user: the run's id, which nobody else knows, proves them. */
+    if (status.st_uid != geteuid() && geteuid() != 0)
+        return;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    if (pp_recording_open(link, &reader, NULL) == 0)
+        add(run, reader, &status, path);
+}
+
+void pp_run_files_look(struct pp_run_files *run)
+{
+    DIR *directory = opendir(run->directory);
+    const struct dirent *entry;
+
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL) {
+        char path[PATH_MAX];
+        pp_autoclose_fd int descriptor = -1;
+        if (strncmp(entry->d_name, name_start, sizeof name_start - 1) != 0 ||
+            snprintf(path, sizeof path, "%s/%s", run->directory, entry->d_name) >= PATH_MAX)
+            continue;
+        descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (descriptor >= 0)
+            take_up(run, descriptor, path);
+    }
+    (void)closedir(directory);
+}
+
+/* ---- a recording without a name: among the descriptors of the thread "pprofc" ---- */
+
+static bool is_helper(const char *task)
+{
+    char path[PATH_MAX + 8], name[32] = "";
+
+    (void)snprintf(path, sizeof path, "%s/comm", task);
+    pp_autoclose FILE *file = fopen(path, "re");
+    return file != NULL && fgets(name, sizeof name, file) != NULL && strcmp(name, "pprofc\n") == 0;
+}
+
+static void look_into_task(struct pp_run_files *run, const char *task)
+{
+    char folder[PATH_MAX];
+    const struct dirent *entry;
+    DIR *directory;
+
+    if (snprintf(folder, sizeof folder, "%s/fd", task) >= PATH_MAX)
+        return;
+    directory = opendir(folder);
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL) {
+        char path[PATH_MAX + 300], target[64];
+        pp_autoclose_fd int descriptor = -1;
+        ssize_t n_chars;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        n_chars = readlink(path, target, sizeof target - 1);
+        if (n_chars <= 0)
+            continue;
+        target[n_chars] = '\0';
+        if (strncmp(target, "/memfd:pprofc", strlen("/memfd:pprofc")) != 0)
+            continue;
+        descriptor = open(path, O_PATH | O_CLOEXEC);
+        if (descriptor >= 0)
+            take_up(run, descriptor, "");
+    }
+    (void)closedir(directory);
+}
+
+void pp_run_files_look_into(struct pp_run_files *run, pid_t pid)
+{
+    char folder[64], task[PATH_MAX];
+    const struct dirent *entry;
+    DIR *directory;
+
+    (void)snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
+    directory = opendir(folder);
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        (void)snprintf(task, sizeof task, "%s/%s", folder, entry->d_name);
+        if (is_helper(task))
+            look_into_task(run, task);
+    }
+    (void)closedir(directory);
+}
+
+void pp_run_files_refresh(struct pp_run_files *run)
+{
+    for (size_t i = 0; i < run->n_files; i++)
+        (void)pp_recording_refresh(run->files[i].reader, NULL);
+}
+
+bool pp_run_file_is_alive(const struct pp_run_file *file)
+{
+    /* The shared header is only given for a process that can answer. */
+    return pp_recording_shared_header(file->reader) != NULL;
+}
+
+void pp_run_file_unlink(struct pp_run_file *file)
+{
+    struct stat status;
+
+    /* A new recording may have taken the name when a process id came round again. */
+    if (file->path[0] != '\0' && lstat(file->path, &status) == 0 && status.st_ino == file->inode &&
+        status.st_dev == file->device)
+        (void)unlink(file->path);
+    file->path[0] = '\0';
+}

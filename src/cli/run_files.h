@@ -1,0 +1,53 @@
+/* The recordings of one run: found in /dev/shm by the run's id, held open from the first look on,
+ * removed when their profiles are written.
+ *
+ * Writers of the directory: the processes of the run (each makes its own recording); reader and
+ * remover: this command. */
+#ifndef PP_CLI_RUN_FILES_H
+#define PP_CLI_RUN_FILES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "recording/reader.h"
+
+enum { PP_RUN_ID_BYTES = 16, PP_RUN_ID_HEX_BYTES = 2 * PP_RUN_ID_BYTES + 1 };
+
+struct pp_run_file {
+    struct pp_recording_reader *reader;
+    pid_t pid;
+    uint32_t exec_sequence;
+    uint64_t device, inode;
+    char path[PATH_MAX]; /* "" when it has no name (a memfd) */
+};
+
+struct pp_run_files {
+    const char *directory; /* where recordings are: "/dev/shm"; tests use another */
+    uint8_t run_id[PP_RUN_ID_BYTES];
+    struct pp_run_file *files; /* by pid, then exec_sequence */
+    size_t n_files, capacity;
+};
+
+/* Begin with a random id, written to 'id_out' in hexadecimal.  0 or a negative errno. */
+int pp_run_files_init(struct pp_run_files *run, const char *directory,
+                      char id_out[PP_RUN_ID_HEX_BYTES], struct pprofc_error *err);
+void pp_run_files_done(struct pp_run_files *run);
+
+/* Find the recordings that came since the last look. */
+void pp_run_files_look(struct pp_run_files *run);
+
+/* The recording of 'pid' that has no name, where /dev/shm cannot be used: only while it lives. */
+void pp_run_files_look_into(struct pp_run_files *run, pid_t pid);
+
+/* Read everything anew: what was written since. */
+void pp_run_files_refresh(struct pp_run_files *run);
+
+/* Does the process of this recording still run? */
+bool pp_run_file_is_alive(const struct pp_run_file *file);
+
+/* Take the recording's name away, so that the memory goes with its last user. */
+void pp_run_file_unlink(struct pp_run_file *file);
+
+#endif

@@ -1,0 +1,174 @@
+/* What was asked of `pprofc run`: its options, and the environment for what they leave open. */
+#include "cli/run_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/values.h"
+
+static const double standard_hz = 100;
+
+enum {
+    OPTION_KINDS,
+    OPTION_RATE,
+    OPTION_MODE,
+    OPTION_DURATION,
+    OPTION_OUTPUT,
+    OPTION_BLOCK,
+    OPTION_BLOCK_DROP,
+    OPTION_SIGNAL,
+    OPTION_FOLLOW,
+    OPTION_STRICT,
+    OPTION_FORCE,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_HELP,
+    OPTION_HEAP_INTERVAL,
+    OPTION_HTTP,
+    N_OPTIONS
+};
+
+static const struct pp_option run_options[N_OPTIONS] = {
+    [OPTION_KINDS] = {"kinds", 'k', true, false},
+    [OPTION_RATE] = {"frequency", 'F', true, false},
+    [OPTION_MODE] = {"mode", 0, true, false},
+    [OPTION_DURATION] = {"duration", 'd', true, false},
+    [OPTION_OUTPUT] = {"output", 'o', true, false},
+    [OPTION_BLOCK] = {"block-lib", 0, true, false},
+    [OPTION_BLOCK_DROP] = {"block-drop", 0, false, false},
+    [OPTION_SIGNAL] = {"signal", 0, true, false},
+    [OPTION_FOLLOW] = {"follow", 0, false, false},
+    [OPTION_STRICT] = {"strict", 0, false, false},
+    [OPTION_FORCE] = {"force", 'f', false, false},
+    [OPTION_QUIET] = {"quiet", 'q', false, false},
+    [OPTION_VERBOSE] = {"verbose", 'v', false, false},
+    [OPTION_HELP] = {"help", 'h', false, false},
+    [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, true},
+    [OPTION_HTTP] = {"http", 0, true, true},
+};
+
+static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
+                    struct pprofc_error *err)
+{
+    if (options->rate_hz > 0)
+        return pp_fail(err, -EINVAL, 0, "give one of -F and --mode, once");
+    return is_mode ? pp_parse_mode(value, &options->rate_hz, err)
+                   : pp_parse_rate(value, &options->rate_hz, err);
+}
+
+/* Library names go on one line to the capture library, parted by commas. */
+static int add_blocked(struct pp_run_options *options, const char *value, struct pprofc_error *err)
+{
+    if (value[0] == '\0' || value[0] == ',')
+        return pp_fail(err, -EINVAL, 0, "--block-lib needs library names, such as libc,libm");
+    if (strchr(value, '/') != NULL)
+        return pp_fail(err, -EINVAL, 0,
+                       "--block-lib takes a library's own name, such as libc, not the path %s",
+                       value);
+    if (options->block.n_bytes > 0)
+        pp_buffer_text(&options->block, ",");
+    pp_buffer_text(&options->block, value);
+    if (options->block.failed)
+        return pp_fail(err, -ENOMEM, 0, "no memory for options");
+    if (options->block.n_bytes > 255)
+        return pp_fail(err, -E2BIG, 0, "--block-lib names more than 255 characters of libraries");
+    return 0;
+}
+
+static int take(struct pp_run_options *options, int option, const char *value,
+                struct pprofc_error *err)
+{
+    switch (option) {
+    case OPTION_KINDS:
+        return pp_check_kinds(value, err);
+    case OPTION_RATE:
+    case OPTION_MODE:
+        return set_rate(options, value, option == OPTION_MODE, err);
+    case OPTION_DURATION:
+        return pp_parse_duration(value, &options->duration_ns, err);
+    case OPTION_OUTPUT:
+        options->output = value;
+        return 0;
+    case OPTION_BLOCK:
+        return add_blocked(options, value, err);
+    case OPTION_BLOCK_DROP:
+        options->block_drops = true;
+        return 0;
+    case OPTION_SIGNAL:
+        return pp_parse_signal(value, &options->signal, err);
+    case OPTION_FOLLOW:
+        options->follows = true;
+        return 0;
+    case OPTION_STRICT:
+        options->is_strict = true;
+        return 0;
+    case OPTION_FORCE:
+        options->overwrites = true;
+        return 0;
+    case OPTION_QUIET:
+        options->loudness = PP_QUIET;
+        return 0;
+    case OPTION_VERBOSE:
+        options->loudness = PP_VERBOSE;
+        return 0;
+    case OPTION_HELP:
+        options->wants_help = true;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* What the options left open the environment may say: as when preloaded by hand. */
+static int take_environment(struct pp_run_options *options, struct pprofc_error *err)
+{
+    const char *rate = getenv("PPROFC_FREQUENCY"), *mode = getenv("PPROFC_MODE");
+    const char *duration = getenv("PPROFC_DURATION");
+    int rc = 0;
+
+    if (options->rate_hz == 0 && rate != NULL && rate[0] != '\0')
+        rc = pp_parse_rate(rate, &options->rate_hz, err);
+    else if (options->rate_hz == 0 && mode != NULL && mode[0] != '\0')
+        rc = pp_parse_mode(mode, &options->rate_hz, err);
+    if (rc == 0 && options->duration_ns == 0 && duration != NULL && duration[0] != '\0')
+        rc = pp_parse_duration(duration, &options->duration_ns, err);
+    if (options->rate_hz == 0)
+        options->rate_hz = standard_hz;
+    return rc;
+}
+
+int pp_run_options_read(char **words, struct pp_run_options *options, struct pprofc_error *err)
+{
+    struct pp_option_reader reader = {.options = run_options,
+                                      .n_options = N_OPTIONS,
+                                      .verb = "run",
+                                      .words = words,
+                                      .stops_at_word = true};
+    int option;
+
+    memset(options, 0, sizeof *options);
+    options->loudness = PP_NORMAL;
+    while ((option = pp_option_next(&reader, err)) >= 0) {
+        const int rc = take(options, option, reader.value, err);
+        if (rc < 0)
+            return rc;
+        if (options->wants_help)
+            return 0;
+    }
+    if (option != PP_OPTION_END)
+        return option;
+    options->command = words + reader.at;
+    if (options->command[0] == NULL)
+        return pp_fail(err, -EINVAL, 0,
+                       "no program given; write pprofc run [OPTIONS] -- PROGRAM ARGUMENTS");
+    if (options->block_drops && options->block.n_bytes == 0)
+        return pp_fail(err, -EINVAL, 0, "--block-drop needs --block-lib");
+    return take_environment(options, err);
+}
+
+void pp_run_options_done(struct pp_run_options *options)
+{
+    pp_buffer_done(&options->block);
+}

@@ -1,0 +1,296 @@
+/* From the recordings of a run to its files. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/encode.h"
+#include "cli/find_program.h"
+#include "cli/messages.h"
+#include "cli/run.h"
+#include "cli/run_summary.h"
+#include "formats/recording.h"
+
+enum { STOP_TIMEOUT_MS = 2000, MAX_LINES = 10 };
+
+/* The recordings of one process: one, or more when it called exec. */
+struct process {
+    struct pp_run_file *files; /* in the order in which they were made */
+    size_t n_files;
+    struct pprofc_profile *profile; /* owned; NULL when it could not be made */
+};
+
+/* ---- stop ---- */
+
+/* A process that answers is told to end its recording.  When the program itself has ended these are
+ * daemons and the like: they live on, their profiles end here. */
+static void stop_all(struct pp_run *run)
+{
+    size_t n_alive = 0;
+
+    for (size_t i = 0; i < run->files.n_files; i++) {
+        if (!pp_run_file_is_alive(&run->files.files[i]))
+            continue;
+        (void)pp_recording_command(run->files.files[i].reader, PP_REQUEST_STOP, 0, STOP_TIMEOUT_MS);
+        n_alive += run->files.files[i].pid != run->child.pid;
+    }
+    if (n_alive > 0 && run->child.has_ended)
+        pp_say("%zu process%s of this run still run%s; %s profile%s here", n_alive,
+               n_alive > 1 ? "es" : "", n_alive > 1 ? "" : "s", n_alive > 1 ? "their" : "its",
+               n_alive > 1 ? "s end" : " ends");
+}
+
+/* ---- profiles ---- */
+
+static int make_profile(struct process *process, struct pprofc_error *err)
+{
+    for (size_t i = 0; i < process->n_files; i++) {
+        struct pprofc_profile *profile = NULL;
+        int rc = pp_recording_to_profile(process->files[i].reader, &profile, err);
+        if (rc < 0)
+            return rc;
+        if (process->profile == NULL) {
+            process->profile = profile;
+            continue;
+        }
+        rc = pp_profile_merge(process->profile, profile, err);
+        pprofc_profile_free(profile);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool has_samples(const struct process *process)
+{
+    for (size_t i = 0; i < process->n_files; i++)
+        if (atomic_load(&pp_recording_header(process->files[i].reader)->n_samples) > 0)
+            return true;
+    return false;
+}
+
+static int64_t cpu_of_processes(const struct pp_run *run, pid_t except)
+{
+    int64_t cpu_ns = 0;
+
+    for (size_t i = 0; i < run->files.n_files; i++)
+        if (run->files.files[i].pid != except)
+            cpu_ns +=
+                (int64_t)atomic_load(&pp_recording_header(run->files.files[i].reader)->cpu_ns);
+    return cpu_ns;
+}
+
+/* ---- files ---- */
+
+/* "PROG" of a process's files: what the user typed for the program itself and for its copies, else
+ * what the process runs.  "env X=1 app" and "sh -c 'exec app'" are app in the end. */
+static void program_name(const struct pp_run *run, const struct process *process, char *name_out,
+                         size_t capacity)
+{
+    const struct pp_rec_header *header =
+        pp_recording_header(process->files[process->n_files - 1].reader);
+    char path[sizeof header->program + 1];
+
+    memcpy(path, header->program, sizeof header->program);
+    path[sizeof header->program] = '\0';
+    if (path[0] == '\0' || (process->files[0].pid == run->child.pid && process->n_files == 1) ||
+        strcmp(pp_base_name(path), pp_base_name(run->target.inspected)) == 0)
+        (void)snprintf(name_out, capacity, "%s", run->program);
+    else
+        pp_output_program(path, name_out, capacity);
+}
+
+/* The recordings themselves, for -o NAME.ppc: one file each. */
+static int write_raw(struct pp_run *run, struct process *process, const char *program,
+                     bool is_one_of_several, struct pp_output_file *file, struct pprofc_error *err)
+{
+    static const char *const extensions[] = {".ppc"};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < process->n_files; i++) {
+        pp_autofree void *bytes = NULL;
+        rc = pp_recording_copy(process->files[i].reader, &bytes, &file->n_bytes, err);
+        file->bytes = bytes;
+        if (rc == 0)
+            rc = pp_output_write(&run->output, program, process->files[0].pid, is_one_of_several,
+                                 file, extensions, 1, err);
+    }
+    return rc;
+}
+
+/* Without -o the current folder is where nobody promised that one can write: the profile must not
+ * be lost for that. */
+static int write_elsewhere(const char *program, pid_t pid, struct pp_output_file *files,
+                           const char *const *extensions, size_t n_files, struct pprofc_error *err)
+{
+    const char *folder = getenv("TMPDIR");
+    struct pp_output elsewhere = {.kind = PP_OUTPUT_FOLDER,
+                                  .path = folder != NULL && folder[0] != '\0' ? folder : "/tmp"};
+
+    pp_complain("%s; writing in %s", err->message, elsewhere.path);
+    return pp_output_write(&elsewhere, program, pid, true, files, extensions, n_files, err);
+}
+
+/* 'files' get their paths and sizes; returns their number or a negative errno. */
+static int write_files(struct pp_run *run, struct process *process, const char *program,
+                       bool is_one_of_several, struct pp_output_file *files,
+                       struct pprofc_error *err)
+{
+    static const char *const extensions[PP_OUTPUT_MAX_FILES] = {".pb.gz", ".svg"};
+    pp_autobuffer struct pp_buffer first = PP_BUFFER_INIT;
+    pp_autobuffer struct pp_buffer second = PP_BUFFER_INIT;
+    const struct pprofc_profile *profile = process->profile;
+    const bool is_named =
+        run->output.kind == PP_OUTPUT_NAMED || run->output.kind == PP_OUTPUT_FOLDER;
+    const enum pp_format format = is_named ? PP_FORMAT_PPROF : run->output.format;
+    const size_t n_files = is_named ? 2 : 1;
+    const pid_t pid = process->files[0].pid;
+    int rc;
+
+    if (format == PP_FORMAT_RECORDING) {
+        rc = write_raw(run, process, program, is_one_of_several, files, err);
+        return rc < 0 ? rc : 1;
+    }
+    rc = pp_encode_profile(profile, format, profile->default_type, &first, err);
+    if (rc == 0 && is_named)
+        rc = pp_encode_profile(profile, PP_FORMAT_SVG, profile->default_type, &second, err);
+    if (rc < 0)
+        return rc;
+    files[0].bytes = first.bytes;
+    files[0].n_bytes = first.n_bytes;
+    files[1].bytes = second.bytes;
+    files[1].n_bytes = second.n_bytes;
+    rc = pp_output_write(&run->output, program, pid, is_one_of_several, files, extensions, n_files,
+                         err);
+    if (rc < 0 && run->output.kind == PP_OUTPUT_NAMED)
+        rc = write_elsewhere(program, pid, files, extensions, n_files, err);
+    return rc < 0 ? rc : (int)n_files;
+}
+
+/* ---- one process after the other ---- */
+
+static void say_kept(const struct process *process, const char *why)
+{
+    pp_complain("%s", why);
+    for (size_t i = 0; i < process->n_files; i++)
+        if (process->files[i].path[0] != '\0')
+            pp_complain("the recording is kept; try: pprofc convert %s profile.pb.gz",
+                        process->files[i].path);
+}
+
+static void say_process(const struct pp_run *run, const struct process *process,
+                        const char *program, const struct pp_output_file *files, size_t n_files)
+{
+    char quality[400] = "";
+
+    if (process->files[0].pid == run->child.pid) {
+        pp_run_say_hints(run, process->profile);
+        pp_run_say_result(run, process->profile);
+    } else {
+        pp_profile_quality_line(process->profile, quality, sizeof quality);
+        pp_say("%s (%d): %s", program, (int)process->files[0].pid, quality);
+    }
+    pp_run_say_written(run, files, n_files);
+}
+
+/* Make, write, say and remove.  Returns whether files were written. */
+static bool finish_process(struct pp_run *run, struct process *process, bool is_one_of_several,
+                           bool is_said)
+{
+    struct pp_output_file files[PP_OUTPUT_MAX_FILES];
+    struct pprofc_error err = {0};
+    char program[128];
+    int rc;
+
+    memset(files, 0, sizeof files);
+    program_name(run, process, program, sizeof program);
+    if (process->files[0].pid == run->child.pid)
+        memcpy(run->program, program, sizeof run->program);
+    rc = make_profile(process, &err);
+    if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
+        const int64_t others_ns = cpu_of_processes(run, run->child.pid);
+        const int64_t left_ns = run->child.children_cpu_ns - others_ns;
+        process->profile->quality.children_cpu_ns = left_ns > 0 ? left_ns : 0;
+    }
+    if (rc == 0)
+        rc = write_files(run, process, program, is_one_of_several, files, &err);
+    if (rc < 0)
+        say_kept(process, err.message);
+    else if (is_said)
+        say_process(run, process, program, files, (size_t)rc);
+    for (size_t i = 0; rc >= 0 && i < process->n_files; i++)
+        pp_run_file_unlink(&process->files[i]);
+    pprofc_profile_free(process->profile);
+    process->profile = NULL;
+    return rc >= 0;
+}
+
+/* The recordings of the process that 'first' belongs to lie together. */
+static struct process process_at(const struct pp_run *run, size_t first)
+{
+    struct process process = {.files = &run->files.files[first]};
+
+    while (first + process.n_files < run->files.n_files &&
+           process.files[process.n_files].pid == process.files[0].pid)
+        process.n_files++;
+    return process;
+}
+
+static void finish_others(struct pp_run *run, size_t n_wanted)
+{
+    size_t n_said = 0, n_silent = 0, n_empty = 0;
+
+    for (size_t i = 0; i < run->files.n_files;) {
+        struct process process = process_at(run, i);
+        i += process.n_files;
+        if (process.files[0].pid == run->child.pid)
+            continue;
+        if (!has_samples(&process)) {
+            for (size_t k = 0; k < process.n_files; k++)
+                pp_run_file_unlink(&process.files[k]);
+            n_empty++;
+            continue;
+        }
+        if (finish_process(run, &process, n_wanted > 1, n_said < MAX_LINES))
+            n_said++;
+    }
+    n_silent = n_said > MAX_LINES ? n_said - MAX_LINES : 0;
+    if (n_silent > 0)
+        pp_say("and %zu more processes, in files of the same kind", n_silent);
+    if (n_empty > 0)
+        pp_say_more("%zu more processes had no samples and got no files", n_empty);
+}
+
+/* How many processes get files: the program itself, and others that have samples. */
+static size_t count_wanted(const struct pp_run *run)
+{
+    size_t n_wanted = 0;
+
+    for (size_t i = 0; i < run->files.n_files;) {
+        const struct process process = process_at(run, i);
+        i += process.n_files;
+        n_wanted += process.files[0].pid == run->child.pid || has_samples(&process);
+    }
+    return n_wanted;
+}
+
+void pp_run_write_results(struct pp_run *run)
+{
+    size_t n_wanted, main_at = 0;
+
+    stop_all(run);
+    pp_run_files_refresh(&run->files);
+    n_wanted = count_wanted(run);
+    finish_others(run, n_wanted);
+    while (main_at < run->files.n_files && run->files.files[main_at].pid != run->child.pid)
+        main_at++;
+    if (main_at < run->files.n_files) {
+        struct process process = process_at(run, main_at);
+        pp_run_say_delivery(run, pp_recording_header(process.files[process.n_files - 1].reader));
+        (void)finish_process(run, &process, n_wanted > 1, true);
+    } else {
+        pp_complain("%s left no recording, so there is no profile: it did not load "
+                    "libpprofc-preload.so, or cleared its environment before it started",
+                    run->program);
+    }
+}

@@ -1,0 +1,27 @@
+/* The values of options, as people type them. */
+#ifndef PP_CLI_VALUES_H
+#define PP_CLI_VALUES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* "500ms", "30s", "1m30s", "1.5h", "30" (seconds): more than nothing, at most a year.  -EINVAL. */
+int pp_parse_duration(const char *text, int64_t *duration_ns_out, struct pprofc_error *err);
+
+/* "99", "12.5", "1000Hz": 1 to 10 000 a second.  -EINVAL, -ERANGE. */
+int pp_parse_rate(const char *text, double *rate_hz_out, struct pprofc_error *err);
+
+/* "low", "standard", "high": 10, 100, 1000 a second. */
+int pp_parse_mode(const char *text, double *rate_hz_out, struct pprofc_error *err);
+
+/* "cpu", "cpu,heap": all of them must be in this version. */
+int pp_check_kinds(const char *text, struct pprofc_error *err);
+
+/* "USR2", "SIGUSR2" or a number: the signal's name without SIG, in static memory. */
+int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err);
+
+/* 1 to 1 000 000. */
+int pp_parse_top(const char *text, uint32_t *n_rows_out, struct pprofc_error *err);
+
+#endif
