@@ -38,33 +38,42 @@ static struct span file_name(const char *path)
     return name;
 }
 
-/* A module's own name: libc.so.6 and libc-2.36.so are "libc", libstdc++.so.6.0.30 is "libstdc++".
- */
-static struct span own_name(struct span name)
+/* The file's name up to ".so": "libc" of libc.so.6, "libc-2.36" of libc-2.36.so. */
+static struct span stem_of(struct span name)
 {
     const char *suffix = memmem(name.bytes, name.n_bytes, ".so", 3);
-    size_t end;
 
     if (suffix != NULL && suffix > name.bytes)
         name.n_bytes = (size_t)(suffix - name.bytes);
-    /* A version behind the last hyphen: digits and points only. */
-    end = name.n_bytes;
-    while (end > 0 && ((name.bytes[end - 1] >= '0' && name.bytes[end - 1] <= '9') ||
-                       name.bytes[end - 1] == '.'))
-        end--;
-    if (end > 1 && end < name.n_bytes && name.bytes[end - 1] == '-' && suffix != NULL)
-        name.n_bytes = end - 1;
     return name;
 }
 
-/* One entry names a module by its own name, by its file's name, or by the beginning of that up to a
- * version
- * ("libstdc++.so.6" for libstdc++.so.6.0.30). */
+/* A library's own name: the stem without a version such as "-2.36".  A version has a point, or
+ * ld-linux-x86-64 would lose half its machine. */
+static struct span own_name(struct span name)
+{
+    struct span stem = stem_of(name);
+    size_t end = stem.n_bytes;
+    bool has_point = false;
+
+    if (stem.n_bytes == name.n_bytes)
+        return name;
+    for (; end > 0 && (stem.bytes[end - 1] == '.' ||
+                       (stem.bytes[end - 1] >= '0' && stem.bytes[end - 1] <= '9'));
+         end--)
+        has_point |= stem.bytes[end - 1] == '.';
+    if (has_point && end > 1 && stem.bytes[end - 1] == '-')
+        stem.n_bytes = end - 1;
+    return stem;
+}
+
+/* One entry names a module by its own name, by its file's name or stem, or by the beginning of the
+ * file's name up to a version ("libstdc++.so.6" for libstdc++.so.6.0.30). */
 static bool entry_names(struct span entry, struct span name)
 {
     const struct span own = own_name(name);
 
-    if (same(entry, name) || same(entry, own))
+    if (same(entry, name) || same(entry, own) || same(entry, stem_of(name)))
         return true;
     if (same(entry, span_of("libc")) && same(own, span_of("libpthread")))
         return true; /* one library since glibc 2.34, two files before */
