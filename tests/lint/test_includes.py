@@ -26,7 +26,11 @@ ARROWS["export"] = REPORT_SIDE | REPORT_PUBLIC | CAPTURE_PUBLIC
 ARROWS["cli"] = REPORT_SIDE | {"serve", "export", "pprofc"}
 
 # Headers that hold for a single file instead of its room.
-FILE_ARROWS = {"recording/layout.h": set()}
+FILE_ARROWS = {
+    "recording/layout.h": set(),
+    # pprofc_profile_write(): pictures and tables are formats to whoever names a file; views know nothing of formats.
+    "formats/public_write.c": {"base", "profile", "formats", "views"} | REPORT_PUBLIC,
+}
 
 # In other people's processes there is libc and nothing else.
 FOREIGN = re.compile(r"(elfutils/|libelf|gelf\.h|dwarf\.h|libdeflate|libiberty|libunwind|unwind\.h|zlib\.h|zstd\.h)")

@@ -1,0 +1,515 @@
+/* From a recording to a profile with names: each event becomes a value on a stack.
+ *
+ * Slices: events of raw segments have exact times, those of folded ones the start of a slice, and
+ * slices widen the longer a program runs.  The profile's slices are as wide as the widest. */
+#include "formats/recording.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "formats/recording_frames.h"
+
+enum {
+    N_TYPES = 2,
+    NOT_YET = -1,
+    MAX_FRAMES = 4096, /* of one stack; capture keeps 512 and a mark */
+};
+
+/* What one stack became. */
+struct stack {
+    uint64_t key;
+    uint32_t epoch;
+    pp_id node;
+    bool is_truncated, is_named; /* is_named: its leaf */
+};
+
+struct maker {
+    struct pprofc_profile *profile;
+    struct pp_symbolizer *symbolizer;
+    struct pprofc_error *err;
+    uint64_t slice_ns;
+    uint64_t base_ns; /* start of the first recording, CLOCK_MONOTONIC */
+    bool has_kernel;  /* some sample was taken in the kernel */
+
+    /* of the recording at work */
+    struct pp_recording_reader *reader;
+    uint64_t offset_ns;     /* its start less the base */
+    uint64_t last_ns;       /* its last event */
+    uint64_t n_frames_left; /* frames that distinct stacks may still have */
+    struct pp_recorded_modules modules;
+    struct pp_recorded_frames frames;
+    struct stack *stacks;
+    size_t stacks_capacity;
+    uint32_t n_stacks;
+    struct pp_id_table stack_table; /* ids are index + 1 */
+    struct pp_id_table charged;     /* likewise, by key alone */
+    int64_t *thread_labels;         /* by thread; NOT_YET */
+    uint32_t n_threads;
+    pp_id *locations;
+    size_t locations_capacity;
+};
+
+static int no_memory(const struct maker *maker)
+{
+    return pp_fail(maker->err, -ENOMEM, 0, "no memory for the profile");
+}
+
+/* ---- threads ---- */
+
+static pp_id make_thread_labels(struct pprofc_profile *profile, const struct pp_rec_thread *thread)
+{
+    const size_t n_name = strnlen(thread->name, sizeof thread->name);
+    const uint32_t tid = thread->tid;
+    struct pp_label labels[2];
+    uint32_t n_labels = 0;
+
+    if (tid != 0)
+        labels[n_labels++] =
+            (struct pp_label){.key = pp_profile_text(profile, "thread_id"), .number = tid};
+    if (n_name > 0)
+        labels[n_labels++] =
+            (struct pp_label){.key = pp_profile_text(profile, "thread_name"),
+                              .text = pp_profile_string(profile, thread->name, n_name)};
+    return pp_profile_label_set(profile, labels, n_labels);
+}
+
+static pp_id labels_of_thread(struct maker *maker, uint32_t index)
+{
+    if (index >= maker->n_threads)
+        return 0;
+    if (maker->thread_labels[index] == NOT_YET)
+        maker->thread_labels[index] =
+            make_thread_labels(maker->profile, pp_recording_thread(maker->reader, index));
+    return (pp_id)maker->thread_labels[index];
+}
+
+/* ---- stacks ---- */
+
+static pp_id named(struct maker *maker, const char *name)
+{
+    return pp_profile_named_location(maker->profile, name, strlen(name));
+}
+
+/* The stack as locations, leaf first; '*n_out' of them in maker->locations. */
+static int name_frames(struct maker *maker, const struct pp_recording_event *event,
+                       struct stack *stack, size_t *n_out)
+{
+    size_t n = 0;
+
+    if (pp_array_reserve(&maker->locations, &maker->locations_capacity, event->n_frames + 2UL,
+                         sizeof *maker->locations) != 0)
+        return no_memory(maker);
+    for (uint32_t i = 0; i < event->n_frames; i++) {
+        const struct pp_recorded_frame *frame;
+        if (pp_recorded_frame(&maker->frames, event->pcs[i], i == 0, event->time_ns, stack->epoch,
+                              &frame) != 0)
+            return no_memory(maker);
+        if (frame->location == 0)
+            continue;
+        if (n == 0)
+            stack->is_named = frame->is_named;
+        maker->locations[n++] = frame->location;
+    }
+    if (n == 0 && !stack->is_truncated)
+        maker->locations[n++] = named(maker, "[pprof-c]"); /* nothing but our own frames */
+    /* Whatever was found, it is not a root: it must not stand beside main() as one. */
+    if (stack->is_truncated)
+        maker->locations[n++] = named(maker, "[truncated]");
+    *n_out = n;
+    return 0;
+}
+
+/* Each stack has bytes of its own in a recording that capture made; overlapping ones could ask for
+ * any amount of memory. A stack counts once, in however many epochs it occurs. */
+static int charge_stack(struct maker *maker, const struct pp_recording_event *event)
+{
+    const uint64_t hash = pp_hash_mix(event->stack_key);
+    struct pp_id_probe probe;
+
+    for (probe = pp_id_table_first(&maker->charged, hash); probe.id != 0;
+         probe = pp_id_table_after(&maker->charged, hash, probe)) {
+        if (maker->stacks[probe.id - 1].key == event->stack_key)
+            return 0;
+    }
+    if (event->n_frames > MAX_FRAMES || event->n_frames > maker->n_frames_left)
+        return pp_fail(maker->err, -EBADMSG, 0, "the recording is damaged: its stacks overlap");
+    maker->n_frames_left -= event->n_frames;
+    return pp_id_table_put(&maker->charged, hash, maker->n_stacks + 1) != 0 ? no_memory(maker) : 0;
+}
+
+static int make_stack(struct maker *maker, const struct pp_recording_event *event,
+                      struct stack *stack)
+{
+    size_t n_locations = 0;
+    int status = charge_stack(maker, event);
+
+    if (status == 0)
+        status = name_frames(maker, event, stack, &n_locations);
+    if (status == 0)
+        stack->node = pp_profile_stack(maker->profile, maker->locations, n_locations);
+    return status;
+}
+
+static int find_stack(struct maker *maker, const struct pp_recording_event *event,
+                      const struct stack **stack_out)
+{
+    struct stack wanted = {
+        .key = event->stack_key,
+        .epoch = pp_recorded_modules_epoch(&maker->modules, event->time_ns),
+        .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
+    };
+    const uint64_t hash =
+        pp_hash_add(pp_hash_mix(wanted.key), (uint64_t)wanted.epoch << 1 | wanted.is_truncated);
+    struct pp_id_probe probe;
+    int status;
+
+    for (probe = pp_id_table_first(&maker->stack_table, hash); probe.id != 0;
+         probe = pp_id_table_after(&maker->stack_table, hash, probe)) {
+        const struct stack *stack = &maker->stacks[probe.id - 1];
+        if (stack->key == wanted.key && stack->epoch == wanted.epoch &&
+            stack->is_truncated == wanted.is_truncated) {
+            *stack_out = stack;
+            return 0;
+        }
+    }
+    if (maker->n_stacks == UINT32_MAX - 1 ||
+        pp_array_reserve(&maker->stacks, &maker->stacks_capacity, maker->n_stacks + 1UL,
+                         sizeof *maker->stacks) != 0)
+        return no_memory(maker);
+    status = make_stack(maker, event, &wanted);
+    if (status != 0)
+        return status;
+    if (pp_id_table_put(&maker->stack_table, hash, maker->n_stacks + 1) != 0)
+        return no_memory(maker);
+    maker->stacks[maker->n_stacks] = wanted;
+    *stack_out = &maker->stacks[maker->n_stacks++];
+    return 0;
+}
+
+/* ---- events ---- */
+
+static uint64_t add_times(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static int64_t at_least_zero(int64_t value)
+{
+    return value < 0 ? 0 : value;
+}
+
+static int add_event(void *context, const struct pp_recording_event *event)
+{
+    struct maker *maker = context;
+    const struct stack *stack = NULL;
+    const uint64_t slice = add_times(event->time_ns, maker->offset_ns) / maker->slice_ns;
+    int64_t values[N_TYPES];
+    int status;
+
+    if (event->family != PP_FAMILY_CPU || event->n_values < N_TYPES)
+        return 0;
+    status = find_stack(maker, event, &stack);
+    if (status != 0)
+        return status;
+    values[0] = at_least_zero(event->values[0]);
+    values[1] = at_least_zero(event->values[1]);
+    pp_profile_add(maker->profile, stack->node, labels_of_thread(maker, event->thread),
+                   slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX, values);
+    if (!stack->is_named &&
+        __builtin_add_overflow(maker->profile->quality.n_unsymbolised, values[0],
+                               &maker->profile->quality.n_unsymbolised))
+        maker->profile->quality.n_unsymbolised = INT64_MAX;
+    if (event->time_ns > maker->last_ns)
+        maker->last_ns = event->time_ns;
+    maker->has_kernel |= (event->flags & PP_EVENT_KERNEL) != 0;
+    return 0;
+}
+
+static int note_slice(void *context, const struct pp_recording_event *event)
+{
+    uint64_t *slice_ns = context;
+
+    if (event->slice_ns > *slice_ns && event->slice_ns < INT64_MAX)
+        *slice_ns = event->slice_ns;
+    return 0;
+}
+
+/* ---- what the header says ---- */
+
+static const char *const delivery_names[] = {
+    [PP_DELIVERY_NONE] = "",
+    [PP_DELIVERY_PERF_TRAP] = "perf-sigtrap",
+    [PP_DELIVERY_PERF_TRAP_INHERITED] = "perf-sigtrap-inherited",
+    [PP_DELIVERY_PERF_SIGNAL] = "perf-signal",
+    [PP_DELIVERY_CPU_TIMER] = "cpu-timer",
+    [PP_DELIVERY_TEST] = "test",
+};
+
+static const struct {
+    const char *name;
+    bool is_lost; /* the sample is in no stack; else its time is, under another name */
+} loss_causes[PP_LOSS_COUNT] = {
+    [PP_LOSS_NO_SPACE] = {"no_space", true},
+    [PP_LOSS_NO_SCRATCH] = {"no_scratch", true},
+    [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false},
+    [PP_LOSS_STACK_FOLDED] = {"stack_folded", false},
+    [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
+};
+
+static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
+{
+    return pp_profile_string(profile, text, strnlen(text, capacity));
+}
+
+/* Sum of two counts of a recording, which may hold anything. */
+static void add_count(int64_t *sum, uint64_t count)
+{
+    const int64_t more = count > INT64_MAX ? INT64_MAX : (int64_t)count;
+
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = INT64_MAX;
+}
+
+static void add_loss(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
+{
+    struct pp_quality *quality = &profile->quality;
+    const pp_id name = pp_profile_text(profile, loss_causes[cause].name);
+    uint32_t i = 0;
+
+    if (n == 0)
+        return;
+    while (i < quality->n_losses && quality->losses[i].cause != name)
+        i++;
+    if (i == quality->n_losses) {
+        quality->losses[i].cause = name;
+        quality->n_losses++;
+    }
+    add_count(&quality->losses[i].n, n);
+    if (loss_causes[cause].is_lost)
+        add_count(&quality->n_lost, n);
+}
+
+static void add_quality(struct maker *maker)
+{
+    const struct pp_rec_header *head = pp_recording_header(maker->reader);
+    struct pp_quality *quality = &maker->profile->quality;
+    const struct pp_rec_thread *thread;
+
+    for (uint32_t i = 0; (thread = pp_recording_thread(maker->reader, i)) != NULL; i++) {
+        add_count(&quality->sampled_ns, thread->sampled_ns);
+        add_count(&quality->unsampled_ns, thread->unsampled_ns);
+    }
+    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+        add_loss(maker->profile, cause, head->losses[cause]);
+    add_count(&quality->n_samples, head->n_samples);
+    add_count(&quality->n_truncated, head->n_truncated);
+    add_count(&quality->cpu_ns, head->cpu_ns);
+    add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
+    add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
+}
+
+/* From the first recording's start to the last one's end, or to the last thing known of it. */
+static void add_duration(struct maker *maker)
+{
+    const struct pp_rec_header *head = pp_recording_header(maker->reader);
+    uint64_t end_ns = head->end_ns;
+
+    if (end_ns == 0)
+        end_ns = head->cpu_time_ns > maker->last_ns ? head->cpu_time_ns : maker->last_ns;
+    end_ns = add_times(end_ns, maker->offset_ns);
+    if (end_ns <= INT64_MAX && (int64_t)end_ns > maker->profile->duration_ns)
+        maker->profile->duration_ns = (int64_t)end_ns;
+}
+
+static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)
+{
+    profile->period_type = (struct pp_value_type){.type = pp_profile_text(profile, "cpu"),
+                                                  .unit = pp_profile_text(profile, "nanoseconds")};
+    if (rate_millihertz == 0)
+        return;
+    profile->period = (int64_t)(UINT64_C(1000000000000) / rate_millihertz);
+    profile->quality.asked_hz = (double)rate_millihertz / 1000;
+}
+
+/* What holds for all: from the first recording; how samples were taken from the last, as it may
+ * have changed. */
+static void set_facts(struct maker *maker, struct pp_recording_reader *const *readers,
+                      size_t n_readers)
+{
+    struct pprofc_profile *profile = maker->profile;
+    const struct pp_rec_header *first = pp_recording_header(readers[0]);
+    const struct pp_rec_header *last = pp_recording_header(readers[n_readers - 1]);
+    const uint32_t delivery = last->delivery;
+
+    (void)pp_profile_add_type(profile, "samples", "count");
+    profile->default_type = (uint32_t)pp_profile_add_type(profile, "cpu", "nanoseconds");
+    profile->kind = pp_profile_text(profile, "cpu");
+    profile->command = field(profile, first->command, sizeof first->command);
+    profile->time_ns = first->start_realtime_ns;
+    profile->slice_ns = (int64_t)maker->slice_ns;
+    profile->quality = (struct pp_quality){.is_known = true, .n_dropped = 0, .children_cpu_ns = -1};
+    set_period(profile, last->rate_millihertz);
+    if (delivery < sizeof delivery_names / sizeof delivery_names[0])
+        profile->quality.delivery = pp_profile_text(profile, delivery_names[delivery]);
+    profile->quality.delivery_reason =
+        field(profile, last->delivery_reason, sizeof last->delivery_reason);
+}
+
+/* ---- one recording ---- */
+
+static void end_recording(struct maker *maker)
+{
+    pp_recorded_frames_done(&maker->frames);
+    pp_recorded_modules_done(&maker->modules);
+    pp_id_table_done(&maker->stack_table);
+    pp_id_table_done(&maker->charged);
+    free(maker->stacks);
+    free(maker->thread_labels);
+    maker->stacks = NULL;
+    maker->thread_labels = NULL;
+    maker->stacks_capacity = 0;
+    maker->n_stacks = maker->n_threads = 0;
+}
+
+static int begin_recording(struct maker *maker, struct pp_recording_reader *reader)
+{
+    const struct pp_rec_header *head = pp_recording_header(reader);
+    char program[sizeof head->program + 1];
+
+    maker->reader = reader;
+    maker->last_ns = 0;
+    maker->offset_ns = (uint64_t)head->start_monotonic_ns - maker->base_ns;
+    if (head->start_monotonic_ns < 0 || (uint64_t)head->start_monotonic_ns < maker->base_ns)
+        maker->offset_ns = 0;
+    maker->n_frames_left = head->n_bytes / sizeof(uint64_t);
+    while (pp_recording_thread(reader, maker->n_threads) != NULL)
+        maker->n_threads++;
+    maker->thread_labels = calloc(maker->n_threads + 1UL, sizeof *maker->thread_labels);
+    if (maker->thread_labels == NULL)
+        return no_memory(maker);
+    for (uint32_t i = 0; i < maker->n_threads; i++)
+        maker->thread_labels[i] = NOT_YET;
+    memcpy(program, head->program, sizeof head->program);
+    program[sizeof head->program] = '\0';
+    if (pp_recorded_modules_init(&maker->modules, reader) != 0 ||
+        pp_recorded_frames_init(&maker->frames, maker->profile, maker->symbolizer,
+                                &maker->modules) != 0 ||
+        pp_recorded_frames_begin_with(&maker->frames, program) != 0)
+        return no_memory(maker);
+    return 0;
+}
+
+static int add_recording(struct maker *maker, struct pp_recording_reader *reader)
+{
+    int64_t status = begin_recording(maker, reader);
+
+    if (status == 0)
+        status = pp_recording_each(reader, add_event, maker);
+    if (status >= 0) {
+        add_quality(maker);
+        add_duration(maker);
+    }
+    end_recording(maker);
+    return status < 0 ? (int)status : 0;
+}
+
+/* ---- all of them ---- */
+
+static int apply_blocklist(struct maker *maker, const struct pp_rec_header *head)
+{
+    char libraries[sizeof head->block_libraries + 1];
+
+    memcpy(libraries, head->block_libraries, sizeof head->block_libraries);
+    libraries[sizeof head->block_libraries] = '\0';
+    if (libraries[0] == '\0')
+        return 0;
+    return pp_profile_block(maker->profile, libraries, head->block_drops != 0, maker->err);
+}
+
+static bool is_cut_off(struct pp_recording_reader *const *readers, size_t n_readers)
+{
+    for (size_t i = 0; i < n_readers; i++) {
+        if (pp_recording_header(readers[i])->state != PP_REC_ENDED)
+            return true;
+    }
+    return false;
+}
+
+static int make_profile(struct maker *maker, struct pp_recording_reader *const *readers,
+                        size_t n_readers, const struct pp_recording_profile_options *options)
+{
+    int status = 0;
+
+    maker->slice_ns = PP_REC_SLICE_NS;
+    for (size_t i = 0; i < n_readers; i++)
+        (void)pp_recording_each(readers[i], note_slice, &maker->slice_ns);
+    maker->base_ns = (uint64_t)at_least_zero(pp_recording_header(readers[0])->start_monotonic_ns);
+    set_facts(maker, readers, n_readers);
+    for (size_t i = 0; status == 0 && i < n_readers; i++)
+        status = add_recording(maker, readers[i]);
+    if (status != 0)
+        return status;
+    if (options != NULL && options->cpu_ns_override > 0 && is_cut_off(readers, n_readers))
+        maker->profile->quality.cpu_ns = options->cpu_ns_override;
+    if (!maker->has_kernel)
+        pp_profile_comment(
+            maker->profile,
+            "user code only: kernel time is booked on the user code that follows it");
+    status = apply_blocklist(maker, pp_recording_header(readers[n_readers - 1]));
+    if (status == 0 && pp_profile_failed(maker->profile))
+        status = no_memory(maker);
+    return status;
+}
+
+int pp_recordings_to_profile(struct pp_recording_reader *const *readers, size_t n_readers,
+                             struct pp_symbolizer *symbolizer,
+                             const struct pp_recording_profile_options *options,
+                             struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct maker maker = {.symbolizer = symbolizer, .err = err};
+    struct pp_symbolizer *own = NULL;
+    int status = 0;
+
+    if (n_readers == 0)
+        return pp_fail(err, -EINVAL, 0, "no recording to make a profile of");
+    if (symbolizer == NULL) {
+        status = pp_symbolizer_new(NULL, &own, err);
+        maker.symbolizer = own;
+    }
+    if (status != 0)
+        return status;
+    maker.profile = pp_profile_new();
+    status = maker.profile == NULL ? no_memory(&maker)
+                                   : make_profile(&maker, readers, n_readers, options);
+    free(maker.locations);
+    pp_symbolizer_free(own);
+    if (status != 0) {
+        pprofc_profile_free(maker.profile);
+        return status;
+    }
+    *profile_out = maker.profile;
+    return 0;
+}
+
+int pp_recording_to_profile(struct pp_recording_reader *reader, struct pp_symbolizer *symbolizer,
+                            const struct pp_recording_profile_options *options,
+                            struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    return pp_recordings_to_profile(&reader, 1, symbolizer, options, profile_out, err);
+}
+
+int pp_recording_read(const void *bytes, size_t n_bytes, const char *name,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = NULL;
+    int status = pp_recording_view(bytes, n_bytes, name, &reader, err);
+
+    if (status != 0)
+        return status;
+    status = pp_recording_to_profile(reader, NULL, NULL, profile_out, err);
+    pp_recording_close(reader);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* From a recording to a profile with names. */
+#ifndef PP_FORMATS_RECORDING_H
+#define PP_FORMATS_RECORDING_H
+
+#include "binary/symbolizer.h"
+#include "profile/profile.h"
+#include "recording/reader.h"
+
+struct pp_recording_profile_options {
+    int64_t cpu_ns_override; /* the process's CPU time by its parent's wait4(), 0: none; used when
+                              * the recording was cut off (by a kill), since nobody read the clock
+                              * at the end then */
+};
+
+/* Make the cpu profile of 'reader'.  'symbolizer' NULL: one for this call; 'options' NULL: none.
+ *
+ * A location's address is the run-time address that it was looked up by: the interrupted pc, and
+ * the return address less one of callers.  An address belongs to what was mapped there when the
+ * sample was taken. */
+int pp_recording_to_profile(struct pp_recording_reader *reader, struct pp_symbolizer *symbolizer,
+                            const struct pp_recording_profile_options *options,
+                            struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* The same of the 'n_readers' recordings of one process (it called exec), in the order in which
+ * they were made, as one profile: its command is that of the first. */
+int pp_recordings_to_profile(struct pp_recording_reader *const *readers, size_t n_readers,
+                             struct pp_symbolizer *symbolizer,
+                             const struct pp_recording_profile_options *options,
+                             struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* The same of a recording's bytes, a whole .ppc file; 'name' is for messages. */
+int pp_recording_read(const void *bytes, size_t n_bytes, const char *name,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+#endif
