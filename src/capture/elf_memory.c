@@ -24,7 +24,8 @@ static int read_by_file(uint64_t addr, void *to, size_t n_bytes)
     if (descriptor < 0)
         return -errno;
     while (n_done < n_bytes) {
-        const ssize_t n = pread(descriptor, (char *)to + n_done, n_bytes - n_done, (off_t)(addr + n_done));
+        const ssize_t n =
+            pread(descriptor, (char *)to + n_done, n_bytes - n_done, (off_t)(addr + n_done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -68,8 +69,8 @@ static int read_headers(uint64_t header, Elf64_Ehdr *ehdr, Elf64_Phdr *phdrs, si
     if (result < 0)
         return result;
     if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
-        ehdr->e_machine != PP_ARCH_ELF_MACHINE || ehdr->e_phentsize != sizeof *phdrs || ehdr->e_phnum == 0 ||
-        ehdr->e_phnum > max_phdrs || ehdr->e_phoff > PAGE_BYTES)
+        ehdr->e_machine != PP_ARCH_ELF_MACHINE || ehdr->e_phentsize != sizeof *phdrs ||
+        ehdr->e_phnum == 0 || ehdr->e_phnum > max_phdrs || ehdr->e_phoff > PAGE_BYTES)
         return -EBADMSG;
     return pp_memory_read(header + ehdr->e_phoff, phdrs, ehdr->e_phnum * sizeof *phdrs);
 }
@@ -99,7 +100,8 @@ static void read_notes(struct pp_elf_image *image, const Elf64_Phdr *phdr)
     const uint64_t n_bytes = phdr->p_filesz < sizeof notes ? phdr->p_filesz : sizeof notes;
     const uint64_t alignment = phdr->p_align == 8 ? 8 : 4;
 
-    if (image->n_build_id_bytes != 0 || pp_memory_read(image->bias + phdr->p_vaddr, notes, n_bytes) < 0)
+    if (image->n_build_id_bytes != 0 ||
+        pp_memory_read(image->bias + phdr->p_vaddr, notes, n_bytes) < 0)
         return;
     for (uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= n_bytes;) {
         Elf64_Nhdr note;
@@ -109,7 +111,8 @@ static void read_notes(struct pp_elf_image *image, const Elf64_Phdr *phdr)
         desc = name + ((note.n_namesz + alignment - 1) & ~(alignment - 1));
         if (desc > n_bytes || note.n_descsz > n_bytes - desc)
             return;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(notes + name, "GNU", 4) == 0) {
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            memcmp(notes + name, "GNU", 4) == 0) {
             image->n_build_id_bytes =
                 note.n_descsz < PP_ELF_BUILD_ID_BYTES ? note.n_descsz : PP_ELF_BUILD_ID_BYTES;
             memcpy(image->build_id, notes + desc, image->n_build_id_bytes);
@@ -126,7 +129,8 @@ static const Elf64_Phdr *find_segment(const Elf64_Phdr *phdrs, size_t n_phdrs, u
 
     for (size_t i = 0; i < n_phdrs; i++) {
         const uint64_t begin = phdrs[i].p_offset & ~(uint64_t)(PAGE_BYTES - 1);
-        if (phdrs[i].p_type != PT_LOAD || offset < begin || offset >= phdrs[i].p_offset + phdrs[i].p_filesz)
+        if (phdrs[i].p_type != PT_LOAD || offset < begin ||
+            offset >= phdrs[i].p_offset + phdrs[i].p_filesz)
             continue;
         if (found == NULL || (phdrs[i].p_flags & PF_X) != 0)
             found = &phdrs[i];
@@ -134,7 +138,8 @@ static const Elf64_Phdr *find_segment(const Elf64_Phdr *phdrs, size_t n_phdrs, u
     return found;
 }
 
-int pp_elf_read_image(uint64_t header, uint64_t start, uint64_t offset, struct pp_elf_image *image_out)
+int pp_elf_read_image(uint64_t header, uint64_t start, uint64_t offset,
+                      struct pp_elf_image *image_out)
 {
     Elf64_Ehdr ehdr;
     Elf64_Phdr phdrs[24];
@@ -168,7 +173,8 @@ int pp_elf_read_image(uint64_t header, uint64_t start, uint64_t offset, struct p
 uint64_t pp_elf_segment_limit(const struct pp_elf_image *image, uint64_t addr)
 {
     for (uint32_t i = 0; i < image->n_segments; i++)
-        if (image->segments[i].is_readable && addr >= image->segments[i].start && addr < image->segments[i].limit)
+        if (image->segments[i].is_readable && addr >= image->segments[i].start &&
+            addr < image->segments[i].limit)
             return image->segments[i].limit;
     return 0;
 }
@@ -180,7 +186,8 @@ static int read_at(int descriptor, void *to, size_t n_bytes, uint64_t offset)
     return pread(descriptor, to, n_bytes, (off_t)offset) == (ssize_t)n_bytes ? 0 : -EBADMSG;
 }
 
-static bool has_name(int descriptor, const Elf64_Shdr *names, uint32_t name_offset, const char *wanted)
+static bool has_name(int descriptor, const Elf64_Shdr *names, uint32_t name_offset,
+                     const char *wanted)
 {
     char name[16] = "";
     const size_t n_bytes = strlen(wanted) + 1;
@@ -190,8 +197,8 @@ static bool has_name(int descriptor, const Elf64_Shdr *names, uint32_t name_offs
            memcmp(name, wanted, n_bytes) == 0;
 }
 
-int pp_elf_find_eh_frame(const char *path, uint64_t device, uint64_t inode, uint64_t *virtual_address_out,
-                         uint64_t *n_bytes_out)
+int pp_elf_find_eh_frame(const char *path, uint64_t device, uint64_t inode,
+                         uint64_t *virtual_address_out, uint64_t *n_bytes_out)
 {
     pp_autoclose_fd int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
@@ -202,15 +209,18 @@ int pp_elf_find_eh_frame(const char *path, uint64_t device, uint64_t inode, uint
         return -errno;
     if (fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) || status.st_ino != inode ||
         ((uint64_t)major(status.st_dev) << 32 | minor(status.st_dev)) != device)
-        return -ENOENT; /* another file by now, or one that the file system shows under other numbers */
+        return -ENOENT; /* another file by now, or one that the file system shows under other
+                           numbers */
     if (read_at(descriptor, &ehdr, sizeof ehdr, 0) < 0 || ehdr.e_shentsize != sizeof section ||
         ehdr.e_shnum > MAX_SECTIONS || ehdr.e_shstrndx >= ehdr.e_shnum ||
-        read_at(descriptor, &names, sizeof names, ehdr.e_shoff + ehdr.e_shstrndx * sizeof names) < 0)
+        read_at(descriptor, &names, sizeof names, ehdr.e_shoff + ehdr.e_shstrndx * sizeof names) <
+            0)
         return -ENOENT;
     for (unsigned i = 0; i < ehdr.e_shnum; i++) {
         if (read_at(descriptor, &section, sizeof section, ehdr.e_shoff + i * sizeof section) < 0)
             return -ENOENT;
-        if ((section.sh_flags & SHF_ALLOC) != 0 && has_name(descriptor, &names, section.sh_name, ".eh_frame")) {
+        if ((section.sh_flags & SHF_ALLOC) != 0 &&
+            has_name(descriptor, &names, section.sh_name, ".eh_frame")) {
             *virtual_address_out = section.sh_addr;
             *n_bytes_out = section.sh_size;
             return 0;

@@ -23,7 +23,8 @@ static char *area_of(struct pp_rec_segment *segment)
     return (char *)segment + segment->area_offset;
 }
 
-struct pp_rec_event *pp_segment_event(struct pp_rec_segment *segment, uint32_t *at, uint32_t n_log_bytes)
+struct pp_rec_event *pp_segment_event(struct pp_rec_segment *segment, uint32_t *at,
+                                      uint32_t n_log_bytes)
 {
     for (; *at + sizeof(struct pp_rec_event) <= n_log_bytes; *at += PP_REC_EVENT_ALIGN) {
         struct pp_rec_event *event = (struct pp_rec_event *)(area_of(segment) + *at);
@@ -39,8 +40,8 @@ uint64_t pp_fold_memory_bytes(uint64_t n_bytes, uint32_t n_places)
     return n_bytes + n_places * sizeof(uint32_t);
 }
 
-void pp_fold_begin(struct pp_fold *fold, void *memory, uint64_t n_bytes, uint32_t n_slots, uint32_t n_places,
-                   uint64_t slice_ns)
+void pp_fold_begin(struct pp_fold *fold, void *memory, uint64_t n_bytes, uint32_t n_slots,
+                   uint32_t n_places, uint64_t slice_ns)
 {
     memset(fold, 0, sizeof *fold);
     fold->out = memory;
@@ -67,15 +68,17 @@ static uint64_t hash_of(const struct key *key)
     hash = (hash ^ key->stack ^ ((uint64_t)key->thread << 32)) * UINT64_C(0xff51afd7ed558ccd);
     hash ^= hash >> 32;
     hash = (hash ^ key->label_set ^ ((uint64_t)key->span << 32)) * UINT64_C(0xc4ceb9fe1a85ec53);
-    hash = (hash ^ (hash >> 29) ^ key->flags ^ ((uint64_t)key->family << 16)) * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ (hash >> 29) ^ key->flags ^ ((uint64_t)key->family << 16)) *
+           UINT64_C(0x9E3779B97F4A7C15);
     return hash ^ (hash >> 32);
 }
 
 static bool is_key(const struct pp_rec_event *event, const struct key *key)
 {
-    return event->time_ns == key->slice_ns && event->stack == key->stack && event->thread == key->thread &&
-           event->label_set == key->label_set && event->span == key->span && event->flags == key->flags &&
-           event->family == key->family && event->n_values == key->n_values;
+    return event->time_ns == key->slice_ns && event->stack == key->stack &&
+           event->thread == key->thread && event->label_set == key->label_set &&
+           event->span == key->span && event->flags == key->flags && event->family == key->family &&
+           event->n_values == key->n_values;
 }
 
 static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *key)
@@ -107,14 +110,16 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     event->flags = key->flags;
     event->family = key->family;
     event->n_values = key->n_values;
-    atomic_store_explicit(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_COMMITTED << 24), memory_order_release);
+    atomic_store_explicit(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_COMMITTED << 24),
+                          memory_order_release);
     return event;
 }
 
 static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint32_t stack)
 {
     const uint64_t folded[1] = {PP_PC_FOLDED};
-    const struct pp_rec_stack *old = (const struct pp_rec_stack *)(area_of(from) + (uint64_t)stack * 8);
+    const struct pp_rec_stack *old =
+        (const struct pp_rec_stack *)(area_of(from) + (uint64_t)stack * 8);
 
     if (!fold->forget_stacks)
         return pp_sig_segment_stack(fold->out, old->pcs, old->n_frames, old->flags, old->hash);
@@ -122,7 +127,8 @@ static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint
     return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
 }
 
-static int add_event(struct pp_fold *fold, struct pp_rec_segment *from, const struct pp_rec_event *event)
+static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
+                     const struct pp_rec_event *event)
 {
     struct key key = {.slice_ns = event->time_ns / fold->slice_ns * fold->slice_ns,
                       .thread = event->thread,
@@ -173,22 +179,26 @@ int pp_fold_add(struct pp_fold *fold, struct pp_rec_segment *segment)
 
 uint64_t pp_segment_closed_bytes(struct pp_rec_segment *segment, uint64_t used)
 {
-    return segment->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) + PP_REC_EVENT_ALIGN;
+    return segment->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) +
+           PP_REC_EVENT_ALIGN;
 }
 
 uint64_t pp_fold_bytes(const struct pp_fold *fold)
 {
-    return pp_segment_closed_bytes(fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed));
+    return pp_segment_closed_bytes(fold->out,
+                                   atomic_load_explicit(&fold->out->used, memory_order_relaxed));
 }
 
 void pp_fold_finish(const struct pp_fold *fold, void *memory)
 {
-    (void)pp_segment_copy_closed(fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed), 0,
-                                 false, memory);
+    (void)pp_segment_copy_closed(
+        fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed), 0, false, memory);
 }
 
-/* Stacks keep their distance from the area's end, so that in a smaller area all move down by the same number of words. */
-static void copy_stacks(struct pp_rec_segment *from, struct pp_rec_segment *to, uint32_t n_pool, uint32_t moved)
+/* Stacks keep their distance from the area's end, so that in a smaller area all move down by the
+ * same number of words. */
+static void copy_stacks(struct pp_rec_segment *from, struct pp_rec_segment *to, uint32_t n_pool,
+                        uint32_t moved)
 {
     const _Atomic uint64_t *old = (const _Atomic uint64_t *)((char *)from + from->slots_offset);
     uint64_t *new = (uint64_t *)((char *)to + to->slots_offset);
@@ -199,11 +209,12 @@ static void copy_stacks(struct pp_rec_segment *from, struct pp_rec_segment *to, 
         const bool copied = slot != 0 && (slot & UINT32_MAX) * 8 >= from->area_bytes - n_pool;
         new[i] = copied ? slot - moved : 0;
     }
-    memcpy(area_of(to) + to->area_bytes - n_pool, area_of(from) + from->area_bytes - n_pool, n_pool);
+    memcpy(area_of(to) + to->area_bytes - n_pool, area_of(from) + from->area_bytes - n_pool,
+           n_pool);
 }
 
-uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, uint32_t from, bool stop_at_hole,
-                                void *memory)
+uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, uint32_t from,
+                                bool stop_at_hole, void *memory)
 {
     const uint32_t n_pool = pool_bytes_of(used);
     struct pp_rec_segment *to = memory;
@@ -219,7 +230,8 @@ uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, u
         const uint32_t n_bytes = state & 0xffffff;
         if (stop_at_hole && (state >> 24 != PP_EVENT_COMMITTED || at != from))
             break;
-        if (state >> 24 == PP_EVENT_COMMITTED && (uint64_t)event->stack * 8 >= segment->area_bytes - n_pool) {
+        if (state >> 24 == PP_EVENT_COMMITTED &&
+            (uint64_t)event->stack * 8 >= segment->area_bytes - n_pool) {
             struct pp_rec_event *copy = (struct pp_rec_event *)(area_of(to) + n_log);
             memcpy(copy, event, n_bytes);
             copy->stack -= moved;
@@ -230,6 +242,7 @@ uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, u
         at += n_bytes;
         from = at;
     }
-    atomic_store_explicit(&to->used, n_log | ((uint64_t)n_pool << 32) | PP_SEGMENT_SEALED, memory_order_release);
+    atomic_store_explicit(&to->used, n_log | ((uint64_t)n_pool << 32) | PP_SEGMENT_SEALED,
+                          memory_order_release);
     return from;
 }

@@ -10,8 +10,9 @@ enum { PP_MAPS_BUFFER_BYTES = 4096 };
 
 struct pp_maps {
     int descriptor;
-    bool is_at_end, is_within_line; /* within: the rest of a line that was too long is still to be skipped */
-    size_t begin, end; /* of what is in the buffer and not handed out yet */
+    bool is_at_end,
+        is_within_line; /* within: the rest of a line that was too long is still to be skipped */
+    size_t begin, end;  /* of what is in the buffer and not handed out yet */
     char buffer[PP_MAPS_BUFFER_BYTES];
 };
 

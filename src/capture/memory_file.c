@@ -20,7 +20,8 @@ static const uint64_t ADDRESS_SPACES[] = {UINT64_C(1) << 30, UINT64_C(1) << 28, 
 
 void *pp_map_anonymous(uint64_t n_bytes)
 {
-    void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return NULL;
@@ -57,7 +58,8 @@ uint64_t pp_process_start_ticks(void)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
-/* Whether the file at 'path' was left by another process that had this pid: then its name is free. */
+/* Whether the file at 'path' was left by another process that had this pid: then its name is free.
+ */
 static bool is_stale(const char *path, uint64_t start_ticks)
 {
     struct pp_rec_header *header;
@@ -86,9 +88,11 @@ static int open_named(struct pp_memory_file *file)
     for (uint32_t n = 0; n < MAX_NAMES; n++) {
         int fd;
         if (n == 0)
-            (void)snprintf(file->path, sizeof file->path, "/dev/shm/pprofc.%u.%d", geteuid(), getpid());
+            (void)snprintf(file->path, sizeof file->path, "/dev/shm/pprofc.%u.%d", geteuid(),
+                           getpid());
         else
-            (void)snprintf(file->path, sizeof file->path, "/dev/shm/pprofc.%u.%d.%u", geteuid(), getpid(), n);
+            (void)snprintf(file->path, sizeof file->path, "/dev/shm/pprofc.%u.%d.%u", geteuid(),
+                           getpid(), n);
         if (is_stale(file->path, start_ticks))
             (void)unlink(file->path);
         fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -102,7 +106,8 @@ static int open_named(struct pp_memory_file *file)
     return -1;
 }
 
-/* Reserve the first bytes, less and less of them while there is no room.  0 when even 'n_least' are not to be had. */
+/* Reserve the first bytes, less and less of them while there is no room.  0 when even 'n_least' are
+ * not to be had. */
 static uint64_t reserve(int fd, uint64_t n_bytes, uint64_t n_least)
 {
     for (n_bytes = page_up(n_bytes); n_bytes >= n_least; n_bytes = page_up(n_bytes / 2)) {
@@ -118,10 +123,12 @@ static uint64_t reserve(int fd, uint64_t n_bytes, uint64_t n_least)
 static int map(struct pp_memory_file *file)
 {
     for (size_t i = 0; i < sizeof ADDRESS_SPACES / sizeof *ADDRESS_SPACES; i++) {
-        /* Beyond the file's end: address space to grow into; nothing there is touched before it is reserved. */
+        /* Beyond the file's end: address space to grow into; nothing there is touched before it is
+         * reserved. */
         if (ADDRESS_SPACES[i] < file->n_bytes)
             break;
-        file->base = mmap(NULL, ADDRESS_SPACES[i], PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+        file->base = mmap(NULL, ADDRESS_SPACES[i], PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_NORESERVE, file->fd, 0);
         if (file->base != MAP_FAILED) {
             file->n_mapped = ADDRESS_SPACES[i];
             (void)madvise(file->base, file->n_mapped, MADV_DONTDUMP);
@@ -133,14 +140,15 @@ static int map(struct pp_memory_file *file)
     return -ENOMEM;
 }
 
-int pp_memory_file_create(struct pp_memory_file *file, uint64_t n_bytes, uint64_t n_least, uint64_t n_max,
-                          struct pprofc_error *err)
+int pp_memory_file_create(struct pp_memory_file *file, uint64_t n_bytes, uint64_t n_least,
+                          uint64_t n_max, struct pprofc_error *err)
 {
     memset(file, 0, sizeof *file);
     file->n_max = n_max;
     file->fd = open_named(file);
+    /* By name only when there is all the room: a memfd is not bound by the size of /dev/shm. */
     if (file->fd >= 0)
-        file->n_bytes = reserve(file->fd, n_bytes, n_least);
+        file->n_bytes = reserve(file->fd, n_bytes, n_bytes);
     if (file->n_bytes == 0) {
         if (file->fd >= 0) {
             (void)close(file->fd);
@@ -182,7 +190,8 @@ uint64_t pp_memory_file_alloc(struct pp_memory_file *file, uint64_t n_bytes)
         struct pp_extent *extent = &file->free[i];
         if (extent->n_bytes < n_bytes)
             continue;
-        /* Its pages went back to the kernel when it was freed: reserve them again before anyone writes. */
+        /* Its pages went back to the kernel when it was freed: reserve them again before anyone
+         * writes. */
         if (fallocate(file->fd, 0, (off_t)extent->offset, (off_t)n_bytes) != 0)
             return 0;
         offset = extent->offset;
@@ -200,18 +209,25 @@ uint64_t pp_memory_file_alloc(struct pp_memory_file *file, uint64_t n_bytes)
 
 void pp_memory_file_free(struct pp_memory_file *file, uint64_t offset, uint64_t n_bytes)
 {
+    n_bytes = page_up(n_bytes);
+    if (fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                  (off_t)n_bytes) != 0)
+        memset(file->base + offset, 0, n_bytes);
+    pp_memory_file_give(file, offset, n_bytes);
+}
+
+void pp_memory_file_give(struct pp_memory_file *file, uint64_t offset, uint64_t n_bytes)
+{
     uint32_t i = 0;
 
-    n_bytes = page_up(n_bytes);
-    if (fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n_bytes) != 0)
-        memset(file->base + offset, 0, n_bytes);
     while (i < file->n_free && file->free[i].offset < offset)
         i++;
     if (i > 0 && file->free[i - 1].offset + file->free[i - 1].n_bytes == offset) {
         file->free[i - 1].n_bytes += n_bytes;
         if (i < file->n_free && offset + n_bytes == file->free[i].offset) {
             file->free[i - 1].n_bytes += file->free[i].n_bytes;
-            memmove(&file->free[i], &file->free[i + 1], (file->n_free - i - 1) * sizeof *file->free);
+            memmove(&file->free[i], &file->free[i + 1],
+                    (file->n_free - i - 1) * sizeof *file->free);
             file->n_free--;
         }
     } else if (i < file->n_free && offset + n_bytes == file->free[i].offset) {

@@ -1,6 +1,7 @@
 /* The list of what is mapped, its tables, and the set that handlers see.
  *
- * One thread at a time (the helper; before it lives, the thread that starts the session) calls these functions. */
+ * One thread at a time (the helper; before it lives, the thread that starts the session) calls
+ * these functions. */
 #include "capture/modules.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ struct entry {
     struct pp_mapped_module shown;
     uint64_t device, inode, header, fingerprint;
     uint64_t eh_frame_hdr, n_eh_frame_hdr_bytes; /* 0: no index */
-    uint64_t eh_frame, eh_frame_limit;           /* 0: not known; by the index it ends before the limit */
+    uint64_t eh_frame, eh_frame_limit; /* 0: not known; by the index it ends before the limit */
     struct pp_sig_rule_table *table;
     bool has_name, stays, has_no_table, is_wanted, is_kept;
 };
@@ -105,8 +106,9 @@ static void describe_frames(struct entry *entry, const struct object *object)
     if (image->eh_frame_hdr != 0 && pp_elf_segment_limit(image, image->eh_frame_hdr) != 0) {
         entry->eh_frame_hdr = image->eh_frame_hdr;
         entry->n_eh_frame_hdr_bytes = image->n_eh_frame_hdr_bytes;
-    } else if (object->path[0] == '/' && pp_elf_find_eh_frame(object->path, object->device, object->inode,
-                                                             &virtual_address, &n_bytes) == 0) {
+    } else if (object->path[0] == '/' &&
+               pp_elf_find_eh_frame(object->path, object->device, object->inode, &virtual_address,
+                                    &n_bytes) == 0) {
         entry->eh_frame = image->bias + virtual_address;
         entry->eh_frame_limit = entry->eh_frame + n_bytes;
     } else {
@@ -118,8 +120,8 @@ static void describe_frames(struct entry *entry, const struct object *object)
 static bool has_image(struct object *object, const struct pp_map_line *line)
 {
     if (!object->has_image && !object->failed) {
-        object->failed = !object->has_header ||
-                         pp_elf_read_image(object->header, line->start, line->offset, &object->image) < 0;
+        object->failed = !object->has_header || pp_elf_read_image(object->header, line->start,
+                                                                  line->offset, &object->image) < 0;
         object->has_image = !object->failed;
     }
     return object->has_image;
@@ -159,13 +161,14 @@ static void describe(struct entry *entry, struct object *object, const struct pp
 /* Text that mprotect cut in pieces is one mapping again. */
 static bool extends(const struct entry *last, const struct pp_map_line *line)
 {
-    return line->path[0] != '\0' && last->shown.limit == line->start && last->device == line->device &&
-           last->inode == line->inode &&
+    return line->path[0] != '\0' && last->shown.limit == line->start &&
+           last->device == line->device && last->inode == line->inode &&
            last->shown.offset + (last->shown.limit - last->shown.start) == line->offset &&
            strncmp(last->shown.path, line->path, PP_MODULE_PATH_BYTES - 1) == 0;
 }
 
-static int add_line(struct pp_modules *modules, struct object *object, const struct pp_map_line *line)
+static int add_line(struct pp_modules *modules, struct object *object,
+                    const struct pp_map_line *line)
 {
     struct list *next = &modules->next;
 
@@ -193,7 +196,8 @@ static int read_maps(struct pp_modules *modules)
         return result;
     memset(&object, 0, sizeof object);
     modules->next.n = 0;
-    while ((result = pp_maps_next(&maps, &line)) > 0 && (result = add_line(modules, &object, &line)) == 0)
+    while ((result = pp_maps_next(&maps, &line)) > 0 &&
+           (result = add_line(modules, &object, &line)) == 0)
         ;
     pp_maps_close(&maps);
     return result;
@@ -205,7 +209,8 @@ static bool is_same(const struct entry *a, const struct entry *b)
 {
     return a->shown.start == b->shown.start && a->shown.limit == b->shown.limit &&
            a->shown.offset == b->shown.offset && a->device == b->device && a->inode == b->inode &&
-           a->header == b->header && a->fingerprint == b->fingerprint && strcmp(a->shown.path, b->shown.path) == 0;
+           a->header == b->header && a->fingerprint == b->fingerprint &&
+           strcmp(a->shown.path, b->shown.path) == 0;
 }
 
 static void find_frames(struct entry *entry)
@@ -216,7 +221,8 @@ static void find_frames(struct entry *entry)
         return;
     memset(&object, 0, sizeof object);
     entry->has_no_table = true;
-    if (pp_elf_read_image(entry->header, entry->shown.start, entry->shown.offset, &object.image) < 0 ||
+    if (pp_elf_read_image(entry->header, entry->shown.start, entry->shown.offset, &object.image) <
+            0 ||
         object.image.fingerprint != entry->fingerprint)
         return;
     object.device = entry->device;
@@ -226,7 +232,8 @@ static void find_frames(struct entry *entry)
     describe_frames(entry, &object);
 }
 
-/* Give the next list what is known of the entries that were there before.  Returns how many differences there are. */
+/* Give the next list what is known of the entries that were there before.  Returns how many
+ * differences there are. */
 static uint32_t take_over(struct pp_modules *modules)
 {
     struct entry *old = entries_of(&modules->now), *new = entries_of(&modules->next);
@@ -244,7 +251,8 @@ static uint32_t take_over(struct pp_modules *modules)
         n_new++;
         find_frames(&new[i]);
         new[i].stays = modules->is_first;
-        if (new[i].stays && new[i].eh_frame_hdr == 0) /* a handler cannot search it */
+        if (!new[i].stays ||
+            new[i].eh_frame_hdr == 0) /* till there is a table, handlers know nothing of it */
             new[i].is_wanted = true;
     }
     return n_new + modules->now.n - n_kept;
@@ -283,8 +291,8 @@ static void drop_old(struct pp_modules *modules, bool tells)
 /* What handlers interpret until there is a table. */
 static int open_in_place(const struct entry *entry, struct pp_sig_cfi *cfi)
 {
-    struct pp_sig_bytes header = {(const uint8_t *)(uintptr_t)entry->eh_frame_hdr, entry->n_eh_frame_hdr_bytes,
-                                  entry->eh_frame_hdr};
+    struct pp_sig_bytes header = {(const uint8_t *)(uintptr_t)entry->eh_frame_hdr,
+                                  entry->n_eh_frame_hdr_bytes, entry->eh_frame_hdr};
     struct pp_elf_image image;
     uint64_t eh_frame, limit;
 
@@ -309,7 +317,8 @@ static int open_in_place(const struct entry *entry, struct pp_sig_cfi *cfi)
 }
 
 /* The end of the last record that the index names: there is no other hint of how much to copy. */
-static uint64_t indexed_limit(const struct pp_sig_cfi *cfi, uint64_t eh_frame, uint64_t segment_limit)
+static uint64_t indexed_limit(const struct pp_sig_cfi *cfi, uint64_t eh_frame,
+                              uint64_t segment_limit)
 {
     uint64_t last = 0;
     uint32_t n_bytes;
@@ -326,7 +335,8 @@ static uint64_t indexed_limit(const struct pp_sig_cfi *cfi, uint64_t eh_frame, u
     return eh_frame + last + sizeof n_bytes + n_bytes;
 }
 
-static int copy_bytes(struct pp_room *room, uint64_t addr, uint64_t n_bytes, struct pp_sig_bytes *copy_out)
+static int copy_bytes(struct pp_room *room, uint64_t addr, uint64_t n_bytes,
+                      struct pp_sig_bytes *copy_out)
 {
     int result = pp_room_reserve(room, n_bytes);
 
@@ -338,7 +348,8 @@ static int copy_bytes(struct pp_room *room, uint64_t addr, uint64_t n_bytes, str
     return result;
 }
 
-static int copy_frames(struct pp_modules *modules, const struct entry *entry, struct pp_sig_cfi *cfi)
+static int copy_frames(struct pp_modules *modules, const struct entry *entry,
+                       struct pp_sig_cfi *cfi)
 {
     struct pp_elf_image image;
     struct pp_sig_bytes header;
@@ -351,10 +362,12 @@ static int copy_frames(struct pp_modules *modules, const struct entry *entry, st
         if (result == 0 && image.fingerprint != entry->fingerprint)
             result = -ENOENT;
         if (result == 0)
-            result = copy_bytes(&modules->header_copy, entry->eh_frame_hdr, entry->n_eh_frame_hdr_bytes, &header);
+            result = copy_bytes(&modules->header_copy, entry->eh_frame_hdr,
+                                entry->n_eh_frame_hdr_bytes, &header);
         if (result < 0)
             return result;
-        (void)pp_sig_cfi_read_header(header, cfi, &eh_frame); /* without an index: everything to the segment's end */
+        (void)pp_sig_cfi_read_header(
+            header, cfi, &eh_frame); /* without an index: everything to the segment's end */
         limit = pp_elf_segment_limit(&image, eh_frame);
         if (limit == 0)
             return -ENOENT;
@@ -373,7 +386,8 @@ static void build_table(struct pp_modules *modules, struct entry *entry)
 
     entry->is_wanted = false;
     if (copy_frames(modules, entry, &cfi) < 0 ||
-        pp_unwind_table_build(&modules->builder, &cfi, entry->shown.start, entry->shown.limit, &entry->table) < 0) {
+        pp_unwind_table_build(&modules->builder, &cfi, entry->shown.start, entry->shown.limit,
+                              &entry->table) < 0) {
         entry->has_no_table = true;
         return;
     }
@@ -422,9 +436,10 @@ static void free_copies(struct pp_modules *modules)
 
 static struct pp_sig_module_set *allocate_set(uint32_t n_modules)
 {
-    const uint64_t n_bytes = sizeof(struct pp_sig_module_set) + n_modules * sizeof(struct pp_sig_module);
-    struct pp_sig_module_set *set =
-        mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    const uint64_t n_bytes =
+        sizeof(struct pp_sig_module_set) + n_modules * sizeof(struct pp_sig_module);
+    struct pp_sig_module_set *set = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
     if (set == MAP_FAILED)
         return NULL;
@@ -513,7 +528,8 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
     return is_left_out;
 }
 
-struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_fn wait, void *context)
+struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_fn wait,
+                                  void *context)
 {
     struct pp_modules *modules =
         mmap(NULL, sizeof *modules, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -21,9 +21,11 @@ int pp_table_reserve(struct pp_memory_file *file, struct pp_rec_table *table, ui
     uint32_t n_in_block = table->n_first;
     uint64_t n_before = 0;
 
-    for (uint32_t block = 0; block < PP_REC_MAX_BLOCKS && n_before < n_items; block++, n_in_block *= 2) {
+    for (uint32_t block = 0; block < PP_REC_MAX_BLOCKS && n_before < n_items;
+         block++, n_in_block *= 2) {
         if (atomic_load_explicit(&table->blocks[block], memory_order_relaxed) == 0) {
-            const uint64_t offset = pp_memory_file_alloc(file, (uint64_t)n_in_block * table->item_bytes);
+            const uint64_t offset =
+                pp_memory_file_alloc(file, (uint64_t)n_in_block * table->item_bytes);
             if (offset == 0)
                 return -ENOSPC;
             atomic_store_explicit(&table->blocks[block], offset, memory_order_release);
@@ -47,21 +49,26 @@ struct directory {
 
 static void directory_get(const struct pp_segments *segments, struct directory *directory)
 {
-    const uint32_t index = atomic_load_explicit(&segments->header->directory_index, memory_order_relaxed) & 1;
+    const uint32_t index =
+        atomic_load_explicit(&segments->header->directory_index, memory_order_relaxed) & 1;
 
     directory->n = segments->header->n_segments[index];
-    memcpy(directory->refs, segments->header->segments[index], directory->n * sizeof *directory->refs);
+    memcpy(directory->refs, segments->header->segments[index],
+           directory->n * sizeof *directory->refs);
 }
 
 /* Publish: fill the other directory, then flip. */
 static void directory_set(struct pp_segments *segments, const struct directory *directory)
 {
-    const uint32_t index = atomic_load_explicit(&segments->header->directory_index, memory_order_relaxed);
+    const uint32_t index =
+        atomic_load_explicit(&segments->header->directory_index, memory_order_relaxed);
     const uint32_t other = (index & 1) ^ 1;
 
     segments->header->n_segments[other] = directory->n;
-    memcpy(segments->header->segments[other], directory->refs, directory->n * sizeof *directory->refs);
-    atomic_store_explicit(&segments->header->directory_index, ((index | 1) + 1) | other, memory_order_release);
+    memcpy(segments->header->segments[other], directory->refs,
+           directory->n * sizeof *directory->refs);
+    atomic_store_explicit(&segments->header->directory_index, ((index | 1) + 1) | other,
+                          memory_order_release);
 }
 
 /* ---- spares ---- */
@@ -80,7 +87,8 @@ static uint64_t new_segment(struct pp_segments *segments)
         return 0;
     while (n_slots * sizeof(uint64_t) > segments->segment_bytes / 8)
         n_slots /= 2;
-    pp_sig_segment_init(segment_at(segments, offset), segments->segment_bytes, n_slots, ++segments->next_sequence);
+    pp_sig_segment_init(segment_at(segments, offset), segments->segment_bytes, n_slots,
+                        ++segments->next_sequence);
     /* In the directory before anyone can write to it: an empty segment is nothing to a reader. */
     directory.refs[directory.n++] = (struct pp_rec_segment_ref){offset, segments->segment_bytes};
     directory_set(segments, &directory);
@@ -122,7 +130,8 @@ static uint64_t needed_from(struct pp_segments *segments)
 }
 
 /* Choose what to fold: the folded segment and the oldest sealed ones, leaving the newest few. */
-static uint32_t choose(struct pp_segments *segments, const struct directory *directory, bool *chosen)
+static uint32_t choose(struct pp_segments *segments, const struct directory *directory,
+                       bool *chosen)
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
     const uint64_t needed = needed_from(segments);
@@ -131,14 +140,16 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
 
     for (uint32_t i = 0; i < directory->n; i++) {
         struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
-        if (segment->kind == PP_SEGMENT_RAW && directory->refs[i].offset != active && is_sealed(segment))
+        if (segment->kind == PP_SEGMENT_RAW && directory->refs[i].offset != active &&
+            is_sealed(segment))
             n_sealed++;
     }
     for (uint32_t i = 0; i < directory->n; i++) {
         struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
         chosen[i] = segment->kind == PP_SEGMENT_FOLDED;
-        if (segment->kind != PP_SEGMENT_RAW || directory->refs[i].offset == active || !is_sealed(segment) ||
-            n_sealed - n_raw <= PP_KEEP_SEALED || (segment->sequence >= needed && !is_tight))
+        if (segment->kind != PP_SEGMENT_RAW || directory->refs[i].offset == active ||
+            !is_sealed(segment) || n_sealed - n_raw <= PP_KEEP_SEALED ||
+            (segment->sequence >= needed && !is_tight))
             continue;
         chosen[i] = true;
         n_raw++;
@@ -155,9 +166,11 @@ static uint32_t power_of_two(uint64_t n)
     return power;
 }
 
-/* Fold the chosen ones into scratch memory; NULL when there is no memory.  On -ENOSPC in '*result' the output was too small. */
-static void *fold_into(struct pp_segments *segments, const struct directory *directory, const bool *chosen,
-                       uint64_t n_bytes, struct pp_fold *fold, uint64_t *n_memory, int *result)
+/* Fold the chosen ones into scratch memory; NULL when there is no memory.  On -ENOSPC in '*result'
+ * the output was too small. */
+static void *fold_into(struct pp_segments *segments, const struct directory *directory,
+                       const bool *chosen, uint64_t n_bytes, struct pp_fold *fold,
+                       uint64_t *n_memory, int *result)
 {
     const uint32_t n_slots = power_of_two(n_bytes / 256);
     const uint32_t n_places = power_of_two(n_bytes / 24);
@@ -228,12 +241,14 @@ static void fold(struct pp_segments *segments)
     /* Several at once: each time costs a pass over all that is folded already. */
     if (choose(segments, &directory, chosen) < FOLD_AT_ONCE)
         return;
-    segments->wait_for_handlers(segments->context); /* whoever was writing to a sealed one has finished */
+    segments->wait_for_handlers(
+        segments->context); /* whoever was writing to a sealed one has finished */
     while (!done) {
         struct pp_fold folded;
         uint64_t n_memory = 0;
         int result = 0;
-        void *memory = fold_into(segments, &directory, chosen, PP_FOLDED_MAX_BYTES, &folded, &n_memory, &result);
+        void *memory = fold_into(segments, &directory, chosen, PP_FOLDED_MAX_BYTES, &folded,
+                                 &n_memory, &result);
         if (memory == NULL)
             return;
         done = result == 0 ? replace(segments, &directory, chosen, &folded) : false;
@@ -250,8 +265,8 @@ void pp_segments_tend(struct pp_segments *segments)
     fill_spares(segments);
 }
 
-int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file, struct pp_rec_header *header,
-                     void (*wait_for_handlers)(void *), void *context)
+int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
+                     struct pp_rec_header *header, void (*wait_for_handlers)(void *), void *context)
 {
     uint64_t offset;
 
@@ -262,7 +277,8 @@ int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file, 
     segments->slice_ns = PP_REC_SLICE_NS;
     segments->wait_for_handlers = wait_for_handlers;
     segments->context = context;
-    while ((offset = new_segment(segments)) == 0 && segments->segment_bytes > PP_SEGMENT_LEAST_BYTES)
+    while ((offset = new_segment(segments)) == 0 &&
+           segments->segment_bytes > PP_SEGMENT_LEAST_BYTES)
         segments->segment_bytes /= 2;
     if (offset == 0)
         return -ENOSPC;

@@ -1,4 +1,5 @@
-/* The chain of segments: spares ahead of need, sealed ones folded behind.  The helper thread's, except where said. */
+/* The chain of segments: spares ahead of need, sealed ones folded behind.  The helper thread's,
+ * except where said. */
 #ifndef PP_CAPTURE_SEGMENTS_H
 #define PP_CAPTURE_SEGMENTS_H
 
@@ -21,15 +22,16 @@ struct pp_segments {
     struct pp_rec_header *header;
     uint64_t segment_bytes;
     uint64_t next_sequence;
-    uint64_t slice_ns;  /* of the folded segment */
+    uint64_t slice_ns; /* of the folded segment */
     bool forget_spans, forget_stacks;
     void (*wait_for_handlers)(void *context);
     void *context;
 };
 
 /* Make the first segment active and a spare behind it.  Returns 0 or -ENOSPC. */
-int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file, struct pp_rec_header *header,
-                     void (*wait_for_handlers)(void *), void *context);
+int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
+                     struct pp_rec_header *header, void (*wait_for_handlers)(void *),
+                     void *context);
 
 /* Do what is due: fill up the spares, fold what has been sealed for long. */
 void pp_segments_tend(struct pp_segments *segments);

@@ -88,7 +88,8 @@ static void push_row(struct build *b, uint64_t pc, uint64_t rule)
 {
     const uint32_t offset = (uint32_t)(pc - b->start);
 
-    while (b->n_rows > 0 && b->pcs[b->n_rows - 1] >= offset) { /* functions that overlap: the later one is right */
+    while (b->n_rows > 0 &&
+           b->pcs[b->n_rows - 1] >= offset) { /* functions that overlap: the later one is right */
         b->n_rows--;
         b->last_number = b->n_rows > 0 ? b->numbers[b->n_rows - 1] : 0;
         b->last_rule = b->rules[b->last_number];
@@ -139,7 +140,8 @@ static void add_row_or_gap(void *context, uint64_t pc, uint64_t rule)
         add_row(b, pc, rule);
 }
 
-static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde, struct pp_sig_cie *cie)
+static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde,
+                   struct pp_sig_cie *cie)
 {
     pp_sig_cfi_expand(cfi, fde, cie, add_row_or_gap, b);
 }
@@ -217,7 +219,8 @@ static void add_by_scan(struct build *b, const struct pp_sig_cfi *cfi)
 static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
 {
     const uint64_t span = b->limit - b->start;
-    struct pp_sig_rule_table table = {.base = b->start, .span = span, .n_rows = b->n_rows, .n_rules = b->n_rules};
+    struct pp_sig_rule_table table = {
+        .base = b->start, .span = span, .n_rows = b->n_rows, .n_rules = b->n_rules};
     uint64_t n_pages, n_head = (sizeof table + 63) & ~(uint64_t)63;
     uint32_t *pages;
     char *block;
@@ -262,8 +265,8 @@ static int begin(struct build *b)
     return b->error;
 }
 
-int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi, uint64_t start,
-                          uint64_t limit, struct pp_sig_rule_table **table_out)
+int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi,
+                          uint64_t start, uint64_t limit, struct pp_sig_rule_table **table_out)
 {
     struct build b = {.room = builder, .start = start, .limit = limit, .gap_at = ~(uint64_t)0};
     int result;

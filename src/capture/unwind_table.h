@@ -1,4 +1,5 @@
-/* Making a table of all rules of an executable mapping.  Memory comes from mmap; malloc is never called. */
+/* Making a table of all rules of an executable mapping.  Memory comes from mmap; malloc is never
+ * called. */
 #ifndef PP_CAPTURE_UNWIND_TABLE_H
 #define PP_CAPTURE_UNWIND_TABLE_H
 
@@ -19,10 +20,10 @@ struct pp_table_builder {
 int pp_room_reserve(struct pp_room *room, uint64_t n_bytes);
 void pp_room_free(struct pp_room *room);
 
-/* The table of the mapping [start, limit) by 'cfi' (a copy, or in place), whose index may be missing.
- * 0 and the table, which the caller frees; -ENOENT when no rule concerns it; -ENOMEM. */
-int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi, uint64_t start,
-                          uint64_t limit, struct pp_sig_rule_table **table_out);
+/* The table of the mapping [start, limit) by 'cfi' (a copy, or in place), whose index may be
+ * missing. 0 and the table, which the caller frees; -ENOENT when no rule concerns it; -ENOMEM. */
+int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi,
+                          uint64_t start, uint64_t limit, struct pp_sig_rule_table **table_out);
 
 void pp_unwind_table_free(struct pp_sig_rule_table *table);
 void pp_table_builder_done(struct pp_table_builder *builder);

@@ -1,19 +1,25 @@
-/* The recording: the shared memory between a profiled process and whoever reads it, and the .ppc file (the same bytes).
+/* The recording: the shared memory between a profiled process and whoever reads it, and the .ppc
+ * file (the same bytes).
  *
- * Writers: signal handlers of the profiled process (thread counters, stack tables, event logs) and its helper thread
- * (everything else).  Readers: any number, in any process, with their own cursors; they write only the command block and
- * their reader slot.  A writer may die at any instruction: a reader must find nothing it cannot read.
+ * Writers: signal handlers of the profiled process (thread counters, stack tables, event logs) and
+ * its helper thread (everything else).  Readers: any number, in any process, with their own
+ * cursors; they write only the command block and their reader slot.  A writer may die at any
+ * instruction: a reader must find nothing it cannot read.
  *
  * Rules
  * - offsets from the start of the recording, never pointers; 0 means none
  * - memory is reserved (fallocate) before its offset is published with a release store
- * - an event is reserved, its length written, its body filled and then committed by a release store of its state;
- *   readers of a living process stop at an uncommitted event, readers of a dead one skip it
+ * - an event is reserved, its length written, its body filled and then committed by a release store
+ * of its state; readers of a living process stop at an uncommitted event, readers of a dead one
+ * skip it
  * - a stack's frames are written before its table slot is
- * - the set of segments is read from one of two directories; the helper fills the other one and flips the index
- * - a newer reader reads every older layout: fields are only ever added in the spare room, and PP_REC_LAYOUT counts up
+ * - the set of segments is read from one of two directories; the helper fills the other one and
+ * flips the index
+ * - a newer reader reads every older layout: fields are only ever added in the spare room, and
+ * PP_REC_LAYOUT counts up
  *
- * Times are nanoseconds of CLOCK_MONOTONIC since 'start_monotonic_ns', unless a name says otherwise. */
+ * Times are nanoseconds of CLOCK_MONOTONIC since 'start_monotonic_ns', unless a name says
+ * otherwise. */
 #ifndef PP_RECORDING_LAYOUT_H
 #define PP_RECORDING_LAYOUT_H
 
@@ -36,26 +42,28 @@ enum {
     PP_REC_MAX_VALUES = 8,
 };
 
-/* A pseudo frame: stacks given up to keep the memory bound (sigsafe/unwind.h has the other pseudo frames). */
+/* A pseudo frame: stacks given up to keep the memory bound (sigsafe/unwind.h has the other pseudo
+ * frames). */
 enum { PP_PC_FOLDED = 3 };
 
 /* Why something was not recorded. */
 enum pp_rec_loss {
     PP_LOSS_NO_SPACE,       /* no segment had room */
     PP_LOSS_NO_SCRATCH,     /* more handlers ran at once than there are frame buffers */
-    PP_LOSS_NO_THREAD_SLOT, /* the thread table is full: booked on [other threads], not lost as time */
-    PP_LOSS_STACK_FOLDED,   /* stacks given up to keep the memory bound; their time is on [folded] */
-    PP_LOSS_SNAPSHOT_GAP,   /* folded before this reader came back */
+    PP_LOSS_NO_THREAD_SLOT, /* the thread table is full: booked on [other threads], not lost as time
+                             */
+    PP_LOSS_STACK_FOLDED, /* stacks given up to keep the memory bound; their time is on [folded] */
+    PP_LOSS_SNAPSHOT_GAP, /* folded before this reader came back */
     PP_LOSS_COUNT
 };
 
 enum pp_rec_delivery {
     PP_DELIVERY_NONE,
-    PP_DELIVERY_PERF_TRAP,   /* perf event with sigtrap, one a thread */
+    PP_DELIVERY_PERF_TRAP,           /* perf event with sigtrap, one a thread */
     PP_DELIVERY_PERF_TRAP_INHERITED, /* one event inherited by all threads: no jitter */
-    PP_DELIVERY_PERF_SIGNAL, /* perf event with F_SETSIG */
-    PP_DELIVERY_CPU_TIMER,   /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
-    PP_DELIVERY_TEST         /* no timer: tests call the handler */
+    PP_DELIVERY_PERF_SIGNAL,         /* perf event with F_SETSIG */
+    PP_DELIVERY_CPU_TIMER,           /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
+    PP_DELIVERY_TEST                 /* no timer: tests call the handler */
 };
 
 enum pp_rec_family { PP_FAMILY_CPU = 1, PP_FAMILY_OFFCPU, PP_FAMILY_LOCK, PP_FAMILY_HEAP };
@@ -78,32 +86,34 @@ struct pp_rec_event {
     _Atomic uint32_t state_bytes;
     uint8_t family, n_values;
     uint16_t flags;
-    uint64_t time_ns;  /* when, or the start of its slice in a folded segment */
-    uint32_t thread;   /* index into the thread table */
-    uint32_t stack;    /* offset of its struct pp_rec_stack in the segment's area / 8; never 0 */
+    uint64_t time_ns; /* when, or the start of its slice in a folded segment */
+    uint32_t thread;  /* index into the thread table */
+    uint32_t stack;   /* offset of its struct pp_rec_stack in the segment's area / 8; never 0 */
     uint32_t label_set, span; /* 0: none */
-    int64_t values[];  /* n_values, then what 'flags' says */
+    int64_t values[];         /* n_values, then what 'flags' says */
 };
 
 struct pp_rec_stack {
     uint64_t hash;
     uint32_t n_frames, flags; /* pp_rec_event_flags that belong to the stack itself */
-    uint64_t pcs[];           /* leaf first; callers are return addresses; small values are PP_PC_* */
+    uint64_t pcs[]; /* leaf first; callers are return addresses; small values are PP_PC_* */
 };
 
-/* 'used' of a segment: low 32 bits: bytes of log from the area's start; high 31: bytes of stacks from the area's end; top bit: sealed. */
+/* 'used' of a segment: low 32 bits: bytes of log from the area's start; high 31: bytes of stacks
+ * from the area's end; top bit: sealed. */
 #define PP_SEGMENT_SEALED (UINT64_C(1) << 63)
 
 enum pp_rec_segment_kind { PP_SEGMENT_RAW, PP_SEGMENT_FOLDED };
 
 struct pp_rec_segment {
-    uint32_t kind, n_slots; /* slots: a power of two */
-    uint64_t sequence;      /* raw: counts up.  folded: the last raw sequence it holds */
-    uint64_t slice_ns;      /* folded: width of its slices */
+    uint32_t kind, n_slots;   /* slots: a power of two */
+    uint64_t sequence;        /* raw: counts up.  folded: the last raw sequence it holds */
+    uint64_t slice_ns;        /* folded: width of its slices */
     uint64_t n_folded_events; /* folded: how many raw events it stands for */
     uint32_t slots_offset, area_offset, area_bytes, pad; /* from the segment's start */
     _Atomic uint64_t used;
-    /* then n_slots slots: 0, or (offset of the stack in the area / 8) in the low 32 bits and the hash's high 32 bits above */
+    /* then n_slots slots: 0, or (offset of the stack in the area / 8) in the low 32 bits and the
+     * hash's high 32 bits above */
 };
 
 struct pp_rec_segment_ref {
@@ -117,7 +127,7 @@ struct pp_rec_thread {
     _Atomic uint32_t flags;
     char name[16];
     uint64_t start_ns;
-    _Atomic uint64_t end_ns;       /* 0: alive when last seen */
+    _Atomic uint64_t end_ns; /* 0: alive when last seen */
     _Atomic uint64_t n_samples;
     _Atomic uint64_t sampled_ns;   /* CPU time booked on stacks */
     _Atomic uint64_t unsampled_ns; /* CPU time booked as remainder */
@@ -128,7 +138,7 @@ struct pp_rec_thread {
 struct pp_rec_module {
     uint64_t start, limit, offset, bias;
     uint64_t mapped_ns;
-    _Atomic uint64_t unmapped_ns; /* 0: still there */
+    _Atomic uint64_t unmapped_ns;     /* 0: still there */
     uint32_t n_build_id_bytes, flags; /* flags: 1 = vdso, 2 = our own library */
     uint8_t build_id[32];
     char path[512];
@@ -141,10 +151,18 @@ struct pp_rec_table {
     _Atomic uint64_t blocks[PP_REC_MAX_BLOCKS]; /* offsets */
 };
 
-enum pp_rec_request { PP_REQUEST_NONE, PP_REQUEST_STOP, PP_REQUEST_PAUSE, PP_REQUEST_RESUME, PP_REQUEST_RATE, PP_REQUEST_FLUSH };
+enum pp_rec_request {
+    PP_REQUEST_NONE,
+    PP_REQUEST_STOP,
+    PP_REQUEST_PAUSE,
+    PP_REQUEST_RESUME,
+    PP_REQUEST_RATE,
+    PP_REQUEST_FLUSH
+};
 
-/* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to 'generation', add 1 to 'futex' and
- * FUTEX_WAKE it (not private); done when 'done_generation' reaches the generation (that is a futex too). */
+/* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to
+ * 'generation', add 1 to 'futex' and FUTEX_WAKE it (not private); done when 'done_generation'
+ * reaches the generation (that is a futex too). */
 struct pp_rec_command {
     _Atomic uint32_t futex;
     _Atomic uint32_t generation, done_generation;
@@ -157,7 +175,7 @@ struct pp_rec_command {
 };
 
 struct pp_rec_reader {
-    _Atomic uint32_t pid;      /* 0: free */
+    _Atomic uint32_t pid; /* 0: free */
     _Atomic uint32_t pad;
     _Atomic uint64_t sequence; /* raw segments up to this one are not needed any more */
 };
@@ -169,32 +187,35 @@ struct pp_rec_header {
     uint32_t layout, header_bytes;
     _Atomic uint64_t n_bytes; /* reserved so far */
     _Atomic uint32_t state;
-    uint32_t exec_sequence;   /* how many recordings this pid had before */
+    uint32_t exec_sequence; /* how many recordings this pid had before */
 
-    uint8_t run_id[16];       /* of the pprofc run that started it; zero without one */
+    uint8_t run_id[16]; /* of the pprofc run that started it; zero without one */
     int32_t pid, namespace_pid, parent_pid, uid;
     int64_t start_realtime_ns, start_monotonic_ns;
-    _Atomic uint64_t end_ns;  /* 0 while running */
-    char program[256];        /* path of the executable */
-    char command[1024];       /* arguments separated by spaces */
+    _Atomic uint64_t end_ns; /* 0 while running */
+    char program[256];       /* path of the executable */
+    char command[1024];      /* arguments separated by spaces */
     char host[64];
 
     _Atomic uint64_t rate_millihertz;
     _Atomic uint32_t kinds, n_threads_seen;
     char block_libraries[256];
     uint32_t block_drops, pad0;
-    char output[512];         /* PPROFC_OUTPUT, expanded by whoever writes it */
+    char output[512]; /* PPROFC_OUTPUT, expanded by whoever writes it */
 
     _Atomic uint32_t delivery, unwinder;
-    char delivery_reason[160]; /* why not a better one; "" */
-    _Atomic uint64_t losses[16];   /* by enum pp_rec_loss */
-    _Atomic uint64_t lost_ns;      /* CPU time of lost samples, booked as remainder */
+    char delivery_reason[160];   /* why not a better one; "" */
+    _Atomic uint64_t losses[16]; /* by enum pp_rec_loss */
+    _Atomic uint64_t lost_ns;    /* CPU time of lost samples, booked as remainder */
     _Atomic uint64_t n_samples, n_truncated, n_inferred;
-    _Atomic uint64_t cpu_ns;       /* the process's CPU since the start, without the helper and what is excluded; as of 'cpu_time_ns' */
+    _Atomic uint64_t cpu_ns; /* the process's CPU since the start, without the helper and what is
+                                excluded; as of 'cpu_time_ns' */
     _Atomic uint64_t cpu_time_ns;
-    _Atomic uint64_t helper_cpu_ns, handler_cpu_ns; /* what profiling cost; the handler's part is estimated */
-    _Atomic uint64_t table_bytes;  /* unwind tables held */
-    uint64_t process_start_ticks;  /* field 22 of /proc/PID/stat: tells an exec from a pid used again */
+    _Atomic uint64_t helper_cpu_ns,
+        handler_cpu_ns;           /* what profiling cost; the handler's part is estimated */
+    _Atomic uint64_t table_bytes; /* unwind tables held */
+    uint64_t
+        process_start_ticks; /* field 22 of /proc/PID/stat: tells an exec from a pid used again */
     uint64_t spare1[15];
 
     struct pp_rec_command command_block;
@@ -204,12 +225,13 @@ struct pp_rec_header {
 
     _Atomic uint64_t active;                    /* offset of the segment that handlers write */
     _Atomic uint64_t spares[PP_REC_MAX_SPARES]; /* offsets of empty segments that come next */
-    _Atomic uint32_t directory_index;           /* low bit: which directory holds; the rest counts flips */
+    _Atomic uint32_t directory_index; /* low bit: which directory holds; the rest counts flips */
     uint32_t n_segments[2];
     struct pp_rec_segment_ref segments[2][PP_REC_MAX_SEGMENTS];
 
     _Atomic uint32_t n_messages;
-    char messages[PP_REC_N_MESSAGES][PP_REC_MESSAGE_BYTES]; /* for a person: what, why, what to do */
+    char messages[PP_REC_N_MESSAGES]
+                 [PP_REC_MESSAGE_BYTES]; /* for a person: what, why, what to do */
 };
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");

@@ -1,4 +1,5 @@
-/* The libc functions that code in src/sigsafe may call, each with its reason.  tests/lint reads this file. */
+/* The libc functions that code in src/sigsafe may call, each with its reason.  tests/lint reads
+ * this file. */
 #ifndef PP_SIGSAFE_ALLOWED_H
 #define PP_SIGSAFE_ALLOWED_H
 
@@ -6,7 +7,8 @@
 
 #include "sigsafe/sigsafe.h"
 
-/* On POSIX's list of async-signal-safe functions; in the vdso or one system call, no lock, no allocation. */
+/* On POSIX's list of async-signal-safe functions; in the vdso or one system call, no lock, no
+ * allocation. */
 PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
 
 #endif

@@ -7,7 +7,7 @@
 
 #if defined(__x86_64__)
 
-enum { WORD = 8, MAX_OFFSET_WORDS = (1 << 22) - 1, MAX_DEREF_WORDS = (1 << 14) - 1, MAX_ADDEND_WORDS = 255 };
+enum { WORD = 8, MAX_DEREF_WORDS = (1 << 14) - 1, MAX_INDEXED_WORDS = (1 << 10) - 1, MAX_ADDEND_WORDS = 255 };
 
 static uint64_t rule_of(enum pp_rule_kind kind, unsigned reg, uint32_t saved)
 {
@@ -31,21 +31,6 @@ unsigned pp_sig_arch_saved_at_fp(int64_t offset)
     return offset % WORD == 0 && n >= PP_SAVED_FP && n <= PP_SAVED_LAST_FP ? (unsigned)n : PP_SAVED_LOST;
 }
 
-static uint64_t register_rule(unsigned reg, int64_t offset, uint32_t saved)
-{
-    enum pp_rule_kind kind = PP_RULE_REGISTER;
-
-    if (reg >= PP_ARCH_RETURN_ADDRESS || !is_words(offset, MAX_OFFSET_WORDS))
-        return PP_RULE_STOP;
-    if ((saved & 31) <= PP_SAVED_LAST_CFA) {
-        if (reg == PP_ARCH_SP)
-            kind = PP_RULE_SP;
-        else if (reg == PP_ARCH_FP)
-            kind = PP_RULE_FP;
-    }
-    return rule_of(kind, reg, saved) | (uint64_t)((uint32_t)(offset / WORD) << 9);
-}
-
 static uint64_t deref_rule(unsigned reg, int64_t offset, int64_t addend, uint32_t saved)
 {
     if (reg >= PP_ARCH_RETURN_ADDRESS || !is_words(offset, MAX_DEREF_WORDS) || addend < 0 ||
@@ -53,6 +38,27 @@ static uint64_t deref_rule(unsigned reg, int64_t offset, int64_t addend, uint32_
         return PP_RULE_STOP;
     return rule_of(PP_RULE_DEREF, reg, saved) | (uint64_t)((uint32_t)(offset / WORD) << 17) |
            (uint64_t)((uint32_t)(addend / WORD) << 9);
+}
+
+/* OpenSSL's Montgomery multiplication: breg <base> offset, breg <index> 0, lit8, mul, plus, deref, plus_uconst addend. */
+static bool is_indexed(struct pp_sig_cursor e, uint32_t saved, uint64_t *rule_out)
+{
+    static const uint8_t middle[] = {0, 0x38, 0x1e, 0x22, 0x06, 0x23};
+    const unsigned base = pp_sig_cursor_u8(&e) - 0x70u;
+    const int64_t offset = pp_sig_cursor_sleb(&e);
+    const unsigned index = pp_sig_cursor_u8(&e) - 0x70u;
+    uint64_t addend;
+
+    for (unsigned i = 0; i < sizeof middle; i++)
+        if (pp_sig_cursor_u8(&e) != middle[i])
+            return false;
+    addend = pp_sig_cursor_uleb(&e);
+    if (e.is_short || e.at != e.end || base >= PP_ARCH_RETURN_ADDRESS || index >= PP_ARCH_RETURN_ADDRESS ||
+        !is_words(offset, MAX_INDEXED_WORDS) || addend > MAX_ADDEND_WORDS * WORD || addend % WORD != 0)
+        return false;
+    *rule_out = rule_of(PP_RULE_INDEXED, base, saved) | (uint64_t)((uint32_t)(offset / WORD) << 21) |
+                (uint64_t)index << 17 | (addend / WORD) << 9;
+    return true;
 }
 
 /* The linkers' expression for a PLT: breg7 8, breg16 0, lit15, and, lit<threshold>, ge, lit3, shl, plus. */
@@ -83,10 +89,13 @@ static uint64_t expression_rule(struct pp_sig_cursor e, uint32_t saved)
     enum { OP_DEREF = 0x06, OP_PLUS = 0x22, OP_PLUS_UCONST = 0x23, OP_LIT0 = 0x30, OP_BREG0 = 0x70 };
     unsigned reg, threshold;
     int64_t offset, addend = 0;
+    uint64_t rule;
     bool is_deref = false;
 
     if (is_plt(e, &threshold))
         return rule_of(PP_RULE_PLT, PP_ARCH_SP, saved) | (uint64_t)threshold << 9;
+    if (is_indexed(e, saved, &rule))
+        return rule;
     reg = pp_sig_cursor_u8(&e) - (unsigned)OP_BREG0;
     if (reg >= PP_ARCH_RETURN_ADDRESS)
         return PP_RULE_STOP;
@@ -110,7 +119,7 @@ static uint64_t expression_rule(struct pp_sig_cursor e, uint32_t saved)
     }
     if (e.is_short)
         return PP_RULE_STOP;
-    return is_deref ? deref_rule(reg, offset, addend, saved) : register_rule(reg, offset, saved);
+    return is_deref ? deref_rule(reg, offset, addend, saved) : pp_sig_arch_register_rule(reg, offset, saved);
 }
 
 uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor expression, bool is_signal_frame)
@@ -119,6 +128,8 @@ uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor
         return PP_RULE_END;
     if (is_signal_frame)
         return rule_of(PP_RULE_SIGNAL, PP_ARCH_SP, 0);
+    if (pp_sig_arch_is_plain(row))
+        return pp_sig_arch_register_rule(row->cfa_register, row->cfa_offset, row->saved);
     if (row->return_address == PP_CFI_RA_AT_OFFSET) {
         if (row->cfa_expression == 0 && row->cfa_offset == 0 && row->cfa_register < PP_ARCH_RETURN_ADDRESS &&
             row->return_address_offset == (int64_t)pp_sig_arch_context_offset(PP_ARCH_RETURN_ADDRESS))
@@ -128,9 +139,7 @@ uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor
     }
     if (row->return_address == PP_CFI_RA_OTHER)
         return PP_RULE_STOP;
-    if (row->cfa_expression != 0)
-        return expression_rule(expression, row->saved);
-    return register_rule(row->cfa_register, row->cfa_offset, row->saved);
+    return expression_rule(expression, row->saved);
 }
 
 size_t pp_sig_arch_context_offset(unsigned dwarf_register)

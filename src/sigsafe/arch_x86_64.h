@@ -4,7 +4,8 @@
  *   bits  0-3   kind
  *   bits  4-7   DWARF number of the CFA's base register
  *   bit   8     the module may be unloaded
- *   bits  9-31  CFA offset in words (signed); for a deref: addend in bits 9-16, offset in bits 17-31; for a PLT: threshold
+ *   bits  9-31  CFA offset in words (signed); a PLT's threshold; for a deref the addend in bits 9-16 and the offset in bits
+ *               17-31; for an indexed deref the index register in bits 17-20 and the offset in bits 21-31
  *   bits 32-61  five bits for each of rbp rbx r12 r13 r14 r15: where the caller's value is
  *   bits 62-63  inferred, new code
  * The return address is the word below the CFA.  Another CPU brings its own word behind the same names. */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "sigsafe/cfi.h"
 #include "sigsafe/sigsafe.h"
 
 enum {
@@ -35,6 +37,7 @@ enum pp_rule_kind {
     PP_RULE_FP,       /* CFA = rbp + offset; the same */
     PP_RULE_REGISTER, /* CFA = register + offset */
     PP_RULE_DEREF,    /* CFA = word at (register + offset) + addend */
+    PP_RULE_INDEXED,  /* CFA = word at (register + 8 * index register + offset) + addend */
     PP_RULE_PLT,      /* CFA = rsp + 8, + 8 from the threshold in each 16 bytes on */
     PP_RULE_SIGNAL,   /* a ucontext lies at the register: an interrupted pc */
     PP_RULE_CONTEXT,  /* a ucontext lies at the register: a return address (setcontext on its way) */
@@ -72,6 +75,16 @@ static inline int64_t pp_sig_rule_deref_offset(uint64_t rule)
     return (int64_t)((int32_t)(uint32_t)rule >> 17) * 8;
 }
 
+static inline int64_t pp_sig_rule_indexed_offset(uint64_t rule)
+{
+    return (int64_t)((int32_t)(uint32_t)rule >> 21) * 8;
+}
+
+static inline unsigned pp_sig_rule_index_register(uint64_t rule)
+{
+    return (unsigned)(rule >> 17) & 15;
+}
+
 static inline uint64_t pp_sig_rule_deref_addend(uint64_t rule)
 {
     return ((rule >> 9) & 255) * 8;
@@ -101,8 +114,30 @@ static inline unsigned pp_sig_arch_saved_register(unsigned i)
 PP_SIG unsigned pp_sig_arch_saved_at_cfa(int64_t offset);
 PP_SIG unsigned pp_sig_arch_saved_at_fp(int64_t offset);
 
-struct pp_sig_cfi_row;
-struct pp_sig_cursor;
+/* The rule "CFA = register + offset" that nearly all rows are. */
+static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, uint32_t saved)
+{
+    enum { MAX_WORDS = (1 << 22) - 1 };
+    enum pp_rule_kind kind = PP_RULE_REGISTER;
+
+    if (reg >= PP_ARCH_RETURN_ADDRESS || offset % 8 != 0 || offset / 8 > MAX_WORDS || offset / 8 < -MAX_WORDS)
+        return PP_RULE_STOP;
+    if ((saved & 31) <= PP_SAVED_LAST_CFA) {
+        if (reg == PP_ARCH_SP)
+            kind = PP_RULE_SP;
+        else if (reg == PP_ARCH_FP)
+            kind = PP_RULE_FP;
+    }
+    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)((uint32_t)(offset / 8) << 9) | (uint64_t)saved << 32;
+}
+
+/* Is that all there is to the row?  (Elsewhere the return address is not where a call puts it.) */
+static inline bool pp_sig_arch_is_plain(const struct pp_sig_cfi_row *row)
+{
+    return row->cfa_expression == 0 &&
+           (row->return_address == PP_CFI_RA_DEFAULT ||
+            (row->return_address == PP_CFI_RA_AT_OFFSET && row->return_address_offset == -8));
+}
 
 /* A row of call frame information as a rule.  'expression' is the CFA's expression where it has one. */
 PP_SIG uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor expression,

@@ -26,21 +26,6 @@ struct run {
 
 enum outcome { GO_ON, FOUND, BAD };
 
-uint64_t pp_sig_cursor_fixed(struct pp_sig_cursor *c, unsigned n_bytes)
-{
-    uint64_t value = 0;
-
-    if ((uint64_t)(c->end - c->at) < n_bytes) {
-        c->is_short = true;
-        c->at = c->end;
-        return 0;
-    }
-    for (unsigned i = 0; i < n_bytes; i++)
-        value |= (uint64_t)c->at[i] << (8 * i);
-    c->at += n_bytes;
-    return value;
-}
-
 static struct pp_sig_cursor cursor_at(const struct pp_sig_bytes *bytes, uint64_t offset, uint64_t end)
 {
     struct pp_sig_cursor c = {bytes->data, bytes->data, true};
@@ -68,6 +53,8 @@ static uint64_t encoded_pointer(const struct pp_sig_bytes *bytes, struct pp_sig_
     const uint64_t own_addr = bytes->addr + offset_of(bytes, c);
     uint64_t value;
 
+    if (encoding == (PC_RELATIVE | 0x0b)) /* what all of them use */
+        return own_addr + (uint64_t)(int64_t)(int32_t)pp_sig_cursor_fixed(c, 4);
     switch (encoding & 0x0f) {
     case 0x00:
     case 0x04:
@@ -286,6 +273,8 @@ static uint64_t current_rule(const struct run *run)
 {
     struct pp_sig_cursor expression = {NULL, NULL, false};
 
+    if (pp_sig_arch_is_plain(&run->row) && !run->cie->is_signal_frame)
+        return pp_sig_arch_register_rule(run->row.cfa_register, run->row.cfa_offset, run->row.saved);
     if (run->row.cfa_expression != 0) {
         expression = cursor_at(&run->cfi->frames, run->row.cfa_expression, run->cfi->frames.n_bytes);
         const uint64_t n_bytes = pp_sig_cursor_uleb(&expression);

@@ -60,8 +60,31 @@ static inline int64_t pp_sig_cursor_sleb(struct pp_sig_cursor *c)
     return (int64_t)value;
 }
 
-/* 'n_bytes' of little endian. */
-PP_SIG uint64_t pp_sig_cursor_fixed(struct pp_sig_cursor *c, unsigned n_bytes);
+/* 2, 4 or 8 bytes of little endian. */
+static inline uint64_t pp_sig_cursor_fixed(struct pp_sig_cursor *c, unsigned n_bytes)
+{
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+
+    if ((uint64_t)(c->end - c->at) < n_bytes) {
+        c->is_short = true;
+        c->at = c->end;
+        return 0;
+    }
+    c->at += n_bytes;
+    switch (n_bytes) {
+    case 2:
+        __builtin_memcpy(&two, c->at - 2, 2);
+        return two;
+    case 4:
+        __builtin_memcpy(&four, c->at - 4, 4);
+        return four;
+    default:
+        __builtin_memcpy(&eight, c->at - 8, 8);
+        return eight;
+    }
+}
 
 enum { PP_CFI_RA_DEFAULT, PP_CFI_RA_UNDEFINED, PP_CFI_RA_AT_OFFSET, PP_CFI_RA_OTHER };
 

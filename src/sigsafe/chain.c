@@ -30,7 +30,8 @@ void pp_sig_chain_set(int signo, const struct sigaction *action, struct sigactio
     atomic_store_explicit(&chain->current, current ^ 1, memory_order_release);
 }
 
-/* Die as the application would have: the default action, then the signal once more, delivered as the handler returns. */
+/* Die as the application would have: the default action, then the signal once more, delivered as
+ * the handler returns. */
 static void die(int signo)
 {
     struct {
@@ -66,13 +67,15 @@ void pp_sig_chain_call(int signo, siginfo_t *info, void *context)
         reset.sa_flags = 0;
         pp_sig_chain_set(signo, &reset, NULL);
     }
-    /* Our handler runs with everything blocked; the application's own runs under the mask that it asked for. */
+    /* Our handler runs with everything blocked; the application's own runs under the mask that it
+     * asked for. */
     memcpy(&mask, &((const ucontext_t *)context)->uc_sigmask, sizeof mask);
     memcpy(&application_mask, &action.sa_mask, sizeof application_mask);
     mask |= application_mask;
     if ((action.sa_flags & SA_NODEFER) == 0)
         mask |= UINT64_C(1) << (signo - 1);
-    (void)pp_sig_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&ours, KERNEL_SET_BYTES);
+    (void)pp_sig_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&ours,
+                          KERNEL_SET_BYTES);
     if ((action.sa_flags & SA_SIGINFO) != 0)
         action.sa_sigaction(signo, info, context);
     else

@@ -14,7 +14,8 @@ static inline uint64_t pp_sig_clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/* The CPU clock of any thread of this process, as the kernel numbers them (CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED). */
+/* The CPU clock of any thread of this process, as the kernel numbers them (CPUCLOCK_PERTHREAD_MASK
+ * | CPUCLOCK_SCHED). */
 static inline clockid_t pp_sig_thread_clock(int32_t tid)
 {
     return (clockid_t)((~(uint32_t)tid << 3) | 6u);

@@ -13,34 +13,39 @@
 #include "sigsafe/syscall.h"
 
 enum {
-    TRAP_PERF_CODE = 6,         /* si_code of a perf event's sigtrap; older headers do not name it */
-    PERF_DATA_OFFSET = 24,      /* of si_perf_data in siginfo_t on 64-bit machines (asm-generic/siginfo.h) */
-    COST_SAMPLED_EVERY = 16,    /* handlers whose duration is measured */
+    TRAP_PERF_CODE = 6, /* si_code of a perf event's sigtrap; older headers do not name it */
+    PERF_DATA_OFFSET =
+        24, /* of si_perf_data in siginfo_t on 64-bit machines (asm-generic/siginfo.h) */
+    COST_SAMPLED_EVERY = 16, /* handlers whose duration is measured */
 };
 
 struct pp_sig_gate *pp_sig_gate;
 
 void pp_sig_enter(struct pp_sig_thread *thread)
 {
-    /* Sequentially consistent: ordered before the load of the gate and of published pointers, so that the helper, which
-     * changes those first and looks at 'busy' then, sees us or we see the change. */
+    /* Sequentially consistent: ordered before the load of the gate and of published pointers, so
+     * that the helper, which changes those first and looks at 'busy' then, sees us or we see the
+     * change. */
     atomic_store_explicit(&thread->busy, 1, memory_order_seq_cst);
 }
 
 void pp_sig_leave(struct pp_sig_thread *thread)
 {
     atomic_store_explicit(&thread->n_exits,
-                          atomic_load_explicit(&thread->n_exits, memory_order_relaxed) + 1, memory_order_release);
+                          atomic_load_explicit(&thread->n_exits, memory_order_relaxed) + 1,
+                          memory_order_release);
     atomic_store_explicit(&thread->busy, 0, memory_order_release);
 }
 
-struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header, struct pp_sig_thread *thread)
+struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
+                                           struct pp_sig_thread *thread)
 {
     const uint32_t session = atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed);
     uint32_t record = atomic_load_explicit(&thread->record, memory_order_relaxed);
 
     if (record == 0 || atomic_load_explicit(&thread->session, memory_order_relaxed) != session) {
-        const uint32_t index = atomic_fetch_add_explicit(&header->threads.n_items, 1, memory_order_relaxed);
+        const uint32_t index =
+            atomic_fetch_add_explicit(&header->threads.n_items, 1, memory_order_relaxed);
         struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, index);
 
         if (slot == NULL) {
@@ -49,8 +54,9 @@ struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header, struct 
             record = 1; /* slot 0 is [other threads] */
         } else {
             slot->start_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
-            atomic_store_explicit(&slot->tid, (uint32_t)atomic_load_explicit(&thread->tid, memory_order_relaxed),
-                                  memory_order_release);
+            atomic_store_explicit(
+                &slot->tid, (uint32_t)atomic_load_explicit(&thread->tid, memory_order_relaxed),
+                memory_order_release);
             record = index + 1;
         }
         atomic_store_explicit(&thread->session, session, memory_order_relaxed);
@@ -64,11 +70,12 @@ static void add(_Atomic uint64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Only the thread itself adds to its own slot: no locked instruction is needed (slot 0, shared, is the exception and
- * may lose a count, which only ever happens with a million threads). */
+/* Only the thread itself adds to its own slot: no locked instruction is needed (slot 0, shared, is
+ * the exception and may lose a count, which only ever happens with a million threads). */
 static void add_own(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static uint16_t flags_of_walk(uint32_t walk)
@@ -84,7 +91,8 @@ static uint16_t flags_of_walk(uint32_t walk)
     return flags;
 }
 
-void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread, uint64_t cpu_ns)
+void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                           uint64_t cpu_ns)
 {
     const uint64_t last = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
     const uint64_t pcs[1] = {PP_PC_UNSAMPLED};
@@ -128,10 +136,11 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
         add(&header->lost_ns, delta_ns);
         return;
     }
-    pp_sig_unwind(context,
-                  (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
-                                         atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
-                  scratch->pcs, &walk);
+    pp_sig_unwind(
+        context,
+        (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
+                               atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
+        scratch->pcs, &walk);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
         atomic_store_explicit(&thread->thread_pointer, (uintptr_t)__builtin_thread_pointer(),
@@ -154,14 +163,16 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
             add(&header->n_inferred, 1);
         if (atomic_load_explicit(&slot->n_samples, memory_order_relaxed) % COST_SAMPLED_EVERY == 0)
             add(&header->handler_cpu_ns,
-                (pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns - time_ns) * COST_SAMPLED_EVERY);
+                (pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns - time_ns) *
+                    COST_SAMPLED_EVERY);
     } else {
         add(&header->lost_ns, delta_ns);
     }
     pp_sig_scratch_give(scratch);
 }
 
-/* 1 when the signal is ours; then *index_out is the thread block it was sent for, or PP_HINT_INHERITED. */
+/* 1 when the signal is ours; then *index_out is the thread block it was sent for, or
+ * PP_HINT_INHERITED. */
 static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
 {
     uint64_t data;
@@ -172,7 +183,8 @@ static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
     }
     if (signo == SIGPROF && info->si_code == SI_TIMER)
         return pp_sig_hint_index((uint64_t)(uintptr_t)info->si_value.sival_ptr, index_out);
-    /* F_SETSIG: a POLL_* code.  Only a descriptor's owner gets those, and SIGPROF was asked for by us. */
+    /* F_SETSIG: a POLL_* code.  Only a descriptor's owner gets those, and SIGPROF was asked for by
+     * us. */
     *index_out = PP_HINT_INHERITED;
     return signo == SIGPROF && info->si_code >= POLL_IN && info->si_code <= POLL_HUP;
 }
@@ -213,7 +225,8 @@ void pp_sig_on_tick(int signo, siginfo_t *info, void *context)
     if (thread != NULL) {
         pp_sig_enter(thread);
         header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
-        if (header != NULL && atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
+        if (header != NULL &&
+            atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
             atomic_load_explicit(&thread->state, memory_order_relaxed) != PP_SIG_THREAD_ENDING &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
             pp_sig_sample(header, thread, context);

@@ -10,11 +10,12 @@
 #include "sigsafe/sigsafe.h"
 #include "sigsafe/threads.h"
 
-/* What handlers ask first.  It lies on a page of its own with MADV_WIPEONFORK: in a child it is all zero at once. */
+/* What handlers ask first.  It lies on a page of its own with MADV_WIPEONFORK: in a child it is all
+ * zero at once. */
 struct pp_sig_gate {
     _Atomic(struct pp_rec_header *) header; /* NULL: nothing runs */
     uint64_t start_monotonic_ns;
-    _Atomic uint32_t session;               /* number of the running session */
+    _Atomic uint32_t session; /* number of the running session */
     _Atomic uint32_t is_paused;
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */
@@ -29,16 +30,21 @@ PP_SIG struct pp_sig_chain *pp_sig_chain_of(int signo); /* NULL: not one of our 
 /* Our signals' handler. */
 PP_SIG void pp_sig_on_tick(int signo, siginfo_t *info, void *context);
 
-/* Take one sample of 'thread' at 'context' (a ucontext_t).  What the handler does; tests and benchmarks call it too. */
-PP_SIG void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, const void *context);
+/* Take one sample of 'thread' at 'context' (a ucontext_t).  What the handler does; tests and
+ * benchmarks call it too. */
+PP_SIG void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                          const void *context);
 
 /* Book CPU time that no sample saw on [unsampled]. */
-PP_SIG void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread, uint64_t cpu_ns);
+PP_SIG void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                                  uint64_t cpu_ns);
 
 /* The thread's slot in the recording, made when it has none; NULL when the table is full. */
-PP_SIG struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header, struct pp_sig_thread *thread);
+PP_SIG struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
+                                                  struct pp_sig_thread *thread);
 
-/* A thread is about to use the recording, or is done: between the two nothing it can see is taken away. */
+/* A thread is about to use the recording, or is done: between the two nothing it can see is taken
+ * away. */
 PP_SIG void pp_sig_enter(struct pp_sig_thread *thread);
 PP_SIG void pp_sig_leave(struct pp_sig_thread *thread);
 

@@ -14,8 +14,8 @@ struct pp_sig_scratch *pp_sig_scratch_take(void)
     while (~bits != 0) {
         const uint32_t i = (uint32_t)__builtin_ctzll(~bits);
 
-        if (atomic_compare_exchange_weak_explicit(&taken, &bits, bits | (UINT64_C(1) << i), memory_order_acquire,
-                                                  memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&taken, &bits, bits | (UINT64_C(1) << i),
+                                                  memory_order_acquire, memory_order_relaxed))
             return pp_sig_scratches == NULL ? NULL : &pp_sig_scratches[i];
     }
     return NULL;

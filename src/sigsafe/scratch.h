@@ -1,4 +1,5 @@
-/* Buffers for frames while a handler walks: few are needed, since few handlers run at once, and a thread's stack may be small. */
+/* Buffers for frames while a handler walks: few are needed, since few handlers run at once, and a
+ * thread's stack may be small. */
 #ifndef PP_SIGSAFE_SCRATCH_H
 #define PP_SIGSAFE_SCRATCH_H
 

@@ -27,7 +27,8 @@ static _Atomic uint64_t *slots_of(struct pp_rec_segment *segment)
     return (_Atomic uint64_t *)((char *)segment + segment->slots_offset);
 }
 
-void pp_sig_segment_init(struct pp_rec_segment *segment, uint64_t n_bytes, uint32_t n_slots, uint64_t sequence)
+void pp_sig_segment_init(struct pp_rec_segment *segment, uint64_t n_bytes, uint32_t n_slots,
+                         uint64_t sequence)
 {
     segment->kind = PP_SEGMENT_RAW;
     segment->n_slots = n_slots;
@@ -38,7 +39,8 @@ void pp_sig_segment_init(struct pp_rec_segment *segment, uint64_t n_bytes, uint3
     atomic_store_explicit(&segment->used, 0, memory_order_release);
 }
 
-/* Take 'n_log' bytes of log and 'n_pool' bytes of stacks.  Returns 'used' as it was before, or UINT64_MAX. */
+/* Take 'n_log' bytes of log and 'n_pool' bytes of stacks.  Returns 'used' as it was before, or
+ * UINT64_MAX. */
 static uint64_t take(struct pp_rec_segment *segment, uint32_t n_log, uint32_t n_pool)
 {
     uint64_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
@@ -59,7 +61,8 @@ void pp_sig_segment_seal(struct pp_rec_segment *segment)
     (void)atomic_fetch_or_explicit(&segment->used, PP_SEGMENT_SEALED, memory_order_acq_rel);
 }
 
-static int is_same_stack(struct pp_rec_segment *segment, uint64_t slot, uint64_t hash, uint32_t n_frames)
+static int is_same_stack(struct pp_rec_segment *segment, uint64_t slot, uint64_t hash,
+                         uint32_t n_frames)
 {
     const struct pp_rec_stack *stack =
         (const struct pp_rec_stack *)(area_of(segment) + (slot & UINT32_MAX) * 8);
@@ -72,7 +75,8 @@ static int is_same_stack(struct pp_rec_segment *segment, uint64_t slot, uint64_t
 static uint32_t write_stack(struct pp_rec_segment *segment, const uint64_t *pcs, uint32_t n_frames,
                             uint32_t flags, uint64_t hash)
 {
-    const uint32_t n_bytes = (uint32_t)sizeof(struct pp_rec_stack) + n_frames * (uint32_t)sizeof *pcs;
+    const uint32_t n_bytes =
+        (uint32_t)sizeof(struct pp_rec_stack) + n_frames * (uint32_t)sizeof *pcs;
     const uint64_t used = take(segment, 0, n_bytes);
     struct pp_rec_stack *stack;
     uint32_t offset;
@@ -89,8 +93,8 @@ static uint32_t write_stack(struct pp_rec_segment *segment, const uint64_t *pcs,
     return offset / 8;
 }
 
-uint32_t pp_sig_segment_stack(struct pp_rec_segment *segment, const uint64_t *pcs, uint32_t n_frames,
-                              uint32_t flags, uint64_t hash)
+uint32_t pp_sig_segment_stack(struct pp_rec_segment *segment, const uint64_t *pcs,
+                              uint32_t n_frames, uint32_t flags, uint64_t hash)
 {
     _Atomic uint64_t *slots = slots_of(segment);
     const uint32_t mask = segment->n_slots - 1;
@@ -106,8 +110,8 @@ uint32_t pp_sig_segment_stack(struct pp_rec_segment *segment, const uint64_t *pc
             if (written == 0)
                 return 0;
             mine = (hash & ~(uint64_t)UINT32_MAX) | written;
-            if (atomic_compare_exchange_strong_explicit(&slots[i], &slot, mine, memory_order_acq_rel,
-                                                        memory_order_acquire))
+            if (atomic_compare_exchange_strong_explicit(&slots[i], &slot, mine,
+                                                        memory_order_acq_rel, memory_order_acquire))
                 return written;
             /* Another writer was first here: 'slot' is now theirs, perhaps the same stack. */
         }
@@ -131,13 +135,14 @@ struct pp_rec_event *pp_sig_segment_reserve(struct pp_rec_segment *segment, uint
     return event;
 }
 
-static int store_in(struct pp_rec_segment *segment, const struct pp_sig_event *from, const uint64_t *pcs,
-                    const struct pp_sig_walk *walk)
+static int store_in(struct pp_rec_segment *segment, const struct pp_sig_event *from,
+                    const uint64_t *pcs, const struct pp_sig_walk *walk)
 {
     const uint32_t n_bytes =
         (uint32_t)sizeof(struct pp_rec_event) + from->n_values * (uint32_t)sizeof(int64_t);
-    const uint32_t stack = pp_sig_segment_stack(segment, pcs, walk->n_frames,
-                                                from->flags & (PP_EVENT_TRUNCATED | PP_EVENT_CUT), walk->hash);
+    const uint32_t stack =
+        pp_sig_segment_stack(segment, pcs, walk->n_frames,
+                             from->flags & (PP_EVENT_TRUNCATED | PP_EVENT_CUT), walk->hash);
     struct pp_rec_event *event = stack == 0 ? NULL : pp_sig_segment_reserve(segment, n_bytes);
 
     if (event == NULL)
@@ -157,7 +162,8 @@ static int store_in(struct pp_rec_segment *segment, const struct pp_sig_event *f
     return 0;
 }
 
-/* 'full' has no room: seal it and make a spare the active one.  Returns 0, or -1 when there is no spare. */
+/* 'full' has no room: seal it and make a spare the active one.  Returns 0, or -1 when there is no
+ * spare. */
 static int switch_segment(struct pp_rec_header *header, uint64_t full)
 {
     pp_sig_segment_seal((struct pp_rec_segment *)((char *)header + full));
@@ -167,12 +173,13 @@ static int switch_segment(struct pp_rec_header *header, uint64_t full)
 
         if (spare == 0 || spare == full)
             continue;
-        if (atomic_compare_exchange_strong_explicit(&header->active, &expected, spare, memory_order_acq_rel,
-                                                    memory_order_acquire)) {
-            (void)atomic_compare_exchange_strong_explicit(&header->spares[i], &spare, 0, memory_order_acq_rel,
-                                                          memory_order_relaxed);
+        if (atomic_compare_exchange_strong_explicit(&header->active, &expected, spare,
+                                                    memory_order_acq_rel, memory_order_acquire)) {
+            (void)atomic_compare_exchange_strong_explicit(
+                &header->spares[i], &spare, 0, memory_order_acq_rel, memory_order_relaxed);
             atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
-            pp_sig_futex_wake((void *)&header->command_block.futex); /* the helper makes more spares */
+            pp_sig_futex_wake(
+                (void *)&header->command_block.futex); /* the helper makes more spares */
             return 0;
         }
         return 0; /* somebody else switched */
@@ -180,8 +187,8 @@ static int switch_segment(struct pp_rec_header *header, uint64_t full)
     return atomic_load_explicit(&header->active, memory_order_acquire) != full ? 0 : -1;
 }
 
-int pp_sig_store_event(struct pp_rec_header *header, const struct pp_sig_event *event, const uint64_t *pcs,
-                       const struct pp_sig_walk *walk)
+int pp_sig_store_event(struct pp_rec_header *header, const struct pp_sig_event *event,
+                       const uint64_t *pcs, const struct pp_sig_walk *walk)
 {
     for (uint32_t n = 0; n < MAX_SWITCHES; n++) {
         const uint64_t active = atomic_load_explicit(&header->active, memory_order_acquire);
@@ -203,8 +210,10 @@ void *pp_sig_table_item(struct pp_rec_header *header, struct pp_rec_table *table
 
     for (uint32_t block = 0; block < PP_REC_MAX_BLOCKS; block++, n_in_block *= 2) {
         if (index < n_in_block) {
-            const uint64_t offset = atomic_load_explicit(&table->blocks[block], memory_order_acquire);
-            return offset == 0 ? NULL : (char *)header + offset + (uint64_t)index * table->item_bytes;
+            const uint64_t offset =
+                atomic_load_explicit(&table->blocks[block], memory_order_acquire);
+            return offset == 0 ? NULL
+                               : (char *)header + offset + (uint64_t)index * table->item_bytes;
         }
         index -= n_in_block;
     }

@@ -45,8 +45,8 @@ static int claim_at(uint32_t index, struct pp_sig_thread **thread_out)
                                                  memory_order_acq_rel, memory_order_relaxed))
         return 0;
     thread->index = index;
-    while (n <= index && !atomic_compare_exchange_weak_explicit(&n_used, &n, index + 1, memory_order_acq_rel,
-                                                                memory_order_relaxed))
+    while (n <= index && !atomic_compare_exchange_weak_explicit(
+                             &n_used, &n, index + 1, memory_order_acq_rel, memory_order_relaxed))
         ;
     atomic_store_explicit(&next_free, index + 1, memory_order_relaxed);
     *thread_out = thread;
@@ -82,8 +82,8 @@ void pp_sig_thread_release(struct pp_sig_thread *thread)
     atomic_store_explicit(&thread->span, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_FREE, memory_order_release);
     while (thread->index < next &&
-           !atomic_compare_exchange_weak_explicit(&next_free, &next, thread->index, memory_order_relaxed,
-                                                  memory_order_relaxed))
+           !atomic_compare_exchange_weak_explicit(&next_free, &next, thread->index,
+                                                  memory_order_relaxed, memory_order_relaxed))
         ;
 }
 

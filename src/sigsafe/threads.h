@@ -1,12 +1,14 @@
-/* What a handler knows of the thread it runs on: one control block a thread, in memory that is never given back, so that a late
- * signal always finds it.
+/* What a handler knows of the thread it runs on: one control block a thread, in memory that is
+ * never given back, so that a late signal always finds it.
  *
- * Writers: the thread itself (busy, clocks), its creator or the helper (claim, bounds, record).  Readers: the helper. */
+ * Writers: the thread itself (busy, clocks), its creator or the helper (claim, bounds, record).
+ * Readers: the helper. */
 #ifndef PP_SIGSAFE_THREADS_H
 #define PP_SIGSAFE_THREADS_H
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "recording/layout.h"
@@ -15,7 +17,8 @@
 enum {
     PP_N_THREAD_BLOCKS = 14,
     PP_FIRST_THREAD_BLOCK = 64, /* block k holds this << k: a million threads */
-    PP_HINT_INHERITED = 0x00FFFFFF, /* index in a hint: this event is inherited, look the thread up */
+    PP_HINT_INHERITED =
+        0x00FFFFFF, /* index in a hint: this event is inherited, look the thread up */
 };
 
 enum pp_sig_thread_state {
@@ -36,22 +39,25 @@ struct pp_sig_thread {
     _Atomic uint32_t session; /* number of the session that 'record' belongs to */
     _Atomic uint32_t ignored;
     _Atomic uintptr_t stack_lo, stack_hi; /* plain loads are safe in between; hi 0: not known */
-    _Atomic uintptr_t thread_pointer;     /* seen by the first handler: where the helper finds the stack by */
-    _Atomic uint64_t last_cpu_ns;         /* its CPU clock at the last booking */
+    _Atomic uintptr_t
+        thread_pointer; /* seen by the first handler: where the helper finds the stack by */
+    _Atomic uint64_t last_cpu_ns; /* its CPU clock at the last booking */
     _Atomic uint32_t label_set, span;
     /* What a start routine needs, for threads made through our pthread_create. */
     void *(*start)(void *);
     void *argument;
+    size_t stack_bytes;
 };
 
 extern _Atomic(struct pp_sig_thread *) pp_sig_thread_blocks[PP_N_THREAD_BLOCKS];
 extern PP_SIG_TLS struct pp_sig_thread *pp_sig_self; /* NULL until known */
-extern PP_SIG_TLS uint32_t pp_sig_guard;             /* not 0: what this thread calls is our own doing */
+extern PP_SIG_TLS uint32_t pp_sig_guard; /* not 0: what this thread calls is our own doing */
 
 /* Number 'index', or NULL. */
 PP_SIG struct pp_sig_thread *pp_sig_thread_at(uint32_t index);
 
-/* A block nobody uses, in state CLAIMED, or NULL when all are taken (the helper adds blocks ahead of need). */
+/* A block nobody uses, in state CLAIMED, or NULL when all are taken (the helper adds blocks ahead
+ * of need). */
 PP_SIG struct pp_sig_thread *pp_sig_thread_claim(void);
 
 /* Nobody needs 'thread' any more: its thread is gone, or it was never filled in. */

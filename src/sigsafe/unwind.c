@@ -233,7 +233,7 @@ static bool restore_saved(struct walk *w, uint64_t rule, uint64_t cfa)
 /* Where the CFA is, of a frame that has one. */
 static bool find_cfa(struct walk *w, uint64_t rule, uint64_t *cfa_out)
 {
-    uint64_t base, cfa;
+    uint64_t base, index, cfa;
 
     if (pp_sig_rule_kind(rule) == PP_RULE_PLT) {
         *cfa_out = w->sp + WORD + ((int64_t)(w->pc & 15) * WORD >= pp_sig_rule_offset(rule) ? WORD : 0);
@@ -241,11 +241,20 @@ static bool find_cfa(struct walk *w, uint64_t rule, uint64_t *cfa_out)
     }
     if (!read_register(w, pp_sig_rule_register(rule), &base))
         return false;
-    if (pp_sig_rule_kind(rule) != PP_RULE_DEREF) {
+    switch (pp_sig_rule_kind(rule)) {
+    case PP_RULE_DEREF:
+        base += (uint64_t)pp_sig_rule_deref_offset(rule);
+        break;
+    case PP_RULE_INDEXED:
+        if (!read_register(w, pp_sig_rule_index_register(rule), &index))
+            return false;
+        base += index * WORD + (uint64_t)pp_sig_rule_indexed_offset(rule);
+        break;
+    default:
         *cfa_out = base + (uint64_t)pp_sig_rule_offset(rule);
         return true;
     }
-    if (!read_word(w, base + (uint64_t)pp_sig_rule_deref_offset(rule), &cfa))
+    if (!read_word(w, base, &cfa))
         return stop(w, STOPPED);
     *cfa_out = cfa + pp_sig_rule_deref_addend(rule);
     return true;
@@ -288,6 +297,7 @@ static __attribute__((noinline)) bool step_slowly(struct walk *w, uint64_t rule)
     case PP_RULE_FP:
     case PP_RULE_REGISTER:
     case PP_RULE_DEREF:
+    case PP_RULE_INDEXED:
     case PP_RULE_PLT:
         has_stepped = step_by_cfa(w, rule);
         break;

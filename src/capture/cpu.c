@@ -1,0 +1,126 @@
+/* CPU sampling: how long until a thread's next sample.
+ *
+ * A fixed period runs in step with programs that take turns (50 points wrong at 100 Hz and 5 ms
+ * turns), so every thread's period is drawn anew after a few samples.  The helper does it, since
+ * only it holds the descriptors: IOC_PERIOD from there costs the handler nothing.  Setting a period
+ * restarts the running interval, which would make samples too few by half an interval per draw:
+ * 'scale' shortens what is drawn until the mean interval is the one asked for. */
+#include "capture/cpu.h"
+
+#include "capture/threads.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/store.h"
+
+enum {
+    REDRAW_SAMPLES = 3,                 /* a period serves about so many samples */
+    REDRAW_LEAST_NS = 10 * 1000 * 1000, /* at high rates: more samples rather than more work */
+    REDRAW_MOST_NS = 400 * 1000 * 1000,
+    MIN_SAMPLES_FOR_SCALE = 40,
+};
+
+static double random_share(struct pp_session *session)
+{
+    uint64_t x = session->random;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    session->random = x;
+    return (double)(x >> 11) * 0x1p-53;
+}
+
+uint64_t pp_cpu_draw_period(struct pp_session *session)
+{
+    const double drawn =
+        (double)session->period_ns * session->scale * (0.5 + random_share(session));
+
+    return drawn < 20000 ? 20000 : (uint64_t)drawn;
+}
+
+uint64_t pp_cpu_redraw_interval_ns(const struct pp_session *session)
+{
+    /* One period more than the samples wanted: the redrawn interval is lost. */
+    uint64_t interval_ns = session->period_ns * (REDRAW_SAMPLES + 1);
+
+    interval_ns = interval_ns < REDRAW_LEAST_NS ? REDRAW_LEAST_NS : interval_ns;
+    return interval_ns > REDRAW_MOST_NS ? REDRAW_MOST_NS : interval_ns;
+}
+
+/* Sums over threads, for the mean interval. */
+struct sums {
+    uint64_t n_samples, sampled_ns;
+};
+
+static void redraw(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    const uint32_t record = atomic_load_explicit(&thread->record, memory_order_relaxed);
+    const struct pp_rec_thread *slot;
+    uint64_t n_samples;
+
+    if (record == 0 || watch->source.delivery == PP_DELIVERY_NONE)
+        return;
+    slot = pp_sig_thread_record(session->header, thread);
+    if (slot == NULL)
+        return;
+    n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+    if (n_samples - watch->n_samples_at_redraw < REDRAW_SAMPLES)
+        return;
+    watch->n_samples_at_redraw = n_samples;
+    (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
+}
+
+/* The mean interval since the last look, from the totals of all threads; corrects the scale by half
+ * of what it is off. */
+static void correct_scale(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    const uint32_t n = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
+    struct sums now = {0, 0};
+    uint64_t n_new, ns_new;
+    double ratio;
+
+    for (uint32_t i = 0; i < n && i < 4096; i++) {
+        const struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, i);
+        if (slot == NULL)
+            continue;
+        now.n_samples += atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+        now.sampled_ns += atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed);
+    }
+    n_new = now.n_samples - session->n_samples_seen;
+    ns_new = now.sampled_ns - session->sampled_ns_seen;
+    if (n_new < MIN_SAMPLES_FOR_SCALE || ns_new == 0)
+        return;
+    session->n_samples_seen = now.n_samples;
+    session->sampled_ns_seen = now.sampled_ns;
+    ratio = (double)session->period_ns * (double)n_new / (double)ns_new;
+    session->scale *= 1 + (ratio - 1) / 2;
+    if (session->scale < 0.5)
+        session->scale = 0.5;
+    if (session->scale > 1.2)
+        session->scale = 1.2;
+}
+
+void pp_cpu_jitter(struct pp_session *session)
+{
+    if (session->is_paused || session->delivery == PP_DELIVERY_TEST)
+        return;
+    pp_threads_each(session, redraw);
+    correct_scale(session);
+}
+
+static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
+                       struct pp_watch *watch)
+{
+    (void)thread;
+    if (watch->source.delivery != PP_DELIVERY_NONE)
+        (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
+}
+
+void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
+{
+    session->settings.rate_hz = rate_hz;
+    session->period_ns = (uint64_t)(1e9 / rate_hz);
+    atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
+                          memory_order_relaxed);
+    pp_threads_each(session, set_period);
+}

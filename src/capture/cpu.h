@@ -1,0 +1,22 @@
+/* CPU sampling: how long until a thread's next sample. */
+#ifndef PP_CAPTURE_CPU_H
+#define PP_CAPTURE_CPU_H
+
+#include <stdint.h>
+
+#include "capture/session.h"
+
+/* A period around the mean asked for: uniform from 0.5 to 1.5 of it, times the session's scale. */
+uint64_t pp_cpu_draw_period(struct pp_session *session);
+
+/* Draw new periods for threads that have taken some samples since theirs was drawn, and correct the
+ * scale. */
+void pp_cpu_jitter(struct pp_session *session);
+
+/* How long the helper sleeps between two draws. */
+uint64_t pp_cpu_redraw_interval_ns(const struct pp_session *session);
+
+/* A new mean rate for all threads, at once. */
+void pp_cpu_set_rate(struct pp_session *session, double rate_hz);
+
+#endif

@@ -1,0 +1,389 @@
+/* What the environment says. */
+#include "capture/environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "pprofc/pprofc.h"
+
+struct pp_environment pp_environment;
+
+static char config_text[8192]; /* of PPROFC_CONFIG: its values are pointed into */
+
+static void complain(const char *what, const char *name, const char *value, const char *advice)
+{
+    struct pp_environment *env = &pp_environment;
+
+    if (env->n_complaints < PP_ENV_MAX_COMPLAINTS)
+        (void)snprintf(env->complaints[env->n_complaints++], sizeof env->complaints[0],
+                       "%s %s%s%.60s; %s", what, name, value[0] == '\0' ? "" : "=", value, advice);
+}
+
+double pp_environment_number(const char *text)
+{
+    char *end;
+    double number;
+
+    errno = 0;
+    number = strtod(text, &end);
+    return end == text || *end != '\0' || errno != 0 || !isfinite(number) || number < 0 ? -1
+                                                                                        : number;
+}
+
+double pp_environment_duration(const char *text)
+{
+    char *end;
+    const double number = strtod(text, &end);
+
+    if (end == text || !isfinite(number) || number < 0)
+        return -1;
+    if (strcmp(end, "ms") == 0)
+        return number / 1000;
+    if (strcmp(end, "s") == 0 || *end == '\0')
+        return number;
+    if (strcmp(end, "m") == 0)
+        return number * 60;
+    return strcmp(end, "h") == 0 ? number * 3600 : -1;
+}
+
+double pp_environment_mode(const char *text)
+{
+    if (strcasecmp(text, "low") == 0)
+        return PPROFC_MODE_LOW;
+    if (strcasecmp(text, "standard") == 0)
+        return PPROFC_MODE_STANDARD;
+    return strcasecmp(text, "high") == 0 ? PPROFC_MODE_HIGH : -1;
+}
+
+int pp_environment_signal(const char *text)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } NAMES[] = {{"HUP", SIGHUP},     {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"URG", SIGURG},
+                 {"WINCH", SIGWINCH}, {"PROF", SIGPROF}, {"QUIT", SIGQUIT}};
+    const double number = pp_environment_number(text);
+
+    if (number >= 1 && number <= 64)
+        return (int)number;
+    if (strncasecmp(text, "SIG", 3) == 0)
+        text += 3;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcasecmp(text, NAMES[i].name) == 0)
+            return NAMES[i].number;
+    return -1;
+}
+
+static bool is_yes(const char *text)
+{
+    return strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0 ||
+           strcasecmp(text, "yes") == 0 || strcasecmp(text, "on") == 0;
+}
+
+static bool is_no(const char *text)
+{
+    return text[0] == '\0' || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0 ||
+           strcasecmp(text, "no") == 0 || strcasecmp(text, "off") == 0;
+}
+
+/* ENABLE_PROFILING and PPROFC: a word for on or off, or kinds. */
+static void read_switch(const char *name, const char *value)
+{
+    struct pp_environment *env = &pp_environment;
+
+    if (is_no(value)) {
+        env->is_off = env->is_off || (strcmp(name, "PPROFC") == 0 && value[0] != '\0');
+        return;
+    }
+    if (is_yes(value)) {
+        env->is_on = true;
+        return;
+    }
+    for (const char *at = value; *at != '\0';) {
+        const size_t n = strcspn(at, ",");
+        if (n == 3 && (strncasecmp(at, "cpu", 3) == 0 || strncasecmp(at, "all", 3) == 0)) {
+            env->kinds |= PPROFC_KIND_CPU;
+            env->is_on = true;
+        } else {
+            complain("cannot measure", name, value, "this version knows: cpu");
+        }
+        at += n + (at[n] == ',' ? 1 : 0);
+    }
+}
+
+static void read_run_id(const char *name, const char *value)
+{
+    struct pp_environment *env = &pp_environment;
+
+    (void)name;
+    if (strlen(value) != 2 * sizeof env->run_id)
+        return;
+    for (size_t i = 0; i < sizeof env->run_id; i++) {
+        unsigned byte;
+        if (sscanf(value + 2 * i, "%2x", &byte) != 1)
+            return;
+        env->run_id[i] = (uint8_t)byte;
+    }
+    env->has_run_id = true;
+}
+
+static void read_rate(const char *name, const char *value)
+{
+    const double rate_hz = strcmp(name, "PPROFC_MODE") == 0 ? pp_environment_mode(value)
+                                                            : pp_environment_number(value);
+
+    if (rate_hz >= 1 && rate_hz <= 10000)
+        pp_environment.rate_hz = rate_hz;
+    else
+        complain("cannot read", name, value,
+                 "a rate is 1 to 10000 Hz, a mode low, standard or high");
+}
+
+static void read_duration(const char *name, const char *value)
+{
+    pp_environment.duration_s = pp_environment_duration(value);
+    if (pp_environment.duration_s < 0) {
+        pp_environment.duration_s = 0;
+        complain("cannot read", name, value, "a duration is like 500ms, 30s, 5m");
+    }
+}
+
+static void read_signal(const char *name, const char *value)
+{
+    const int signo = pp_environment_signal(value);
+
+    if (signo > 0 && signo != SIGKILL && signo != SIGSTOP)
+        pp_environment.signo = signo;
+    else
+        complain("cannot read", name, value, "a signal is like USR2 or 12");
+}
+
+static void read_text(const char *name, const char *value)
+{
+    struct pp_environment *env = &pp_environment;
+
+    if (strcmp(name, "PPROFC_BLOCK") == 0)
+        pp_copy_text(env->block_libraries, sizeof env->block_libraries, value);
+    else if (strcmp(name, "PPROFC_BLOCK_DROP") == 0)
+        env->block_drops = is_yes(value);
+    else if (strcmp(name, "PPROFC_FOLLOW") == 0)
+        env->follows = !is_no(value);
+    else if (strcmp(name, "PPROFC_LOG") == 0)
+        pp_copy_text(env->log, sizeof env->log, value);
+    else if (strcmp(name, "PPROFC_DELIVERY") == 0)
+        pp_copy_text(env->delivery, sizeof env->delivery, value);
+    else if (strcmp(name, "PPROFC_COMMAND") == 0)
+        pp_copy_text(env->command, sizeof env->command, value);
+    else if (strcmp(name, "PPROFC_OUTPUT") == 0)
+        pp_copy_text(env->output, sizeof env->output, value);
+}
+
+static void read_config(const char *name, const char *value);
+
+static void ignore(const char *name, const char *value)
+{
+    (void)name, (void)value;
+}
+
+static const struct known {
+    const char *name;
+    void (*read)(const char *name, const char *value);
+} KNOWN[] = {
+    {"PPROFC", read_switch},
+    {"ENABLE_PROFILING", read_switch},
+    {"PPROFC_FREQUENCY", read_rate},
+    {"PPROFC_MODE", read_rate},
+    {"PPROFC_DURATION", read_duration},
+    {"PPROFC_BLOCK", read_text},
+    {"PPROFC_BLOCK_DROP", read_text},
+    {"PPROFC_FOLLOW", read_text},
+    {"PPROFC_SIGNAL", read_signal},
+    {"PPROFC_LOG", read_text},
+    {"PPROFC_OUTPUT", read_text},
+    {"PPROFC_DELIVERY", read_text},
+    {"PPROFC_COMMAND", read_text},
+    {"PPROFC_RUN_ID", read_run_id},
+    {"PPROFC_CONFIG", read_config},
+    /* The report side's. */
+    {"PPROFC_DEBUG_PATH", ignore},
+    {"PPROFC_BUILD_DIR", ignore},
+    {"PPROFC_LONG", ignore},
+};
+
+static const struct known *find_known(const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (strlen(KNOWN[i].name) == n && strncmp(KNOWN[i].name, name, n) == 0)
+            return &KNOWN[i];
+    return NULL;
+}
+
+/* Edits that turn one name into the other (Levenshtein), for names of up to 31 characters. */
+static uint32_t distance(const char *a, size_t n_a, const char *b)
+{
+    uint32_t row[32];
+    const size_t n_b = strlen(b);
+
+    if (n_a > 31 || n_b > 31)
+        return 99;
+    for (uint32_t j = 0; j <= n_b; j++)
+        row[j] = j;
+    for (uint32_t i = 1; i <= n_a; i++) {
+        uint32_t diagonal = row[0];
+        row[0] = i;
+        for (uint32_t j = 1; j <= n_b; j++) {
+            const uint32_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            const uint32_t shorter = row[j] < row[j - 1] ? row[j] : row[j - 1];
+            diagonal = row[j];
+            row[j] = replaced < shorter + 1 ? replaced : shorter + 1;
+        }
+    }
+    return row[n_b];
+}
+
+static void complain_unknown(const char *variable, size_t n)
+{
+    const char *nearest = "";
+    uint32_t least = 6;
+    char name[32], advice[80];
+
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
+        const uint32_t d = distance(variable, n, KNOWN[i].name);
+        if (d < least) {
+            least = d;
+            nearest = KNOWN[i].name;
+        }
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)n, variable);
+    (void)snprintf(advice, sizeof advice, "%s%s%s",
+                   nearest[0] == '\0' ? "see pprofc(7)" : "did you mean ", nearest,
+                   nearest[0] == '\0' ? "" : "?");
+    complain("unknown name", name, "", advice);
+}
+
+static bool is_ours(const char *variable)
+{
+    return strncmp(variable, "PPROFC_", 7) == 0 || strncmp(variable, "PPROFC=", 7) == 0 ||
+           strncmp(variable, "ENABLE_PROFILING=", 17) == 0;
+}
+
+static void read_variable(const char *variable)
+{
+    const char *equals = strchr(variable, '=');
+    const struct known *known;
+
+    if (equals == NULL || !is_ours(variable))
+        return;
+    known = find_known(variable, (size_t)(equals - variable));
+    if (known != NULL)
+        known->read(known->name, equals + 1);
+    else
+        complain_unknown(variable, (size_t)(equals - variable));
+}
+
+static void read_config(const char *name, const char *value)
+{
+    const int fd = config_text[0] != '\0' ? -1 : open(value, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, config_text, sizeof config_text - 1);
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (n < 0) {
+        complain("cannot read", name, value, "it is a file of NAME=value lines");
+        return;
+    }
+    config_text[n] = '\0';
+    for (char *save, *line = strtok_r(config_text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save))
+        if (line[0] != '#')
+            read_variable(line);
+}
+
+/* gperftools' names, for programs that are started with those. */
+static void read_gperftools(char **variables)
+{
+    struct pp_environment *env = &pp_environment;
+
+    for (char **at = variables; *at != NULL; at++) {
+        if (strncmp(*at, "CPUPROFILE=", 11) == 0 && (*at)[11] != '\0') {
+            env->is_on = true;
+            if (env->output[0] == '\0')
+                pp_copy_text(env->output, sizeof env->output, *at + 11);
+        } else if (strncmp(*at, "CPUPROFILE_FREQUENCY=", 21) == 0 && env->rate_hz == 0) {
+            read_rate("CPUPROFILE_FREQUENCY", *at + 21);
+        } else if (strncmp(*at, "CPUPROFILESIGNAL=", 17) == 0 && env->signo == 0) {
+            read_signal("CPUPROFILESIGNAL", *at + 17);
+        }
+    }
+}
+
+void pp_environment_read(char **variables)
+{
+    if (pp_environment.was_read || variables == NULL)
+        return;
+    pp_environment.was_read = true;
+    pp_environment.is_secure = getauxval(AT_SECURE) != 0;
+    if (pp_environment.is_secure)
+        return;
+    /* A configuration file first, so that variables beat it. */
+    for (char **at = variables; *at != NULL; at++)
+        if (strncmp(*at, "PPROFC_CONFIG=", 14) == 0)
+            read_variable(*at);
+    for (char **at = variables; *at != NULL; at++)
+        if (strncmp(*at, "PPROFC_CONFIG=", 14) != 0)
+            read_variable(*at);
+    if (!pp_environment.is_on)
+        read_gperftools(variables);
+}
+
+/* LD_PRELOAD without 'library'.  Returns false when nothing is left of it. */
+static bool shorten_preload(char *variable, const char *library)
+{
+    char *value = variable + strlen("LD_PRELOAD=");
+    char *out = value;
+
+    for (char *at = value; *at != '\0';) {
+        const size_t n = strcspn(at, ": ");
+        const char *separator = at + n;
+        if (n > 0 && (strlen(library) != n || strncmp(at, library, n) != 0)) {
+            if (out != value)
+                *out++ = ':';
+            memmove(out, at, n);
+            out += n;
+        }
+        at += n + (*separator != '\0' ? 1 : 0);
+    }
+    *out = '\0';
+    return out != value;
+}
+
+static char preload_before[4096]; /* LD_PRELOAD as it was */
+
+void pp_environment_take(char **variables, const char *library)
+{
+    struct pp_environment *env = &pp_environment;
+    char **out = variables;
+
+    for (char **at = variables; *at != NULL; at++) {
+        bool stays = !is_ours(*at);
+        if (!stays && env->n_taken < PP_ENV_MAX_TAKEN)
+            env->taken[env->n_taken++] = *at;
+        if (strncmp(*at, "LD_PRELOAD=", 11) == 0 && strstr(*at, library) != NULL) {
+            pp_copy_text(preload_before, sizeof preload_before, *at);
+            if (env->n_taken < PP_ENV_MAX_TAKEN)
+                env->taken[env->n_taken++] = preload_before;
+            stays = shorten_preload(*at, library);
+        }
+        if (stays)
+            *out++ = *at;
+    }
+    *out = NULL;
+}

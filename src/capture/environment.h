@@ -1,0 +1,70 @@
+/* What the environment says: read once, at start; the names are in interface.md and pprofc(7).  No
+ * malloc. */
+#ifndef PP_CAPTURE_ENVIRONMENT_H
+#define PP_CAPTURE_ENVIRONMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { PP_ENV_MAX_TAKEN = 40, PP_ENV_MAX_COMPLAINTS = 8 };
+
+struct pp_environment {
+    bool was_read;
+    bool is_secure; /* setuid and the like: everything is ignored */
+    bool is_off;    /* PPROFC=off beats everything */
+    bool is_on;     /* ENABLE_PROFILING or PPROFC switch it on */
+    uint32_t kinds; /* PPROFC_KIND_*; 0: not said */
+    double rate_hz; /* 0: not said */
+    double duration_s;
+    int signo;    /* toggles; 0: none */
+    bool follows; /* exec'd children too */
+    bool block_drops;
+    bool has_run_id;
+    uint8_t run_id[16];
+    char block_libraries[256];
+    char output[512];
+    char log[256];
+    char delivery[32]; /* for tests of the fall-backs */
+    char command[256]; /* path of pprofc, for conversions at the end; "" = look in PATH */
+
+    /* Complaints for a person: unknown names, values that cannot be read. */
+    char complaints[PP_ENV_MAX_COMPLAINTS][160];
+    uint32_t n_complaints;
+
+    /* What was taken out of the program's environment, to be put back for an exec. */
+    const char *taken[PP_ENV_MAX_TAKEN];
+    uint32_t n_taken;
+};
+
+extern struct pp_environment pp_environment;
+
+/* Read 'variables' (an environ) into pp_environment, once; later calls do nothing. */
+void pp_environment_read(char **variables);
+
+/* Take what is ours out of 'variables', in place: PPROFC*, ENABLE_PROFILING, and 'library' (a path)
+ * out of LD_PRELOAD. */
+void pp_environment_take(char **variables, const char *library);
+
+/* Copy 'text' with its NUL, cut to 'capacity'. */
+static inline void pp_copy_text(char *to, size_t capacity, const char *text)
+{
+    const size_t n = strnlen(text, capacity - 1);
+
+    memcpy(to, text, n);
+    to[n] = '\0';
+}
+
+/* "100", "2.5"; -1 when it is none. */
+double pp_environment_number(const char *text);
+
+/* Seconds of "30s", "500ms", "5m", "1h", "30"; -1 when it is none. */
+double pp_environment_duration(const char *text);
+
+/* 10, 100, 1000 for low, standard, high; -1 otherwise. */
+double pp_environment_mode(const char *text);
+
+/* Signal number of "USR2", "SIGUSR2" or "12"; -1 when it is none. */
+int pp_environment_signal(const char *text);
+
+#endif

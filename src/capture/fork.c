@@ -1,0 +1,69 @@
+/* fork(): the child goes on in a session of its own; what belonged to the parent is not touched. */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/session.h"
+#include "capture/threads.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/scratch.h"
+#include "sigsafe/syscall.h"
+
+enum { DELAY_NS = 10 * 1000 * 1000 };
+
+static bool was_running;
+static struct pp_settings settings;
+
+static void prepare(void)
+{
+    pp_session_lock();
+    was_running = atomic_load(&pp_session.helper_state) != PP_HELPER_NONE && !pp_session.is_paused;
+    settings = pp_session.settings;
+}
+
+static void in_parent(void)
+{
+    pp_session_unlock();
+}
+
+/* Only the calling thread is there now; the others' blocks are free, and none of their handlers
+ * runs. */
+static void forget_other_threads(void)
+{
+    const uint32_t n = pp_sig_thread_count();
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_sig_thread *thread = pp_sig_thread_at(i);
+        if (thread == NULL)
+            continue;
+        atomic_store(&thread->busy, 0);
+        if (thread != pp_sig_self)
+            pp_sig_thread_release(thread);
+    }
+    if (pp_sig_self != NULL) {
+        atomic_store(&pp_sig_self->tid, pp_sig_gettid());
+        atomic_store(&pp_sig_self->last_cpu_ns, 0);
+        atomic_store(&pp_sig_self->record, 0);
+        atomic_store(&pp_sig_self->state, PP_SIG_THREAD_LIVE);
+    }
+}
+
+static void in_child(void)
+{
+    pp_session_lock_init();
+    pp_sig_scratch_reset();
+    forget_other_threads();
+    /* The recording's mapping is not inherited (MADV_DONTFORK), the gate is zero (MADV_WIPEONFORK).
+     */
+    pp_session_forget();
+    if (was_running && !pp_environment.is_off)
+        pp_session_start_later(&settings, DELAY_NS);
+}
+
+void pp_fork_register(void)
+{
+    static bool is_registered;
+
+    if (!is_registered && pthread_atfork(prepare, in_parent, in_child) == 0)
+        is_registered = true;
+}

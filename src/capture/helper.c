@@ -1,0 +1,404 @@
+/* The helper thread: it opens and closes threads' events, draws periods, builds unwind tables,
+ * makes room in the recording and does what the command block asks.  It has a descriptor table of
+ * its own, blocks all signals, is never profiled, and neither mallocs nor takes a lock of libc's.
+ */
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "capture/cpu.h"
+#include "capture/session.h"
+#include "capture/threads.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+enum {
+    TABLE_BUDGET_NS = 20 * 1000 * 1000,
+    LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
+    IDLE_INTERVAL_NS = 250 * 1000 * 1000,  /* between looks at a process that does nothing */
+    PAUSE_TURNS = 200,
+};
+
+void pp_helper_wake(struct pp_rec_header *header)
+{
+    atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
+    pp_sig_futex_wake((void *)&header->command_block.futex);
+}
+
+void pp_session_message(struct pp_rec_header *header, const char *format, ...)
+{
+    const uint32_t i = atomic_load_explicit(&header->n_messages, memory_order_relaxed);
+    va_list arguments;
+
+    if (i >= PP_REC_N_MESSAGES)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(header->messages[i], sizeof header->messages[i], format, arguments);
+    va_end(arguments);
+    atomic_store_explicit(&header->n_messages, i + 1, memory_order_release);
+}
+
+static void wait_for_thread(struct pp_sig_thread *thread)
+{
+    const uint32_t n_exits = atomic_load_explicit(&thread->n_exits, memory_order_acquire);
+
+    for (uint32_t turn = 0; atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0 &&
+                            atomic_load_explicit(&thread->n_exits, memory_order_acquire) == n_exits;
+         turn++) {
+        const struct timespec pause = {0, 50000};
+        /* A handler that was preempted: let it run.  A thread that died within one (a kill, an
+         * exec) would be waited for in vain. */
+        if (turn < PAUSE_TURNS)
+            (void)sched_yield();
+        else if (turn < 2 * PAUSE_TURNS)
+            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+        else if (syscall(SYS_tgkill, getpid(),
+                         atomic_load_explicit(&thread->tid, memory_order_relaxed), 0) != 0)
+            return;
+        else
+            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+}
+
+void pp_wait_for_handlers(void *unused)
+{
+    const uint32_t n = pp_sig_thread_count();
+
+    (void)unused;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_sig_thread *thread = pp_sig_thread_at(i);
+        if (thread != NULL && atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0)
+            wait_for_thread(thread);
+    }
+}
+
+/* ---- modules ---- */
+
+static void module_seen(void *context, const struct pp_mapped_module *module, bool appeared)
+{
+    struct pp_session *session = context;
+    struct pp_rec_header *header = session->header;
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
+    const uint32_t n = atomic_load_explicit(&header->modules.n_items, memory_order_relaxed);
+    struct pp_rec_module *slot;
+
+    for (uint32_t i = n; !appeared && i-- > 0;) {
+        slot = pp_sig_table_item(header, &header->modules, i);
+        if (slot != NULL && slot->start == module->start &&
+            atomic_load_explicit(&slot->unmapped_ns, memory_order_relaxed) == 0) {
+            atomic_store_explicit(&slot->unmapped_ns, now_ns + 1, memory_order_release);
+            return;
+        }
+    }
+    if (!appeared || pp_table_reserve(&session->file, &header->modules, n + 1) != 0)
+        return;
+    slot = pp_sig_table_item(header, &header->modules, n);
+    slot->start = module->start;
+    slot->limit = module->limit;
+    slot->offset = module->offset;
+    slot->bias = module->bias;
+    slot->mapped_ns = session->helper_state == PP_HELPER_STARTING ? 0 : now_ns;
+    slot->n_build_id_bytes = module->n_build_id_bytes;
+    slot->flags = module->is_vdso ? 1 : 0;
+    if ((uintptr_t)pp_sig_on_tick >= module->start && (uintptr_t)pp_sig_on_tick < module->limit &&
+        strstr(module->path, "libpprofc") != NULL)
+        slot->flags |= 2;
+    memcpy(slot->build_id, module->build_id, sizeof slot->build_id);
+    memcpy(slot->path, module->path, sizeof slot->path);
+    atomic_store_explicit(&header->modules.n_items, n + 1, memory_order_release);
+}
+
+/* ---- accounts ---- */
+
+static uint64_t program_cpu_ns(const struct pp_session *session)
+{
+    const uint64_t all_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_base_ns;
+    const uint64_t helper_ns =
+        pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - session->helper_cpu_base_ns;
+
+    return all_ns > helper_ns ? all_ns - helper_ns : 0;
+}
+
+struct account {
+    uint64_t ignored_ns;
+};
+static struct account account; /* the helper's only */
+
+static void add_ignored(struct pp_session *session, struct pp_sig_thread *thread,
+                        struct pp_watch *watch)
+{
+    struct timespec now;
+    (void)session;
+
+    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0 &&
+        clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
+                      &now) == 0)
+        account.ignored_ns +=
+            (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - watch->ignored_since_ns;
+}
+
+static void update_accounts(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    uint64_t cpu_ns;
+
+    account.ignored_ns = 0;
+    pp_threads_each(session, add_ignored);
+    cpu_ns = session->is_paused ? session->pause_cpu_ns : program_cpu_ns(session);
+    cpu_ns -= session->excluded_ns + account.ignored_ns < cpu_ns
+                  ? session->excluded_ns + account.ignored_ns
+                  : cpu_ns;
+    atomic_store_explicit(&header->cpu_ns, cpu_ns, memory_order_relaxed);
+    atomic_store_explicit(&header->cpu_time_ns,
+                          pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->n_bytes, session->file.n_bytes, memory_order_relaxed);
+    if (session->modules != NULL)
+        atomic_store_explicit(&header->table_bytes, pp_modules_table_bytes(session->modules),
+                              memory_order_relaxed);
+}
+
+/* CPU time of threads that came and went between two looks, and of lost samples: on [unsampled] of
+ * [other threads]. */
+static void book_the_rest(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    const uint32_t n = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
+    struct pp_sig_thread others = {.index = 0};
+    uint64_t booked_ns = 0, cpu_ns;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, i);
+        if (slot != NULL)
+            booked_ns += atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed) +
+                         atomic_load_explicit(&slot->unsampled_ns, memory_order_relaxed);
+    }
+    cpu_ns = atomic_load_explicit(&header->cpu_ns, memory_order_relaxed);
+    atomic_store_explicit(&others.record, 1, memory_order_relaxed);
+    atomic_store_explicit(&others.session,
+                          atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed),
+                          memory_order_relaxed);
+    if (cpu_ns > booked_ns)
+        pp_sig_book_remainder(header, &others, cpu_ns - booked_ns);
+}
+
+/* ---- commands ---- */
+
+static int set_pause(struct pp_session *session, bool paused)
+{
+    if (paused == session->is_paused)
+        return 0;
+    if (paused) {
+        session->pause_cpu_ns = program_cpu_ns(session);
+        pp_threads_pause(session);
+        session->is_paused = true;
+    } else {
+        session->excluded_ns += program_cpu_ns(session) - session->pause_cpu_ns;
+        session->is_paused = false;
+        pp_threads_resume(session);
+    }
+    atomic_store_explicit(&session->header->state, paused ? PP_REC_PAUSED : PP_REC_RUNNING,
+                          memory_order_release);
+    return 0;
+}
+
+/* Returns true when the session should end. */
+static bool obey(struct pp_session *session)
+{
+    struct pp_rec_command *command = &session->header->command_block;
+    const uint32_t generation = atomic_load_explicit(&command->generation, memory_order_acquire);
+    const uint64_t rate = atomic_load_explicit(&command->rate_millihertz, memory_order_relaxed);
+    const uint32_t request = atomic_load_explicit(&command->request, memory_order_relaxed);
+    int result = 0;
+
+    if (generation == atomic_load_explicit(&command->done_generation, memory_order_relaxed))
+        return false;
+    if (request == PP_REQUEST_STOP)
+        return true; /* answered when all is booked */
+    if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
+        result = set_pause(session, request == PP_REQUEST_PAUSE);
+    else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > 10000000))
+        result = -ERANGE;
+    else if (request == PP_REQUEST_RATE)
+        pp_cpu_set_rate(session, (double)rate / 1000);
+    else if (request == PP_REQUEST_FLUSH)
+        pp_threads_tend(session);
+    update_accounts(session);
+    atomic_store_explicit(&command->result, result, memory_order_relaxed);
+    atomic_store_explicit(&command->done_generation, generation, memory_order_release);
+    pp_sig_futex_wake((void *)&command->done_generation);
+    return false;
+}
+
+/* ---- the loop ---- */
+
+static uint64_t interval_ns(const struct pp_session *session, uint64_t cpu_before_ns,
+                            uint64_t cpu_ns)
+{
+    /* Nothing ran since: sleep longer; the first samples of a new burst come without us. */
+    return cpu_ns == cpu_before_ns ? IDLE_INTERVAL_NS : pp_cpu_redraw_interval_ns(session);
+}
+
+static void work(struct pp_session *session, bool is_due)
+{
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+
+    pp_threads_tend(session);
+    if (is_due) {
+        if (pp_threads_count() != session->n_tasks_seen || now_ns >= session->next_look_ns) {
+            pp_threads_scan(session);
+            session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
+            pp_signal_check(pp_delivery_signal(session->delivery));
+        }
+        pp_cpu_jitter(session);
+        (void)pp_modules_refresh(session->modules, TABLE_BUDGET_NS);
+        update_accounts(session);
+    }
+    pp_segments_tend(&session->segments);
+}
+
+static void loop(struct pp_session *session)
+{
+    _Atomic uint32_t *futex = &session->header->command_block.futex;
+    uint64_t due_ns = 0, cpu_before_ns = 0;
+
+    for (;;) {
+        const uint32_t seen = atomic_load_explicit(futex, memory_order_acquire);
+        uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+        const bool is_due = now_ns >= due_ns;
+        struct timespec timeout;
+
+        if (obey(session))
+            return;
+        work(session, is_due);
+        if (is_due) {
+            const uint64_t cpu_ns =
+                atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed);
+            due_ns = now_ns + interval_ns(session, cpu_before_ns, cpu_ns);
+            cpu_before_ns = cpu_ns;
+        }
+        now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+        if (due_ns <= now_ns)
+            continue;
+        timeout.tv_sec = (time_t)((due_ns - now_ns) / 1000000000);
+        timeout.tv_nsec = (long)((due_ns - now_ns) % 1000000000);
+        (void)syscall(SYS_futex, futex, FUTEX_WAIT, seen, &timeout, NULL, 0);
+    }
+}
+
+/* A child of fork() may exec at once: wait a little with everything.  False: give up. */
+static bool wait_for_order(struct pp_session *session)
+{
+    const struct timespec delay = {(time_t)(session->delay_ns / 1000000000),
+                                   (long)(session->delay_ns % 1000000000)};
+    uint32_t expected = PP_ORDER_WAIT;
+
+    if (session->delay_ns != 0)
+        (void)syscall(SYS_futex, &session->helper_order, FUTEX_WAIT, PP_ORDER_WAIT, &delay, NULL,
+                      0);
+    (void)atomic_compare_exchange_strong(&session->helper_order, &expected, PP_ORDER_BEGIN);
+    return expected != PP_ORDER_GIVE_UP;
+}
+
+static int begin(struct pp_session *session)
+{
+    struct pprofc_error *err = &session->helper_error;
+    int result;
+
+    /* A table of our own, empty: copies of the program's pipes and sockets must not be kept open by
+     * us. */
+    (void)close_range(0, ~0u, CLOSE_RANGE_UNSHARE);
+    session->helper_tid = pp_sig_gettid();
+    if (!wait_for_order(session))
+        return pp_fail(err, -ECANCELED, 0, "given up before it began");
+    if ((result = pp_session_make(session, err)) != 0)
+        return result;
+    session->watches = pp_map_anonymous(PP_MAX_WATCHES * sizeof *session->watches);
+    if (session->watches == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to watch threads with");
+    if (getrandom(&session->random, sizeof session->random, GRND_NONBLOCK) !=
+            sizeof session->random ||
+        session->random == 0)
+        session->random = pp_sig_clock_ns(CLOCK_MONOTONIC) | 1;
+    session->modules = pp_modules_new(module_seen, pp_wait_for_handlers, session);
+    if (session->modules == NULL)
+        return pp_fail(err, errno != 0 ? -errno : -ENOMEM, 0, "cannot read what is mapped: %s",
+                       strerror(errno));
+    pp_cpu_set_rate(session, session->settings.rate_hz);
+    pp_threads_scan(session);
+    session->helper_cpu_base_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    session->cpu_base_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    session->next_look_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + LOOK_INTERVAL_NS;
+    atomic_store_explicit(&session->header->state, PP_REC_RUNNING, memory_order_release);
+    return 0;
+}
+
+static void finish(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    struct pp_rec_command *command = &header->command_block;
+
+    pp_threads_tend(session);
+    update_accounts(session);
+    pp_threads_end(session);
+    if (!session->is_paused)
+        update_accounts(session);
+    book_the_rest(session);
+    atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
+    pp_wait_for_handlers(NULL);
+    pp_modules_free(session->modules);
+    session->modules = NULL;
+    pp_unmap(session->watches, PP_MAX_WATCHES * sizeof *session->watches);
+    session->watches = NULL;
+    atomic_store_explicit(&header->end_ns,
+                          pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->state, PP_REC_ENDED, memory_order_release);
+    atomic_store_explicit(&command->result, 0, memory_order_relaxed);
+    atomic_store_explicit(&command->done_generation,
+                          atomic_load_explicit(&command->generation, memory_order_relaxed),
+                          memory_order_release);
+    pp_sig_futex_wake((void *)&command->done_generation);
+}
+
+static void set_state(struct pp_session *session, enum pp_helper_state state)
+{
+    atomic_store_explicit(&session->helper_state, state, memory_order_release);
+    pp_sig_futex_wake((void *)&session->helper_state);
+}
+
+void *pp_helper_main(void *argument)
+{
+    struct pp_session *session = argument;
+
+    (void)prctl(PR_SET_NAME, "pprofc");
+    session->helper_result = begin(session);
+    if (session->helper_result != 0) {
+        atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
+        pp_wait_for_handlers(NULL);
+        set_state(session, PP_HELPER_FAILED);
+        return NULL;
+    }
+    set_state(session, PP_HELPER_RUNNING);
+    loop(session);
+    finish(session);
+    set_state(session, PP_HELPER_ENDED);
+    return NULL;
+}

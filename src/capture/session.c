@@ -1,0 +1,382 @@
+/* The one session of a process: start and stop. */
+#include "capture/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "capture/threads.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/scratch.h"
+#include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+enum {
+    HELPER_STACK_BYTES = 256 * 1024,
+    FIRST_THREADS = 128,
+    FIRST_MODULES = 64,
+    START_TIMEOUT_S = 5,
+    PAGE_BYTES = 4096,
+    MAX_RECORDING_BYTES = 256 << 20, /* readers that hold segments back, ten thousands of threads;
+                                        folding keeps it far below */
+};
+
+struct pp_session pp_session;
+int (*pp_real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                              void *) = pthread_create;
+
+static pthread_mutex_t session_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void pp_session_lock(void)
+{
+    (void)pthread_mutex_lock(&session_lock);
+}
+
+void pp_session_unlock(void)
+{
+    (void)pthread_mutex_unlock(&session_lock);
+}
+
+void pp_session_lock_init(void)
+{
+    (void)pthread_mutex_init(&session_lock, NULL);
+}
+
+void pp_session_forget(void)
+{
+    const uint64_t number = pp_session.number;
+
+    memset(&pp_session, 0, sizeof pp_session);
+    pp_session.number = number;
+    pp_session.file.fd = -1;
+}
+
+/* ---- settings ---- */
+
+int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
+                     struct pprofc_error *err)
+{
+    extern char **environ;
+    const struct pp_environment *env = &pp_environment;
+
+    pp_environment_read(environ);
+    memset(settings, 0, sizeof *settings);
+    settings->kinds = env->kinds != 0 ? env->kinds : PPROFC_KIND_CPU;
+    settings->rate_hz = env->rate_hz != 0 ? env->rate_hz : PPROFC_MODE_STANDARD;
+    settings->block_drops = env->block_drops;
+    pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
+    if (options != NULL) {
+        if (options->struct_bytes != sizeof *options)
+            return pp_fail(err, -EINVAL, 0,
+                           "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
+                           options->struct_bytes, sizeof *options);
+        if (options->kinds != 0)
+            settings->kinds = options->kinds;
+        if (options->frequency_hz != 0)
+            settings->rate_hz = options->frequency_hz;
+        if (options->block_libraries != NULL)
+            pp_copy_text(settings->block_libraries, sizeof settings->block_libraries,
+                         options->block_libraries);
+        settings->block_drops = settings->block_drops || options->block_drops != 0;
+    }
+    if (settings->kinds != PPROFC_KIND_CPU)
+        return pp_fail(err, -ENOTSUP, 0, "kinds 0x%x: this version measures cpu (0x%x)",
+                       settings->kinds, PPROFC_KIND_CPU);
+    if (!(settings->rate_hz >= 1 && settings->rate_hz <= 10000))
+        return pp_fail(err, -EINVAL, 0, "a rate of %g Hz: give 1 to 10000", settings->rate_hz);
+    return 0;
+}
+
+/* ---- what is made once and kept ---- */
+
+int pp_gate_make(void)
+{
+    struct pp_sig_gate *gate;
+
+    if (pp_sig_gate != NULL)
+        return 0;
+    gate = pp_map_anonymous(4096);
+    pp_sig_scratches = pp_map_anonymous(PP_N_SCRATCH * sizeof *pp_sig_scratches);
+    if (gate == NULL || pp_sig_scratches == NULL || pp_threads_reserve(PP_FIRST_THREAD_BLOCK) != 0)
+        return -ENOMEM;
+    (void)madvise(gate, 4096, MADV_WIPEONFORK);
+    /* The first buffers are in use at once: no handler should be the one to fault them in. */
+    memset(pp_sig_scratches, 0, 4 * sizeof *pp_sig_scratches);
+    pp_sig_gate = gate;
+    return 0;
+}
+
+/* ---- the header ---- */
+
+static void read_command(struct pp_rec_header *header)
+{
+    ssize_t n;
+    int fd;
+
+    n = readlink("/proc/self/exe", header->program, sizeof header->program - 1);
+    header->program[n > 0 ? n : 0] = '\0';
+    fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, header->command, sizeof header->command - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    n = n > 0 ? n : 0;
+    header->command[n] = '\0';
+    for (ssize_t i = 0; i + 1 < n; i++)
+        if (header->command[i] == '\0')
+            header->command[i] = ' ';
+}
+
+static void fill_header(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    const struct pp_environment *env = &pp_environment;
+
+    memcpy(header->magic, PP_REC_MAGIC, sizeof header->magic);
+    header->layout = PP_REC_LAYOUT;
+    header->header_bytes = PP_REC_HEADER_BYTES;
+    header->exec_sequence = session->file.sequence;
+    header->process_start_ticks = pp_process_start_ticks();
+    if (env->has_run_id)
+        memcpy(header->run_id, env->run_id, sizeof header->run_id);
+    header->pid = header->namespace_pid = getpid();
+    header->parent_pid = getppid();
+    header->uid = (int32_t)geteuid();
+    header->start_realtime_ns = (int64_t)pp_sig_clock_ns(CLOCK_REALTIME);
+    header->start_monotonic_ns = (int64_t)pp_sig_clock_ns(CLOCK_MONOTONIC);
+    (void)gethostname(header->host, sizeof header->host - 1);
+    read_command(header);
+    atomic_store(&header->kinds, session->settings.kinds);
+    pp_copy_text(header->block_libraries, sizeof header->block_libraries,
+                 session->settings.block_libraries);
+    header->block_drops = session->settings.block_drops;
+    pp_copy_text(header->output, sizeof header->output, env->output);
+    atomic_store(&header->n_bytes, session->file.n_bytes);
+    for (uint32_t i = 0; i < env->n_complaints; i++)
+        pp_session_message(header, "%s", env->complaints[i]);
+}
+
+/* Slot 0 of the thread table takes what belongs to no thread that was seen. */
+static void add_other_threads(struct pp_rec_header *header)
+{
+    struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, 0);
+
+    memcpy(slot->name, "[other threads]", sizeof "[other threads]");
+    atomic_store(&header->threads.n_items, 1);
+}
+
+static int make_recording(struct pp_session *session, struct pprofc_error *err)
+{
+    const uint64_t n_tables = FIRST_THREADS * sizeof(struct pp_rec_thread) +
+                              FIRST_MODULES * sizeof(struct pp_rec_module) + 2 * PAGE_BYTES;
+    int result = pp_memory_file_create(
+        &session->file, PP_REC_HEADER_BYTES + n_tables + 2 * PP_SEGMENT_BYTES,
+        PP_REC_HEADER_BYTES + n_tables + PP_SEGMENT_LEAST_BYTES, MAX_RECORDING_BYTES, err);
+
+    if (result != 0)
+        return result;
+    pp_memory_file_give(&session->file, PP_REC_HEADER_BYTES,
+                        session->file.n_bytes - PP_REC_HEADER_BYTES);
+    session->header = (struct pp_rec_header *)session->file.base;
+    pp_table_init(&session->header->threads, sizeof(struct pp_rec_thread), FIRST_THREADS);
+    pp_table_init(&session->header->modules, sizeof(struct pp_rec_module), FIRST_MODULES);
+    pp_table_init(&session->header->strings, 1, 4096);
+    pp_table_init(&session->header->label_sets, 64, 64);
+    pp_table_init(&session->header->spans, 64, 64);
+    fill_header(session);
+    if (pp_table_reserve(&session->file, &session->header->threads, FIRST_THREADS) != 0 ||
+        pp_table_reserve(&session->file, &session->header->modules, FIRST_MODULES) != 0 ||
+        pp_segments_init(&session->segments, &session->file, session->header, pp_wait_for_handlers,
+                         NULL) != 0)
+        return pp_fail(err, -ENOSPC, 0, "no room for the recording in shared memory: %s is full",
+                       session->file.path[0] == '\0' ? "memory" : "/dev/shm");
+    add_other_threads(session->header);
+    return 0;
+}
+
+/* ---- the helper ---- */
+
+static int wait_for_state(_Atomic uint32_t *state, uint32_t while_it_is)
+{
+    const struct timespec timeout = {START_TIMEOUT_S, 0};
+
+    while (atomic_load_explicit(state, memory_order_acquire) == while_it_is)
+        if (syscall(SYS_futex, state, FUTEX_WAIT, while_it_is, &timeout, NULL, 0) != 0 &&
+            errno == ETIMEDOUT)
+            return -ETIMEDOUT;
+    return 0;
+}
+
+static int start_helper(struct pp_session *session, struct pprofc_error *err)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int result;
+
+    (void)sigfillset(&all);
+    if ((result = -pthread_attr_init(&attributes)) != 0)
+        return pp_fail(err, result, 0, "cannot start the helper thread: %s", strerror(-result));
+    (void)pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES);
+    atomic_store(&session->helper_state, PP_HELPER_STARTING);
+    /* It inherits a full mask; ours is back at once. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    pp_sig_guard++;
+    result = -pp_real_pthread_create(&session->helper, &attributes, pp_helper_main, session);
+    pp_sig_guard--;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    if (result == 0)
+        return 0;
+    atomic_store(&session->helper_state, PP_HELPER_NONE);
+    return pp_fail(err, result, 0, "cannot start the helper thread: %s", strerror(-result));
+}
+
+/* Wait until the helper works or has given up. */
+static int await_helper(struct pp_session *session, struct pprofc_error *err)
+{
+    int result = wait_for_state(&session->helper_state, PP_HELPER_STARTING);
+
+    if (result != 0)
+        return pp_fail(err, result, 0, "the helper thread did not start within %d s",
+                       START_TIMEOUT_S);
+    if (atomic_load(&session->helper_state) == PP_HELPER_RUNNING)
+        return 0;
+    (void)pthread_join(session->helper, NULL);
+    atomic_store(&session->helper_state, PP_HELPER_NONE);
+    result = session->helper_result;
+    if (err != NULL)
+        *err = session->helper_error;
+    pp_session_close(true);
+    return result;
+}
+
+/* ---- start and stop ---- */
+
+static void choose_delivery(struct pp_session *session)
+{
+    struct pp_rec_header *header = session->header;
+    const char *forced = pp_environment.delivery[0] == '\0' ? NULL : pp_environment.delivery;
+
+    session->delivery = pp_delivery_choose(forced, session->settings.rate_hz,
+                                           header->delivery_reason, sizeof header->delivery_reason);
+    atomic_store(&header->delivery, (uint32_t)session->delivery);
+    if (header->delivery_reason[0] != '\0')
+        pp_session_message(header, "%s", header->delivery_reason);
+}
+
+int pp_session_make(struct pp_session *session, struct pprofc_error *err)
+{
+    int result = make_recording(session, err);
+
+    if (result != 0)
+        return result;
+    choose_delivery(session);
+    result = pp_signal_install(pp_delivery_signal(session->delivery));
+    if (result != 0)
+        return pp_fail(err, result, 0, "cannot install a signal handler: %s", strerror(-result));
+    pp_sig_gate->start_monotonic_ns = (uint64_t)session->header->start_monotonic_ns;
+    atomic_store(&pp_sig_gate->session, (uint32_t)session->number);
+    atomic_store(&pp_sig_gate->is_paused, 0);
+    atomic_store(&pp_sig_gate->header, session->header);
+    return 0;
+}
+
+static int prepare(struct pp_session *session, const struct pp_settings *settings,
+                   struct pprofc_error *err)
+{
+    const uint64_t number = session->number + 1;
+
+    if (pp_gate_make() != 0)
+        return pp_fail(err, -ENOMEM, 0, "no memory for the handlers' buffers");
+    pp_fork_register();
+    memset(session, 0, sizeof *session);
+    session->file.fd = -1;
+    session->number = number;
+    session->settings = *settings;
+    session->period_ns = (uint64_t)(1e9 / settings->rate_hz);
+    session->scale = 0.95;
+    return 0;
+}
+
+int pp_session_start(const struct pp_settings *settings, struct pprofc_error *err)
+{
+    int result = prepare(&pp_session, settings, err);
+
+    if (result == 0)
+        result = start_helper(&pp_session, err);
+    return result == 0 ? await_helper(&pp_session, err) : result;
+}
+
+void pp_session_start_later(const struct pp_settings *settings, uint64_t delay_ns)
+{
+    if (prepare(&pp_session, settings, NULL) != 0)
+        return;
+    pp_session.delay_ns = delay_ns;
+    (void)start_helper(&pp_session, NULL);
+}
+
+static void order(struct pp_session *session, enum pp_helper_order what)
+{
+    uint32_t expected = PP_ORDER_WAIT;
+
+    if (atomic_compare_exchange_strong(&session->helper_order, &expected, what))
+        pp_sig_futex_wake((void *)&session->helper_order);
+}
+
+bool pp_session_runs(void)
+{
+    if (atomic_load(&pp_session.helper_state) == PP_HELPER_STARTING) {
+        order(&pp_session, PP_ORDER_BEGIN);
+        (void)await_helper(&pp_session, NULL);
+    }
+    return atomic_load(&pp_session.helper_state) == PP_HELPER_RUNNING;
+}
+
+int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pprofc_error *err)
+{
+    struct pp_rec_command *command;
+    uint32_t generation;
+    uint32_t done;
+
+    if (!pp_session_runs())
+        return pp_fail(err, -ESRCH, 0, "no session runs; pprofc_start() begins one");
+    command = &pp_session.header->command_block;
+    atomic_store(&command->request, request);
+    if (request == PP_REQUEST_RATE)
+        atomic_store(&command->rate_millihertz, argument);
+    generation = atomic_fetch_add(&command->generation, 1) + 1;
+    pp_helper_wake(pp_session.header);
+    while ((int32_t)((done = atomic_load(&command->done_generation)) - generation) < 0)
+        (void)syscall(SYS_futex, &command->done_generation, FUTEX_WAIT, done, NULL, NULL, 0);
+    return atomic_load(&command->result);
+}
+
+int pp_session_stop(struct pprofc_error *err)
+{
+    int result = 0;
+
+    order(&pp_session, PP_ORDER_GIVE_UP);
+    (void)wait_for_state(&pp_session.helper_state, PP_HELPER_STARTING);
+    if (atomic_load(&pp_session.helper_state) == PP_HELPER_RUNNING)
+        result = pp_session_request(PP_REQUEST_STOP, 0, err);
+    if (atomic_load(&pp_session.helper_state) != PP_HELPER_NONE)
+        (void)pthread_join(pp_session.helper, NULL);
+    atomic_store(&pp_session.helper_state, PP_HELPER_NONE);
+    return result;
+}
+
+void pp_session_close(bool unlink_name)
+{
+    pp_session.header = NULL;
+    pp_session.file.fd = -1; /* it was in the helper's table */
+    pp_memory_file_close(&pp_session.file, unlink_name);
+}

@@ -1,0 +1,131 @@
+/* The one session of a process: what start, stop and snapshot act on, and what its helper thread
+ * works with. */
+#ifndef PP_CAPTURE_SESSION_H
+#define PP_CAPTURE_SESSION_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/delivery.h"
+#include "capture/environment.h"
+#include "capture/memory_file.h"
+#include "capture/modules.h"
+#include "capture/segments.h"
+#include "pprofc/pprofc.h"
+#include "recording/layout.h"
+
+enum { PP_SESSION_BLOCK_BYTES = 256 };
+
+/* What a session was asked for. */
+struct pp_settings {
+    uint32_t kinds;
+    double rate_hz;
+    char block_libraries[PP_SESSION_BLOCK_BYTES];
+    bool block_drops;
+};
+
+struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
+
+struct pp_session {
+    struct pp_settings settings;
+    struct pp_memory_file file;
+    struct pp_rec_header *header; /* NULL: nothing runs */
+    struct pp_segments segments;
+    struct pp_modules *modules;
+    uint64_t number; /* counts sessions of this process */
+    pthread_t helper;
+    _Atomic uint32_t helper_state; /* enum pp_helper_state; a futex */
+    _Atomic uint32_t
+        helper_order;  /* enum pp_helper_order: what a helper that waits should do; a futex */
+    uint64_t delay_ns; /* it waits so long before it begins */
+    int helper_result;
+    struct pprofc_error helper_error;
+    int32_t helper_tid;
+
+    /* The helper's own. */
+    enum pp_rec_delivery delivery;
+    struct pp_watch *watches; /* by thread block index */
+    uint64_t period_ns;       /* mean, as asked */
+    double scale; /* of drawn periods, so that the mean comes out right although redrawing restarts
+                     an interval */
+    uint64_t random;
+    uint64_t cpu_base_ns, helper_cpu_base_ns, excluded_ns, pause_cpu_ns;
+    uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
+    uint64_t n_tasks_seen;
+    uint64_t next_look_ns; /* when threads are looked for again at the latest */
+    bool is_paused;
+};
+
+enum pp_helper_order { PP_ORDER_WAIT, PP_ORDER_BEGIN, PP_ORDER_GIVE_UP };
+enum pp_helper_state {
+    PP_HELPER_NONE,
+    PP_HELPER_STARTING,
+    PP_HELPER_RUNNING,
+    PP_HELPER_FAILED,
+    PP_HELPER_ENDED
+};
+
+extern struct pp_session pp_session;
+
+/* Fill in defaults, environment and 'options' (may be NULL).  -EINVAL, -ERANGE, -ENOTSUP. */
+int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
+                     struct pprofc_error *err);
+
+/* Start, stop: the caller holds the lock. */
+void pp_session_lock(void);
+void pp_session_unlock(void);
+int pp_session_start(const struct pp_settings *settings, struct pprofc_error *err);
+int pp_session_stop(struct pprofc_error *err); /* the recording stays until pp_session_close() */
+
+/* In a child after fork: begin in a while, unless it execs before or asks for it sooner (any call
+ * of the API does).  Most children exec at once, and a recording for each would be a waste. */
+void pp_session_start_later(const struct pp_settings *settings, uint64_t delay_ns);
+
+/* Whether a session runs; one that waits begins now. */
+bool pp_session_runs(void);
+
+/* The helper's part of the start: the recording, the handler, the gate. */
+int pp_session_make(struct pp_session *session, struct pprofc_error *err);
+void pp_session_close(bool unlink_name);
+int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pprofc_error *err);
+
+/* The helper thread (capture/helper.c). */
+void *pp_helper_main(void *session);
+
+/* Wake the helper: something is to be done. */
+void pp_helper_wake(struct pp_rec_header *header);
+
+/* Wait until no handler that runs now can hold what was published before. */
+void pp_wait_for_handlers(void *unused);
+
+/* Append a message for a person to the recording. */
+void pp_session_message(struct pp_rec_header *header, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Signals (capture/signals.c): install our handler for 'signo', keeping what was there in the
+ * chain.  0 or a negative errno. */
+int pp_signal_install(int signo);
+/* Whether our handler is installed for 'signo' (an application that links us may have replaced it);
+ * puts it back and chains theirs. */
+void pp_signal_check(int signo);
+
+/* pthread_create as libc has it, also where the preload has its own; and for which thread that is.
+ */
+extern int (*pp_real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                                     void *);
+extern int (*pp_real_sigaction)(int, const struct sigaction *, struct sigaction *);
+
+/* In a child after fork: the lock is free, nothing runs, and what was the parent's is left alone.
+ */
+void pp_session_lock_init(void);
+void pp_session_forget(void);
+
+/* Fork handlers (capture/fork.c), registered once. */
+void pp_fork_register(void);
+
+/* Memory that handlers need, the gate first; made once. */
+int pp_gate_make(void);
+
+#endif

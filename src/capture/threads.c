@@ -1,0 +1,343 @@
+/* The threads of this process, as the helper watches them. */
+#include "capture/threads.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "capture/cpu.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+int pp_threads_reserve(uint32_t n_threads)
+{
+    uint32_t n_in_block = PP_FIRST_THREAD_BLOCK;
+    uint64_t n_before = 0;
+
+    for (uint32_t block = 0; block < PP_N_THREAD_BLOCKS && n_before < n_threads;
+         block++, n_in_block *= 2) {
+        if (atomic_load_explicit(&pp_sig_thread_blocks[block], memory_order_acquire) == NULL) {
+            struct pp_sig_thread *expected = NULL;
+            struct pp_sig_thread *threads = pp_map_anonymous(n_in_block * sizeof *threads);
+            if (threads == NULL)
+                return -ENOMEM;
+            if (!atomic_compare_exchange_strong(&pp_sig_thread_blocks[block], &expected, threads))
+                pp_unmap(threads, n_in_block * sizeof *threads);
+        }
+        n_before += n_in_block;
+    }
+    return n_before >= n_threads ? 0 : -ENOSPC;
+}
+
+struct pp_sig_thread *pp_threads_self(void)
+{
+    struct pp_sig_thread *thread = pp_sig_self;
+    const int32_t tid = pp_sig_gettid();
+
+    if (thread != NULL && atomic_load_explicit(&thread->tid, memory_order_relaxed) == tid)
+        return thread;
+    thread = pp_sig_thread_find(tid);
+    if (thread == NULL && pp_threads_reserve(pp_sig_thread_count() + 8) == 0) {
+        thread = pp_sig_thread_claim();
+        if (thread != NULL) {
+            atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
+            atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
+        }
+    }
+    pp_sig_self = thread;
+    return thread;
+}
+
+uint64_t pp_threads_count(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? status.st_nlink - 2 : 0;
+}
+
+void pp_threads_each(struct pp_session *session,
+                     void (*visit)(struct pp_session *, struct pp_sig_thread *, struct pp_watch *))
+{
+    const uint32_t n = pp_sig_thread_count();
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_sig_thread *thread = pp_sig_thread_at(i);
+        if (thread != NULL &&
+            atomic_load_explicit(&thread->state, memory_order_acquire) > PP_SIG_THREAD_CLAIMED)
+            visit(session, thread, &session->watches[i]);
+    }
+}
+
+/* ---- what the helper finds out about a thread ---- */
+
+static void read_name(struct pp_session *session, struct pp_sig_thread *thread)
+{
+    struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
+    char path[64], name[16] = "";
+    ssize_t n;
+    int fd;
+
+    if (slot == NULL)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/comm",
+                   atomic_load_explicit(&thread->tid, memory_order_relaxed));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    n = read(fd, name, sizeof name);
+    (void)close(fd);
+    if (n <= 0)
+        return;
+    name[n - 1] = '\0'; /* the line's end */
+    memcpy(slot->name, name, sizeof slot->name);
+}
+
+static void find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    const uintptr_t pointer = atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed);
+    uintptr_t start, limit;
+
+    if (atomic_load_explicit(&thread->stack_hi, memory_order_relaxed) != 0) {
+        watch->is_bounded = true;
+        return;
+    }
+    if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == getpid()) {
+        if (pp_modules_main_stack(&start, &limit) != 0)
+            return;
+        /* It grows down to its limit; nothing else is put in that gap (the kernel keeps it free).
+         */
+        atomic_store_explicit(&thread->stack_lo,
+                              limit - (8u << 20) < limit ? limit - (8u << 20) : start,
+                              memory_order_relaxed);
+        atomic_store_explicit(&thread->stack_hi, limit, memory_order_release);
+    } else if (pointer != 0 && pp_modules_find_mapping(pointer - 1, &start, &limit) == 0) {
+        /* libc puts a thread's control block at the top end of its stack: all frames lie below the
+         * thread pointer. */
+        atomic_store_explicit(&thread->stack_lo, start, memory_order_relaxed);
+        atomic_store_explicit(&thread->stack_hi, pointer, memory_order_release);
+    } else {
+        return;
+    }
+    watch->is_bounded = true;
+}
+
+void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
+                        struct pp_watch *watch)
+{
+    if (!watch->is_named) {
+        read_name(session, thread);
+        watch->is_named = true;
+    }
+    if (!watch->is_bounded)
+        find_bounds(thread, watch);
+}
+
+/* ---- births and ends ---- */
+
+static int open_source(struct pp_session *session, struct pp_sig_thread *thread,
+                       struct pp_watch *watch)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    const uint64_t hint = pp_sig_thread_hint(thread->index);
+    const uint64_t period_ns = pp_cpu_draw_period(session);
+    int result = pp_source_open(&watch->source, session->delivery, tid, hint, period_ns);
+
+    if ((result == -EMFILE || result == -ENFILE || result == -ENOMEM) &&
+        session->delivery != PP_DELIVERY_CPU_TIMER) {
+        result = pp_source_open(&watch->source, PP_DELIVERY_CPU_TIMER, tid, hint, period_ns);
+        if (result == 0 && pp_signal_install(SIGPROF) == 0)
+            pp_session_message(
+                session->header,
+                "no descriptor left for thread %d's perf event (RLIMIT_NOFILE); it has a CPU "
+                "timer, at most %u Hz",
+                tid, pp_kernel_tick_hz());
+    }
+    return result;
+}
+
+static void begin(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch,
+                  bool is_new)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+
+    memset(watch, 0, sizeof *watch);
+    watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
+    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
+        watch->ignored_since_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
+    } else {
+        /* A thread that lived before counts from now on, a new one from its beginning. */
+        if (!is_new)
+            atomic_store_explicit(&thread->last_cpu_ns, pp_sig_clock_ns(pp_sig_thread_clock(tid)),
+                                  memory_order_relaxed);
+        if (pp_sig_thread_record(session->header, thread) != NULL && !session->is_paused &&
+            session->delivery != PP_DELIVERY_TEST &&
+            open_source(session, thread, watch) == -ESRCH) {
+            pp_sig_thread_release(thread);
+            return;
+        }
+    }
+    pp_thread_describe(session, thread, watch);
+    atomic_store_explicit(&thread->state, PP_SIG_THREAD_LIVE, memory_order_release);
+}
+
+static void end(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    struct pp_rec_thread *slot;
+
+    if (!watch->is_named)
+        read_name(session, thread);
+    slot = pp_sig_thread_record(session->header, thread);
+    pp_source_close(&watch->source);
+    if (slot != NULL)
+        atomic_store_explicit(&slot->end_ns,
+                              pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
+                              memory_order_relaxed);
+    memset(watch, 0, sizeof *watch);
+    watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
+    pp_sig_thread_release(thread);
+}
+
+static void tend(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    const uint32_t state = atomic_load_explicit(&thread->state, memory_order_acquire);
+
+    if (state == PP_SIG_THREAD_BORN) {
+        begin(session, thread, watch, true);
+    } else if (state == PP_SIG_THREAD_ENDING) {
+        end(session, thread, watch);
+    } else if (watch->source.delivery != PP_DELIVERY_NONE &&
+               atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
+        pp_source_close(&watch->source);
+        watch->ignored_since_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+    } else if (!watch->is_bounded &&
+               atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) != 0) {
+        find_bounds(thread, watch);
+    }
+}
+
+void pp_threads_tend(struct pp_session *session)
+{
+    (void)pp_threads_reserve(pp_sig_thread_count() + PP_FIRST_THREAD_BLOCK);
+    (void)pp_table_reserve(
+        &session->file, &session->header->threads,
+        atomic_load_explicit(&session->header->threads.n_items, memory_order_relaxed) + 64);
+    pp_threads_each(session, tend);
+}
+
+static void forget_gone(struct pp_session *session, struct pp_sig_thread *thread,
+                        struct pp_watch *watch)
+{
+    if (atomic_load_explicit(&thread->state, memory_order_acquire) == PP_SIG_THREAD_LIVE &&
+        watch->looked_at != 1)
+        end(session, thread, watch);
+    watch->looked_at = 0;
+}
+
+void pp_threads_scan(struct pp_session *session)
+{
+    /* The directory's entries by the raw call: opendir() would allocate from the program's heap. */
+    struct entry {
+        uint64_t inode;
+        int64_t offset;
+        uint16_t n_bytes;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(struct entry) char entries[4096];
+    const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    long n;
+
+    if (fd < 0)
+        return;
+    while ((n = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0) {
+        for (long at = 0; at < n;) {
+            const struct entry *entry = (const struct entry *)(entries + at);
+            const int32_t tid = atoi(entry->name);
+            struct pp_sig_thread *thread = tid == 0 ? NULL : pp_sig_thread_find(tid);
+            at += entry->n_bytes;
+            if (tid == 0 || tid == session->helper_tid)
+                continue;
+            if (thread == NULL) {
+                (void)pp_threads_reserve(pp_sig_thread_count() + 8);
+                thread = pp_sig_thread_claim();
+                if (thread == NULL)
+                    continue;
+                atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
+                begin(session, thread, &session->watches[thread->index],
+                      session->n_tasks_seen != 0);
+            }
+            session->watches[thread->index].looked_at = 1;
+        }
+    }
+    (void)close(fd);
+    pp_threads_each(session, forget_gone);
+    session->n_tasks_seen = pp_threads_count();
+}
+
+/* ---- end, pause, resume ---- */
+
+static void close_source(struct pp_session *session, struct pp_sig_thread *thread,
+                         struct pp_watch *watch)
+{
+    (void)session, (void)thread;
+    pp_source_close(&watch->source);
+}
+
+static void book(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    struct timespec now;
+    (void)watch;
+
+    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0 &&
+        clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
+                      &now) == 0)
+        pp_sig_book_remainder(session->header, thread,
+                              (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+}
+
+/* So that a later session counts every thread from its own start. */
+static void unrecord(struct pp_session *session, struct pp_sig_thread *thread,
+                     struct pp_watch *watch)
+{
+    (void)session, (void)watch;
+    if (atomic_load_explicit(&thread->state, memory_order_relaxed) == PP_SIG_THREAD_ENDING)
+        pp_sig_thread_release(thread);
+    else
+        atomic_store_explicit(&thread->state, PP_SIG_THREAD_LIVE, memory_order_relaxed);
+}
+
+void pp_threads_end(struct pp_session *session)
+{
+    pp_threads_each(session, close_source);
+    pp_wait_for_handlers(NULL);
+    if (!session->is_paused)
+        pp_threads_each(session, book);
+    pp_threads_each(session, unrecord);
+}
+
+void pp_threads_pause(struct pp_session *session)
+{
+    atomic_store_explicit(&pp_sig_gate->is_paused, 1, memory_order_seq_cst);
+    pp_threads_each(session, close_source);
+    pp_wait_for_handlers(NULL);
+    pp_threads_each(session, book);
+}
+
+static void reopen(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    begin(session, thread, watch, false);
+}
+
+void pp_threads_resume(struct pp_session *session)
+{
+    atomic_store_explicit(&pp_sig_gate->is_paused, 0, memory_order_seq_cst);
+    pp_threads_each(session, reopen);
+}

@@ -1,0 +1,54 @@
+/* The threads of this process, as the helper watches them: births, names, stacks, ends, and each
+ * one's source of samples. */
+#ifndef PP_CAPTURE_THREADS_H
+#define PP_CAPTURE_THREADS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/delivery.h"
+#include "capture/session.h"
+#include "sigsafe/threads.h"
+
+enum { PP_MAX_WATCHES = PP_FIRST_THREAD_BLOCK << PP_N_THREAD_BLOCKS };
+
+struct pp_watch {
+    struct pp_source source;
+    uint64_t n_samples_at_redraw;
+    uint64_t ignored_since_ns; /* its CPU clock when it was ignored */
+    uint32_t looked_at;        /* stamp of the last scan that saw it */
+    bool is_named, is_bounded;
+};
+
+/* Blocks for thread control, a few ahead of need.  Any thread, before the first handler runs, then
+ * the helper. */
+int pp_threads_reserve(uint32_t n_threads);
+
+/* The block of the calling thread, claimed when it has none. */
+struct pp_sig_thread *pp_threads_self(void);
+
+/* Watch every thread that is there and not watched yet; forget those that are gone. */
+void pp_threads_scan(struct pp_session *session);
+
+/* Open what was born and close what is ending since; cheap when nothing was. */
+void pp_threads_tend(struct pp_session *session);
+
+/* Number of threads of the process, by the link count of /proc/self/task. */
+uint64_t pp_threads_count(void);
+
+/* Stop all sources; book what they have not seen as [unsampled]. */
+void pp_threads_end(struct pp_session *session);
+
+/* Pause or go on: sources off, remainders booked; or clocks set to now and sources on. */
+void pp_threads_pause(struct pp_session *session);
+void pp_threads_resume(struct pp_session *session);
+
+/* For each watched thread. */
+void pp_threads_each(struct pp_session *session,
+                     void (*visit)(struct pp_session *, struct pp_sig_thread *, struct pp_watch *));
+
+/* Name, bounds of the stack: what the helper finds out about a thread outside its handler. */
+void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
+                        struct pp_watch *watch);
+
+#endif
