@@ -73,8 +73,10 @@ function readData(data) {
     const n = data.n_frames;
     const names = readNames(data.names, data.shared);
     const hue = readColumn(data.hue, n, new Uint8Array(n));
+    const tree = readTree(data);
     return {
-        ...data, names, tree: readTree(data),
+        ...data, names, tree,
+        hasInlined: tree.flags.some((flags) => flags & FLAG_INLINED), hasPseudo: hue.some((h) => h >= N_HUES),
         file: readColumn(data.file, n, new Uint32Array(n)),
         line: readColumn(data.line, n, new Float64Array(n)),
         hotLine: readColumn(data.hot_line, n, new Float64Array(n)),

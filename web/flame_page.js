@@ -45,8 +45,8 @@ function buildPage(model) {
     parts.space.append(parts.svg, parts.top);
     parts.chart.append(parts.space);
     for (const [keys, meaning] of HELP) parts.keys.append(html('dt', {}, keys), html('dd', {}, meaning));
-    const mark = newElement('svg', {class: 'mark', width: 4, height: 10, preserveAspectRatio: 'none', viewBox: '0 0 4 10'});
-    mark.append(newElement('rect', {class: 'k0', width: 4, height: 10, rx: 2}));
+    const mark = newElement('svg', {class: 'mark', width: 4});
+    mark.append(newElement('rect', {class: 'k0', width: 4, height: '100%', rx: 2}));
     parts.app = html('div', {class: 'app'},
         html('header', {}, mark, html('div', {}, html('h1', {title: model.title}, model.title),
             html('p', {}, model.facts), html('p', {class: 'quality', id: 'quality'}, model.quality))),
@@ -347,9 +347,12 @@ class FlamePage {
             for (const part of name.split(' ')) box.append(newElement('rect', {class: part, width: 11, height: 11, rx: 2}));
             return html('span', {title: title || text}, box, text);
         };
-        const items = [swatch('a0 inl', 'inlined'), swatch('p0', 'not sampled or cut'), swatch('o0', 'other')];
+        const items = [];
+        if (model.hasInlined) items.push(swatch('a0 inl', 'inlined'));
+        if (model.hasPseudo) items.push(swatch('p0', '[not a function]', 'Time or samples that belong to no function'));
         if (this.color === 'name') {
-            items.unshift(swatch('n4', 'program'), swatch('l4', 'library'));
+            items.unshift(html('span', {}, 'Colour by name'));
+            if (model.modules.length > 1) items.splice(1, 0, swatch('n4', 'program'), swatch('l4', 'library (paler)'));
         } else {
             const modules = model.modules.filter(([path]) => path !== '').sort((a, b) => a[1] - b[1]);
             items.unshift(...modules.slice(0, 40).map(([path, c]) => swatch(`m${c * N_SHADES + 1}`, baseName(path), path)));

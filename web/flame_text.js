@@ -24,7 +24,7 @@ function fitColumns(text, maxColumns) {
     return text.slice(0, length);
 }
 
-const OPERATOR = /\boperator(\(\)|[<>=-]{1,3})/y;
+const OPERATOR = /(?<!\w)operator(\(\)|->\*|->|<=>|<<=|>>=|<<|>>|<=|>=|<|>)/y;
 const ANONYMOUS = '(anonymous namespace)';
 
 function closingBracket(name, start) {

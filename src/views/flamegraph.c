@@ -1,5 +1,5 @@
-/* The flame graph's file: what it says about itself, the picture for readers without scripts, the data and the
- * page that draws from it. */
+/* The flame graph's file: what it says about itself, the picture for readers without scripts, the
+ * data and the page that draws from it. */
 #include "views/flamegraph.h"
 
 #include <errno.h>
@@ -18,9 +18,10 @@ static void write_title(struct pp_flame_picture *picture)
     if (title != NULL)
         pp_flame_clean(&picture->title, title, strlen(title), 1000);
     else if (profile->string_bytes[command] > 0)
-        pp_flame_clean(&picture->title, profile->strings[command], profile->string_bytes[command], 1000);
+        pp_flame_clean(&picture->title, profile->strings[command], profile->string_bytes[command],
+                       1000);
     else
-        pp_buffer_printf(&picture->title, "Flame graph of %s", pp_flame_kind_title(picture->kind));
+        pp_buffer_printf(&picture->title, "Flame graph: %s", pp_flame_kind_title(picture->kind));
     pp_buffer_text(&picture->title, "");
 }
 
@@ -89,19 +90,22 @@ static void put_web_files(struct pp_buffer *svg, const char *suffix)
 
 static void put_head(const struct pp_flame_picture *picture, uint32_t height, struct pp_buffer *svg)
 {
-    pp_buffer_printf(svg,
-                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100%%\" viewBox=\"0 0 %d %u\" "
-                     "preserveAspectRatio=\"xMinYMin\" role=\"document\">\n<title>",
-                     PP_FLAME_WIDTH, height);
+    pp_buffer_printf(
+        svg,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100%%\" viewBox=\"0 0 %d %u\" "
+        "preserveAspectRatio=\"xMinYMin\" role=\"document\">\n<title>",
+        PP_FLAME_WIDTH, height);
     pp_flame_xml(svg, picture->title.bytes, picture->title.n_bytes);
     pp_buffer_text(svg, "</title>\n<desc>");
     pp_flame_xml(svg, picture->facts.bytes, picture->facts.n_bytes);
     pp_buffer_text(svg, picture->quality.n_bytes > 0 ? "; " : "");
     pp_flame_xml(svg, picture->quality.bytes, picture->quality.n_bytes);
-    pp_buffer_text(svg, "</desc>\n<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
-                        "patternTransform=\"rotate(45)\"><rect class=\"line\" width=\"1.5\" height=\"5\"/></pattern></defs>\n"
-                        "<style><![CDATA[\n");
+    pp_buffer_text(
+        svg,
+        "</desc>\n<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
+        "patternTransform=\"rotate(45)\"><rect class=\"line\" width=\"1.5\" height=\"5\"/></pattern></defs>\n"
+        "<style><![CDATA[\n");
     pp_flame_palette(svg, picture->kind);
     put_web_files(svg, ".css");
     /* With scripts on, the static picture is not even laid out. */

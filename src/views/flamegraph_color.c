@@ -12,10 +12,10 @@ struct kind_look {
 
 static const struct kind_look looks[] = {
     [PP_FLAME_CPU] = {"cpu", "CPU time", 28, 100, 0.145},
-    [PP_FLAME_OFFCPU] = {"offcpu", "time off CPU", 205, 285, 0.11},
-    [PP_FLAME_WALL] = {"wall", "wall-clock time", 60, 400, 0.035},
-    [PP_FLAME_LOCK] = {"lock", "waiting for locks", 275, 350, 0.12},
-    [PP_FLAME_HEAP] = {"heap", "heap memory", 115, 190, 0.13},
+    [PP_FLAME_OFFCPU] = {"offcpu", "Time off CPU", 210, 280, 0.11},
+    [PP_FLAME_WALL] = {"wall", "Wall-clock time", 60, 400, 0.035},
+    [PP_FLAME_LOCK] = {"lock", "Lock waits", 275, 350, 0.12},
+    [PP_FLAME_HEAP] = {"heap", "Heap memory", 112, 172, 0.13},
 };
 
 const char *pp_flame_kind_id(enum pp_flame_kind kind)
@@ -37,7 +37,8 @@ enum pp_flame_kind pp_flame_kind_of(const struct pprofc_profile *profile, uint32
     for (i = 0; i < sizeof looks / sizeof looks[0]; i++)
         if (strcmp(kind, looks[i].id) == 0)
             return (enum pp_flame_kind)i;
-    if (strncmp(name, "alloc", 5) == 0 || strncmp(name, "inuse", 5) == 0 || strcmp(name, "space") == 0)
+    if (strncmp(name, "alloc", 5) == 0 || strncmp(name, "inuse", 5) == 0 ||
+        strcmp(name, "space") == 0)
         return PP_FLAME_HEAP;
     if (strcmp(name, "contentions") == 0 || strcmp(name, "delay") == 0)
         return PP_FLAME_LOCK;
@@ -78,8 +79,8 @@ static void add_rule(struct pp_buffer *css, const char *prefix, uint32_t number,
     pp_buffer_printf(css, ".%s%u{fill:#%02x%02x%02x}", prefix, number, rgb[0], rgb[1], rgb[2]);
 }
 
-/* Module 0, the program itself, is the most vivid; its libraries take hues in between each other, alternately
- * lighter and darker, so that neighbours in the list stay apart. */
+/* Module 0, the program itself, is the most vivid; its libraries take hues in between each other,
+ * alternately lighter and darker, so that neighbours in the list stay apart. */
 static void add_modules(struct pp_buffer *css, const struct kind_look *look, bool is_dark)
 {
     static const uint32_t order[PP_FLAME_MODULES] = {3, 0, 7, 4, 1, 8, 5, 2, 9, 6};
@@ -88,13 +89,19 @@ static void add_modules(struct pp_buffer *css, const struct kind_look *look, boo
 
     for (module = 0; module < PP_FLAME_MODULES; module++) {
         const double hue = look->first_hue + hues * order[module] / (PP_FLAME_MODULES - 1);
-        const double vivid = module == 0 ? 1 : module % 3 == 1 ? 0.45 : module % 3 == 2 ? 0.75 : 0.6;
-        const double light = module == 0 ? 0 : module % 3 == 1 ? 0.075 : module % 3 == 2 ? -0.035 : 0.03;
+        const double vivid = module == 0       ? 1
+                             : module % 3 == 1 ? 0.45
+                             : module % 3 == 2 ? 0.75
+                                               : 0.6;
+        const double light = module == 0       ? 0
+                             : module % 3 == 1 ? 0.075
+                             : module % 3 == 2 ? -0.035
+                                               : 0.03;
         for (shade = 0; shade < PP_FLAME_SHADES; shade++) {
-            const double step = 0.022 * ((double)shade - 1);
+            const double step = 0.03 * ((double)shade - 1);
             add_rule(css, "m", module * PP_FLAME_SHADES + shade,
                      is_dark ? 0.47 + light * 0.8 + step : 0.795 + light + step,
-                     look->chroma * vivid * (is_dark ? 0.75 : 1), hue + 4 * ((double)shade - 1));
+                     look->chroma * vivid * (is_dark ? 0.75 : 1), hue + 6 * ((double)shade - 1));
         }
     }
 }
@@ -105,9 +112,11 @@ static void add_hues(struct pp_buffer *css, const struct kind_look *look, bool i
     uint32_t i;
 
     for (i = 0; i < PP_FLAME_HUES; i++) {
-        const double hue = look->first_hue + (look->last_hue - look->first_hue) * i / (PP_FLAME_HUES - 1);
+        const double hue =
+            look->first_hue + (look->last_hue - look->first_hue) * i / (PP_FLAME_HUES - 1);
         const double step = 0.03 * ((double)(i * 7 % 5) - 2) / 2;
-        add_rule(css, "n", i, is_dark ? 0.48 + step : 0.79 + step, look->chroma * (is_dark ? 0.8 : 1), hue);
+        add_rule(css, "n", i, is_dark ? 0.48 + step : 0.79 + step,
+                 look->chroma * (is_dark ? 0.8 : 1), hue);
         add_rule(css, "l", i, is_dark ? 0.39 + step / 2 : 0.885 + step / 2,
                  look->chroma * (is_dark ? 0.35 : 0.4), hue);
     }
@@ -117,10 +126,11 @@ static void add_colors(struct pp_buffer *css, const struct kind_look *look, bool
 {
     add_modules(css, look, is_dark);
     add_hues(css, look, is_dark);
-    add_rule(css, "a", 0, is_dark ? 0.36 : 0.9, 0.006, 260); /* all */
-    add_rule(css, "p", 0, is_dark ? 0.43 : 0.8, 0.004, 260); /* pseudo frames */
+    add_rule(css, "a", 0, is_dark ? 0.36 : 0.9, 0.006, 260);   /* all */
+    add_rule(css, "p", 0, is_dark ? 0.43 : 0.8, 0.004, 260);   /* pseudo frames */
     add_rule(css, "o", 0, is_dark ? 0.32 : 0.925, 0.004, 260); /* other (n) */
-    add_rule(css, "k", 0, is_dark ? 0.7 : 0.6, look->chroma, (look->first_hue + look->last_hue) / 2);
+    add_rule(css, "k", 0, is_dark ? 0.7 : 0.6, look->chroma,
+             (look->first_hue + look->last_hue) / 2);
 }
 
 void pp_flame_palette(struct pp_buffer *css, enum pp_flame_kind kind)

@@ -1,9 +1,9 @@
 /* The tree as columns in a JSON object, which the page (web/) draws from.
  *
- * Numbers of a column are one string: base 32 digits, least significant first, in the 64 characters below; those
- * from the second half say that another digit follows.  Names are sorted and written without what they share
- * with the one before.  A node is (levels up from the node before, flags), its frame, its own value: about five
- * bytes. */
+ * Numbers of a column are one string: base 32 digits, least significant first, in the 64 characters
+ * below; those from the second half say that another digit follows.  Names are sorted and written
+ * without what they share with the one before.  A node is (levels up from the node before, flags),
+ * its frame, its own value: about five bytes. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +140,8 @@ static int put_files(struct data *data)
         if (file != 0 && number[file] == 0) {
             number[file] = ++n_files;
             path.n_bytes = 0;
-            pp_flame_clean(&path, profile->strings[file], profile->string_bytes[file], MAX_NAME_BYTES);
+            pp_flame_clean(&path, profile->strings[file], profile->string_bytes[file],
+                           MAX_NAME_BYTES);
             pp_buffer_text(data->out, ",\"");
             pp_flame_json(data->out, path.bytes, path.n_bytes);
             pp_buffer_append(data->out, "\"", 1);
@@ -262,8 +263,9 @@ int pp_flame_write_data(const struct pp_flame_picture *picture, struct pp_buffer
                         struct pprofc_error *err)
 {
     struct data data = {.picture = picture, .out = out};
-    int rc = pp_flame_gather(picture->tree, pp_flame_threshold(picture->tree, 1, MAX_NODES),
-                             UINT32_MAX, &data.tree, err);
+    int rc =
+        pp_flame_gather(picture->tree, pp_flame_threshold(picture->tree, 1, UINT32_MAX, MAX_NODES),
+                        UINT32_MAX, &data.tree, err);
 
     if (rc != 0)
         return rc;

@@ -1,4 +1,5 @@
-/* A smaller tree that says the same: what is too narrow becomes "other (n)", what is too deep "n deeper levels". */
+/* A smaller tree that says the same: what is too narrow becomes "other (n)", what is too deep "n
+ * deeper levels". */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,8 @@ static struct pp_flame_node *add_node(struct gathering *gathering, uint8_t kind,
                          sizeof *out->nodes) != 0)
         return NULL;
     node = &out->nodes[out->n_nodes];
-    *node = (struct pp_flame_node){.kind = kind,
-                                   .level = level,
-                                   .parent = gathering->open,
-                                   .end = out->n_nodes + 1};
+    *node = (struct pp_flame_node){
+        .kind = kind, .level = level, .parent = gathering->open, .end = out->n_nodes + 1};
     out->n_nodes++;
     if (level > out->n_levels)
         out->n_levels = level;
@@ -147,17 +146,19 @@ static int64_t lower_bound(uint32_t bin)
     const uint32_t octave = bin / BINS_PER_OCTAVE;
     const uint64_t eighth = 8 + bin % BINS_PER_OCTAVE;
 
-    return (int64_t)(octave >= 3 ? eighth << (octave - 3) : (eighth + (1u << (3 - octave)) - 1) >> (3 - octave));
+    return (int64_t)(octave >= 3 ? eighth << (octave - 3)
+                                 : (eighth + (1u << (3 - octave)) - 1) >> (3 - octave));
 }
 
-int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_nodes)
+int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_level,
+                           uint32_t max_nodes)
 {
     uint32_t counts[N_BINS] = {0};
     uint32_t i, n_kept = 0;
     int64_t threshold;
 
     for (i = 0; i < tree->n_nodes; i++)
-        if (tree->nodes[i].total >= at_least)
+        if (tree->nodes[i].level <= max_level && tree->nodes[i].total >= at_least)
             counts[bin_of(tree->nodes[i].total)]++;
     for (i = N_BINS; i-- > 0;) {
         n_kept += counts[i];

@@ -1,4 +1,5 @@
-/* The modules that frames come from: the program and its libraries, how hot each is, and its colour. */
+/* The modules that frames come from: the program and its libraries, how hot each is, and its
+ * colour. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static bool is_library(const char *path)
     return (so != NULL && (so[3] == '\0' || so[3] == '.')) || path[0] == '[';
 }
 
-/* The program is the first mapping, as pprof has it; where that is a library, what is no library is the program. */
+/* The program is the first mapping, as pprof has it; where that is a library, what is no library is
+ * the program. */
 static void find_program(struct pp_flame_modules *modules, const struct pprofc_profile *profile)
 {
     const pp_id first = profile->n_mappings > 1 ? profile->mappings[1].path : 0;
@@ -57,7 +59,8 @@ static void find_program(struct pp_flame_modules *modules, const struct pprofc_p
             !is_library(pp_profile_chars(profile, modules->items[i].path));
 }
 
-/* A library's colour comes from its name, so that it is the same in the next picture; hotter ones choose first. */
+/* A library's colour comes from its name, so that it is the same in the next picture; hotter ones
+ * choose first. */
 static void choose_colors(struct pp_flame_modules *modules, const struct pprofc_profile *profile)
 {
     bool is_taken[PP_FLAME_MODULES] = {true};

@@ -1,7 +1,8 @@
 /* What the flame graph's files share: the tree as it is drawn, names as they are shown, colours.
  *
- * The profile's tree has a node per address; the drawn tree has one per function and path.  Its nodes are in
- * drawing order (preorder, siblings by name), so a subtree is the run [node, nodes[node].end). */
+ * The profile's tree has a node per address; the drawn tree has one per function and path.  Its
+ * nodes are in drawing order (preorder, siblings by name), so a subtree is the run [node,
+ * nodes[node].end). */
 #ifndef PP_VIEWS_FLAMEGRAPH_PARTS_H
 #define PP_VIEWS_FLAMEGRAPH_PARTS_H
 
@@ -22,19 +23,19 @@ enum pp_flame_node_kind {
 };
 
 enum {
-    PP_FLAME_SHADES = 3,  /* of each module's colour */
+    PP_FLAME_SHADES = 3,   /* of each module's colour */
     PP_FLAME_MODULES = 10, /* module colours; 0 is the program's own */
-    PP_FLAME_HUES = 16,   /* colours when names decide */
+    PP_FLAME_HUES = 16,    /* colours when names decide */
     PP_FLAME_WIDTH = 1200, /* of the picture without scripts */
 };
 
 struct pp_flame_frame {
     const char *name; /* as in the profile: any byte */
     uint32_t n_bytes;
-    pp_id file; /* string */
-    pp_id module; /* string: the mapping's path */
+    pp_id file;                   /* string */
+    pp_id module;                 /* string: the mapping's path */
     int64_t start_line, hot_line; /* 0: not known; hot_line is that of the hottest address */
-    int64_t hot_total; /* of that address */
+    int64_t hot_total;            /* of that address */
 };
 
 struct pp_flame_node {
@@ -50,7 +51,7 @@ struct pp_flame_node {
 struct pp_flame_tree {
     struct pp_flame_node *nodes; /* node 0 is everything */
     uint32_t n_nodes;
-    uint32_t n_levels; /* without node 0's */
+    uint32_t n_levels;             /* without node 0's */
     struct pp_flame_frame *frames; /* sorted by name; NULL in a gathered tree */
     uint32_t n_frames;
     struct pp_arena names; /* of frames that have none in the profile */
@@ -58,26 +59,30 @@ struct pp_flame_tree {
 
 /* ---- flamegraph_tree.c ---- */
 
-/* Build the drawn tree of one sample type.  Linear in nodes and lines, but for sorting the names.  Values below
- * zero count as nothing; sums stop at INT64_MAX. */
-int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type, struct pp_flame_tree *tree_out,
-                        struct pprofc_error *err);
+/* Build the drawn tree of one sample type.  Linear in nodes and lines, but for sorting the names.
+ * Values below zero count as nothing; sums stop at INT64_MAX. */
+int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
+                        struct pp_flame_tree *tree_out, struct pprofc_error *err);
 void pp_flame_tree_done(struct pp_flame_tree *tree);
 
 /* ---- flamegraph_gather.c ---- */
 
-/* A copy in which children below 'min_total' are one PP_FLAME_OTHER, and what is deeper than 'max_level' one
- * PP_FLAME_DEEPER: every node's total stays the sum of its self and its children. */
+/* A copy in which children below 'min_total' are one PP_FLAME_OTHER, and what is deeper than
+ * 'max_level' one PP_FLAME_DEEPER: every node's total stays the sum of its self and its children.
+ */
 int pp_flame_gather(const struct pp_flame_tree *tree, int64_t min_total, uint32_t max_level,
                     struct pp_flame_tree *gathered_out, struct pprofc_error *err);
 
-/* The smallest total >= 'at_least' that at most 'max_nodes' nodes reach (to 1/8 of it). */
-int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_nodes);
+/* The smallest total >= 'at_least' that at most 'max_nodes' nodes up to 'max_level' reach (to 1/8
+ * of it). */
+int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_level,
+                           uint32_t max_nodes);
 
 /* ---- flamegraph_text.c ---- */
 
-/* Append 'bytes' as people may see them: valid UTF-8 without control or direction characters, which are shown as
- * \xNN or \u{NNNN}, as are bytes that are not UTF-8.  Cut with an ellipsis after 'max_bytes'. */
+/* Append 'bytes' as people may see them: valid UTF-8 without control or direction characters, which
+ * are shown as \xNN or \u{NNNN}, as are bytes that are not UTF-8.  Cut with an ellipsis after
+ * 'max_bytes'. */
 void pp_flame_clean(struct pp_buffer *text, const char *bytes, size_t n_bytes, size_t max_bytes);
 
 /* Append clean text to XML (content or attribute), or to a JSON string inside XML. */
@@ -92,8 +97,8 @@ const char *pp_flame_base_name(const char *path);
 
 /* ---- flamegraph_shorten.c ---- */
 
-/* Append clean 'name' in at most 'max_columns' columns: whole, else without template arguments, parameters,
- * leading scopes, else cut.  Nothing when fewer than 3 columns are left. */
+/* Append clean 'name' in at most 'max_columns' columns: whole, else without template arguments,
+ * parameters, leading scopes, else cut.  Nothing when fewer than 3 columns are left. */
 void pp_flame_shorten(struct pp_buffer *out, const char *name, size_t n_bytes, size_t max_columns);
 size_t pp_flame_columns(const char *text, size_t n_bytes);
 
@@ -107,10 +112,10 @@ bool pp_flame_is_pseudo(const struct pp_flame_frame *frame); /* [unsampled], [tr
 
 /* ---- flamegraph_modules.c ---- */
 struct pp_flame_module {
-    pp_id path;         /* string */
-    int64_t self;       /* of its frames */
-    uint8_t color;      /* 0 .. PP_FLAME_MODULES - 1 */
-    bool is_program;    /* the program itself, not a library */
+    pp_id path;      /* string */
+    int64_t self;    /* of its frames */
+    uint8_t color;   /* 0 .. PP_FLAME_MODULES - 1 */
+    bool is_program; /* the program itself, not a library */
 };
 
 struct pp_flame_modules {
@@ -132,15 +137,16 @@ struct pp_flame_picture {
     const struct pp_flame_tree *tree;
     const struct pp_flame_modules *modules;
     enum pp_flame_kind kind;
-    bool by_name;       /* colours */
+    bool by_name; /* colours */
     const char *unit;
     struct pp_buffer title, facts, quality; /* clean text, NUL behind */
 };
 
-int pp_flame_write_data(const struct pp_flame_picture *picture, struct pp_buffer *out, struct pprofc_error *err);
+int pp_flame_write_data(const struct pp_flame_picture *picture, struct pp_buffer *out,
+                        struct pprofc_error *err);
 /* Append the picture; it is PP_FLAME_WIDTH wide. */
-int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buffer *out, uint32_t *height_out,
-                          struct pprofc_error *err);
+int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buffer *out,
+                          uint32_t *height_out, struct pprofc_error *err);
 
 /* ---- embedded files of web/ ---- */
 struct pp_web_file {

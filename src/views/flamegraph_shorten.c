@@ -1,5 +1,5 @@
-/* Names that fit their boxes.  web/flame_text.js does the same in the page; tests/unit/views/short_names.tsv
- * holds both to the same answers. */
+/* Names that fit their boxes.  web/flame_text.js does the same in the page;
+ * tests/unit/views/short_names.tsv holds both to the same answers. */
 #include <string.h>
 
 #include "views/flamegraph_parts.h"
@@ -12,7 +12,8 @@ static size_t char_bytes(char c)
     return byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
 }
 
-/* East Asian characters are two columns wide: near enough, everything from U+1100 but Latin and punctuation. */
+/* East Asian characters are two columns wide: near enough, everything from U+1100 but Latin and
+ * punctuation. */
 static size_t char_columns(const char *text, size_t n_bytes)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -58,19 +59,24 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Length of an operator's name ("operator<<", "operator()", "operator->") at 'i', or 0. */
+/* Length of the name of an operator whose characters look like brackets ("operator<<",
+ * "operator()", "operator->") at 'i', or 0. */
 static size_t operator_bytes(const char *name, size_t n_bytes, size_t i)
 {
-    const size_t word = strlen("operator");
-    size_t end = i + word;
+    static const char *const signs[] = {
+        "()", "->*", "->", "<=>", "<<=", ">>=", "<<", ">>", "<=", ">=", "<", ">"};
+    const size_t word = strlen("operator"), end = i + word;
+    size_t k;
 
-    if (end >= n_bytes || memcmp(name + i, "operator", word) != 0 || (i > 0 && is_word(name[i - 1])))
+    if (end >= n_bytes || memcmp(name + i, "operator", word) != 0 ||
+        (i > 0 && is_word(name[i - 1])))
         return 0;
-    if (n_bytes - end >= 2 && memcmp(name + end, "()", 2) == 0)
-        return word + 2;
-    while (end < n_bytes && end - i < word + 3 && strchr("<>=-", name[end]) != NULL)
-        end++;
-    return end > i + word ? end - i : 0;
+    for (k = 0; k < sizeof signs / sizeof signs[0]; k++) {
+        const size_t n_sign = strlen(signs[k]);
+        if (n_bytes - end >= n_sign && memcmp(name + end, signs[k], n_sign) == 0)
+            return word + n_sign;
+    }
+    return 0;
 }
 
 /* Where the bracket opened at 'i' closes, or 0.  A '>' of "->" closes nothing. */
@@ -88,7 +94,8 @@ static size_t closing(const char *name, size_t n_bytes, size_t i)
     return 0;
 }
 
-/* Append 'name' with the insides of "<...>" and "(...)" left out; false when brackets do not match. */
+/* Append 'name' with the insides of "<...>" and "(...)" left out; false when brackets do not match.
+ */
 static bool collapse(struct pp_buffer *out, const char *name, size_t n_bytes)
 {
     static const char anonymous[] = "(anonymous namespace)";

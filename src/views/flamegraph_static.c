@@ -8,7 +8,8 @@
 #include "views/flamegraph.h"
 #include "views/flamegraph_parts.h"
 
-/* Enough for a wide profile; where there is more, narrower boxes are gathered.  About 200 bytes each. */
+/* Enough for a wide profile; where there is more, narrower boxes are gathered.  About 200 bytes
+ * each. */
 enum { MAX_BOXES = 6000, MAX_LEVELS = 240, MAX_TITLE_BYTES = 400 };
 
 enum { WIDTH = PP_FLAME_WIDTH, MARGIN = 10, ROW = 18, BOX = 17, HEADER = 86, FOOTER = 46 };
@@ -19,7 +20,7 @@ struct drawing {
     const struct pp_flame_picture *picture;
     struct pp_buffer *out;
     struct pp_flame_tree tree;
-    int64_t *cursor; /* by node: where its next child starts */
+    int64_t *cursor;          /* by node: where its next child starts */
     struct pp_buffer inlined; /* path data of the inlined boxes */
     struct pp_buffer name, scratch;
     double scale; /* pixels of a unit */
@@ -69,9 +70,11 @@ static void put_class(struct drawing *drawing, const struct pp_flame_node *node)
     hash = pp_flame_hash(frame->name, frame->n_bytes) % PP_FLAME_HUES;
     module = &picture->modules->items[picture->modules->of_string[frame->module]];
     if (picture->by_name)
-        pp_buffer_printf(drawing->out, "%c%u", module->is_program || frame->module == 0 ? 'n' : 'l', hash);
+        pp_buffer_printf(drawing->out, "%c%u", module->is_program || frame->module == 0 ? 'n' : 'l',
+                         hash);
     else
-        pp_buffer_printf(drawing->out, "m%u", module->color * PP_FLAME_SHADES + hash % PP_FLAME_SHADES);
+        pp_buffer_printf(drawing->out, "m%u",
+                         module->color * PP_FLAME_SHADES + hash % PP_FLAME_SHADES);
 }
 
 /* "parse_item (1.23 s, 12.34 %)" */
@@ -84,7 +87,8 @@ static void put_title(struct drawing *drawing, const struct pp_flame_node *node)
     pp_buffer_append(text, drawing->name.bytes, drawing->name.n_bytes);
     pp_buffer_text(text, " (");
     pp_flame_value(text, node->total, drawing->picture->unit);
-    pp_buffer_printf(text, ", %.2f %%)", whole > 0 ? 100.0 * (double)node->total / (double)whole : 0);
+    pp_buffer_printf(text, ", %.2f %%)",
+                     whole > 0 ? 100.0 * (double)node->total / (double)whole : 0);
     pp_buffer_text(drawing->out, "<title>");
     put_xml(drawing->out, text);
     pp_buffer_text(drawing->out, "</title>");
@@ -103,8 +107,8 @@ static void put_box(struct drawing *drawing, const struct pp_flame_node *node, i
     name_node(drawing, node);
     pp_buffer_text(out, "<rect class=\"");
     put_class(drawing, node);
-    pp_buffer_printf(out, "\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\"%s>", x, y, drawn, BOX,
-                     width > 6 ? " rx=\"2\"" : "");
+    pp_buffer_printf(out, "\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\"%s>", x, y, drawn,
+                     BOX, width > 6 ? " rx=\"2\"" : "");
     put_title(drawing, node);
     pp_buffer_text(out, "</rect>");
     if (node->is_inlined)
@@ -145,7 +149,8 @@ static void put_header(struct drawing *drawing)
 
     drawing->scratch.n_bytes = 0;
     pp_flame_shorten(&drawing->scratch, picture->title.bytes, picture->title.n_bytes, 100);
-    pp_buffer_printf(out, "<rect class=\"k0\" x=\"%d\" y=\"14\" width=\"4\" height=\"58\" rx=\"2\"/>", MARGIN);
+    pp_buffer_printf(
+        out, "<rect class=\"k0\" x=\"%d\" y=\"14\" width=\"4\" height=\"58\" rx=\"2\"/>", MARGIN);
     pp_buffer_printf(out, "<text class=\"h1\" x=\"%d\" y=\"30\">", MARGIN + 14);
     put_xml(out, &drawing->scratch);
     pp_buffer_printf(out, "</text>\n<text class=\"h2\" x=\"%d\" y=\"50\">", MARGIN + 14);
@@ -164,12 +169,16 @@ static void put_legend(struct drawing *drawing, double y)
     double x = MARGIN;
     uint32_t color, i;
 
-    pp_buffer_printf(out, "<g class=\"legend\"><rect class=\"a0\" x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\"/>"
-                          "<path class=\"inl\" d=\"M%.0f %.0fh11v11h-11z\"/><text x=\"%.0f\" y=\"%.0f\">inlined</text>",
-                     x, y, x, y, x + 16, y + 10);
+    pp_buffer_printf(
+        out,
+        "<g class=\"legend\"><rect class=\"a0\" x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\"/>"
+        "<path class=\"inl\" d=\"M%.0f %.0fh11v11h-11z\"/><text x=\"%.0f\" y=\"%.0f\">inlined</text>",
+        x, y, x, y, x + 16, y + 10);
     x += 80;
     if (picture->by_name) {
-        pp_buffer_printf(out, "<text x=\"%.0f\" y=\"%.0f\">colour by name; libraries are paler</text></g>\n", x, y + 10);
+        pp_buffer_printf(
+            out, "<text x=\"%.0f\" y=\"%.0f\">colour by name; libraries are paler</text></g>\n", x,
+            y + 10);
         return;
     }
     for (color = 0; color < PP_FLAME_MODULES && x < WIDTH - 200; color++)
@@ -181,12 +190,15 @@ static void put_legend(struct drawing *drawing, double y)
             drawing->name.n_bytes = drawing->scratch.n_bytes = 0;
             pp_flame_clean(&drawing->name, name, strlen(name), 200);
             pp_flame_shorten(&drawing->scratch, drawing->name.bytes, drawing->name.n_bytes, 24);
-            pp_buffer_printf(out, "<rect class=\"m%u\" x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\"/>"
-                                  "<text x=\"%.0f\" y=\"%.0f\">",
-                             module->color * PP_FLAME_SHADES + 1, x, y, x + 16, y + 10);
+            pp_buffer_printf(
+                out,
+                "<rect class=\"m%u\" x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\"/>"
+                "<text x=\"%.0f\" y=\"%.0f\">",
+                module->color * PP_FLAME_SHADES + 1, x, y, x + 16, y + 10);
             put_xml(out, &drawing->scratch);
             pp_buffer_text(out, "</text>");
-            x += 34 + COLUMN * (double)pp_flame_columns(drawing->scratch.bytes, drawing->scratch.n_bytes);
+            x += 34 + COLUMN * (double)pp_flame_columns(drawing->scratch.bytes,
+                                                        drawing->scratch.n_bytes);
         }
     pp_buffer_text(out, "</g>\n");
 }
@@ -196,13 +208,14 @@ static void put_picture(struct drawing *drawing)
     struct pp_buffer *out = drawing->out;
     const double bottom = drawing->top + ROW * (double)drawing->n_rows;
 
-    pp_buffer_printf(out, "<rect class=\"bg\" width=\"%d\" height=\"%.0f\"/>\n", WIDTH, bottom + FOOTER);
+    pp_buffer_printf(out, "<rect class=\"bg\" width=\"%d\" height=\"%.0f\"/>\n", WIDTH,
+                     bottom + FOOTER);
     put_header(drawing);
     if (drawing->tree.nodes[0].total > 0)
         put_boxes(drawing);
     else
-        pp_buffer_printf(out, "<text class=\"h2\" x=\"%d\" y=\"%.0f\">no samples</text>\n", MARGIN + 14,
-                         drawing->top + 12);
+        pp_buffer_printf(out, "<text class=\"h2\" x=\"%d\" y=\"%.0f\">no samples</text>\n",
+                         MARGIN + 14, drawing->top + 12);
     put_legend(drawing, bottom + 14);
 }
 
@@ -223,7 +236,7 @@ int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buff
 
     if (threshold < 1)
         threshold = 1;
-    threshold = pp_flame_threshold(picture->tree, threshold, MAX_BOXES);
+    threshold = pp_flame_threshold(picture->tree, threshold, MAX_LEVELS, MAX_BOXES);
     rc = pp_flame_gather(picture->tree, threshold, MAX_LEVELS, &drawing.tree, err);
     if (rc != 0)
         return rc;
@@ -235,7 +248,8 @@ int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buff
     if (drawing.cursor != NULL)
         put_picture(&drawing);
     pp_buffer_text(out, "</g>\n");
-    if (drawing.cursor == NULL || drawing.inlined.failed || drawing.name.failed || drawing.scratch.failed)
+    if (drawing.cursor == NULL || drawing.inlined.failed || drawing.name.failed ||
+        drawing.scratch.failed)
         rc = pp_fail(err, -ENOMEM, 0, "no memory for a flame graph's picture");
     free(drawing.cursor);
     pp_buffer_done(&drawing.inlined);

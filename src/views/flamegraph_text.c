@@ -5,8 +5,8 @@
 
 #include "views/flamegraph_parts.h"
 
-/* The code point that starts at 'bytes' and its length, or length 0 when that is not UTF-8 (cut, overlong,
- * surrogates, beyond U+10FFFF). */
+/* The code point that starts at 'bytes' and its length, or length 0 when that is not UTF-8 (cut,
+ * overlong, surrogates, beyond U+10FFFF). */
 static uint32_t decode(const unsigned char *bytes, size_t n_bytes, size_t *length_out)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -33,7 +33,8 @@ static uint32_t decode(const unsigned char *bytes, size_t n_bytes, size_t *lengt
     return code;
 }
 
-/* Not to be shown as itself: it would not be seen, would reorder what is around it, or is not allowed in XML. */
+/* Not to be shown as itself: it would not be seen, would reorder what is around it, or is not
+ * allowed in XML. */
 static bool is_hidden(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
@@ -104,8 +105,8 @@ static const char *in_xml(char c)
     }
 }
 
-/* '<', '>' and '&' are written as JSON escapes, so that JSON inside XML needs no escaping of its own and no
- * name can end the element it stands in. */
+/* '<', '>' and '&' are written as JSON escapes, so that JSON inside XML needs no escaping of its
+ * own and no name can end the element it stands in. */
 static const char *in_json(char c)
 {
     switch (c) {

@@ -21,7 +21,7 @@ struct draft_node {
 struct draft {
     const struct pprofc_profile *profile;
     struct pp_flame_tree *tree;
-    int64_t *self, *total; /* by profile node */
+    int64_t *self, *total;       /* by profile node */
     uint32_t *frame_of_string;   /* by function name */
     uint32_t *frame_of_location; /* for those without lines */
     uint32_t *drawn;             /* by profile node: the drawn node it ends in */
@@ -111,12 +111,14 @@ static uint32_t frame_of_address(struct draft *draft, pp_id location_id)
         pp_buffer_printf(&name, "%s+0x%" PRIx64, module, offset);
     else
         pp_buffer_printf(&name, "0x%" PRIx64, location->address);
-    if (name.failed || (copy = pp_arena_copy(&draft->tree->names, name.bytes, name.n_bytes)) == NULL)
+    if (name.failed ||
+        (copy = pp_arena_copy(&draft->tree->names, name.bytes, name.n_bytes)) == NULL)
         return NO_FRAME;
     return add_frame(draft, copy, (uint32_t)name.n_bytes);
 }
 
-/* The frame of a location's line, made when it is new; 'line' is ignored for locations without lines. */
+/* The frame of a location's line, made when it is new; 'line' is ignored for locations without
+ * lines. */
 static uint32_t frame_of(struct draft *draft, pp_id location_id, const struct pp_line *line)
 {
     const struct pprofc_profile *profile = draft->profile;
@@ -213,8 +215,8 @@ static void renumber(uint32_t *ids, size_t n_ids, const uint32_t *rank)
             ids[i] = rank[ids[i]];
 }
 
-/* Sort the frames by name and make equal names (two spellings of one address) one frame, so that siblings are in
- * alphabetical order when they are in the order of frame ids. */
+/* Sort the frames by name and make equal names (two spellings of one address) one frame, so that
+ * siblings are in alphabetical order when they are in the order of frame ids. */
 static int sort_frames(struct draft *draft)
 {
     struct pp_flame_tree *tree = draft->tree;
@@ -340,8 +342,8 @@ static int draw_nodes(struct draft *draft)
 
 /* ---- order ---- */
 
-/* Link each node's children in alphabetical order: nodes are taken frame by frame from the last name to the first,
- * each one put before its siblings. */
+/* Link each node's children in alphabetical order: nodes are taken frame by frame from the last
+ * name to the first, each one put before its siblings. */
 static int link_children(struct draft *draft)
 {
     const uint32_t n_frames = draft->tree->n_frames;

@@ -1,8 +1,10 @@
-/* folded_flamegraph IN.folded OUT.svg [KIND]: draws folded stacks, for the browser tests and for looking at.
- * A frame may say more than its name: NAME@MODULE@FILE:LINE, with '^' before NAME when it was inlined. */
+/* folded_flamegraph IN.folded OUT.svg [KIND]: draws folded stacks, for the browser tests and for
+ * looking at. A frame may say more than its name: NAME@MODULE@FILE:LINE, with '^' before NAME when
+ * it was inlined. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "views/flamegraph.h"
@@ -17,14 +19,16 @@ struct input {
 
 static pp_id module_of(struct pprofc_profile *profile, const char *path)
 {
-    const struct pp_mapping mapping = {.start = 0x1000, .limit = 0x2000, .path = pp_profile_text(profile, path)};
+    const struct pp_mapping mapping = {
+        .start = 0x1000, .limit = 0x2000, .path = pp_profile_text(profile, path)};
 
     return path[0] == '\0' ? 0 : pp_profile_mapping(profile, &mapping);
 }
 
 static struct pp_line line_of(struct pprofc_profile *profile, char *name, pp_id *mapping_out)
 {
-    char *module = strchr(name, '@'), *file = module != NULL ? strchr(module + 1, '@') : NULL, *line = NULL;
+    char *module = strchr(name, '@'), *file = module != NULL ? strchr(module + 1, '@') : NULL,
+         *line = NULL;
     struct pp_function function = {0};
 
     if (module != NULL)
@@ -54,14 +58,17 @@ static char *add_location(struct input *input, char *at)
         char *end = strchrnul(at, ';');
         const char after = *end;
         *end = '\0';
-        lines[n_lines] = line_of(input->profile, at + (at[0] == '^' && n_lines > 0), n_lines == 0 ? &mapping : &other);
+        lines[n_lines] = line_of(input->profile, at + (at[0] == '^' && n_lines > 0),
+                                 n_lines == 0 ? &mapping : &other);
         n_lines++;
         at = after != '\0' ? end + 1 : end;
     } while (at[0] == '^' && n_lines < 64);
     for (i = 0; i < n_lines; i++)
         innermost_first[i] = lines[n_lines - 1 - i];
-    location = (struct pp_location){.address = 0x1000 + lines[0].function, .mapping = mapping, .n_lines = n_lines};
-    input->locations[input->n_locations++] = pp_profile_location(input->profile, &location, innermost_first);
+    location = (struct pp_location){
+        .address = 0x1000 + lines[0].function, .mapping = mapping, .n_lines = n_lines};
+    input->locations[input->n_locations++] =
+        pp_profile_location(input->profile, &location, innermost_first);
     return at;
 }
 
@@ -97,6 +104,14 @@ static void describe(struct pprofc_profile *profile, const char *kind, const cha
     profile->quality.sampled_ns = INT64_C(12280000000);
 }
 
+static double now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 int main(int argc, char **argv)
 {
     struct pp_flamegraph_options options = {0};
@@ -106,6 +121,7 @@ int main(int argc, char **argv)
     pp_autofree char *line = NULL;
     pp_autoclose FILE *in = NULL, *out = NULL;
     size_t capacity = 0;
+    double start_s;
     int rc;
 
     if (argc < 3 || (in = fopen(argv[1], "re")) == NULL || (out = fopen(argv[2], "we")) == NULL)
@@ -123,7 +139,12 @@ int main(int argc, char **argv)
         *space = '\0';
         add_stack(&input, line, strtoll(space + 1, NULL, 10));
     }
-    rc = pp_profile_failed(input.profile) ? -1 : pp_flamegraph_write(input.profile, &options, &svg, &err);
+    start_s = now_s();
+    rc = pp_profile_failed(input.profile)
+             ? -1
+             : pp_flamegraph_write(input.profile, &options, &svg, &err);
+    printf("%u nodes, %zu bytes, %.3f s CPU\n", input.profile->n_nodes, svg.n_bytes,
+           now_s() - start_s);
     if (rc == 0 && fwrite(svg.bytes, 1, svg.n_bytes, out) != svg.n_bytes)
         rc = -1;
     if (rc != 0)
