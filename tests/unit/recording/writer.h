@@ -86,7 +86,8 @@ static inline struct pp_rec_thread *writer_thread(struct writer *writer, uint32_
     struct pp_rec_thread *thread = writer_item(writer, &writer->head->threads);
 
     thread->tid = tid;
-    strncpy(thread->name, name, sizeof thread->name - 1);
+    assert(strlen(name) < sizeof thread->name);
+    strcpy(thread->name, name);
     return thread;
 }
 
@@ -96,7 +97,8 @@ static inline struct pp_rec_module *writer_module(struct writer *writer, const c
 {
     struct pp_rec_module *module = writer_item(writer, &writer->head->modules);
 
-    strncpy(module->path, path, sizeof module->path - 1);
+    assert(strlen(path) < sizeof module->path);
+    strcpy(module->path, path);
     module->start = start;
     module->limit = limit;
     module->bias = start;

@@ -1,0 +1,152 @@
+/* Commands to a process that answers, to one that does not, and to one that is gone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "recording/reader.h"
+#include "shared.h"
+
+enum { N_COMMANDS = 200 };
+
+/* The helper thread of a profiled process: answers each generation with -(the rate asked for). */
+static void answer(struct pp_rec_command *block)
+{
+    for (;;) {
+        const uint32_t seen = atomic_load(&block->futex);
+        const uint32_t generation = atomic_load(&block->generation);
+
+        if (generation == atomic_load(&block->done_generation)) {
+            (void)syscall(SYS_futex, &block->futex, FUTEX_WAIT, seen, NULL, NULL, 0);
+            continue;
+        }
+        if (atomic_load(&block->request) == PP_REQUEST_RATE)
+            atomic_store(&block->result, -(int32_t)atomic_load(&block->rate_millihertz));
+        else
+            atomic_store(&block->result, 0);
+        atomic_store(&block->done_generation, generation);
+        (void)syscall(SYS_futex, &block->done_generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    }
+}
+
+static pid_t begin(struct shared *shared, bool answers)
+{
+    struct pp_rec_header *head = shared->writer.head;
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        if (answers)
+            answer(&head->command_block);
+        for (;;)
+            (void)pause();
+    }
+    head->active = shared_segment(shared, 4096, 1);
+    head->pid = head->namespace_pid = pid;
+    return pid;
+}
+
+static struct pp_recording_reader *reader_of(const struct shared *shared)
+{
+    struct pp_recording_reader *reader = NULL;
+
+    assert_int_equal(pp_recording_open(shared->path, &reader, NULL), 0);
+    return reader;
+}
+
+/* Three commanders at once, in processes of their own, each get their own answers. */
+static void commanders_do_not_mix(void **state)
+{
+    struct shared shared = shared_new(1 << 20);
+    const pid_t pid = begin(&shared, true);
+    pid_t commanders[3];
+
+    (void)state;
+    for (int c = 0; c < 3; c++) {
+        commanders[c] = fork();
+        if (commanders[c] == 0) {
+            struct pp_recording_reader *reader = NULL;
+            int n_wrong = pp_recording_open(shared.path, &reader, NULL) != 0;
+            for (int i = 0; n_wrong == 0 && i < N_COMMANDS; i++) {
+                const int rate = 1000 * (c + 1) + i;
+                n_wrong +=
+                    pp_recording_command(reader, PP_REQUEST_RATE, (uint64_t)rate, 20000) != -rate;
+            }
+            _exit(n_wrong != 0);
+        }
+    }
+    for (int c = 0; c < 3; c++) {
+        int status = -1;
+        assert_int_equal(waitpid(commanders[c], &status, 0), commanders[c]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(shared.writer.head->command_block.generation, 3 * N_COMMANDS);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    shared_done(&shared);
+}
+
+/* No answer is a timeout, and a later command is answered all the same once somebody listens. */
+static void silence_times_out(void **state)
+{
+    struct shared shared = shared_new(1 << 20);
+    const pid_t pid = begin(&shared, false);
+    struct pp_recording_reader *reader = reader_of(&shared);
+    pid_t listener;
+
+    (void)state;
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_PAUSE, 0, 60), -ETIMEDOUT);
+    listener = fork();
+    if (listener == 0)
+        answer(&shared.writer.head->command_block);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 123, 20000), -123);
+    (void)kill(listener, SIGKILL);
+    (void)waitpid(listener, NULL, 0);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    pp_recording_close(reader);
+    shared_done(&shared);
+}
+
+/* A process that dies, waited for or not, one whose number went to another, and one that has ended
+ * are gone at once. */
+static void the_dead_are_gone(void **state)
+{
+    struct shared shared = shared_new(1 << 20);
+    pid_t pid = begin(&shared, false);
+    struct pp_recording_reader *reader = reader_of(&shared);
+    siginfo_t info;
+
+    (void)state;
+    assert_non_null(pp_recording_shared_header(reader));
+    shared.writer.head->process_start_ticks = 1; /* nobody of today began then */
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_STOP, 0, 20000), -ESRCH);
+    shared.writer.head->process_start_ticks = 0;
+    shared.writer.head->state = PP_REC_ENDED;
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_STOP, 0, 20000), -ESRCH);
+    shared.writer.head->state = PP_REC_RUNNING;
+    (void)kill(pid, SIGKILL);
+    (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_STOP, 0, 20000), -ESRCH);
+    (void)waitpid(pid, NULL, 0);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_STOP, 0, 20000), -ESRCH);
+    assert_null(pp_recording_shared_header(reader));
+    pp_recording_close(reader);
+    shared_done(&shared);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commanders_do_not_mix),
+        cmocka_unit_test(silence_times_out),
+        cmocka_unit_test(the_dead_are_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
