@@ -7,7 +7,7 @@
 #include "cli/verbs.h"
 
 static const char overview[] =
-    "pprofc " PPROFC_VERSION " - where the CPU time of native programs goes\n"
+    "pprofc " PP_VERSION " - where the CPU time of native programs goes\n"
     "\n"
     "  pprofc run [OPTIONS] -- PROGRAM ARGUMENTS   profile a program from start to end\n"
     "  pprofc report FILE                          the hottest functions of a profile\n"

@@ -9,6 +9,7 @@
 #include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/profile_input.h"
+#include "cli/report_json.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 #include "views/top_table.h"
@@ -38,12 +39,7 @@ static const struct pp_option report_options[N_OPTIONS] = {
     [OPTION_FOCUS] = {"focus", 0, true, true},
 };
 
-static const char *const groups[] = {
-    [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
-    [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
-};
-
-enum { N_GROUPS = sizeof groups / sizeof groups[0], DEFAULT_ROWS = 20 };
+enum { DEFAULT_ROWS = 20 };
 
 struct report {
     const char *path, *sample, *output;
@@ -56,15 +52,15 @@ static int set_group(struct report *report, const char *value, struct pprofc_err
 {
     const char *nearest;
 
-    for (size_t i = 0; i < N_GROUPS; i++) {
-        if (strcmp(groups[i], value) != 0)
+    for (size_t i = 0; i < PP_N_GROUPS; i++) {
+        if (strcmp(pp_group_names[i], value) != 0)
             continue;
         report->group = (enum pp_group)i;
         return 0;
     }
     if (strncmp(value, "label:", strlen("label:")) == 0)
         return pp_fail(err, -EINVAL, 0, "--by label:KEY is not available in this version");
-    nearest = pp_nearest_name(value, groups, N_GROUPS, sizeof groups[0]);
+    nearest = pp_nearest_name(value, pp_group_names, PP_N_GROUPS, sizeof pp_group_names[0]);
     return pp_fail(err, -EINVAL, 0, "unknown group '%s'; %s%s", value,
                    nearest != NULL ? "the nearest is "
                                    : "there are function, line, file, module, "
@@ -131,7 +127,7 @@ static int write_report(const struct report *report, const struct pprofc_profile
     int rc;
 
     if (report->is_json)
-        rc = pp_json_write(profile, &text, err);
+        rc = pp_report_json_write(profile, &options, &text, err);
     else
         rc = pp_top_table_write(profile, &options, &text, err);
     if (rc < 0)

@@ -20,6 +20,7 @@ static const int64_t millisecond_ns = 1000000;
 /* 'why' the program cannot be profiled: the end with --strict, else a line and on with it. */
 static int go_on_unprofiled(struct pp_run *run, const char *why)
 {
+    pp_child_environment_complain_unknown(); /* else the capture library does, in its messages */
     run->is_profiled = false;
     pp_complain("%s", why);
     return run->options.is_strict ? PP_EXIT_NOT_STARTED : 0;
@@ -57,9 +58,8 @@ static int prepare(struct pp_run *run)
     if (rc < 0)
         return explain_missing_program(run, rc);
     pp_output_program(run->options.command[0], run->program, sizeof run->program);
-    pp_environment_complain_unknown();
     run->is_profiled = true;
-    if (pp_environment_is_off())
+    if (pp_child_environment_is_off())
         return go_on_unprofiled(run, "PPROFC=off is set, so nothing is profiled; unset it");
     if (run->target.shortcoming[0] != '\0')
         return go_on_unprofiled(run, run->target.shortcoming);
@@ -70,31 +70,31 @@ static int prepare(struct pp_run *run)
 
 /* What the preloaded library reads and takes out again. */
 static void set_environment(const struct pp_run *run, const char *run_id,
-                            struct pp_environment *environment)
+                            struct pp_child_environment *environment)
 {
     const struct pp_run_options *options = &run->options;
     char rate[32];
 
     if (!run->target.links_capture)
-        pp_environment_preload(environment, run->preload.path);
+        pp_child_environment_preload(environment, run->preload.path);
     (void)snprintf(rate, sizeof rate, "%g", options->rate_hz);
-    pp_environment_set(environment, "PPROFC", "cpu");
-    pp_environment_set(environment, "PPROFC_FREQUENCY", rate);
-    pp_environment_set(environment, "PPROFC_RUN_ID", run_id);
+    pp_child_environment_set(environment, "PPROFC", "cpu");
+    pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
+    pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);
     if (options->block.n_bytes > 0)
-        pp_environment_set(environment, "PPROFC_BLOCK", options->block.bytes);
+        pp_child_environment_set(environment, "PPROFC_BLOCK", options->block.bytes);
     if (options->block_drops)
-        pp_environment_set(environment, "PPROFC_BLOCK_DROP", "1");
+        pp_child_environment_set(environment, "PPROFC_BLOCK_DROP", "1");
     if (options->follows)
-        pp_environment_set(environment, "PPROFC_FOLLOW", "1");
+        pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
     if (options->signal != NULL)
-        pp_environment_set(environment, "PPROFC_SIGNAL", options->signal);
+        pp_child_environment_set(environment, "PPROFC_SIGNAL", options->signal);
 }
 
 /* 0, or what to exit with. */
 static int start(struct pp_run *run)
 {
-    struct pp_environment environment;
+    struct pp_child_environment environment;
     struct pprofc_error err;
     char run_id[PP_RUN_ID_HEX_BYTES];
     int rc = 0;
@@ -104,13 +104,13 @@ static int start(struct pp_run *run)
         if (rc != 0)
             return rc;
     }
-    pp_environment_init(&environment);
+    pp_child_environment_init(&environment);
     if (run->is_profiled)
         set_environment(run, run_id, &environment);
     rc = environment.failed ? pp_fail(&err, -ENOMEM, 0, "no memory for the environment")
                             : pp_child_start(&run->child, run->target.path, run->options.command,
                                              environment.entries, &err);
-    pp_environment_done(&environment);
+    pp_child_environment_done(&environment);
     if (rc == 0)
         return 0;
     if (rc == -ENOENT && run->target.is_script)

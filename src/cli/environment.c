@@ -23,7 +23,7 @@ static const char *const known_names[] = {
 
 enum { N_KNOWN_NAMES = sizeof known_names / sizeof known_names[0] };
 
-static void append(struct pp_environment *environment, char *entry)
+static void append(struct pp_child_environment *environment, char *entry)
 {
     if (entry == NULL ||
         pp_array_reserve(&environment->entries, &environment->capacity, environment->n_entries + 2,
@@ -36,7 +36,7 @@ static void append(struct pp_environment *environment, char *entry)
     environment->entries[environment->n_entries] = NULL;
 }
 
-void pp_environment_init(struct pp_environment *environment)
+void pp_child_environment_init(struct pp_child_environment *environment)
 {
     memset(environment, 0, sizeof *environment);
     if (pp_array_reserve(&environment->entries, &environment->capacity, 1,
@@ -49,7 +49,7 @@ void pp_environment_init(struct pp_environment *environment)
         append(environment, strdup(*entry));
 }
 
-void pp_environment_done(struct pp_environment *environment)
+void pp_child_environment_done(struct pp_child_environment *environment)
 {
     for (size_t i = 0; i < environment->n_entries; i++)
         free(environment->entries[i]);
@@ -64,7 +64,7 @@ static bool is_named(const char *entry, const char *name)
     return strncmp(entry, name, n_chars) == 0 && entry[n_chars] == '=';
 }
 
-static char **find(const struct pp_environment *environment, const char *name)
+static char **find(const struct pp_child_environment *environment, const char *name)
 {
     for (size_t i = 0; i < environment->n_entries; i++)
         if (is_named(environment->entries[i], name))
@@ -72,7 +72,8 @@ static char **find(const struct pp_environment *environment, const char *name)
     return NULL;
 }
 
-void pp_environment_set(struct pp_environment *environment, const char *name, const char *value)
+void pp_child_environment_set(struct pp_child_environment *environment, const char *name,
+                              const char *value)
 {
     char **there = find(environment, name);
     char *entry = NULL;
@@ -87,7 +88,7 @@ void pp_environment_set(struct pp_environment *environment, const char *name, co
     *there = entry;
 }
 
-void pp_environment_remove(struct pp_environment *environment, const char *name)
+void pp_child_environment_remove(struct pp_child_environment *environment, const char *name)
 {
     char **there;
 
@@ -99,7 +100,7 @@ void pp_environment_remove(struct pp_environment *environment, const char *name)
     }
 }
 
-void pp_environment_preload(struct pp_environment *environment, const char *library)
+void pp_child_environment_preload(struct pp_child_environment *environment, const char *library)
 {
     char **there = find(environment, "LD_PRELOAD");
     const char *old = there != NULL ? strchr(*there, '=') + 1 : "";
@@ -110,10 +111,10 @@ void pp_environment_preload(struct pp_environment *environment, const char *libr
         environment->failed = true;
         return;
     }
-    pp_environment_set(environment, "LD_PRELOAD", value);
+    pp_child_environment_set(environment, "LD_PRELOAD", value);
 }
 
-bool pp_environment_is_off(void)
+bool pp_child_environment_is_off(void)
 {
     const char *value = getenv("PPROFC");
 
@@ -121,7 +122,7 @@ bool pp_environment_is_off(void)
                              strcasecmp(value, "no") == 0 || strcmp(value, "0") == 0);
 }
 
-void pp_environment_complain_unknown(void)
+void pp_child_environment_complain_unknown(void)
 {
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         char name[64];

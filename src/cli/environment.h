@@ -6,28 +6,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Owned by whoever made it; pp_environment_done(). */
-struct pp_environment {
+/* Owned by whoever made it; pp_child_environment_done(). */
+struct pp_child_environment {
     char **entries; /* "NAME=VALUE", NULL at the end: for execve() */
     size_t n_entries, capacity;
     bool failed; /* memory ran out: incomplete */
 };
 
 /* A copy of this process's environment. */
-void pp_environment_init(struct pp_environment *environment);
-void pp_environment_done(struct pp_environment *environment);
+void pp_child_environment_init(struct pp_child_environment *environment);
+void pp_child_environment_done(struct pp_child_environment *environment);
 
 /* Set 'name', in place where it is there already. */
-void pp_environment_set(struct pp_environment *environment, const char *name, const char *value);
-void pp_environment_remove(struct pp_environment *environment, const char *name);
+void pp_child_environment_set(struct pp_child_environment *environment, const char *name,
+                              const char *value);
+void pp_child_environment_remove(struct pp_child_environment *environment, const char *name);
 
 /* Put 'library' before what LD_PRELOAD holds. */
-void pp_environment_preload(struct pp_environment *environment, const char *library);
+void pp_child_environment_preload(struct pp_child_environment *environment, const char *library);
 
 /* Is profiling forbidden (PPROFC=off)? */
-bool pp_environment_is_off(void);
+bool pp_child_environment_is_off(void);
 
 /* Say a line for each PPROFC_ name that nothing reads, with the nearest known one. */
-void pp_environment_complain_unknown(void);
+void pp_child_environment_complain_unknown(void);
 
 #endif

@@ -42,23 +42,20 @@ static void stop_all(struct pp_run *run)
 
 /* ---- profiles ---- */
 
-static int make_profile(struct process *process, struct pprofc_error *err)
+static int make_profile(const struct pp_run *run, struct process *process,
+                        struct pp_symbolizer *symbolizer, struct pprofc_error *err)
 {
-    for (size_t i = 0; i < process->n_files; i++) {
-        struct pprofc_profile *profile = NULL;
-        int rc = pp_recording_to_profile(process->files[i].reader, &profile, err);
-        if (rc < 0)
-            return rc;
-        if (process->profile == NULL) {
-            process->profile = profile;
-            continue;
-        }
-        rc = pp_profile_merge(process->profile, profile, err);
-        pprofc_profile_free(profile);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    struct pp_recording_profile_options options = {.cpu_ns_override = 0};
+    pp_autofree struct pp_recording_reader **readers = calloc(process->n_files, sizeof *readers);
+
+    if (readers == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for the profile");
+    for (size_t i = 0; i < process->n_files; i++)
+        readers[i] = process->files[i].reader;
+    if (process->files[0].pid == run->child.pid && run->child.cpu_ns > 0)
+        options.cpu_ns_override = run->child.cpu_ns;
+    return pp_recordings_to_profile(readers, process->n_files, symbolizer, &options,
+                                    &process->profile, err);
 }
 
 static bool has_samples(const struct process *process)
@@ -194,8 +191,8 @@ static void say_process(const struct pp_run *run, const struct process *process,
 }
 
 /* Make, write, say and remove.  Returns whether files were written. */
-static bool finish_process(struct pp_run *run, struct process *process, bool is_one_of_several,
-                           bool is_said)
+static bool finish_process(struct pp_run *run, struct process *process,
+                           struct pp_symbolizer *symbolizer, bool is_one_of_several, bool is_said)
 {
     struct pp_output_file files[PP_OUTPUT_MAX_FILES];
     struct pprofc_error err = {0};
@@ -206,7 +203,7 @@ static bool finish_process(struct pp_run *run, struct process *process, bool is_
     program_name(run, process, program, sizeof program);
     if (process->files[0].pid == run->child.pid)
         memcpy(run->program, program, sizeof run->program);
-    rc = make_profile(process, &err);
+    rc = make_profile(run, process, symbolizer, &err);
     if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
         const int64_t others_ns = cpu_of_processes(run, run->child.pid);
         const int64_t left_ns = run->child.children_cpu_ns - others_ns;
@@ -236,7 +233,7 @@ static struct process process_at(const struct pp_run *run, size_t first)
     return process;
 }
 
-static void finish_others(struct pp_run *run, size_t n_wanted)
+static void finish_others(struct pp_run *run, struct pp_symbolizer *symbolizer, size_t n_wanted)
 {
     size_t n_said = 0, n_silent = 0, n_empty = 0;
 
@@ -251,7 +248,7 @@ static void finish_others(struct pp_run *run, size_t n_wanted)
             n_empty++;
             continue;
         }
-        if (finish_process(run, &process, n_wanted > 1, n_said < MAX_LINES))
+        if (finish_process(run, &process, symbolizer, n_wanted > 1, n_said < MAX_LINES))
             n_said++;
     }
     n_silent = n_said > MAX_LINES ? n_said - MAX_LINES : 0;
@@ -276,21 +273,25 @@ static size_t count_wanted(const struct pp_run *run)
 
 void pp_run_write_results(struct pp_run *run)
 {
+    const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH")};
+    struct pp_symbolizer *symbolizer = NULL; /* one for all: processes share most of their code */
     size_t n_wanted, main_at = 0;
 
+    (void)pp_symbolizer_new(&options, &symbolizer, NULL);
     stop_all(run);
     pp_run_files_refresh(&run->files);
     n_wanted = count_wanted(run);
-    finish_others(run, n_wanted);
+    finish_others(run, symbolizer, n_wanted);
     while (main_at < run->files.n_files && run->files.files[main_at].pid != run->child.pid)
         main_at++;
     if (main_at < run->files.n_files) {
         struct process process = process_at(run, main_at);
         pp_run_say_delivery(run, pp_recording_header(process.files[process.n_files - 1].reader));
-        (void)finish_process(run, &process, n_wanted > 1, true);
+        (void)finish_process(run, &process, symbolizer, n_wanted > 1, true);
     } else {
         pp_complain("%s left no recording, so there is no profile: it did not load "
                     "libpprofc-preload.so, or cleared its environment before it started",
                     run->program);
     }
+    pp_symbolizer_free(symbolizer);
 }

@@ -1,0 +1,21 @@
+/* The rows of a report, for programs. */
+#ifndef PP_CLI_REPORT_JSON_H
+#define PP_CLI_REPORT_JSON_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "views/top_table.h"
+
+enum { PP_N_GROUPS = PP_BY_THREAD + 1 };
+
+extern const char *const pp_group_names[PP_N_GROUPS]; /* by enum pp_group, as --by names them */
+
+/* Append one object: command, sample_type, unit, by, total, n_samples, lost_samples,
+ * truncated_samples, cpu_ns, sampled_ns, own_cpu_ns (null when not known) and "top", the rows:
+ * {<by>, source_file, source_line, module_path, flat, flat_share, cum, cum_share, n_flat_samples,
+ * n_cum_samples}, where <by> is "function" and so on, and shares are 0 to 1. */
+int pp_report_json_write(const struct pprofc_profile *profile,
+                         const struct pp_top_table_options *options, struct pp_buffer *out,
+                         struct pprofc_error *err);
+
+#endif
