@@ -111,7 +111,9 @@ static int map_file(struct pp_elf_file *file, struct pprofc_error *err)
     if (!S_ISREG(status.st_mode) || status.st_size <= 0)
         return pp_fail(err, -ENOEXEC, 0, "'%s' is not an ELF file", file->path);
     file->n_image_bytes = (size_t)status.st_size;
-    file->image = mmap(NULL, file->n_image_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    /* Writable, privately: libelf changes section headers in place when it unpacks a section. */
+    file->image = mmap(NULL, file->n_image_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
     if (file->image == MAP_FAILED) {
         file->image = NULL;
         return pp_fail(err, -errno, 0, "cannot map '%s': %s", file->path, strerror(errno));
