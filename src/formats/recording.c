@@ -297,14 +297,17 @@ static void add_quality(struct maker *maker)
     const struct pp_rec_header *head = pp_recording_header(maker->reader);
     struct pp_quality *quality = &maker->profile->quality;
     const struct pp_rec_thread *thread;
+    uint64_t n_samples = 0;
 
     for (uint32_t i = 0; (thread = pp_recording_thread(maker->reader, i)) != NULL; i++) {
+        n_samples += thread->n_samples;
         add_count(&quality->sampled_ns, thread->sampled_ns);
         add_count(&quality->unsampled_ns, thread->unsampled_ns);
     }
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
         add_loss(maker->profile, cause, head->losses[cause]);
-    add_count(&quality->n_samples, head->n_samples);
+    /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
+    add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
     add_count(&quality->n_truncated, head->n_truncated);
     add_count(&quality->cpu_ns, head->cpu_ns);
     add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
