@@ -60,9 +60,13 @@ static int make_profile(const struct pp_run *run, struct process *process,
 
 static bool has_samples(const struct process *process)
 {
-    for (size_t i = 0; i < process->n_files; i++)
-        if (atomic_load(&pp_recording_header(process->files[i].reader)->n_samples) > 0)
-            return true;
+    for (size_t i = 0; i < process->n_files; i++) {
+        const struct pp_rec_thread *thread;
+        for (uint32_t k = 0; (thread = pp_recording_thread(process->files[i].reader, k)) != NULL;
+             k++)
+            if (atomic_load(&thread->n_samples) > 0)
+                return true;
+    }
     return false;
 }
 
