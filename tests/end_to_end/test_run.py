@@ -55,6 +55,18 @@ class LastLines(EndToEnd):
         self.assertEqual(len(list(self.folder.glob("*.pb.gz"))), 1)
 
 
+class TopFindsTheHotFunction(EndToEnd):
+    """two_to_one spends 2/3 of its CPU in heavy() and 1/3 in light()."""
+
+    def test_shares(self):
+        """Our JSON has both shares, of the whole, and no sample was lost."""
+        report = self.run_and_report("-F", "1000", "--", self.program("two_to_one"), "2")
+        self.assert_share(report, "heavy", 2 / 3, within=0.06)
+        self.assert_share(report, "light", 1 / 3, within=0.06)
+        self.assert_share(report, "main", 1.0, within=0.01)
+        self.assertEqual(report["quality"]["n_lost"], 0)
+
+
 class ExitStatus(EndToEnd):
     """The status is the child's own, or says what kept it from running."""
 

@@ -19,7 +19,7 @@ class Hazard01LoaderLock(EndToEnd):
             self.assertGreater(truth["n_loads"], 100)
             self.assertGreater(truth["n_throws"], 1000)
             self.assertEqual(self.quality(finished)["n_lost"], 0)
-            self.assert_sum(path, truth["process_cpu_ns"] / 1e9, within=0.02)
+            self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.02)
 
 
 class Hazard02LocksInTheHandler(EndToEnd):
@@ -84,7 +84,7 @@ class Hazard07SkippedSamples(EndToEnd):
         in_libc, under, total = self.leaf_modules(path)
         self.assertEqual(in_libc, 0)
         self.assertGreaterEqual(under / total, 0.98)
-        self.assert_sum(path, truth["process_cpu_ns"] / 1e9, within=0.02)
+        self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.02)
 
     def test_names_match_whole(self):
         """libc is not libcap, and blocking "lib" or "c" blocks nothing."""
@@ -131,7 +131,7 @@ class Hazard16ThreadExit(EndToEnd):
         finished, path = self.run_profiled("-F", "1000", "--", self.program("short_threads"), long_or(20000, 2000),
                                            timeout_s=300)
         truth = scorer.read_truth(finished.out)
-        self.assert_sum(path, truth["process_cpu_ns"] / 1e9, within=0.1)
+        self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.1)
 
 
 if __name__ == "__main__":

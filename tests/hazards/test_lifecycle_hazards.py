@@ -51,7 +51,7 @@ class Hazard34SuddenEnds(EndToEnd):
                 truth = scorer.read_truth(finished.out)
                 result = scorer.score(self.stacks(path), truth, check_total=False)
                 self.assertTrue(result.is_ok, scorer.show(result))
-                self.assert_sum(path, truth["process_cpu_ns"] / 1e9, within=0.03)
+                self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.03)
 
 
 class Hazard35ShortPrograms(EndToEnd):

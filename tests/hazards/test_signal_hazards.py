@@ -85,7 +85,7 @@ class SignalsOfTheProgram(EndToEnd):
         finished, path = self.run_profiled("-F", "1000", "--", self.program("signal_owner"), "2", "200")
         truth = scorer.read_truth(finished.out)
         self.assertEqual((truth["n_traps"], truth["n_profs"], truth["is_ours"]), (200, 200, True))
-        self.assert_sum(path, truth["process_cpu_ns"] / 1e9, within=0.05)
+        self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.05)
 
     def test_no_eintr(self):
         """poll, select, epoll_wait and nanosleep are not interrupted by CPU sampling at 1000 Hz."""

@@ -46,7 +46,7 @@ class Hazard53CappedRate(EndToEnd):
         self.assertEqual(len(about), 1, finished.err)
         self.assertRegex(about[0], r"at most \d+ Hz")
         truth = scorer.read_truth(finished.out)
-        self.assert_sum(out, truth["process_cpu_ns"] / 1e9, within=0.02)
+        self.assert_sum(out, truth["cpu_ns"] / 1e9, within=0.02)
         result = scorer.score(self.stacks(out), truth)
         self.assertTrue(result.is_ok, scorer.show(result))
 

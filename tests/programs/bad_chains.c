@@ -24,6 +24,7 @@ static void *change_pages(void *argument)
         for (size_t i = 0; i + 64 < PAGES_BYTES; i += 64)
             *(char **)(void *)(pages + i) = pages + (i + 64) % PAGES_BYTES;
     }
+    (void)truth_thread_done();
     return NULL;
 }
 
@@ -55,6 +56,7 @@ static void *run_wild(void *argument)
     (void)argument;
     while (!is_over)
         wild_frame_pointer(pages + (truth_random(&random) % PAGES_BYTES & ~7u), 100000);
+    (void)truth_thread_done();
     return NULL;
 }
 

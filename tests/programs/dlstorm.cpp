@@ -30,6 +30,7 @@ static void *load_and_unload(void *argument)
         (void)dlclose(plugin);
         n_loads++;
     }
+    (void)truth_thread_done();
     return nullptr;
 }
 
@@ -50,6 +51,7 @@ static void *throw_and_catch(void *)
             n_throws++;
         }
     }
+    (void)truth_thread_done();
     return nullptr;
 }
 

@@ -24,6 +24,7 @@ static void *serve(void *argument)
         if (write(pipe_ends[1], "x", 1) != 1)
             abort();
     }
+    (void)truth_thread_done();
     return NULL;
 }
 

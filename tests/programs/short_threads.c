@@ -32,6 +32,8 @@ static void destroy(void *value)
             abort();
         block[0] = (char)(round + 1);
         (void)pthread_setspecific(key, block);
+    } else {
+        (void)truth_thread_done();
     }
 }
 

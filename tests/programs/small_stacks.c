@@ -44,6 +44,7 @@ static void *small_main(void *argument)
     (void)pthread_attr_destroy(&attributes);
     while (!is_over)
         down((uintptr_t)stack);
+    (void)truth_thread_done();
     return NULL;
 }
 

@@ -30,7 +30,7 @@ TRUTH_NOINLINE static void *worker_main(void *argument)
     do
         worker_burn(1000);
     while (truth_thread_ns() < end_ns);
-    worker->cpu_ns = truth_thread_ns();
+    worker->cpu_ns = truth_thread_done();
     return NULL;
 }
 

@@ -152,7 +152,7 @@ def score(measured, truth, max_sds=MAX_SDS, check_total=True):
 def score_phases(result, seen, truth, max_sds):
     total = sum(stack.weight for stack in seen)
     for phase in truth["phases"]:
-        expected = phase["cpu_ns"] / truth["process_cpu_ns"]
+        expected = phase["cpu_ns"] / truth["cpu_ns"]
         share = sum(stack.weight for stack in seen if matches(phase, stack)) / total
         # Near 0 and 1 the binomial bound vanishes, but a sample more or less must not fail: one sample is the least bound.
         sd = max(math.sqrt(max(expected * (1 - expected), 0) / result.n_effective), 1 / result.n_effective)
@@ -174,7 +174,7 @@ def score_roots(result, seen, truth):
 
 def score_total(result, measured, truth):
     total = sum(stack.weight for stack in measured.stacks)
-    result.total_ratio = total / truth["process_cpu_ns"]
+    result.total_ratio = total / truth["cpu_ns"]
     if not TOTAL_RATIO[0] <= result.total_ratio <= TOTAL_RATIO[1]:
         result.problems.append(f"total / kernel CPU is {result.total_ratio:.4f}")
     if measured.period_ns > 0:

@@ -15,7 +15,7 @@ def truth_of(shares, seconds=5, **more):
     total_ns = seconds * SECOND_NS
     phases = [{"name": name, "function": name, "cpu_ns": share * total_ns, "is_self": False}
               for name, share in shares.items()]
-    return {"process_cpu_ns": total_ns, "roots": ["main"], "phases": phases, **more}
+    return {"cpu_ns": total_ns, "roots": ["main"], "phases": phases, **more}
 
 
 def draw(shares, n_samples=5000, seed=1, root="main"):
@@ -70,9 +70,9 @@ class Scoring(unittest.TestCase):
         total_ns = sum(stack.weight for stack in profile.stacks)
         for factor, is_ok in ((1.0, True), (1.005, True), (0.98, False), (1.02, False)):
             truth = truth_of(self.SHARES)
-            truth["process_cpu_ns"] = total_ns / factor
+            truth["cpu_ns"] = total_ns / factor
             for phase in truth["phases"]:
-                phase["cpu_ns"] *= truth["process_cpu_ns"] / (5 * SECOND_NS)
+                phase["cpu_ns"] *= truth["cpu_ns"] / (5 * SECOND_NS)
             result = scorer.score(profile, truth)
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
 
@@ -82,8 +82,8 @@ class Scoring(unittest.TestCase):
             profile = draw(self.SHARES, 5000)
             profile.stacks.append(Stack([scorer.UNSAMPLED], periods * PERIOD_NS, 0))
             truth = truth_of(self.SHARES)
-            scale = sum(stack.weight for stack in profile.stacks) / truth["process_cpu_ns"]
-            truth["process_cpu_ns"] *= scale
+            scale = sum(stack.weight for stack in profile.stacks) / truth["cpu_ns"]
+            truth["cpu_ns"] *= scale
             for phase in truth["phases"]:
                 phase["cpu_ns"] *= scale
             result = scorer.score(profile, truth)
@@ -96,7 +96,7 @@ class Scoring(unittest.TestCase):
     def test_self_and_thread(self):
         """is_self looks at the leaf alone, thread at the thread's name alone."""
         stacks = Stacks([Stack(["even", "odd", "main"], 75, 75, "one"), Stack(["odd", "even", "main"], 25, 25, "two")])
-        truth = {"process_cpu_ns": 100, "roots": ["main"],
+        truth = {"cpu_ns": 100, "roots": ["main"],
                  "phases": [{"name": "self", "function": "even", "is_self": True, "cpu_ns": 75},
                             {"name": "total", "function": "even", "is_self": False, "cpu_ns": 100},
                             {"name": "thread", "thread": "two", "cpu_ns": 25}]}
