@@ -1,6 +1,4 @@
 /* From call frame information to a table of rules. */
-#define PP_HASH_BITS 17
-
 #include "capture/unwind_table.h"
 
 #include <errno.h>
@@ -10,7 +8,7 @@
 
 #include "sigsafe/arch.h"
 
-enum { MAX_RULES = 65535, HASH_SLOTS = 1 << PP_HASH_BITS, MIN_PAGE_SHIFT = 10 };
+enum { MAX_RULES = 65535, MIN_HASH_BITS = 11, MAX_HASH_BITS = 17, MIN_PAGE_SHIFT = 10 };
 
 struct fde_entry {
     uint64_t pc, fde;
@@ -23,7 +21,8 @@ struct build {
     uint16_t *numbers;
     uint64_t *rules;
     uint32_t *hash; /* number + 1 of the rule, 0: free */
-    uint32_t n_rows, n_rules, row_capacity;
+    uint32_t n_rows, n_rules, row_capacity,
+        hash_bits;              /* few bits at first, to stay in the CPU's cache */
     uint64_t last_rule, gap_at; /* gap_at: the last function ended there; ~0: no gap is open */
     uint16_t last_number;
     int error;
@@ -66,19 +65,37 @@ void pp_table_builder_done(struct pp_table_builder *builder)
     pp_room_free(&builder->fdes);
 }
 
+/* Where 'rule' is in the hash, or would be. */
+static uint32_t slot_of(const struct build *b, uint64_t rule)
+{
+    const uint32_t mask = (1u << b->hash_bits) - 1;
+    uint32_t slot = (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - b->hash_bits));
+
+    while (b->hash[slot] != 0 && b->rules[b->hash[slot] - 1] != rule)
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
+static void clear_hash(struct build *b, uint32_t bits)
+{
+    b->hash_bits = bits;
+    memset(b->hash, 0, sizeof *b->hash << bits);
+    for (uint32_t i = 0; i < b->n_rules; i++)
+        b->hash[slot_of(b, b->rules[i])] = i + 1;
+}
+
 static uint16_t number_of(struct build *b, uint64_t rule)
 {
-    uint32_t slot = (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - PP_HASH_BITS));
+    uint32_t slot = slot_of(b, rule);
 
-    for (;; slot = (slot + 1) % HASH_SLOTS) {
-        const uint32_t number = b->hash[slot];
-        if (number == 0)
-            break;
-        if (b->rules[number - 1] == rule)
-            return (uint16_t)(number - 1);
-    }
+    if (b->hash[slot] != 0)
+        return (uint16_t)(b->hash[slot] - 1);
     if (b->n_rules == MAX_RULES)
-        return number_of(b, PP_RULE_STOP); /* which is among the first two */
+        return (uint16_t)(b->hash[slot_of(b, PP_RULE_STOP)] - 1); /* begin() has put it there */
+    if (b->hash_bits < MAX_HASH_BITS && b->n_rules >= 1u << (b->hash_bits - 1)) {
+        clear_hash(b, b->hash_bits + 1);
+        slot = slot_of(b, rule);
+    }
     b->rules[b->n_rules] = rule;
     b->hash[slot] = ++b->n_rules;
     return (uint16_t)(b->n_rules - 1);
@@ -231,7 +248,8 @@ static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
     n_pages = (span >> table.page_shift) + 2;
     table.n_bytes = n_head + b->n_rules * sizeof *table.rules + n_pages * sizeof *pages +
                     b->n_rows * (sizeof *table.pcs + sizeof *table.rule_numbers);
-    block = mmap(NULL, table.n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    block = mmap(NULL, table.n_bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (block == MAP_FAILED)
         return -ENOMEM;
     table.rules = memcpy(block + n_head, b->rules, b->n_rules * sizeof *table.rules);
@@ -251,14 +269,12 @@ static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
 
 static int begin(struct build *b)
 {
-    const uint64_t n_hash_bytes = HASH_SLOTS * sizeof *b->hash;
-
     if (pp_room_reserve(&b->room->rules, (MAX_RULES + 1) * sizeof *b->rules) < 0 ||
-        pp_room_reserve(&b->room->hash, n_hash_bytes) < 0)
+        pp_room_reserve(&b->room->hash, sizeof *b->hash << MAX_HASH_BITS) < 0)
         return -ENOMEM;
     b->rules = b->room->rules.memory;
     b->hash = b->room->hash.memory;
-    memset(b->hash, 0, n_hash_bytes);
+    clear_hash(b, MIN_HASH_BITS);
     (void)number_of(b, PP_RULE_NONE);
     (void)number_of(b, PP_RULE_STOP);
     push_row(b, b->start, PP_RULE_NONE);

@@ -7,7 +7,12 @@
 
 #if defined(__x86_64__)
 
-enum { WORD = 8, MAX_DEREF_WORDS = (1 << 14) - 1, MAX_INDEXED_WORDS = (1 << 10) - 1, MAX_ADDEND_WORDS = 255 };
+enum {
+    WORD = 8,
+    MAX_DEREF_WORDS = (1 << 14) - 1,
+    MAX_INDEXED_WORDS = (1 << 10) - 1,
+    MAX_ADDEND_WORDS = 255
+};
 
 static uint64_t rule_of(enum pp_rule_kind kind, unsigned reg, uint32_t saved)
 {
@@ -28,7 +33,8 @@ unsigned pp_sig_arch_saved_at_cfa(int64_t offset)
 unsigned pp_sig_arch_saved_at_fp(int64_t offset)
 {
     const int64_t n = -offset / WORD + PP_SAVED_FP;
-    return offset % WORD == 0 && n >= PP_SAVED_FP && n <= PP_SAVED_LAST_FP ? (unsigned)n : PP_SAVED_LOST;
+    return offset % WORD == 0 && n >= PP_SAVED_FP && n <= PP_SAVED_LAST_FP ? (unsigned)n
+                                                                           : PP_SAVED_LOST;
 }
 
 static uint64_t deref_rule(unsigned reg, int64_t offset, int64_t addend, uint32_t saved)
@@ -40,7 +46,8 @@ static uint64_t deref_rule(unsigned reg, int64_t offset, int64_t addend, uint32_
            (uint64_t)((uint32_t)(addend / WORD) << 9);
 }
 
-/* OpenSSL's Montgomery multiplication: breg <base> offset, breg <index> 0, lit8, mul, plus, deref, plus_uconst addend. */
+/* OpenSSL's Montgomery multiplication: breg <base> offset, breg <index> 0, lit8, mul, plus, deref,
+ * plus_uconst addend. */
 static bool is_indexed(struct pp_sig_cursor e, uint32_t saved, uint64_t *rule_out)
 {
     static const uint8_t middle[] = {0, 0x38, 0x1e, 0x22, 0x06, 0x23};
@@ -53,15 +60,18 @@ static bool is_indexed(struct pp_sig_cursor e, uint32_t saved, uint64_t *rule_ou
         if (pp_sig_cursor_u8(&e) != middle[i])
             return false;
     addend = pp_sig_cursor_uleb(&e);
-    if (e.is_short || e.at != e.end || base >= PP_ARCH_RETURN_ADDRESS || index >= PP_ARCH_RETURN_ADDRESS ||
-        !is_words(offset, MAX_INDEXED_WORDS) || addend > MAX_ADDEND_WORDS * WORD || addend % WORD != 0)
+    if (e.is_short || e.at != e.end || base >= PP_ARCH_RETURN_ADDRESS ||
+        index >= PP_ARCH_RETURN_ADDRESS || !is_words(offset, MAX_INDEXED_WORDS) ||
+        addend > MAX_ADDEND_WORDS * WORD || addend % WORD != 0)
         return false;
-    *rule_out = rule_of(PP_RULE_INDEXED, base, saved) | (uint64_t)((uint32_t)(offset / WORD) << 21) |
-                (uint64_t)index << 17 | (addend / WORD) << 9;
+    *rule_out = rule_of(PP_RULE_INDEXED, base, saved) |
+                (uint64_t)((uint32_t)(offset / WORD) << 21) | (uint64_t)index << 17 |
+                (addend / WORD) << 9;
     return true;
 }
 
-/* The linkers' expression for a PLT: breg7 8, breg16 0, lit15, and, lit<threshold>, ge, lit3, shl, plus. */
+/* The linkers' expression for a PLT: breg7 8, breg16 0, lit15, and, lit<threshold>, ge, lit3, shl,
+ * plus. */
 static bool is_plt(struct pp_sig_cursor e, unsigned *threshold_out)
 {
     static const uint8_t head[] = {0x77, 8, 0x80, 0, 0x3f, 0x1a};
@@ -83,10 +93,17 @@ static bool is_plt(struct pp_sig_cursor e, unsigned *threshold_out)
     return true;
 }
 
-/* register + offset, perhaps dereferenced, perhaps with something added: all that compilers and OpenSSL's assembly use. */
+/* register + offset, perhaps dereferenced, perhaps with something added: all that compilers and
+ * OpenSSL's assembly use. */
 static uint64_t expression_rule(struct pp_sig_cursor e, uint32_t saved)
 {
-    enum { OP_DEREF = 0x06, OP_PLUS = 0x22, OP_PLUS_UCONST = 0x23, OP_LIT0 = 0x30, OP_BREG0 = 0x70 };
+    enum {
+        OP_DEREF = 0x06,
+        OP_PLUS = 0x22,
+        OP_PLUS_UCONST = 0x23,
+        OP_LIT0 = 0x30,
+        OP_BREG0 = 0x70
+    };
     unsigned reg, threshold;
     int64_t offset, addend = 0;
     uint64_t rule;
@@ -119,10 +136,12 @@ static uint64_t expression_rule(struct pp_sig_cursor e, uint32_t saved)
     }
     if (e.is_short)
         return PP_RULE_STOP;
-    return is_deref ? deref_rule(reg, offset, addend, saved) : pp_sig_arch_register_rule(reg, offset, saved);
+    return is_deref ? deref_rule(reg, offset, addend, saved)
+                    : pp_sig_arch_register_rule(reg, offset, saved);
 }
 
-uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor expression, bool is_signal_frame)
+uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor expression,
+                          bool is_signal_frame)
 {
     if (row->return_address == PP_CFI_RA_UNDEFINED)
         return PP_RULE_END;
@@ -131,8 +150,10 @@ uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor
     if (pp_sig_arch_is_plain(row))
         return pp_sig_arch_register_rule(row->cfa_register, row->cfa_offset, row->saved);
     if (row->return_address == PP_CFI_RA_AT_OFFSET) {
-        if (row->cfa_expression == 0 && row->cfa_offset == 0 && row->cfa_register < PP_ARCH_RETURN_ADDRESS &&
-            row->return_address_offset == (int64_t)pp_sig_arch_context_offset(PP_ARCH_RETURN_ADDRESS))
+        if (row->cfa_expression == 0 && row->cfa_offset == 0 &&
+            row->cfa_register < PP_ARCH_RETURN_ADDRESS &&
+            row->return_address_offset ==
+                (int64_t)pp_sig_arch_context_offset(PP_ARCH_RETURN_ADDRESS))
             return rule_of(PP_RULE_CONTEXT, row->cfa_register, 0);
         if (row->return_address_offset != -WORD)
             return PP_RULE_STOP;
@@ -144,16 +165,18 @@ uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor
 
 size_t pp_sig_arch_context_offset(unsigned dwarf_register)
 {
-    static const uint8_t greg_of[PP_ARCH_N_REGISTERS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
-                                                         REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                                         REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    static const uint8_t greg_of[PP_ARCH_N_REGISTERS] = {
+        REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+        REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
     return offsetof(ucontext_t, uc_mcontext.gregs) + sizeof(greg_t) * greg_of[dwarf_register];
 }
 
 bool pp_sig_arch_is_sigreturn(const uint8_t *code)
 {
-    static const uint8_t with_rax[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05}; /* mov $15, %rax; syscall */
-    static const uint8_t with_eax[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};             /* mov $15, %eax; syscall */
+    static const uint8_t with_rax[] = {0x48, 0xc7, 0xc0, 0x0f, 0,
+                                       0,    0,    0x0f, 0x05}; /* mov $15, %rax; syscall */
+    static const uint8_t with_eax[] = {0xb8, 0x0f, 0,   0,
+                                       0,    0x0f, 0x05}; /* mov $15, %eax; syscall */
     unsigned i;
 
     for (i = 0; i < sizeof with_rax && code[i] == with_rax[i]; i++)
@@ -185,7 +208,8 @@ bool pp_sig_arch_read_memory(long pid, uint64_t addr, void *to, size_t n_bytes)
     struct iovec local = {to, n_bytes};
     struct iovec remote = {(void *)(uintptr_t)addr, n_bytes};
 
-    return system_call(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0) == (long)n_bytes;
+    return system_call(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0) ==
+           (long)n_bytes;
 }
 
 long pp_sig_arch_getpid(void)

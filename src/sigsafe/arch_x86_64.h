@@ -1,14 +1,12 @@
 /* x86-64: what a rule says about one frame, its registers, and system calls without libc.
  *
- * A rule is one word, so that the cache can publish it without a lock and a table row can name it by a number:
- *   bits  0-3   kind
- *   bits  4-7   DWARF number of the CFA's base register
- *   bit   8     the module may be unloaded
- *   bits  9-31  CFA offset in words (signed); a PLT's threshold; for a deref the addend in bits 9-16 and the offset in bits
- *               17-31; for an indexed deref the index register in bits 17-20 and the offset in bits 21-31
- *   bits 32-61  five bits for each of rbp rbx r12 r13 r14 r15: where the caller's value is
- *   bits 62-63  inferred, new code
- * The return address is the word below the CFA.  Another CPU brings its own word behind the same names. */
+ * A rule is one word, so that the cache can publish it without a lock and a table row can name it
+ * by a number: bits  0-3   kind bits  4-7   DWARF number of the CFA's base register bit   8     the
+ * module may be unloaded bits  9-31  CFA offset in words (signed); a PLT's threshold; for a deref
+ * the addend in bits 9-16 and the offset in bits 17-31; for an indexed deref the index register in
+ * bits 17-20 and the offset in bits 21-31 bits 32-61  five bits for each of rbp rbx r12 r13 r14
+ * r15: where the caller's value is bits 62-63  inferred, new code The return address is the word
+ * below the CFA.  Another CPU brings its own word behind the same names. */
 #ifndef PP_SIGSAFE_ARCH_X86_64_H
 #define PP_SIGSAFE_ARCH_X86_64_H
 
@@ -21,13 +19,13 @@
 #include "sigsafe/sigsafe.h"
 
 enum {
-    PP_ARCH_FP = 6,             /* rbp */
-    PP_ARCH_SP = 7,             /* rsp */
+    PP_ARCH_FP = 6, /* rbp */
+    PP_ARCH_SP = 7, /* rsp */
     PP_ARCH_RETURN_ADDRESS = 16,
     PP_ARCH_N_REGISTERS = 17,
-    PP_ARCH_N_SAVED = 6,        /* registers a callee keeps, that a rule tells of; the first is rbp */
+    PP_ARCH_N_SAVED = 6, /* registers a callee keeps, that a rule tells of; the first is rbp */
     PP_ARCH_RED_ZONE = 128,
-    PP_ARCH_ELF_MACHINE = 62    /* EM_X86_64 */
+    PP_ARCH_ELF_MACHINE = 62 /* EM_X86_64 */
 };
 
 #define PP_ARCH_MAX_PC ((uint64_t)1 << 47)
@@ -40,10 +38,10 @@ enum pp_rule_kind {
     PP_RULE_INDEXED,  /* CFA = word at (register + 8 * index register + offset) + addend */
     PP_RULE_PLT,      /* CFA = rsp + 8, + 8 from the threshold in each 16 bytes on */
     PP_RULE_SIGNAL,   /* a ucontext lies at the register: an interrupted pc */
-    PP_RULE_CONTEXT,  /* a ucontext lies at the register: a return address (setcontext on its way) */
-    PP_RULE_NONE,     /* nothing known: frame pointer */
-    PP_RULE_END,      /* outermost frame */
-    PP_RULE_STOP      /* known, but a rule cannot say it */
+    PP_RULE_CONTEXT, /* a ucontext lies at the register: a return address (setcontext on its way) */
+    PP_RULE_NONE,    /* nothing known: frame pointer */
+    PP_RULE_END,     /* outermost frame */
+    PP_RULE_STOP     /* known, but a rule cannot say it */
 };
 enum { PP_RULE_N_FAST = PP_RULE_FP + 1 }; /* kinds below are stepped in the hot loop */
 
@@ -51,8 +49,15 @@ enum { PP_RULE_N_FAST = PP_RULE_FP + 1 }; /* kinds below are stepped in the hot 
 #define PP_RULE_INFERRED ((uint64_t)1 << 62)
 #define PP_RULE_NEW_CODE ((uint64_t)1 << 63)
 
-/* Where a saved register is: 0 in place; 1-23 at CFA - 8 - 8 * n; 24-30 at rbp - 8 * (n - 24); 31 lost. */
-enum { PP_SAVED_IN_PLACE = 0, PP_SAVED_LAST_CFA = 23, PP_SAVED_FP = 24, PP_SAVED_LAST_FP = 30, PP_SAVED_LOST = 31 };
+/* Where a saved register is: 0 in place; 1-23 at CFA - 8 - 8 * n; 24-30 at rbp - 8 * (n - 24); 31
+ * lost. */
+enum {
+    PP_SAVED_IN_PLACE = 0,
+    PP_SAVED_LAST_CFA = 23,
+    PP_SAVED_FP = 24,
+    PP_SAVED_LAST_FP = 30,
+    PP_SAVED_LOST = 31
+};
 
 static inline unsigned pp_sig_rule_kind(uint64_t rule)
 {
@@ -120,7 +125,8 @@ static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, u
     enum { MAX_WORDS = (1 << 22) - 1 };
     enum pp_rule_kind kind = PP_RULE_REGISTER;
 
-    if (reg >= PP_ARCH_RETURN_ADDRESS || offset % 8 != 0 || offset / 8 > MAX_WORDS || offset / 8 < -MAX_WORDS)
+    if (reg >= PP_ARCH_RETURN_ADDRESS || offset % 8 != 0 || offset / 8 > MAX_WORDS ||
+        offset / 8 < -MAX_WORDS)
         return PP_RULE_STOP;
     if ((saved & 31) <= PP_SAVED_LAST_CFA) {
         if (reg == PP_ARCH_SP)
@@ -128,7 +134,8 @@ static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, u
         else if (reg == PP_ARCH_FP)
             kind = PP_RULE_FP;
     }
-    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)((uint32_t)(offset / 8) << 9) | (uint64_t)saved << 32;
+    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)((uint32_t)(offset / 8) << 9) |
+           (uint64_t)saved << 32;
 }
 
 /* Is that all there is to the row?  (Elsewhere the return address is not where a call puts it.) */
@@ -139,7 +146,8 @@ static inline bool pp_sig_arch_is_plain(const struct pp_sig_cfi_row *row)
             (row->return_address == PP_CFI_RA_AT_OFFSET && row->return_address_offset == -8));
 }
 
-/* A row of call frame information as a rule.  'expression' is the CFA's expression where it has one. */
+/* A row of call frame information as a rule.  'expression' is the CFA's expression where it has
+ * one. */
 PP_SIG uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig_cursor expression,
                                  bool is_signal_frame);
 
@@ -154,7 +162,8 @@ struct pp_sig_arch_registers {
     uint64_t pc, sp, saved[PP_ARCH_N_SAVED];
 };
 
-static inline __attribute__((always_inline)) void pp_sig_arch_here(struct pp_sig_arch_registers *here)
+static inline __attribute__((always_inline)) void pp_sig_arch_here(
+    struct pp_sig_arch_registers *here)
 {
     __asm__ volatile("leaq 0(%%rip), %%rax\n\t"
                      "movq %%rax, 0(%0)\n\t"

@@ -1,4 +1,5 @@
-/* Interpreting call frame information: DWARF 5 section 6.4, with the encodings of the LSB's .eh_frame. */
+/* Interpreting call frame information: DWARF 5 section 6.4, with the encodings of the LSB's
+ * .eh_frame. */
 #include "sigsafe/cfi.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct run {
 
 enum outcome { GO_ON, FOUND, BAD };
 
-static struct pp_sig_cursor cursor_at(const struct pp_sig_bytes *bytes, uint64_t offset, uint64_t end)
+static struct pp_sig_cursor cursor_at(const struct pp_sig_bytes *bytes, uint64_t offset,
+                                      uint64_t end)
 {
     struct pp_sig_cursor c = {bytes->data, bytes->data, true};
 
@@ -45,9 +47,10 @@ static uint64_t offset_of(const struct pp_sig_bytes *bytes, const struct pp_sig_
     return (uint64_t)(c->at - bytes->data);
 }
 
-/* A pointer encoded as 'encoding' says; what it is relative to other than its own place is 'data_base'. */
-static uint64_t encoded_pointer(const struct pp_sig_bytes *bytes, struct pp_sig_cursor *c, uint8_t encoding,
-                                uint64_t data_base)
+/* A pointer encoded as 'encoding' says; what it is relative to other than its own place is
+ * 'data_base'. */
+static uint64_t encoded_pointer(const struct pp_sig_bytes *bytes, struct pp_sig_cursor *c,
+                                uint8_t encoding, uint64_t data_base)
 {
     enum { PC_RELATIVE = 0x10, DATA_RELATIVE = 0x30 };
     const uint64_t own_addr = bytes->addr + offset_of(bytes, c);
@@ -96,7 +99,8 @@ static uint64_t encoded_pointer(const struct pp_sig_bytes *bytes, struct pp_sig_
     }
 }
 
-int pp_sig_cfi_read_header(struct pp_sig_bytes header, struct pp_sig_cfi *cfi, uint64_t *eh_frame_addr_out)
+int pp_sig_cfi_read_header(struct pp_sig_bytes header, struct pp_sig_cfi *cfi,
+                           uint64_t *eh_frame_addr_out)
 {
     struct pp_sig_cursor c = cursor_at(&header, 0, header.n_bytes);
     const uint8_t version = pp_sig_cursor_u8(&c), frame_encoding = pp_sig_cursor_u8(&c);
@@ -111,7 +115,8 @@ int pp_sig_cfi_read_header(struct pp_sig_bytes header, struct pp_sig_cfi *cfi, u
     if (c.is_short)
         return -EBADMSG;
     *eh_frame_addr_out = eh_frame_addr;
-    if (count_encoding == OMIT || table_encoding != 0x3b) /* the one table that linkers write: 32 bits from the header */
+    if (count_encoding == OMIT ||
+        table_encoding != 0x3b) /* the one table that linkers write: 32 bits from the header */
         return -EBADMSG;
     n_fdes = encoded_pointer(&header, &c, count_encoding, header.addr);
     if (c.is_short || n_fdes == 0 || n_fdes > UINT32_MAX || n_fdes > (uint64_t)(c.end - c.at) / 8)
@@ -141,8 +146,10 @@ uint64_t pp_sig_cfi_index_fde(const struct pp_sig_cfi *cfi, uint32_t i)
     return index_word(cfi, 2 * (uint64_t)i + 1) - cfi->frames.addr;
 }
 
-/* The extent of the record at 'offset': where its id is and where it ends.  False at the end or in garbage. */
-static bool read_extent(const struct pp_sig_cfi *cfi, uint64_t offset, uint64_t *id_out, uint64_t *end_out)
+/* The extent of the record at 'offset': where its id is and where it ends.  False at the end or in
+ * garbage. */
+static bool read_extent(const struct pp_sig_cfi *cfi, uint64_t offset, uint64_t *id_out,
+                        uint64_t *end_out)
 {
     struct pp_sig_cursor c = cursor_at(&cfi->frames, offset, cfi->frames.n_bytes);
     uint64_t n_bytes = pp_sig_cursor_fixed(&c, 4);
@@ -156,8 +163,8 @@ static bool read_extent(const struct pp_sig_cfi *cfi, uint64_t offset, uint64_t 
     return true;
 }
 
-static void read_augmentation(const struct pp_sig_cfi *cfi, struct pp_sig_cursor letters, struct pp_sig_cursor *data,
-                              struct pp_sig_cie *cie)
+static void read_augmentation(const struct pp_sig_cfi *cfi, struct pp_sig_cursor letters,
+                              struct pp_sig_cursor *data, struct pp_sig_cie *cie)
 {
     for (uint8_t letter; (letter = pp_sig_cursor_u8(&letters)) != 0 && !data->is_short;) {
         if (letter == 'R') {
@@ -216,13 +223,14 @@ static bool read_cie(const struct pp_sig_cfi *cfi, uint64_t offset, struct pp_si
     }
     cie->program_end = end;
     cie->offset = offset;
-    return !c.is_short && cie->code_factor != 0 && cie->code_factor < 256 && cie->data_factor > -256 &&
-           cie->data_factor < 256;
+    return !c.is_short && cie->code_factor != 0 && cie->code_factor < 256 &&
+           cie->data_factor > -256 && cie->data_factor < 256;
 }
 
-/* 'cie' is read again only if the FDE names another one; then *is_new_cie says that its program has to run. */
-static bool read_fde(const struct pp_sig_cfi *cfi, uint64_t offset, struct pp_sig_cie *cie, struct fde *fde,
-                     bool *is_new_cie)
+/* 'cie' is read again only if the FDE names another one; then *is_new_cie says that its program has
+ * to run. */
+static bool read_fde(const struct pp_sig_cfi *cfi, uint64_t offset, struct pp_sig_cie *cie,
+                     struct fde *fde, bool *is_new_cie)
 {
     struct pp_sig_cursor c;
     uint64_t id, end, distance, n_augmentation;
@@ -251,7 +259,8 @@ static bool read_fde(const struct pp_sig_cfi *cfi, uint64_t offset, struct pp_si
     return !c.is_short && fde->start < fde->limit;
 }
 
-int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fde_offset_out, uint64_t *pc_out)
+int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fde_offset_out,
+                    uint64_t *pc_out)
 {
     struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
     struct fde fde;
@@ -274,9 +283,11 @@ static uint64_t current_rule(const struct run *run)
     struct pp_sig_cursor expression = {NULL, NULL, false};
 
     if (pp_sig_arch_is_plain(&run->row) && !run->cie->is_signal_frame)
-        return pp_sig_arch_register_rule(run->row.cfa_register, run->row.cfa_offset, run->row.saved);
+        return pp_sig_arch_register_rule(run->row.cfa_register, run->row.cfa_offset,
+                                         run->row.saved);
     if (run->row.cfa_expression != 0) {
-        expression = cursor_at(&run->cfi->frames, run->row.cfa_expression, run->cfi->frames.n_bytes);
+        expression =
+            cursor_at(&run->cfi->frames, run->row.cfa_expression, run->cfi->frames.n_bytes);
         const uint64_t n_bytes = pp_sig_cursor_uleb(&expression);
         if (n_bytes > (uint64_t)(expression.end - expression.at))
             return PP_RULE_STOP;
@@ -372,7 +383,8 @@ static struct pp_sig_cursor take_block(struct run *run)
     return block;
 }
 
-/* A register saved where an expression says: compilers that realign the stack say "rbp + offset". */
+/* A register saved where an expression says: compilers that realign the stack say "rbp + offset".
+ */
 static void save_at_expression(struct run *run, uint64_t reg, struct pp_sig_cursor block)
 {
     const int i = pp_sig_arch_saved_index(reg);
@@ -444,9 +456,6 @@ static enum outcome run_extended(struct run *run, uint8_t op)
     case 0x0d: /* def_cfa_register */
         set_cfa_register(run, pp_sig_cursor_uleb(c));
         return GO_ON;
-    case 0x0e: /* def_cfa_offset */
-        set_cfa_offset(run, (int64_t)(pp_sig_cursor_uleb(c) & INT64_MAX));
-        return GO_ON;
     case 0x0f: /* def_cfa_expression */
         reg = offset_of(&run->cfi->frames, c);
         (void)take_block(run);
@@ -504,13 +513,18 @@ static enum outcome run_program(struct run *run, uint64_t program, uint64_t prog
             outcome = advance(run, low);
             break;
         case 2:
-            save_at_offset(run, low, (int64_t)(pp_sig_cursor_uleb(&run->c) & INT32_MAX) * run->cie->data_factor);
+            save_at_offset(run, low,
+                           (int64_t)(pp_sig_cursor_uleb(&run->c) & INT32_MAX) *
+                               run->cie->data_factor);
             break;
         case 3:
             restore(run, low);
             break;
         default:
-            outcome = run_extended(run, op);
+            if (op == 0x0e) /* def_cfa_offset, the most frequent one */
+                set_cfa_offset(run, (int64_t)(pp_sig_cursor_uleb(&run->c) & INT64_MAX));
+            else
+                outcome = run_extended(run, op);
         }
         if (run->c.is_short)
             return BAD;
@@ -556,7 +570,8 @@ uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc)
         else
             high = middle;
     }
-    if (!read_fde(cfi, pp_sig_cfi_index_fde(cfi, low), &cie, &fde, &is_new_cie) || pc < fde.start || pc >= fde.limit)
+    if (!read_fde(cfi, pp_sig_cfi_index_fde(cfi, low), &cie, &fde, &is_new_cie) || pc < fde.start ||
+        pc >= fde.limit)
         return PP_RULE_NONE;
     run.cfi = cfi;
     run.context = NULL;
@@ -565,7 +580,8 @@ uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc)
     run.pc = fde.start;
     run.target = pc;
     run.limit = fde.limit;
-    return run_program(&run, fde.program, fde.program_end) == BAD ? PP_RULE_NONE : current_rule(&run);
+    return run_program(&run, fde.program, fde.program_end) == BAD ? PP_RULE_NONE
+                                                                  : current_rule(&run);
 }
 
 void pp_sig_cfi_expand(const struct pp_sig_cfi *cfi, uint64_t fde_offset, struct pp_sig_cie *cie,

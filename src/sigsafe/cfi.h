@@ -1,5 +1,6 @@
-/* Call frame information (.eh_frame, .eh_frame_hdr) as rules: the one interpreter that handlers use for one pc and that
- * the builder of tables uses for all.  It reads the bytes it is given and no others, however wrong they are. */
+/* Call frame information (.eh_frame, .eh_frame_hdr) as rules: the one interpreter that handlers use
+ * for one pc and that the builder of tables uses for all.  It reads the bytes it is given and no
+ * others, however wrong they are. */
 #ifndef PP_SIGSAFE_CFI_H
 #define PP_SIGSAFE_CFI_H
 
@@ -88,10 +89,12 @@ static inline uint64_t pp_sig_cursor_fixed(struct pp_sig_cursor *c, unsigned n_b
 
 enum { PP_CFI_RA_DEFAULT, PP_CFI_RA_UNDEFINED, PP_CFI_RA_AT_OFFSET, PP_CFI_RA_OTHER };
 
-/* What the program of a function has said so far.  Small, because a handler holds a stack of them. */
+/* What the program of a function has said so far.  Small, because a handler holds a stack of them.
+ */
 struct pp_sig_cfi_row {
     int32_t cfa_offset;
-    uint32_t cfa_expression; /* where its block (length first) begins in .eh_frame; 0: register + offset */
+    uint32_t cfa_expression; /* where its block (length first) begins in .eh_frame; 0: register +
+                                offset */
     uint32_t saved;          /* five bits a register, see arch */
     int16_t return_address_offset;
     uint8_t cfa_register;
@@ -103,21 +106,24 @@ struct pp_sig_cie {
     uint64_t code_factor;
     int64_t data_factor;
     uint64_t program, program_end; /* offsets */
-    struct pp_sig_cfi_row initial;  /* what its program leaves a function with */
+    struct pp_sig_cfi_row initial; /* what its program leaves a function with */
     uint8_t pointer_encoding;
     bool has_augmentation, is_signal_frame;
 };
 
 struct pp_sig_cfi {
     struct pp_sig_bytes frames; /* .eh_frame */
-    struct pp_sig_bytes index;  /* the sorted pairs of .eh_frame_hdr: pc, FDE, 32 bits each, from 'index_base' */
+    struct pp_sig_bytes
+        index; /* the sorted pairs of .eh_frame_hdr: pc, FDE, 32 bits each, from 'index_base' */
     uint64_t index_base;
     uint32_t n_fdes; /* 0: no index */
 };
 
-/* Understand .eh_frame_hdr: set the index of 'cfi' and tell where .eh_frame is.  -EBADMSG when it is not one or has
- * no table that can be searched (then *eh_frame_addr_out is still set if it could be read, else 0). */
-PP_SIG int pp_sig_cfi_read_header(struct pp_sig_bytes header, struct pp_sig_cfi *cfi, uint64_t *eh_frame_addr_out);
+/* Understand .eh_frame_hdr: set the index of 'cfi' and tell where .eh_frame is.  -EBADMSG when it
+ * is not one or has no table that can be searched (then *eh_frame_addr_out is still set if it could
+ * be read, else 0). */
+PP_SIG int pp_sig_cfi_read_header(struct pp_sig_bytes header, struct pp_sig_cfi *cfi,
+                                  uint64_t *eh_frame_addr_out);
 
 /* The rule at 'pc' by way of the index; PP_RULE_NONE when there is none. */
 PP_SIG uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc);
@@ -126,14 +132,15 @@ PP_SIG uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc);
 PP_SIG uint64_t pp_sig_cfi_index_pc(const struct pp_sig_cfi *cfi, uint32_t i);
 PP_SIG uint64_t pp_sig_cfi_index_fde(const struct pp_sig_cfi *cfi, uint32_t i);
 
-/* The next record of .eh_frame from '*offset', which moves behind it.  1: an FDE, whose own offset and first pc
- * are told; 0: something else; -ENOENT: the end. */
-PP_SIG int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fde_offset_out, uint64_t *pc_out);
+/* The next record of .eh_frame from '*offset', which moves behind it.  1: an FDE, whose own offset
+ * and first pc are told; 0: something else; -ENOENT: the end. */
+PP_SIG int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fde_offset_out,
+                           uint64_t *pc_out);
 
-/* Every row of the FDE at 'fde_offset', in rising order of pc and with one PP_RULE_NONE at its end.  'cie' carries the
- * last CIE from call to call (set its offset to ~0 before the first). */
+/* Every row of the FDE at 'fde_offset', in rising order of pc and with one PP_RULE_NONE at its end.
+ * 'cie' carries the last CIE from call to call (set its offset to ~0 before the first). */
 typedef void (*pp_sig_cfi_emit_fn)(void *context, uint64_t pc, uint64_t rule);
-PP_SIG void pp_sig_cfi_expand(const struct pp_sig_cfi *cfi, uint64_t fde_offset, struct pp_sig_cie *cie,
-                              pp_sig_cfi_emit_fn emit, void *context);
+PP_SIG void pp_sig_cfi_expand(const struct pp_sig_cfi *cfi, uint64_t fde_offset,
+                              struct pp_sig_cie *cie, pp_sig_cfi_emit_fn emit, void *context);
 
 #endif

@@ -1,7 +1,8 @@
 /* What code is mapped and how to unwind it, as handlers see it.
  *
- * Writer: capture/modules.c, which makes a new set and swaps one pointer.  Readers: handlers, which read the pointer once
- * per walk.  Only 'is_wanted' goes the other way: a handler missed a table. */
+ * Writer: capture/modules.c, which makes a new set and swaps one pointer.  Readers: handlers, which
+ * read the pointer once per walk.  Only 'is_wanted' goes the other way: a handler missed a table.
+ */
 #ifndef PP_SIGSAFE_MODULE_SET_H
 #define PP_SIGSAFE_MODULE_SET_H
 
@@ -37,8 +38,8 @@ struct pp_sig_module {
 };
 
 struct pp_sig_module_set {
-    uint64_t n_bytes;      /* of the block */
-    uint64_t salt;         /* differs from set to set: rules cached under another one do not match */
+    uint64_t n_bytes; /* of the block */
+    uint64_t salt;    /* differs from set to set: rules cached under another one do not match */
     uint64_t changes_seen; /* atomic: what pp_sig_module_changes was before this was looked up */
     uint32_t n_modules;
     struct pp_sig_module modules[]; /* sorted by start */
@@ -50,8 +51,9 @@ extern struct pp_sig_module_set *pp_sig_module_set_current;
 /* Counts the calls of dlopen and dlclose. */
 extern uint64_t pp_sig_module_changes;
 
-/* The rule at 'pc' (for a caller: one less than its return address, so that the call is meant), with what is to be said of
- * it: PP_RULE_INFERRED, PP_RULE_NEW_CODE, PP_RULE_UNLOADABLE.  'set' may be NULL. */
+/* The rule at 'pc' (for a caller: one less than its return address, so that the call is meant),
+ * with what is to be said of it: PP_RULE_INFERRED, PP_RULE_NEW_CODE, PP_RULE_UNLOADABLE.  'set' may
+ * be NULL. */
 PP_SIG uint64_t pp_sig_module_set_find(struct pp_sig_module_set *set, uint64_t pc);
 
 PP_SIG uint64_t pp_sig_rule_table_find(const struct pp_sig_rule_table *table, uint64_t pc);

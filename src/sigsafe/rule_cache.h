@@ -1,7 +1,8 @@
 /* What rule a pc has, remembered for the whole process.
  *
- * Any handler reads and writes any entry at any time, without a lock: an entry's key is the pc (multiplied, so that all
- * bits differ) and the set's salt XOR the rule, hence a key and a rule that were not written together do not match. */
+ * Any handler reads and writes any entry at any time, without a lock: an entry's key is the pc
+ * (multiplied, so that all bits differ) and the set's salt XOR the rule, hence a key and a rule
+ * that were not written together do not match. */
 #ifndef PP_SIGSAFE_RULE_CACHE_H
 #define PP_SIGSAFE_RULE_CACHE_H
 
@@ -24,7 +25,8 @@ extern struct pp_sig_rule_cache_entry pp_sig_rule_cache[1 << PP_RULE_CACHE_BITS]
 static inline bool pp_sig_rule_cache_get(uint64_t pc, uint64_t salt, uint64_t *rule_out)
 {
     const uint64_t product = pc * PP_RULE_CACHE_FACTOR;
-    const struct pp_sig_rule_cache_entry *entry = &pp_sig_rule_cache[product >> (64 - PP_RULE_CACHE_BITS)];
+    const struct pp_sig_rule_cache_entry *entry =
+        &pp_sig_rule_cache[product >> (64 - PP_RULE_CACHE_BITS)];
     const uint64_t rule = __atomic_load_n(&entry->rule, __ATOMIC_RELAXED);
     const uint64_t key = __atomic_load_n(&entry->key, __ATOMIC_RELAXED);
 

@@ -1,8 +1,9 @@
 /* Walking a stack by rules.
  *
- * The hot loop steps frames whose CFA is rsp or rbp plus something and whose stack is known memory; it keeps pc, rsp and
- * rbp only.  Everything else is step_slowly().  A frame whose CFA hangs on another saved register (_dl_runtime_resolve: rbx)
- * makes the walk begin anew with all saved registers followed. */
+ * The hot loop steps frames whose CFA is rsp or rbp plus something and whose stack is known memory;
+ * it keeps pc, rsp and rbp only.  Everything else is step_slowly().  A frame whose CFA hangs on
+ * another saved register (_dl_runtime_resolve: rbx) makes the walk begin anew with all saved
+ * registers followed. */
 #include "sigsafe/unwind.h"
 
 #include <stddef.h>
@@ -16,7 +17,7 @@
 
 enum {
     WORD = 8,
-    LEAF_FRAMES = PP_MAX_FRAMES / 2,                     /* of a cut stack; then PP_PC_CUT, then the root's */
+    LEAF_FRAMES = PP_MAX_FRAMES / 2, /* of a cut stack; then PP_PC_CUT, then the root's */
     ROOT_FRAMES = PP_MAX_FRAMES - LEAF_FRAMES - 1,
     CHUNK_BYTES = 256,
     CHUNK_BEFORE_BYTES = 64, /* saved registers are below the return address */
@@ -30,10 +31,10 @@ enum end { RUNNING, AT_ROOT, STOPPED, NEEDS_REGISTERS };
 
 struct walk {
     struct pp_sig_module_set *set;
-    uint64_t pc, at, sp, fp; /* 'at' is what to look up: pc, or one less for a return address */
-    uint64_t window, n_words; /* plain loads are safe in n_words words from here */
+    uint64_t pc, at, sp, fp;   /* 'at' is what to look up: pc, or one less for a return address */
+    uint64_t window, n_words;  /* plain loads are safe in n_words words from here */
     uint64_t salt, hash, seen; /* 'seen': all rules so far, or-ed */
-    uint64_t *slot, *slots;   /* where the next frame goes */
+    uint64_t *slot, *slots;    /* where the next frame goes */
     uint64_t n_frames;
     struct pp_sig_bounds bounds;
     uint64_t context; /* address of the ucontext that has all registers of this frame, or 0 */
@@ -55,7 +56,8 @@ static inline uint64_t mix(uint64_t hash, uint64_t pc)
     return hash ^ hash >> 32;
 }
 
-/* The number of the window's word at 'addr'; huge for addresses that are not a word's or are below the window. */
+/* The number of the window's word at 'addr'; huge for addresses that are not a word's or are below
+ * the window. */
 static inline uint64_t word_number(uint64_t window, uint64_t addr)
 {
     const uint64_t distance = addr - window;
@@ -176,7 +178,8 @@ static bool step_by_frame_pointer(struct walk *w)
     return true;
 }
 
-/* Go to where a ucontext says: the interrupted code behind a signal handler, perhaps on another stack. */
+/* Go to where a ucontext says: the interrupted code behind a signal handler, perhaps on another
+ * stack. */
 static bool step_by_context(struct walk *w, uint64_t rule)
 {
     uint64_t context, pc, sp, fp;
@@ -220,7 +223,9 @@ static bool restore_saved(struct walk *w, uint64_t rule, uint64_t cfa)
         w->known &= ~(1u << i);
         if (where == PP_SAVED_LOST)
             continue;
-        if (!read_word(w, where < PP_SAVED_FP ? cfa - WORD - WORD * where : own_fp - WORD * (where - PP_SAVED_FP),
+        if (!read_word(w,
+                       where < PP_SAVED_FP ? cfa - WORD - WORD * where
+                                           : own_fp - WORD * (where - PP_SAVED_FP),
                        &w->saved[i]))
             return false;
         w->known |= 1u << i;
@@ -236,7 +241,8 @@ static bool find_cfa(struct walk *w, uint64_t rule, uint64_t *cfa_out)
     uint64_t base, index, cfa;
 
     if (pp_sig_rule_kind(rule) == PP_RULE_PLT) {
-        *cfa_out = w->sp + WORD + ((int64_t)(w->pc & 15) * WORD >= pp_sig_rule_offset(rule) ? WORD : 0);
+        *cfa_out =
+            w->sp + WORD + ((int64_t)(w->pc & 15) * WORD >= pp_sig_rule_offset(rule) ? WORD : 0);
         return true;
     }
     if (!read_register(w, pp_sig_rule_register(rule), &base))
@@ -266,8 +272,10 @@ static bool step_by_cfa(struct walk *w, uint64_t rule)
 
     if (!find_cfa(w, rule, &cfa))
         return false;
-    /* Stacks grow down; a function that runs its callee on another stack may look otherwise, a few times. */
-    if (cfa <= w->sp && (pp_sig_rule_kind(rule) == PP_RULE_SP || ++w->n_stack_changes > MAX_STACK_CHANGES))
+    /* Stacks grow down; a function that runs its callee on another stack may look otherwise, a few
+     * times. */
+    if (cfa <= w->sp &&
+        (pp_sig_rule_kind(rule) == PP_RULE_SP || ++w->n_stack_changes > MAX_STACK_CHANGES))
         return stop(w, STOPPED);
     if (!restore_saved(w, rule, cfa) || !read_word(w, cfa - WORD, &pc))
         return stop(w, STOPPED);
@@ -322,7 +330,8 @@ static __attribute__((noinline)) uint64_t find_rule(struct walk *w, uint64_t at,
         uint8_t code[16];
         if (w->pid == 0)
             w->pid = pp_sig_arch_getpid();
-        if (pp_sig_arch_read_memory(w->pid, pc, code, sizeof code) && pp_sig_arch_is_sigreturn(code))
+        if (pp_sig_arch_read_memory(w->pid, pc, code, sizeof code) &&
+            pp_sig_arch_is_sigreturn(code))
             rule = (rule & ~(uint64_t)15) | PP_RULE_SIGNAL | (uint64_t)PP_ARCH_SP << 4;
     }
     pp_sig_rule_cache_put(at, w->salt, rule);
@@ -507,7 +516,8 @@ static void walk_from(struct walk *w)
     walk_frames(w);
 }
 
-void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint64_t *pcs, struct pp_sig_walk *walk)
+void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint64_t *pcs,
+                   struct pp_sig_walk *walk)
 {
     struct walk w;
 
@@ -521,7 +531,8 @@ void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint6
     finish(&w, walk, 0);
 }
 
-__attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs, struct pp_sig_walk *walk)
+__attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
+                                                  struct pp_sig_walk *walk)
 {
     struct pp_sig_arch_registers here;
     struct walk w;
