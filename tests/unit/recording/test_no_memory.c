@@ -1,0 +1,132 @@
+/* Reading a recording, copying it and making its profile, with each allocation in turn refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "formats/recording.h"
+#include "writer.h"
+
+/* ---- allocations that fail on request (linked with --wrap) ---- */
+
+static int64_t n_until_refusal = -1; /* -1: none is refused */
+static bool was_refused;
+
+void *__real_malloc(size_t n_bytes);
+void *__real_calloc(size_t n, size_t n_bytes);
+void *__real_realloc(void *old, size_t n_bytes);
+void *__real_reallocarray(void *old, size_t n, size_t n_bytes);
+void *__wrap_malloc(size_t n_bytes);
+void *__wrap_calloc(size_t n, size_t n_bytes);
+void *__wrap_realloc(void *old, size_t n_bytes);
+void *__wrap_reallocarray(void *old, size_t n, size_t n_bytes);
+
+static bool is_refused(void)
+{
+    if (n_until_refusal < 0 || n_until_refusal-- > 0)
+        return false;
+    was_refused = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t n_bytes)
+{
+    return is_refused() ? NULL : __real_malloc(n_bytes);
+}
+
+void *__wrap_calloc(size_t n, size_t n_bytes)
+{
+    return is_refused() ? NULL : __real_calloc(n, n_bytes);
+}
+
+void *__wrap_realloc(void *old, size_t n_bytes)
+{
+    return is_refused() ? NULL : __real_realloc(old, n_bytes);
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t n_bytes)
+{
+    return is_refused() ? NULL : __real_reallocarray(old, n, n_bytes);
+}
+
+/* ---- the work ---- */
+
+static struct writer recording(void)
+{
+    static const uint64_t pcs[] = {0x10100, 0x10201, 0x20100, 0x99000};
+    struct writer writer = writer_new();
+    struct pp_rec_segment *segment;
+
+    writer_module(&writer, "/gone/prog", 0x10000, 0x20000, 0, 0);
+    writer_module(&writer, "/gone/a.so", 0x20000, 0x21000, 0, 10);
+    writer_module(&writer, "/gone/b.so", 0x20000, 0x21000, 10, 0);
+    writer_thread(&writer, 1, "main");
+    segment = writer_segment(&writer, PP_SEGMENT_RAW, 1, 4096);
+    for (uint32_t i = 0; i < 20; i++)
+        writer_event(segment, i, 0, writer_stack(segment, pcs, 1 + i % 4), (uint16_t)(i & 1), 1);
+    return writer;
+}
+
+static int work(const struct writer *writer, struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pp_recording_reader *reader = NULL;
+    void *bytes = NULL;
+    size_t n_bytes = 0;
+    int status = pp_recording_view(writer->bytes, writer->n_next, "made", &reader, err);
+
+    if (status != 0)
+        return status;
+    status = pp_recording_refresh(reader, err);
+    if (status == 0)
+        status = pp_recording_copy(reader, &bytes, &n_bytes, err);
+    if (status == 0)
+        status = pp_recording_to_profile(reader, NULL, NULL, &profile, err);
+    free(bytes);
+    pp_recording_close(reader);
+    if (status != 0) {
+        assert_null(profile);
+        return status;
+    }
+    pprofc_profile_free(profile);
+    return 0;
+}
+
+/* Each allocation refused is -ENOMEM with a message, nothing half-made and nothing leaked (the
+ * address sanitizer tells), or is done without. */
+static void every_allocation_may_fail(void **state)
+{
+    struct writer writer = recording();
+    int64_t n = 0, n_reported = 0;
+
+    (void)state;
+    do {
+        struct pprofc_error err = {0};
+        int status;
+        was_refused = false;
+        n_until_refusal = n++;
+        status = work(&writer, &err);
+        n_until_refusal = -1;
+        if (status != 0) {
+            assert_true(was_refused);
+            assert_int_equal(status, -ENOMEM);
+            assert_int_equal(err.code, -ENOMEM);
+            assert_true(err.message[0] != '\0');
+            n_reported++;
+        }
+    } while (was_refused);
+    assert_true(n_reported > 30);
+    free(writer.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
