@@ -10,10 +10,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "formats/recording_facts.h"
 #include "formats/recording_frames.h"
 
 enum {
-    N_TYPES = 2,
+    N_TYPES = 2, /* samples and cpu */
     NOT_YET = -1,
     MAX_FRAMES = 4096, /* of one stack; capture keeps 512 and a mark */
 };
@@ -237,82 +238,7 @@ static int note_slice(void *context, const struct pp_recording_event *event)
     return 0;
 }
 
-/* ---- what the header says ---- */
-
-static const char *const delivery_names[] = {
-    [PP_DELIVERY_NONE] = "",
-    [PP_DELIVERY_PERF_TRAP] = "perf-sigtrap",
-    [PP_DELIVERY_PERF_TRAP_INHERITED] = "perf-sigtrap-inherited",
-    [PP_DELIVERY_PERF_SIGNAL] = "perf-signal",
-    [PP_DELIVERY_CPU_TIMER] = "cpu-timer",
-    [PP_DELIVERY_TEST] = "test",
-};
-
-static const struct {
-    const char *name;
-    bool is_lost; /* the sample is in no stack; else its time is, under another name */
-} loss_causes[PP_LOSS_COUNT] = {
-    [PP_LOSS_NO_SPACE] = {"no_space", true},
-    [PP_LOSS_NO_SCRATCH] = {"no_scratch", true},
-    [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false},
-    [PP_LOSS_STACK_FOLDED] = {"stack_folded", false},
-    [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
-};
-
-static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
-{
-    return pp_profile_string(profile, text, strnlen(text, capacity));
-}
-
-/* Sum of two counts of a recording, which may hold anything. */
-static void add_count(int64_t *sum, uint64_t count)
-{
-    const int64_t more = count > INT64_MAX ? INT64_MAX : (int64_t)count;
-
-    if (__builtin_add_overflow(*sum, more, sum))
-        *sum = INT64_MAX;
-}
-
-static void add_loss(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
-{
-    struct pp_quality *quality = &profile->quality;
-    const pp_id name = pp_profile_text(profile, loss_causes[cause].name);
-    uint32_t i = 0;
-
-    if (n == 0)
-        return;
-    while (i < quality->n_losses && quality->losses[i].cause != name)
-        i++;
-    if (i == quality->n_losses) {
-        quality->losses[i].cause = name;
-        quality->n_losses++;
-    }
-    add_count(&quality->losses[i].n, n);
-    if (loss_causes[cause].is_lost)
-        add_count(&quality->n_lost, n);
-}
-
-static void add_quality(struct maker *maker)
-{
-    const struct pp_rec_header *head = pp_recording_header(maker->reader);
-    struct pp_quality *quality = &maker->profile->quality;
-    const struct pp_rec_thread *thread;
-    uint64_t n_samples = 0;
-
-    for (uint32_t i = 0; (thread = pp_recording_thread(maker->reader, i)) != NULL; i++) {
-        n_samples += thread->n_samples;
-        add_count(&quality->sampled_ns, thread->sampled_ns);
-        add_count(&quality->unsampled_ns, thread->unsampled_ns);
-    }
-    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
-        add_loss(maker->profile, cause, head->losses[cause]);
-    /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
-    add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
-    add_count(&quality->n_truncated, head->n_truncated);
-    add_count(&quality->cpu_ns, head->cpu_ns);
-    add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
-    add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
-}
+/* ---- the whole ---- */
 
 /* From the first recording's start to the last one's end, or to the last thing known of it. */
 static void add_duration(struct maker *maker)
@@ -325,40 +251,6 @@ static void add_duration(struct maker *maker)
     end_ns = add_times(end_ns, maker->offset_ns);
     if (end_ns <= INT64_MAX && (int64_t)end_ns > maker->profile->duration_ns)
         maker->profile->duration_ns = (int64_t)end_ns;
-}
-
-static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)
-{
-    profile->period_type = (struct pp_value_type){.type = pp_profile_text(profile, "cpu"),
-                                                  .unit = pp_profile_text(profile, "nanoseconds")};
-    if (rate_millihertz == 0)
-        return;
-    profile->period = (int64_t)(UINT64_C(1000000000000) / rate_millihertz);
-    profile->quality.asked_hz = (double)rate_millihertz / 1000;
-}
-
-/* What holds for all: from the first recording; how samples were taken from the last, as it may
- * have changed. */
-static void set_facts(struct maker *maker, struct pp_recording_reader *const *readers,
-                      size_t n_readers)
-{
-    struct pprofc_profile *profile = maker->profile;
-    const struct pp_rec_header *first = pp_recording_header(readers[0]);
-    const struct pp_rec_header *last = pp_recording_header(readers[n_readers - 1]);
-    const uint32_t delivery = last->delivery;
-
-    (void)pp_profile_add_type(profile, "samples", "count");
-    profile->default_type = (uint32_t)pp_profile_add_type(profile, "cpu", "nanoseconds");
-    profile->kind = pp_profile_text(profile, "cpu");
-    profile->command = field(profile, first->command, sizeof first->command);
-    profile->time_ns = first->start_realtime_ns;
-    profile->slice_ns = (int64_t)maker->slice_ns;
-    profile->quality = (struct pp_quality){.is_known = true, .n_dropped = 0, .children_cpu_ns = -1};
-    set_period(profile, last->rate_millihertz);
-    if (delivery < sizeof delivery_names / sizeof delivery_names[0])
-        profile->quality.delivery = pp_profile_text(profile, delivery_names[delivery]);
-    profile->quality.delivery_reason =
-        field(profile, last->delivery_reason, sizeof last->delivery_reason);
 }
 
 /* ---- one recording ---- */
@@ -412,7 +304,7 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
     if (status == 0)
         status = pp_recording_each(reader, add_event, maker);
     if (status >= 0) {
-        add_quality(maker);
+        pp_recorded_quality_add(maker->profile, reader);
         add_duration(maker);
     }
     end_recording(maker);
@@ -450,7 +342,8 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
     for (size_t i = 0; i < n_readers; i++)
         (void)pp_recording_each(readers[i], note_slice, &maker->slice_ns);
     maker->base_ns = (uint64_t)at_least_zero(pp_recording_header(readers[0])->start_monotonic_ns);
-    set_facts(maker, readers, n_readers);
+    pp_recorded_facts_set(maker->profile, readers, n_readers);
+    maker->profile->slice_ns = (int64_t)maker->slice_ns;
     for (size_t i = 0; status == 0 && i < n_readers; i++)
         status = add_recording(maker, readers[i]);
     if (status != 0)

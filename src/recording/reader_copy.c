@@ -42,8 +42,7 @@ struct copier {
 
 static int damaged(const struct copier *copier, uint64_t offset, const char *what)
 {
-    return pp_fail(copier->err, -EBADMSG, offset, "'%s' is damaged: %s at byte %llu",
-                   copier->source->name, what, (unsigned long long)offset);
+    return pp_recording_damaged(copier->source, copier->err, offset, what);
 }
 
 static int no_memory(const struct copier *copier)
@@ -74,30 +73,6 @@ static int take_room(struct copier *copier, uint64_t n_bytes, uint64_t source_of
 
 /* ---- the header ---- */
 
-static int check_header(const struct copier *copier)
-{
-    const struct pp_rec_header *head = &copier->head;
-    const struct pp_recording_source *source = copier->source;
-
-    if (memcmp(head->magic, PP_REC_MAGIC, sizeof head->magic) != 0)
-        return pp_fail(copier->err, -EBADMSG, 0, "'%s' is not a pprof-c recording", source->name);
-    if (head->layout > PP_REC_LAYOUT)
-        return pp_fail(
-            copier->err, -ENOTSUP, offsetof(struct pp_rec_header, layout),
-            "'%s' was made by a newer pprof-c (layout %u, this one reads up to %d): use that one's pprofc",
-            source->name, head->layout, PP_REC_LAYOUT);
-    if (head->layout == 0)
-        return damaged(copier, offsetof(struct pp_rec_header, layout), "no layout number");
-    if (head->header_bytes < sizeof *head || head->header_bytes > head->n_bytes)
-        return damaged(copier, offsetof(struct pp_rec_header, header_bytes),
-                       "a wrong header length");
-    if (head->n_bytes > source->n_bytes)
-        return pp_fail(copier->err, -EBADMSG, source->n_bytes,
-                       "'%s' is cut short: it has %llu of %llu bytes", source->name,
-                       (unsigned long long)source->n_bytes, (unsigned long long)head->n_bytes);
-    return 0;
-}
-
 static int read_header(struct copier *copier)
 {
     struct pp_recording_source *source = copier->source;
@@ -110,7 +85,8 @@ static int read_header(struct copier *copier)
     status = get(copier, 0, &copier->head, sizeof copier->head);
     if (status == 0 && copier->head.n_bytes > source->n_bytes && source->fd >= 0)
         status = pp_recording_measure_source(source, copier->err); /* a living one grows */
-    return status != 0 ? status : check_header(copier);
+    return status != 0 ? status
+                       : pp_recording_check_header(copier->source, &copier->head, copier->err);
 }
 
 static int read_directory_index(const struct copier *copier, uint32_t *index_out)

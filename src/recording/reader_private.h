@@ -45,6 +45,14 @@ int pp_recording_measure_source(struct pp_recording_source *source, struct pprof
 int pp_recording_read_source(const struct pp_recording_source *source, uint64_t offset, void *bytes,
                              uint64_t n_bytes, struct pprofc_error *err);
 
+/* -EBADMSG with what is wrong and where. */
+int pp_recording_damaged(const struct pp_recording_source *source, struct pprofc_error *err,
+                         uint64_t offset, const char *what);
+
+/* Whether 'head' is that of a recording which this version can read, and all of it is there. */
+int pp_recording_check_header(const struct pp_recording_source *source,
+                              const struct pp_rec_header *head, struct pprofc_error *err);
+
 /* A log as it was read, twice. */
 struct pp_recording_log {
     const unsigned char *states; /* the first reading: says what is committed */

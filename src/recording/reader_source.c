@@ -3,6 +3,7 @@
 #include "recording/reader_private.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,5 +66,35 @@ int pp_recording_read_source(const struct pp_recording_source *source, uint64_t 
     if (status != 0)
         return pp_fail(err, status, offset, "cannot read '%s': %s", source->name,
                        strerror(-status));
+    return 0;
+}
+
+int pp_recording_damaged(const struct pp_recording_source *source, struct pprofc_error *err,
+                         uint64_t offset, const char *what)
+{
+    return pp_fail(err, -EBADMSG, offset, "'%s' is damaged: %s at byte %llu", source->name, what,
+                   (unsigned long long)offset);
+}
+
+int pp_recording_check_header(const struct pp_recording_source *source,
+                              const struct pp_rec_header *head, struct pprofc_error *err)
+{
+    if (memcmp(head->magic, PP_REC_MAGIC, sizeof head->magic) != 0)
+        return pp_fail(err, -EBADMSG, 0, "'%s' is not a pprof-c recording", source->name);
+    if (head->layout > PP_REC_LAYOUT)
+        return pp_fail(
+            err, -ENOTSUP, offsetof(struct pp_rec_header, layout),
+            "'%s' was made by a newer pprof-c (layout %u, this one reads up to %d): use that one's pprofc",
+            source->name, head->layout, PP_REC_LAYOUT);
+    if (head->layout == 0)
+        return pp_recording_damaged(source, err, offsetof(struct pp_rec_header, layout),
+                                    "no layout number");
+    if (head->header_bytes < sizeof *head || head->header_bytes > head->n_bytes)
+        return pp_recording_damaged(source, err, offsetof(struct pp_rec_header, header_bytes),
+                                    "a wrong header length");
+    if (head->n_bytes > source->n_bytes)
+        return pp_fail(err, -EBADMSG, source->n_bytes,
+                       "'%s' is cut short: it has %llu of %llu bytes", source->name,
+                       (unsigned long long)source->n_bytes, (unsigned long long)head->n_bytes);
     return 0;
 }

@@ -1,0 +1,111 @@
+/* What a recording's header and threads say of the whole profile: types, command, clocks, quality.
+ */
+#include "formats/recording_facts.h"
+
+#include <string.h>
+
+static const char *const delivery_names[] = {
+    [PP_DELIVERY_NONE] = "",
+    [PP_DELIVERY_PERF_TRAP] = "perf-sigtrap",
+    [PP_DELIVERY_PERF_TRAP_INHERITED] = "perf-sigtrap-inherited",
+    [PP_DELIVERY_PERF_SIGNAL] = "perf-signal",
+    [PP_DELIVERY_CPU_TIMER] = "cpu-timer",
+    [PP_DELIVERY_TEST] = "test",
+};
+
+static const struct {
+    const char *name;
+    bool is_lost; /* the sample is in no stack; else its time is, under another name */
+} loss_causes[PP_LOSS_COUNT] = {
+    [PP_LOSS_NO_SPACE] = {"no_space", true},
+    [PP_LOSS_NO_SCRATCH] = {"no_scratch", true},
+    [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false},
+    [PP_LOSS_STACK_FOLDED] = {"stack_folded", false},
+    [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
+};
+
+static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
+{
+    return pp_profile_string(profile, text, strnlen(text, capacity));
+}
+
+/* Sum of two counts of a recording, which may hold anything. */
+static void add_count(int64_t *sum, uint64_t count)
+{
+    const int64_t more = count > INT64_MAX ? INT64_MAX : (int64_t)count;
+
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = INT64_MAX;
+}
+
+static void add_loss(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
+{
+    struct pp_quality *quality = &profile->quality;
+    const pp_id name = pp_profile_text(profile, loss_causes[cause].name);
+    uint32_t i = 0;
+
+    if (n == 0)
+        return;
+    while (i < quality->n_losses && quality->losses[i].cause != name)
+        i++;
+    if (i == quality->n_losses) {
+        quality->losses[i].cause = name;
+        quality->n_losses++;
+    }
+    add_count(&quality->losses[i].n, n);
+    if (loss_causes[cause].is_lost)
+        add_count(&quality->n_lost, n);
+}
+
+void pp_recorded_quality_add(struct pprofc_profile *profile,
+                             const struct pp_recording_reader *reader)
+{
+    const struct pp_rec_header *head = pp_recording_header(reader);
+    struct pp_quality *quality = &profile->quality;
+    const struct pp_rec_thread *thread;
+    uint64_t n_samples = 0;
+
+    for (uint32_t i = 0; (thread = pp_recording_thread(reader, i)) != NULL; i++) {
+        n_samples += thread->n_samples;
+        add_count(&quality->sampled_ns, thread->sampled_ns);
+        add_count(&quality->unsampled_ns, thread->unsampled_ns);
+    }
+    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+        add_loss(profile, cause, head->losses[cause]);
+    /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
+    add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
+    add_count(&quality->n_truncated, head->n_truncated);
+    add_count(&quality->cpu_ns, head->cpu_ns);
+    add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
+    add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
+}
+
+static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)
+{
+    profile->period_type = (struct pp_value_type){.type = pp_profile_text(profile, "cpu"),
+                                                  .unit = pp_profile_text(profile, "nanoseconds")};
+    if (rate_millihertz == 0)
+        return;
+    profile->period = (int64_t)(UINT64_C(1000000000000) / rate_millihertz);
+    profile->quality.asked_hz = (double)rate_millihertz / 1000;
+}
+
+void pp_recorded_facts_set(struct pprofc_profile *profile,
+                           struct pp_recording_reader *const *readers, size_t n_readers)
+{
+    const struct pp_rec_header *first = pp_recording_header(readers[0]);
+    const struct pp_rec_header *last = pp_recording_header(readers[n_readers - 1]);
+    const uint32_t delivery = last->delivery;
+
+    (void)pp_profile_add_type(profile, "samples", "count");
+    profile->default_type = (uint32_t)pp_profile_add_type(profile, "cpu", "nanoseconds");
+    profile->kind = pp_profile_text(profile, "cpu");
+    profile->command = field(profile, first->command, sizeof first->command);
+    profile->time_ns = first->start_realtime_ns;
+    profile->quality = (struct pp_quality){.is_known = true, .n_dropped = 0, .children_cpu_ns = -1};
+    set_period(profile, last->rate_millihertz);
+    if (delivery < sizeof delivery_names / sizeof delivery_names[0])
+        profile->quality.delivery = pp_profile_text(profile, delivery_names[delivery]);
+    profile->quality.delivery_reason =
+        field(profile, last->delivery_reason, sizeof last->delivery_reason);
+}

@@ -1,0 +1,19 @@
+/* What a recording's header and threads say of the whole profile. */
+#ifndef PP_FORMATS_RECORDING_FACTS_H
+#define PP_FORMATS_RECORDING_FACTS_H
+
+#include <stddef.h>
+
+#include "profile/profile.h"
+#include "recording/reader.h"
+
+/* What holds for all: from the first recording; how samples were taken from the last, as it may
+ * have changed. */
+void pp_recorded_facts_set(struct pprofc_profile *profile,
+                           struct pp_recording_reader *const *readers, size_t n_readers);
+
+/* Add the counts, times and losses of one recording. */
+void pp_recorded_quality_add(struct pprofc_profile *profile,
+                             const struct pp_recording_reader *reader);
+
+#endif
