@@ -13,16 +13,16 @@ const DIGITS = (() => {
     return digits;
 })();
 
-// n numbers of a column.  Arithmetic instead of bit operations: values go beyond 32 bits.
+// n numbers of a column.  Most have one digit; values may go beyond 32 bits, which bit operations cannot.
 function readColumn(text, n, column) {
     let at = 0;
     for (let i = 0; i < n; i++) {
-        let number = 0, unit = 1, digit;
-        do {
+        let digit = DIGITS[text.charCodeAt(at++)];
+        let number = digit & 31;
+        for (let unit = 32; digit & 32; unit *= 32) {
             digit = DIGITS[text.charCodeAt(at++)];
             number += (digit & 31) * unit;
-            unit *= 32;
-        } while (digit & 32);
+        }
         column[i] = number;
     }
     return column;
@@ -43,12 +43,12 @@ function readTree(data) {
         self: readColumn(data.self, n, new Float64Array(n)), total: new Float64Array(n),
     };
     const {level, parent, end, flags, total} = tree;
-    const packed = readColumn(data.node, n - 1, new Float64Array(Math.max(n - 1, 0)));
+    const packed = readColumn(data.node, n - 1, new Uint32Array(Math.max(n - 1, 0)));
     tree.frame.set(readColumn(data.frame, n - 1, new Uint32Array(Math.max(n - 1, 0))), 1);
     let open = 0; // the node before
     for (let i = 1; i < n; i++) {
-        const up = Math.floor(packed[i - 1] / N_FLAGS);
-        flags[i] = packed[i - 1] % N_FLAGS;
+        const up = packed[i - 1] >>> 2; // N_FLAGS is 4
+        flags[i] = packed[i - 1] & (N_FLAGS - 1);
         for (let k = 0; k < up; k++) {
             end[open] = i;
             open = parent[open];
