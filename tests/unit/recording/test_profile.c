@@ -551,12 +551,12 @@ static void large_is_quick(void **state)
     }
     for (uint32_t i = 0; i < N_EVENTS; i++)
         writer_event(segment, i * UINT64_C(1000000), 0, stacks[i % N_STACKS], 0, 1000000);
-    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     profile = profile_of(&writer);
-    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
     seconds =
         (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
-    print_message("100 000 events: %.1f ms\n", seconds * 1e3);
+    print_message("100 000 events: %.1f ms of CPU\n", seconds * 1e3);
     assert_int_equal(pp_profile_total(profile, 0), N_EVENTS);
     assert_true(seconds < 1);
     pprofc_profile_free(profile);
