@@ -130,10 +130,8 @@ static void push_row(struct build *b, uint64_t pc, uint64_t rule)
     b->numbers[b->n_rows++] = b->last_number;
 }
 
-static void add_row(void *context, uint64_t pc, uint64_t rule)
+static void add_row(struct build *b, uint64_t pc, uint64_t rule)
 {
-    struct build *b = context;
-
     if (b->error != 0 || pc >= b->limit)
         return;
     if (pc < b->start)
@@ -142,10 +140,8 @@ static void add_row(void *context, uint64_t pc, uint64_t rule)
 }
 
 /* A function ends with PP_RULE_NONE, which the next one often overwrites at once: wait for it. */
-static void add_row_or_gap(void *context, uint64_t pc, uint64_t rule)
+static void add_row_or_gap(struct build *b, uint64_t pc, uint64_t rule)
 {
-    struct build *b = context;
-
     if (b->gap_at != ~(uint64_t)0) {
         if (pc > b->gap_at)
             add_row(b, b->gap_at, PP_RULE_NONE);
@@ -160,7 +156,13 @@ static void add_row_or_gap(void *context, uint64_t pc, uint64_t rule)
 static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde,
                    struct pp_sig_cie *cie)
 {
-    pp_sig_cfi_expand(cfi, fde, cie, add_row_or_gap, b);
+    struct pp_sig_cfi_run run;
+    uint64_t pc, rule;
+
+    if (!pp_sig_cfi_rows(cfi, fde, cie, &run))
+        return;
+    while (pp_sig_cfi_next_row(&run, &pc, &rule))
+        add_row_or_gap(b, pc, rule);
 }
 
 static void add_by_index(struct build *b, const struct pp_sig_cfi *cfi)

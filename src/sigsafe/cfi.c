@@ -6,26 +6,15 @@
 
 #include "sigsafe/arch.h"
 
-enum { MAX_REMEMBERED = 8, OMIT = 0xff, NO_REGISTER = 0xff };
+enum { OMIT = 0xff, NO_REGISTER = 0xff };
 
 struct fde {
     uint64_t start, limit;         /* pcs */
     uint64_t program, program_end; /* offsets */
 };
 
-struct run {
-    const struct pp_sig_cfi *cfi;
-    const struct pp_sig_cie *cie;
-    struct pp_sig_cursor c;
-    struct pp_sig_cfi_row row, initial;
-    uint64_t pc, target, limit; /* stop at the row that holds 'target', or at 'limit' */
-    pp_sig_cfi_emit_fn emit;
-    void *context;
-    unsigned n_remembered;
-    struct pp_sig_cfi_row remembered[MAX_REMEMBERED];
-};
-
-enum outcome { GO_ON, FOUND, BAD };
+enum outcome { GO_ON, ADVANCED, ENDED, BAD };
+enum { IN_PROGRAM, AT_LIMIT, OVER };
 
 static struct pp_sig_cursor cursor_at(const struct pp_sig_bytes *bytes, uint64_t offset,
                                       uint64_t end)
@@ -278,7 +267,7 @@ int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fd
     return 1;
 }
 
-static uint64_t current_rule(const struct run *run)
+static uint64_t current_rule(const struct pp_sig_cfi_run *run)
 {
     struct pp_sig_cursor expression = {NULL, NULL, false};
 
@@ -296,19 +285,15 @@ static uint64_t current_rule(const struct run *run)
     return pp_sig_arch_rule(&run->row, expression, run->cie->is_signal_frame);
 }
 
-static enum outcome move_to(struct run *run, uint64_t pc)
+static enum outcome move_to(struct pp_sig_cfi_run *run, uint64_t pc)
 {
     if (pc < run->pc)
         return BAD;
-    if (pc > run->target)
-        return FOUND;
-    if (run->emit != NULL && pc != run->pc)
-        run->emit(run->context, run->pc, current_rule(run));
-    run->pc = pc;
-    return pc < run->limit ? GO_ON : FOUND;
+    run->next_pc = pc;
+    return pc == run->pc ? GO_ON : ADVANCED;
 }
 
-static enum outcome advance(struct run *run, uint64_t n)
+static enum outcome advance(struct pp_sig_cfi_run *run, uint64_t n)
 {
     return move_to(run, run->pc + n * run->cie->code_factor);
 }
@@ -318,7 +303,7 @@ static void set_saved(struct pp_sig_cfi_row *row, int i, unsigned where)
     row->saved = (row->saved & ~((uint32_t)31 << (5 * i))) | (uint32_t)where << (5 * i);
 }
 
-static void save_at_offset(struct run *run, uint64_t reg, int64_t offset)
+static void save_at_offset(struct pp_sig_cfi_run *run, uint64_t reg, int64_t offset)
 {
     const int i = pp_sig_arch_saved_index(reg);
 
@@ -331,7 +316,7 @@ static void save_at_offset(struct run *run, uint64_t reg, int64_t offset)
     }
 }
 
-static void lose(struct run *run, uint64_t reg, uint8_t return_address)
+static void lose(struct pp_sig_cfi_run *run, uint64_t reg, uint8_t return_address)
 {
     const int i = pp_sig_arch_saved_index(reg);
 
@@ -341,7 +326,7 @@ static void lose(struct run *run, uint64_t reg, uint8_t return_address)
         run->row.return_address = return_address;
 }
 
-static void restore(struct run *run, uint64_t reg)
+static void restore(struct pp_sig_cfi_run *run, uint64_t reg)
 {
     const int i = pp_sig_arch_saved_index(reg);
 
@@ -353,13 +338,13 @@ static void restore(struct run *run, uint64_t reg)
     }
 }
 
-static void set_cfa_register(struct run *run, uint64_t reg)
+static void set_cfa_register(struct pp_sig_cfi_run *run, uint64_t reg)
 {
     run->row.cfa_register = reg < NO_REGISTER ? (uint8_t)reg : NO_REGISTER;
     run->row.cfa_expression = 0;
 }
 
-static void set_cfa_offset(struct run *run, int64_t offset)
+static void set_cfa_offset(struct pp_sig_cfi_run *run, int64_t offset)
 {
     if (offset < INT32_MIN || offset > INT32_MAX)
         run->row.cfa_register = NO_REGISTER;
@@ -368,24 +353,24 @@ static void set_cfa_offset(struct run *run, int64_t offset)
 }
 
 /* Step over a block (length first); the cursor over its inside is the result. */
-static struct pp_sig_cursor take_block(struct run *run)
+static struct pp_sig_cursor take_block(struct pp_sig_cfi_run *run)
 {
-    const uint64_t n_bytes = pp_sig_cursor_uleb(&run->c);
-    struct pp_sig_cursor block = {run->c.at, run->c.at, false};
+    const uint64_t n_bytes = pp_sig_cursor_uleb(&run->at);
+    struct pp_sig_cursor block = {run->at.at, run->at.at, false};
 
-    if (n_bytes > (uint64_t)(run->c.end - run->c.at)) {
-        run->c.is_short = true;
-        run->c.at = run->c.end;
+    if (n_bytes > (uint64_t)(run->at.end - run->at.at)) {
+        run->at.is_short = true;
+        run->at.at = run->at.end;
         return block;
     }
-    run->c.at += n_bytes;
-    block.end = run->c.at;
+    run->at.at += n_bytes;
+    block.end = run->at.at;
     return block;
 }
 
 /* A register saved where an expression says: compilers that realign the stack say "rbp + offset".
  */
-static void save_at_expression(struct run *run, uint64_t reg, struct pp_sig_cursor block)
+static void save_at_expression(struct pp_sig_cfi_run *run, uint64_t reg, struct pp_sig_cursor block)
 {
     const int i = pp_sig_arch_saved_index(reg);
 
@@ -400,9 +385,9 @@ static void save_at_expression(struct run *run, uint64_t reg, struct pp_sig_curs
 }
 
 /* The instructions that have their operands behind them. */
-static enum outcome run_extended(struct run *run, uint8_t op)
+static enum outcome run_extended(struct pp_sig_cfi_run *run, uint8_t op)
 {
-    struct pp_sig_cursor *c = &run->c;
+    struct pp_sig_cursor *c = &run->at;
     const int64_t factor = run->cie->data_factor;
     uint64_t reg;
 
@@ -440,7 +425,7 @@ static enum outcome run_extended(struct run *run, uint8_t op)
         lose(run, reg, PP_CFI_RA_OTHER);
         return GO_ON;
     case 0x0a: /* remember_state */
-        if (run->n_remembered == MAX_REMEMBERED)
+        if (run->n_remembered == PP_CFI_MAX_REMEMBERED)
             return BAD;
         run->remembered[run->n_remembered++] = run->row;
         return GO_ON;
@@ -499,22 +484,30 @@ static enum outcome run_extended(struct run *run, uint8_t op)
     }
 }
 
-static enum outcome run_program(struct run *run, uint64_t program, uint64_t program_end)
+static void begin_program(struct pp_sig_cfi_run *run, uint64_t program, uint64_t program_end)
+{
+    run->at = cursor_at(&run->cfi->frames, program, program_end);
+    run->n_remembered = 0;
+}
+
+/* Run up to where the row is complete: the program goes on at another pc, or ends. */
+static enum outcome complete_row(struct pp_sig_cfi_run *run)
 {
     enum outcome outcome = GO_ON;
 
-    run->c = cursor_at(&run->cfi->frames, program, program_end);
-    run->n_remembered = 0;
-    while (outcome == GO_ON && run->c.at < run->c.end) {
-        const uint8_t op = *run->c.at++;
-        const uint8_t low = op & 0x3f;
+    while (outcome == GO_ON) {
+        uint8_t op, low;
+        if (run->at.at == run->at.end)
+            return ENDED;
+        op = *run->at.at++;
+        low = op & 0x3f;
         switch (op >> 6) {
         case 1:
             outcome = advance(run, low);
             break;
         case 2:
             save_at_offset(run, low,
-                           (int64_t)(pp_sig_cursor_uleb(&run->c) & INT32_MAX) *
+                           (int64_t)(pp_sig_cursor_uleb(&run->at) & INT32_MAX) *
                                run->cie->data_factor);
             break;
         case 3:
@@ -522,28 +515,27 @@ static enum outcome run_program(struct run *run, uint64_t program, uint64_t prog
             break;
         default:
             if (op == 0x0e) /* def_cfa_offset, the most frequent one */
-                set_cfa_offset(run, (int64_t)(pp_sig_cursor_uleb(&run->c) & INT64_MAX));
+                set_cfa_offset(run, (int64_t)(pp_sig_cursor_uleb(&run->at) & INT64_MAX));
             else
                 outcome = run_extended(run, op);
         }
-        if (run->c.is_short)
+        if (run->at.is_short)
             return BAD;
     }
     return outcome;
 }
 
-/* Ready 'run' for the program of a function. */
-static bool run_cie(struct run *run, struct pp_sig_cie *cie, bool is_new_cie)
+/* Ready 'run' for the program of a function: with what the CIE's own program says. */
+static bool run_cie(struct pp_sig_cfi_run *run, struct pp_sig_cie *cie, bool is_new_cie)
 {
     static const struct pp_sig_cfi_row nothing = {.cfa_register = NO_REGISTER};
 
     run->cie = cie;
-    run->emit = NULL;
     run->pc = 0;
-    run->target = run->limit = ~(uint64_t)0;
     if (is_new_cie) {
         run->row = run->initial = nothing;
-        if (run_program(run, cie->program, cie->program_end) != GO_ON || run->pc != 0) {
+        begin_program(run, cie->program, cie->program_end);
+        if (complete_row(run) != ENDED) {
             cie->offset = ~(uint64_t)0;
             return false;
         }
@@ -553,13 +545,48 @@ static bool run_cie(struct run *run, struct pp_sig_cie *cie, bool is_new_cie)
     return true;
 }
 
+bool pp_sig_cfi_rows(const struct pp_sig_cfi *cfi, uint64_t fde_offset, struct pp_sig_cie *cie,
+                     struct pp_sig_cfi_run *run)
+{
+    struct fde fde;
+    bool is_new_cie;
+
+    run->cfi = cfi;
+    run->phase = OVER;
+    if (!read_fde(cfi, fde_offset, cie, &fde, &is_new_cie) || !run_cie(run, cie, is_new_cie))
+        return false;
+    begin_program(run, fde.program, fde.program_end);
+    run->pc = fde.start;
+    run->limit = fde.limit;
+    run->phase = IN_PROGRAM;
+    return true;
+}
+
+bool pp_sig_cfi_next_row(struct pp_sig_cfi_run *run, uint64_t *pc_out, uint64_t *rule_out)
+{
+    enum outcome outcome;
+
+    if (run->phase != IN_PROGRAM) {
+        *pc_out = run->limit;
+        *rule_out = PP_RULE_NONE;
+        return run->phase++ == AT_LIMIT;
+    }
+    outcome = complete_row(run);
+    *pc_out = run->pc;
+    *rule_out = outcome == BAD ? (uint64_t)PP_RULE_NONE : current_rule(run);
+    if (outcome == ADVANCED && run->next_pc < run->limit)
+        run->pc = run->next_pc;
+    else
+        run->phase = AT_LIMIT;
+    return true;
+}
+
 uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc)
 {
     struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
-    struct run run;
-    struct fde fde;
+    struct pp_sig_cfi_run run;
     uint32_t low = 0, high = cfi->n_fdes;
-    bool is_new_cie;
+    enum outcome outcome;
 
     if (high == 0 || pp_sig_cfi_index_pc(cfi, 0) > pc)
         return PP_RULE_NONE;
@@ -570,40 +597,10 @@ uint64_t pp_sig_cfi_find(const struct pp_sig_cfi *cfi, uint64_t pc)
         else
             high = middle;
     }
-    if (!read_fde(cfi, pp_sig_cfi_index_fde(cfi, low), &cie, &fde, &is_new_cie) || pc < fde.start ||
-        pc >= fde.limit)
+    if (!pp_sig_cfi_rows(cfi, pp_sig_cfi_index_fde(cfi, low), &cie, &run) || pc < run.pc ||
+        pc >= run.limit)
         return PP_RULE_NONE;
-    run.cfi = cfi;
-    run.context = NULL;
-    if (!run_cie(&run, &cie, is_new_cie))
-        return PP_RULE_NONE;
-    run.pc = fde.start;
-    run.target = pc;
-    run.limit = fde.limit;
-    return run_program(&run, fde.program, fde.program_end) == BAD ? PP_RULE_NONE
-                                                                  : current_rule(&run);
-}
-
-void pp_sig_cfi_expand(const struct pp_sig_cfi *cfi, uint64_t fde_offset, struct pp_sig_cie *cie,
-                       pp_sig_cfi_emit_fn emit, void *context)
-{
-    struct run run;
-    struct fde fde;
-    bool is_new_cie;
-
-    if (!read_fde(cfi, fde_offset, cie, &fde, &is_new_cie))
-        return;
-    run.cfi = cfi;
-    run.context = context;
-    if (!run_cie(&run, cie, is_new_cie))
-        return;
-    run.emit = emit;
-    run.pc = fde.start;
-    run.target = ~(uint64_t)0;
-    run.limit = fde.limit;
-    if (run_program(&run, fde.program, fde.program_end) == BAD)
-        emit(context, run.pc, PP_RULE_NONE);
-    else if (run.pc < fde.limit)
-        emit(context, run.pc, current_rule(&run));
-    emit(context, fde.limit, PP_RULE_NONE);
+    while ((outcome = complete_row(&run)) == ADVANCED && run.next_pc <= pc)
+        run.pc = run.next_pc;
+    return outcome == BAD ? (uint64_t)PP_RULE_NONE : current_rule(&run);
 }

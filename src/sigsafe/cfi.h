@@ -137,10 +137,26 @@ PP_SIG uint64_t pp_sig_cfi_index_fde(const struct pp_sig_cfi *cfi, uint32_t i);
 PP_SIG int pp_sig_cfi_next(const struct pp_sig_cfi *cfi, uint64_t *offset, uint64_t *fde_offset_out,
                            uint64_t *pc_out);
 
-/* Every row of the FDE at 'fde_offset', in rising order of pc and with one PP_RULE_NONE at its end.
- * 'cie' carries the last CIE from call to call (set its offset to ~0 before the first). */
-typedef void (*pp_sig_cfi_emit_fn)(void *context, uint64_t pc, uint64_t rule);
-PP_SIG void pp_sig_cfi_expand(const struct pp_sig_cfi *cfi, uint64_t fde_offset,
-                              struct pp_sig_cie *cie, pp_sig_cfi_emit_fn emit, void *context);
+enum { PP_CFI_MAX_REMEMBERED = 8 };
+
+/* A program being run. */
+struct pp_sig_cfi_run {
+    const struct pp_sig_cfi *cfi;
+    const struct pp_sig_cie *cie;
+    struct pp_sig_cursor at;
+    struct pp_sig_cfi_row row, initial;
+    uint64_t pc, next_pc, limit; /* 'row' holds from pc on; next_pc: where the program goes on */
+    uint32_t n_remembered, phase;
+    struct pp_sig_cfi_row remembered[PP_CFI_MAX_REMEMBERED];
+};
+
+/* Begin the rows of the FDE at 'fde_offset'.  False when it makes no sense.  'cie' carries the last
+ * CIE from call to call (set its offset to ~0 before the first) and must stay while rows are read.
+ */
+PP_SIG bool pp_sig_cfi_rows(const struct pp_sig_cfi *cfi, uint64_t fde_offset,
+                            struct pp_sig_cie *cie, struct pp_sig_cfi_run *run);
+
+/* The next row: rising pcs, at last a PP_RULE_NONE where the function ends.  False: no more. */
+PP_SIG bool pp_sig_cfi_next_row(struct pp_sig_cfi_run *run, uint64_t *pc_out, uint64_t *rule_out);
 
 #endif
