@@ -130,7 +130,7 @@ class FlamePage {
 
     layOutAgain(keepsScroll) {
         const {chart, space} = this.parts;
-        const atBottom = chart.scrollHeight - chart.clientHeight - chart.scrollTop;
+        const atBottom = this.contentHeight - this.height - chart.scrollTop; // before the size changed
         const wanted = this.layout ? this.nodeOf(this.cursor) : -1;
         this.width = chart.clientWidth;
         this.height = chart.clientHeight;
@@ -478,6 +478,10 @@ class FlamePage {
         parts.chart.addEventListener('scroll', () => this.onScroll(), {passive: true});
         parts.chart.addEventListener('pointermove', (event) => {
             if (event.pointerType === 'mouse') this.hover(this.boxOf(event), event);
+        });
+        parts.chart.addEventListener('focus', () => {
+            this.showsCursor = this.showsCursor || parts.chart.matches(':focus-visible');
+            this.placeCursor();
         });
         parts.chart.addEventListener('pointerleave', () => this.hover(-1));
         parts.chart.addEventListener('click', (event) => {

@@ -12,7 +12,9 @@ struct pp_flamegraph_options {
     const char *title;         /* NULL: made from the profile's command and kind */
     enum pp_flame_color color; /* the scheme first shown; the page switches */
     bool inverted;             /* roots at the top at first; the page switches */
-    double min_share; /* narrower boxes are gathered in "other (n)"; 0: 1/4000 of the whole */
+    /* Of the whole: what is narrower is gathered in "other (n)" in the picture without scripts; 0
+     * is 1/4000.  The page gathers what its window cannot show and brings it back on zooming. */
+    double min_share;
 };
 
 /* Append the picture to 'svg'.  Cost: linear in nodes; memory: about what it writes. */
