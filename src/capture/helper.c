@@ -217,10 +217,10 @@ static int set_pause(struct pp_session *session, bool paused)
     return 0;
 }
 
-/* Returns true when the session should end. */
-static bool obey(struct pp_session *session)
+/* Do what 'command' asks and answer it.  Returns true when the session should end (then finish()
+ * answers). */
+static bool obey(struct pp_session *session, struct pp_rec_command *command)
 {
-    struct pp_rec_command *command = &session->header->command_block;
     const uint32_t generation = atomic_load_explicit(&command->generation, memory_order_acquire);
     const uint64_t rate = atomic_load_explicit(&command->rate_millihertz, memory_order_relaxed);
     const uint32_t request = atomic_load_explicit(&command->request, memory_order_relaxed);
@@ -229,7 +229,7 @@ static bool obey(struct pp_session *session)
     if (generation == atomic_load_explicit(&command->done_generation, memory_order_relaxed))
         return false;
     if (request == PP_REQUEST_STOP)
-        return true; /* answered when all is booked */
+        return true;
     if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
         result = set_pause(session, request == PP_REQUEST_PAUSE);
     else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > 10000000))
@@ -243,6 +243,22 @@ static bool obey(struct pp_session *session)
     atomic_store_explicit(&command->done_generation, generation, memory_order_release);
     pp_sig_futex_wake((void *)&command->done_generation);
     return false;
+}
+
+static bool obey_all(struct pp_session *session)
+{
+    if (atomic_exchange(&session->toggles, 0) % 2 == 1)
+        (void)set_pause(session, !session->is_paused);
+    return obey(session, &session->command) || obey(session, &session->header->command_block);
+}
+
+static void answer_stop(struct pp_rec_command *command)
+{
+    atomic_store_explicit(&command->result, 0, memory_order_relaxed);
+    atomic_store_explicit(&command->done_generation,
+                          atomic_load_explicit(&command->generation, memory_order_relaxed),
+                          memory_order_release);
+    pp_sig_futex_wake((void *)&command->done_generation);
 }
 
 /* ---- the loop ---- */
@@ -283,7 +299,7 @@ static void loop(struct pp_session *session)
         const bool is_due = now_ns >= due_ns;
         struct timespec timeout;
 
-        if (obey(session))
+        if (obey_all(session))
             return;
         work(session, is_due);
         if (is_due) {
@@ -351,7 +367,6 @@ static int begin(struct pp_session *session)
 static void finish(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
-    struct pp_rec_command *command = &header->command_block;
 
     pp_threads_tend(session);
     update_accounts(session);
@@ -371,11 +386,8 @@ static void finish(struct pp_session *session)
     atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
                           memory_order_relaxed);
     atomic_store_explicit(&header->state, PP_REC_ENDED, memory_order_release);
-    atomic_store_explicit(&command->result, 0, memory_order_relaxed);
-    atomic_store_explicit(&command->done_generation,
-                          atomic_load_explicit(&command->generation, memory_order_relaxed),
-                          memory_order_release);
-    pp_sig_futex_wake((void *)&command->done_generation);
+    answer_stop(&session->command);
+    answer_stop(&header->command_block);
 }
 
 static void set_state(struct pp_session *session, enum pp_helper_state state)

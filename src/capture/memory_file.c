@@ -178,6 +178,9 @@ static bool grow(struct pp_memory_file *file, uint64_t n_bytes)
     if (fallocate(file->fd, 0, (off_t)file->n_bytes, (off_t)n_bytes) != 0)
         return false;
     file->n_bytes += n_bytes;
+    /* Readers are told before anything in it is published. */
+    atomic_store_explicit(&((struct pp_rec_header *)file->base)->n_bytes, file->n_bytes,
+                          memory_order_release);
     return true;
 }
 

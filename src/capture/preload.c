@@ -173,9 +173,7 @@ static void on_toggle(int signo)
 
     (void)signo;
     if (header != NULL) {
-        const uint32_t paused = atomic_load(&header->state) == PP_REC_PAUSED;
-        atomic_store(&header->command_block.request, paused ? PP_REQUEST_RESUME : PP_REQUEST_PAUSE);
-        atomic_fetch_add(&header->command_block.generation, 1);
+        atomic_fetch_add(&pp_session.toggles, 1);
         atomic_fetch_add(&header->command_block.futex, 1);
         pp_sig_futex_wake((void *)&header->command_block.futex);
     }

@@ -349,7 +349,7 @@ int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pp
 
     if (!pp_session_runs())
         return pp_fail(err, -ESRCH, 0, "no session runs; pprofc_start() begins one");
-    command = &pp_session.header->command_block;
+    command = &pp_session.command;
     atomic_store(&command->request, request);
     if (request == PP_REQUEST_RATE)
         atomic_store(&command->rate_millihertz, argument);

@@ -56,6 +56,10 @@ struct pp_session {
     uint64_t n_tasks_seen;
     uint64_t next_look_ns; /* when threads are looked for again at the latest */
     bool is_paused;
+
+    /* Commands from within the process; those from outside come by the recording's own block. */
+    struct pp_rec_command command;
+    _Atomic uint32_t toggles; /* times the toggling signal came */
 };
 
 enum pp_helper_order { PP_ORDER_WAIT, PP_ORDER_BEGIN, PP_ORDER_GIVE_UP };

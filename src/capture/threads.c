@@ -188,18 +188,28 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_LIVE, memory_order_release);
 }
 
+static bool is_gone(int32_t tid)
+{
+    return syscall(SYS_tgkill, getpid(), tid, 0) != 0;
+}
+
+/* The thread has booked its last, or is gone.  Its block stays while the kernel still lists it: a
+ * look at /proc must not take it for a new thread and count its time again. */
 static void end(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
-    struct pp_rec_thread *slot;
+    struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
 
-    if (!watch->is_named)
-        read_name(session, thread);
-    slot = pp_sig_thread_record(session->header, thread);
     pp_source_close(&watch->source);
-    if (slot != NULL)
+    if (slot != NULL && atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
+        if (!watch->is_named)
+            read_name(session, thread);
+        watch->is_named = true;
         atomic_store_explicit(&slot->end_ns,
                               pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
                               memory_order_relaxed);
+    }
+    if (!is_gone(atomic_load_explicit(&thread->tid, memory_order_relaxed)))
+        return;
     memset(watch, 0, sizeof *watch);
     watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
     pp_sig_thread_release(thread);

@@ -132,6 +132,7 @@ struct pp_rec_event *pp_sig_segment_reserve(struct pp_rec_segment *segment, uint
     event = (struct pp_rec_event *)(area_of(segment) + log_bytes(used));
     atomic_store_explicit(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_RESERVED << 24),
                           memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* the length is there before any of the body */
     return event;
 }
 
@@ -162,29 +163,49 @@ static int store_in(struct pp_rec_segment *segment, const struct pp_sig_event *f
     return 0;
 }
 
+static uint64_t sequence_of(const struct pp_rec_header *header, uint64_t offset)
+{
+    return ((const struct pp_rec_segment *)((const char *)header + offset))->sequence;
+}
+
+/* The spare that was made first: segments are used in the order of their sequence, which readers
+ * rely on. */
+static int oldest_spare(struct pp_rec_header *header, uint64_t full)
+{
+    uint64_t least = UINT64_MAX;
+    int oldest = -1;
+
+    for (int i = 0; i < PP_REC_MAX_SPARES; i++) {
+        const uint64_t spare = atomic_load_explicit(&header->spares[i], memory_order_acquire);
+        if (spare != 0 && spare != full && sequence_of(header, spare) < least) {
+            least = sequence_of(header, spare);
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
 /* 'full' has no room: seal it and make a spare the active one.  Returns 0, or -1 when there is no
  * spare. */
 static int switch_segment(struct pp_rec_header *header, uint64_t full)
 {
-    pp_sig_segment_seal((struct pp_rec_segment *)((char *)header + full));
-    for (uint32_t i = 0; i < PP_REC_MAX_SPARES; i++) {
-        uint64_t spare = atomic_load_explicit(&header->spares[i], memory_order_acquire);
-        uint64_t expected = full;
+    uint64_t spare, expected = full;
+    int i;
 
-        if (spare == 0 || spare == full)
-            continue;
-        if (atomic_compare_exchange_strong_explicit(&header->active, &expected, spare,
-                                                    memory_order_acq_rel, memory_order_acquire)) {
-            (void)atomic_compare_exchange_strong_explicit(
-                &header->spares[i], &spare, 0, memory_order_acq_rel, memory_order_relaxed);
-            atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
-            pp_sig_futex_wake(
-                (void *)&header->command_block.futex); /* the helper makes more spares */
-            return 0;
-        }
-        return 0; /* somebody else switched */
-    }
-    return atomic_load_explicit(&header->active, memory_order_acquire) != full ? 0 : -1;
+    pp_sig_segment_seal((struct pp_rec_segment *)((char *)header + full));
+    i = oldest_spare(header, full);
+    if (i < 0)
+        return atomic_load_explicit(&header->active, memory_order_acquire) != full ? 0 : -1;
+    spare = atomic_load_explicit(&header->spares[i], memory_order_acquire);
+    if (spare == 0 ||
+        !atomic_compare_exchange_strong_explicit(&header->active, &expected, spare,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        return 0; /* somebody else switched meanwhile */
+    (void)atomic_compare_exchange_strong_explicit(&header->spares[i], &spare, 0,
+                                                  memory_order_acq_rel, memory_order_relaxed);
+    atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
+    pp_sig_futex_wake((void *)&header->command_block.futex); /* the helper makes more spares */
+    return 0;
 }
 
 int pp_sig_store_event(struct pp_rec_header *header, const struct pp_sig_event *event,
