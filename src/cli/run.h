@@ -19,6 +19,7 @@ struct pp_run {
     struct pp_child child;
     char program[128]; /* "PROG" in names and messages */
     bool is_profiled;  /* a recording is expected */
+    bool has_execed;   /* the program became another one: what was inspected is not what ended */
 };
 
 /* End the recordings of the run, make their profiles, write the files and say the last lines.

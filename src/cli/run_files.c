@@ -4,7 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/messages.h"
 
 static const char name_start[] = "pprofc.";
 
@@ -75,6 +76,15 @@ static void add(struct pp_run_files *run, struct pp_recording_reader *reader,
     run->n_files++;
 }
 
+/* A regular file of a user whose recordings we may trust.  Others can put files into /dev/shm, but
+ * only root reads those of programs that changed their user: the run's id, which nobody else knows,
+ * proves them. */
+static bool is_trusted(int descriptor, struct stat *status)
+{
+    return fstat(descriptor, status) == 0 && S_ISREG(status->st_mode) &&
+           (status->st_uid == geteuid() || geteuid() == 0);
+}
+
 /* 'descriptor' is an O_PATH one, so what was checked is what is opened.  A recording that is still
  * being made cannot be read yet: the next look finds it. */
 static void take_up(struct pp_run_files *run, int descriptor, const char *path)
@@ -83,18 +93,41 @@ static void take_up(struct pp_run_files *run, int descriptor, const char *path)
     struct stat status;
     char link[64];
 
-    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || is_known(run, &status))
-        return;
-    /* Others can put files into /dev/shm, but only root reads those of programs that changed
-     * their user: the run's id, which nobody else knows, proves them. */
-    if (status.st_uid != geteuid() && geteuid() != 0)
+    if (!is_trusted(descriptor, &status) || is_known(run, &status))
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     if (pp_recording_open(link, &reader, NULL) == 0)
         add(run, reader, &status, path);
 }
 
-void pp_run_files_look(struct pp_run_files *run)
+/* A recording of this run that cannot be read. */
+static void drop_unreadable(struct pp_run_files *run, int descriptor, const char *path)
+{
+    struct pp_recording_reader *reader = NULL;
+    struct pprofc_error err;
+    struct stat status;
+    char link[64];
+    uint8_t id[PP_RUN_ID_BYTES];
+    pp_autoclose_fd int file = -1;
+
+    if (!is_trusted(descriptor, &status) || is_known(run, &status))
+        return;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    file = open(link, O_RDONLY | O_CLOEXEC);
+    if (file < 0 ||
+        pread(file, id, sizeof id, offsetof(struct pp_rec_header, run_id)) != sizeof id ||
+        memcmp(id, run->run_id, sizeof id) != 0)
+        return;
+    if (pp_recording_open(link, &reader, &err) == 0) {
+        add(run, reader, &status, path); /* it has just become readable */
+        return;
+    }
+    pp_complain("%s: its samples are missing", err.message);
+    (void)unlink(path);
+}
+
+static void visit_names(struct pp_run_files *run,
+                        void (*visit)(struct pp_run_files *run, int descriptor, const char *path))
 {
     DIR *directory = opendir(run->directory);
     const struct dirent *entry;
@@ -109,9 +142,19 @@ void pp_run_files_look(struct pp_run_files *run)
             continue;
         descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (descriptor >= 0)
-            take_up(run, descriptor, path);
+            visit(run, descriptor, path);
     }
     (void)closedir(directory);
+}
+
+void pp_run_files_look(struct pp_run_files *run)
+{
+    visit_names(run, take_up);
+}
+
+void pp_run_files_drop_unreadable(struct pp_run_files *run)
+{
+    visit_names(run, drop_unreadable);
 }
 
 /* ---- a recording without a name: among the descriptors of the thread "pprofc" ---- */

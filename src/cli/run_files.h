@@ -41,6 +41,10 @@ void pp_run_files_look(struct pp_run_files *run);
 /* The recording of 'pid' that has no name, where /dev/shm cannot be used: only while it lives. */
 void pp_run_files_look_into(struct pp_run_files *run, pid_t pid);
 
+/* Remove what belongs to the run and cannot be read, with a line about each: at the end only, since
+ * a recording that is being made is unreadable too. */
+void pp_run_files_drop_unreadable(struct pp_run_files *run);
+
 /* Read everything anew: what was written since. */
 void pp_run_files_refresh(struct pp_run_files *run);
 

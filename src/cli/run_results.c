@@ -205,8 +205,10 @@ static bool finish_process(struct pp_run *run, struct process *process,
 
     memset(files, 0, sizeof files);
     program_name(run, process, program, sizeof program);
-    if (process->files[0].pid == run->child.pid)
+    if (process->files[0].pid == run->child.pid) {
+        run->has_execed = strcmp(run->program, program) != 0;
         memcpy(run->program, program, sizeof run->program);
+    }
     rc = make_profile(run, process, symbolizer, &err);
     if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
         const int64_t others_ns = cpu_of_processes(run, run->child.pid);
@@ -283,6 +285,7 @@ void pp_run_write_results(struct pp_run *run)
 
     (void)pp_symbolizer_new(&options, &symbolizer, NULL);
     stop_all(run);
+    pp_run_files_drop_unreadable(&run->files);
     pp_run_files_refresh(&run->files);
     n_wanted = count_wanted(run);
     finish_others(run, symbolizer, n_wanted);

@@ -2,6 +2,7 @@
 #include "cli/run_summary.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 #include "cli/unnamed.h"
 #include "views/top_table.h"
 
-enum { N_HOT_LINES = 5, FEW_SAMPLES = 50, QUALITY_BYTES = 400 };
+enum { N_HOT_LINES = 5, FEW_SAMPLES = 50, VERY_FEW_SAMPLES = 20, QUALITY_BYTES = 400 };
 
 static const double second_ns = 1e9;
 
@@ -80,13 +81,19 @@ static const char *elapsed_text(int64_t elapsed_ns, char text[PP_NUMBER_TEXT_BYT
     return text;
 }
 
+/* From the start to the end of the program or of -d. */
+static int64_t elapsed_ns(const struct pp_run *run)
+{
+    return run->child.has_ended ? run->child.end_ns - run->child.start_ns
+                                : run->options.duration_ns;
+}
+
 static void end_text(const struct pp_run *run, char *text, size_t capacity)
 {
     const struct pp_child *child = &run->child;
-    const int64_t end_ns = child->has_ended ? child->end_ns : pp_monotonic_ns();
     char elapsed[PP_NUMBER_TEXT_BYTES];
 
-    (void)elapsed_text(end_ns - child->start_ns, elapsed);
+    (void)elapsed_text(elapsed_ns(run), elapsed);
     if (!child->has_ended)
         (void)snprintf(text, capacity, "%s (%d) goes on; profiled for %s", run->program,
                        (int)child->pid, elapsed);
@@ -113,6 +120,9 @@ static void say_hot_lines(const struct pprofc_profile *profile)
     for (const char *at = lines.bytes; *at != '\0';) {
         const size_t n_indent = strncmp(at, "  ", 2) == 0 ? 2 : 0; /* pp_say_below() has its own */
         const size_t n_chars = strcspn(at, "\n");
+        /* Sorted: behind a line below one percent nobody looks for more. */
+        if (at > lines.bytes && strtod(at, NULL) < 1)
+            break;
         pp_say_below("%.*s", (int)(n_chars - n_indent), at + n_indent);
         at += n_chars + (at[n_chars] == '\n');
     }
@@ -139,18 +149,18 @@ void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *pr
 static void say_few_samples(const struct pp_run *run, const struct pprofc_profile *profile)
 {
     const struct pp_quality *quality = &profile->quality;
-    const int64_t end_ns = run->child.has_ended ? run->child.end_ns : pp_monotonic_ns();
-    const double elapsed_ns = (double)(end_ns - run->child.start_ns);
-    const double busy = (double)quality->cpu_ns / elapsed_ns;
+    const int64_t children_ns = run->child.children_cpu_ns > 0 ? run->child.children_cpu_ns : 0;
+    const double busy = (double)(quality->cpu_ns + children_ns) / (double)elapsed_ns(run);
     char count[PP_NUMBER_TEXT_BYTES], elapsed[PP_NUMBER_TEXT_BYTES];
 
     if (!quality->is_known || quality->n_samples >= FEW_SAMPLES || quality->cpu_ns < 0)
         return;
-    if (elapsed_ns > second_ns && busy < 0.1)
+    if ((double)elapsed_ns(run) > second_ns && busy < 0.1)
         pp_say("%s samples in %s: %s slept %.1f %% of the time",
-               pp_count_text(quality->n_samples, count), elapsed_text((int64_t)elapsed_ns, elapsed),
+               pp_count_text(quality->n_samples, count), elapsed_text(elapsed_ns(run), elapsed),
                run->program, 100 * (1 - busy));
-    else if (quality->n_samples > 0 && run->options.rate_hz < 1000)
+    else if (quality->n_samples > 0 && quality->n_samples < VERY_FEW_SAMPLES &&
+             run->options.rate_hz < 1000)
         pp_say("only %s samples in %s CPU; for more: pprofc run --mode high",
                pp_count_text(quality->n_samples, count),
                pp_duration_text((double)quality->cpu_ns, elapsed));
@@ -169,7 +179,7 @@ static void say_unnamed(const struct pprofc_profile *profile)
 
 static void say_script(const struct pp_run *run)
 {
-    if (run->target.is_script && !run->options.follows)
+    if (run->target.is_script && !run->has_execed && !run->options.follows)
         pp_say("%s is a script: its interpreter %s was profiled; --follow profiles what it starts",
                pp_base_name(run->target.path), run->target.inspected);
 }
