@@ -77,28 +77,51 @@ static bool is_pprof(const void *bytes, size_t n_bytes)
     return has_sign && (found == 0 || (n_fields >= 3 && is_binary(bytes, n_bytes)));
 }
 
-/* One line at the beginning that ends in a number, perhaps behind comments. */
+/* "frames count", the count at least with a fraction that its reader will refuse. */
+static bool is_folded_line(const char *line, size_t n_bytes)
+{
+    size_t at = n_bytes;
+
+    while (at > 0 && (line[at - 1] == '\r' || line[at - 1] == ' ' || line[at - 1] == '\t'))
+        at--;
+    if (at == 0 || line[at - 1] < '0' || line[at - 1] > '9')
+        return false;
+    while (at > 0 && ((line[at - 1] >= '0' && line[at - 1] <= '9') || line[at - 1] == '.'))
+        at--;
+    if (at == 0 || (line[at - 1] != ' ' && line[at - 1] != '\t'))
+        return false;
+    while (at > 0 && (line[at - 1] == ' ' || line[at - 1] == '\t'))
+        at--;
+    return at > 0;
+}
+
+/* Text whose first lines look like stacks more often than not.  The text profiles of gperftools,
+ * tcmalloc and jemalloc have such lines too, and heads that give them away. */
 static bool is_folded(const char *bytes, size_t n_bytes)
 {
+    static const char *const other_heads[] = {"--- ", "heap profile:", "heap_v2/"};
+    int n_good = 0, n_bad = 0;
+
     if (n_bytes >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
         return true; /* UTF-16: no other format of ours is text in it */
-    while (n_bytes > 0) {
+    for (size_t i = 0; i < sizeof other_heads / sizeof other_heads[0]; i++) {
+        const size_t n_head = strlen(other_heads[i]);
+        if (n_bytes >= n_head && memcmp(bytes, other_heads[i], n_head) == 0)
+            return false;
+    }
+    while (n_bytes > 0 && n_good + n_bad < 64) {
         const char *newline = memchr(bytes, '\n', n_bytes);
         const size_t n_line = newline != NULL ? (size_t)(newline - bytes) : n_bytes;
-        size_t end = n_line, digits;
         if (memchr(bytes, '\0', n_line) != NULL)
             return false;
-        while (end > 0 && (bytes[end - 1] == '\r' || bytes[end - 1] == ' '))
-            end--;
-        digits = end;
-        while (digits > 0 && bytes[digits - 1] >= '0' && bytes[digits - 1] <= '9')
-            digits--;
-        if (digits < end && digits > 1 && (bytes[digits - 1] == ' ' || bytes[digits - 1] == '\t'))
-            return true;
+        if (is_folded_line(bytes, n_line))
+            n_good++;
+        else
+            n_bad += n_line > 1 && bytes[0] != '#';
         bytes += n_line + (newline != NULL);
         n_bytes -= n_line + (newline != NULL);
     }
-    return false;
+    return n_good > 0 && n_good >= n_bad;
 }
 
 enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes)

@@ -105,8 +105,8 @@ static int read_line(struct reader *reader, const char *line, size_t n_bytes, ui
         n_count = without_zeros(line + space, n_count);
         if (n_count == n_bytes - space)
             return pp_fail(reader->err, -EBADMSG, offset + space,
-                           "'%s': count %.40s at byte %" PRIu64 " is no whole number", reader->name,
-                           line + space, offset + space);
+                           "'%s': count %.*s at byte %" PRIu64 " is no whole number", reader->name,
+                           (int)(n_count < 40 ? n_count : 40), line + space, offset + space);
     }
     if (space <= 1 || !pp_parse_int64(line + space, n_count, &count) || count < 0) {
         if (reader->n_skipped++ == 0)

@@ -1,0 +1,301 @@
+/* Profiles of real programs and tools.  The corpus lies beside the checkout, in ../shared/corpus;
+ * its README says what the totals are, as other tools measured them.  Without it these tests are
+ * skipped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "formats/formats.h"
+#include "profile/top.h"
+#include "random_profile.h"
+
+static char corpus[4096];
+
+/* PPROFC_TEST_CORPUS is where the build says it is. */
+static bool has_corpus(void)
+{
+    const char *given = getenv("PPROFC_TEST_CORPUS");
+    char path[4200];
+
+    (void)snprintf(corpus, sizeof corpus, "%s", given != NULL ? given : "../shared/corpus");
+    (void)snprintf(path, sizeof path, "%s/README.md", corpus);
+    return access(path, R_OK) == 0;
+}
+
+static struct pprofc_profile *read_profile(const char *path)
+{
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err = {.message = ""};
+    enum pp_format format;
+    int failed = pp_file_read(path, &bytes, &err);
+
+    if (failed == 0) {
+        format = pp_format_of_bytes(bytes.bytes, bytes.n_bytes);
+        if (format == PP_FORMAT_FOLDED)
+            failed = pp_folded_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else if (format == PP_FORMAT_PPROF || format == PP_FORMAT_PPROF_RAW)
+            failed = pp_pprof_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else
+            return NULL; /* a format for another day */
+    }
+    if (failed != 0)
+        fail_msg("%s", err.message);
+    return profile;
+}
+
+/* Read, written, read: the same, and written again the same bytes. */
+static void assert_round_trip(const struct pprofc_profile *profile, const char *path)
+{
+    pp_autobuffer struct pp_buffer first = PP_BUFFER_INIT, second = PP_BUFFER_INIT;
+    struct pprofc_profile *again = NULL;
+    const char *difference;
+
+    assert_int_equal(pp_pprof_write(profile, true, &first, NULL), 0);
+    assert_int_equal(pp_pprof_read(first.bytes, first.n_bytes, path, &again, NULL), 0);
+    difference = profile_difference(profile, again);
+    if (difference != NULL)
+        fail_msg("%s: %s", path, difference);
+    assert_int_equal(pp_pprof_write(again, true, &second, NULL), 0);
+    assert_int_equal(first.n_bytes, second.n_bytes);
+    assert_memory_equal(first.bytes, second.bytes, first.n_bytes);
+    pprofc_profile_free(again);
+}
+
+static bool has_negative_values(const struct pprofc_profile *profile)
+{
+    for (size_t i = 0; i < (size_t)profile->n_samples * profile->n_types; i++) {
+        if (profile->sample_values[i] < 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing is more than the whole, in any grouping: recursion counts once.  (Differences of
+ * profiles, with their negative values, promise nothing.) */
+static void assert_nothing_beyond_total(const struct pprofc_profile *profile, const char *path)
+{
+    if (has_negative_values(profile))
+        return;
+    for (enum pp_group group = PP_BY_FUNCTION; group <= PP_BY_THREAD; group++) {
+        struct pp_top top;
+        int64_t flat = 0;
+        assert_int_equal(pp_top_make(profile, profile->default_type, group, &top, NULL), 0);
+        for (uint32_t i = 0; i < top.n_rows; i++) {
+            if (top.rows[i].cum > top.total || top.rows[i].flat > top.rows[i].cum)
+                fail_msg("%s: %s has flat %" PRId64 " and cum %" PRId64 " of %" PRId64, path,
+                         top.rows[i].name, top.rows[i].flat, top.rows[i].cum, top.total);
+            flat += top.rows[i].flat;
+        }
+        assert_true(flat <= top.total);
+        pp_top_done(&top);
+    }
+}
+
+/* ---- the README's rows ---- */
+
+/* "| profile1.pb.gz (7869) | path there | what | .. types[samples/count] .. totals=[48, 480000000]
+ * .. |" */
+struct row {
+    char path[4600];
+    int64_t totals[PP_MAX_TYPES];
+    uint32_t n_totals;
+};
+
+static bool parse_row(const char *line, const char *folder, struct row *row)
+{
+    const char *space = strstr(line, " (");
+    const char *totals = strstr(line, "totals=[");
+
+    if (strncmp(line, "| ", 2) != 0 || space == NULL || totals == NULL)
+        return false;
+    (void)snprintf(row->path, sizeof row->path, "%s/%s%.*s", corpus, folder,
+                   (int)(space - line - 2), line + 2);
+    row->n_totals = 0;
+    for (totals += strlen("totals=["); *totals != ']' && row->n_totals < PP_MAX_TYPES;) {
+        char *end;
+        row->totals[row->n_totals++] = strtoll(totals, &end, 10);
+        totals = end + strspn(end, ", ");
+    }
+    return true;
+}
+
+static bool check_row(const struct row *row)
+{
+    struct pprofc_profile *profile = read_profile(row->path);
+
+    if (profile == NULL)
+        return false;
+    if (profile->n_types != row->n_totals)
+        fail_msg("%s: %u types, not %u", row->path, profile->n_types, row->n_totals);
+    for (uint32_t type = 0; type < row->n_totals; type++) {
+        if (pp_profile_total(profile, type) != row->totals[type])
+            fail_msg("%s: total %" PRId64 ", not %" PRId64, row->path,
+                     pp_profile_total(profile, type), row->totals[type]);
+    }
+    assert_round_trip(profile, row->path);
+    assert_nothing_beyond_total(profile, row->path);
+    pprofc_profile_free(profile);
+    return true;
+}
+
+/* Every pprof file of the corpus is read with the totals that pprof itself found, and survives a
+ * round trip. */
+static void test_readme_totals(void **state)
+{
+    pp_autofree char *line = NULL;
+    char path[4200], folder[256] = "";
+    size_t capacity = 0;
+    int n_checked = 0, n_other = 0;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/README.md", corpus);
+    pp_autoclose FILE *readme = fopen(path, "re");
+    assert_non_null(readme);
+    while (getline(&line, &capacity, readme) > 0) {
+        struct row row;
+        if (strncmp(line, "## ", 3) == 0)
+            (void)snprintf(folder, sizeof folder, "%.*s", (int)strcspn(line + 3, " "), line + 3);
+        if (!parse_row(line, folder, &row))
+            continue;
+        if (check_row(&row))
+            n_checked++;
+        else
+            n_other++;
+    }
+    print_message("%d files have the right totals; %d are of formats not read yet\n", n_checked,
+                  n_other);
+    assert_true(n_checked >= 48);
+}
+
+/* ---- single files ---- */
+
+static struct pprofc_profile *read_corpus(const char *name)
+{
+    char path[4600];
+
+    (void)snprintf(path, sizeof path, "%s/%s", corpus, name);
+    return read_profile(path);
+}
+
+static int64_t cum_of(const struct pprofc_profile *profile, const char *name)
+{
+    struct pp_top top;
+    int64_t cum = -1;
+
+    assert_int_equal(pp_top_make(profile, 0, PP_BY_FUNCTION, &top, NULL), 0);
+    for (uint32_t i = 0; i < top.n_rows; i++) {
+        if (strcmp(top.rows[i].name, name) == 0)
+            cum = top.rows[i].cum;
+    }
+    pp_top_done(&top);
+    return cum;
+}
+
+/* a and b call each other: of 10 samples none counts twice (9 pass through a, 9 through b). */
+static void test_recursion(void **state)
+{
+    struct pprofc_profile *profile;
+
+    (void)state;
+    profile = read_corpus("speedscope/stackcollapse/recursion.txt");
+    assert_int_equal(pp_profile_total(profile, 0), 10);
+    assert_int_equal(cum_of(profile, "a"), 9);
+    assert_int_equal(cum_of(profile, "b"), 9);
+    assert_nothing_beyond_total(profile, "recursion.txt");
+    pprofc_profile_free(profile);
+}
+
+/* The same stacks in four spellings, with comments and garbage in one of them, are the same profile
+ * of 14. */
+static void test_spellings(void **state)
+{
+    static const char *const names[] = {"simple-crlf.txt", "simple-utf16-le.txt",
+                                        "simple-with-invalids.txt"};
+    struct pprofc_profile *plain;
+
+    (void)state;
+    plain = read_corpus("speedscope/stackcollapse/simple.txt");
+    assert_int_equal(pp_profile_total(plain, 0), 14);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        pp_autobuffer struct pp_buffer wanted = PP_BUFFER_INIT, got = PP_BUFFER_INIT;
+        char name[128];
+        struct pprofc_profile *other;
+        (void)snprintf(name, sizeof name, "speedscope/stackcollapse/%s", names[i]);
+        other = read_corpus(name);
+        assert_int_equal(pp_folded_write(plain, 0, &wanted, NULL), 0);
+        assert_int_equal(pp_folded_write(other, 0, &got, NULL), 0);
+        assert_int_equal(got.n_bytes, wanted.n_bytes);
+        assert_memory_equal(got.bytes, wanted.bytes, wanted.n_bytes);
+        pprofc_profile_free(other);
+    }
+    pprofc_profile_free(plain);
+}
+
+/* Folded files of other tools have the totals that the README's reader found, bad lines left out.
+ */
+static void test_folded_totals(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t total;
+    } files[] = {
+        {"pprofutils/folded.in.txt", 12},
+        {"FlameGraph/results/perf-iperf-stacks-pidtid-01-collapsed-all.txt", 200},
+        {"inferno/flamegraph/bad-lines/bad-lines.txt", 607},
+        {"inferno/flamegraph/colors/async-profiler-collapsed-part.txt", 3279},
+        {"inferno/flamegraph/flamechart/flames.txt", 598400},
+        {"inferno/flamegraph/narrow-blocks/narrow-blocks.txt", 386001},
+        {"inferno/flamegraph/fractional-samples/no-fractionals.txt", 333},
+        {"inferno/diff-folded/bad_before.txt", 54},
+        {"inferno/flamegraph/austin/flames.txt",
+         291}, /* 24264 with its lines "# interval: 100" and "# duration: 23873" */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct pprofc_profile *profile = read_corpus(files[i].name);
+        if (profile == NULL || pp_profile_total(profile, 0) != files[i].total)
+            fail_msg("%s: %" PRId64, files[i].name,
+                     profile != NULL ? pp_profile_total(profile, 0) : -1);
+        pprofc_profile_free(profile);
+    }
+}
+
+/* A function id of 0, which the format reserves, is refused as google/pprof refuses it. */
+static void test_refused(void **state)
+{
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    char path[4600];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/pyroscope/og/convert/pprof/testdata/dotnet-pprof-3.pb.gz",
+                   corpus);
+    assert_int_equal(pp_file_read(path, &bytes, NULL), 0);
+    assert_true(pp_pprof_read(bytes.bytes, bytes.n_bytes, "dotnet", &profile, &err) < 0);
+    assert_non_null(strstr(err.message, "function with reserved id 0"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_readme_totals), cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_spellings),     cmocka_unit_test(test_folded_totals),
+        cmocka_unit_test(test_refused),
+    };
+
+    if (!has_corpus()) {
+        print_message("skipped: there is no corpus at '%s'\n", corpus);
+        return 77; /* what Meson counts as skipped */
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

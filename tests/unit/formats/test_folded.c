@@ -1,0 +1,168 @@
+/* Folded stacks: every way in which real files spell them, and what we write. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/formats.h"
+
+static struct pprofc_profile *read_bytes(const void *bytes, size_t n_bytes)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err = {.message = ""};
+
+    if (pp_folded_read(bytes, n_bytes, "t", &profile, &err) != 0)
+        fail_msg("%s", err.message);
+    return profile;
+}
+
+/* What is read from 'bytes', written again. */
+static void assert_becomes(const void *bytes, size_t n_bytes, const char *wanted)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = read_bytes(bytes, n_bytes);
+
+    assert_int_equal(pp_folded_write(profile, 0, &out, NULL), 0);
+    pp_buffer_append(&out, "", 1);
+    assert_string_equal(out.bytes, wanted);
+    pprofc_profile_free(profile);
+}
+
+static void assert_text_becomes(const char *text, const char *wanted)
+{
+    assert_becomes(text, strlen(text), wanted);
+}
+
+/* Line ends of any system, a missing last one, a byte order mark, tabs, spaces in names, equal
+ * lines summed. */
+static void test_spellings(void **state)
+{
+    (void)state;
+    assert_text_becomes("a;b 1\na;b 2\nc 3\n", "a;b 3\nc 3\n");
+    assert_text_becomes("a;b 1\r\nc 3\r\n", "a;b 1\nc 3\n");
+    assert_text_becomes("a;b 1\n\n\nc 3", "a;b 1\nc 3\n");
+    assert_text_becomes("\xef\xbb\xbf"
+                        "a 1\n",
+                        "a 1\n");
+    assert_text_becomes("a b;operator new(unsigned long) [k]  17 \n",
+                        "a b;operator new(unsigned long) [k] 17\n");
+    assert_text_becomes("a\t5\n", "a 5\n");
+    assert_text_becomes("a 5.00\n", "a 5\n");
+    assert_text_becomes("a 10 20\n", "a 10 20\n");
+    assert_text_becomes("# duration: 23873\na 1\n", "a 1\n");
+    assert_text_becomes("#a 1\n", "#a 1\n");
+    assert_becomes("\xff\xfe"
+                   "a\0\xe9\0 \0"
+                   "1\0",
+                   10, "a\xc3\xa9 1\n");
+    assert_becomes("\xfe\xff\0a\xd8\x3d\xde\x00\0 \0"
+                   "1\0\n",
+                   14, "a\xf0\x9f\x98\x80 1\n");
+}
+
+/* Lines that are no stacks are skipped, and the profile says how many and where. */
+static void test_skipped(void **state)
+{
+    static const char text[] = "a 1\nno count\n 7\n12\nb -3\nc 99999999999999999999\nb 2\n";
+    struct pprofc_profile *profile = read_bytes(text, sizeof text - 1);
+
+    (void)state;
+    assert_int_equal(pp_profile_total(profile, 0), 3);
+    assert_int_equal(profile->n_comments, 1);
+    assert_string_equal(pp_profile_chars(profile, profile->comments[0]),
+                        "5 lines without a stack and a count were skipped, the first at byte 4");
+    pprofc_profile_free(profile);
+}
+
+static void assert_refused(const char *text, uint64_t offset, const char *message)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+
+    assert_int_equal(pp_folded_read(text, strlen(text), "t", &profile, &err), -EBADMSG);
+    assert_null(profile);
+    assert_string_equal(err.message, message);
+    assert_int_equal(err.offset_bytes, offset);
+}
+
+/* A file without any stack, or with counts that would have to be rounded, is refused at the byte.
+ */
+static void test_refused(void **state)
+{
+    (void)state;
+    assert_refused("", 0, "'t' is empty");
+    assert_refused("# only\n// words\n", 7, "'t': no line is a folded stack (\"main;parse 42\")");
+    assert_refused("a 1\nb;c 12.5\n", 8, "'t': count 12.5 at byte 8 is no whole number");
+}
+
+/* A line of 100 000 frames is read and written, by loops. */
+static void test_deep(void **state)
+{
+    enum { DEPTH = 100000 };
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+    struct pprofc_profile *profile;
+
+    (void)state;
+    for (int i = 0; i < DEPTH; i++)
+        pp_buffer_printf(&text, "%sf%d", i > 0 ? ";" : "", i % 10);
+    pp_buffer_text(&text, " 3\n");
+    pp_buffer_append(&text, "", 1);
+    profile = read_bytes(text.bytes, text.n_bytes - 1);
+    assert_int_equal(profile->n_nodes, DEPTH + 1);
+    pprofc_profile_free(profile);
+    assert_text_becomes(text.bytes, text.bytes);
+}
+
+/* Names hold what would break the format; addresses of one function are one frame; inlined frames
+ * are frames. */
+static void test_writing(void **state)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = pp_profile_new();
+    const struct pp_mapping mapping = {.start = 1,
+                                       .path = pp_profile_text(profile, "/lib/libz.so.1")};
+    const struct pp_function inner = {.name = pp_profile_text(profile, "in;ner")};
+    const struct pp_function outer = {.name = pp_profile_text(profile, "out\ner")};
+    const struct pp_line lines[] = {{pp_profile_function(profile, &inner), 1},
+                                    {pp_profile_function(profile, &outer), 2}};
+    struct pp_location location = {
+        .address = 0x10, .n_lines = 2, .mapping = pp_profile_mapping(profile, &mapping)};
+    const int64_t values[] = {1, 100}, none[] = {0, 0};
+    pp_id node;
+
+    (void)state;
+    (void)pp_profile_add_type(profile, "samples", "count");
+    (void)pp_profile_add_type(profile, "cpu", "nanoseconds");
+    node = pp_profile_child(profile, 0, pp_profile_location(profile, &location, lines));
+    pp_profile_add(profile, node, 0, 0, values);
+    location.address = 0x20;
+    node = pp_profile_child(profile, 0, pp_profile_location(profile, &location, lines));
+    pp_profile_add(profile, node, 0, 0, values);
+    location.n_lines = 0;
+    node = pp_profile_child(profile, node, pp_profile_location(profile, &location, NULL));
+    pp_profile_add(profile, node, 0, 0, values);
+    node = pp_profile_child(profile, node, pp_profile_named_location(profile, "zero", 4));
+    pp_profile_add(profile, node, 0, 0, none);
+    pp_profile_add(profile, 0, 0, 0, values);
+    assert_int_equal(pp_folded_write(profile, 1, &out, NULL), 0);
+    pp_buffer_append(&out, "", 1);
+    assert_string_equal(out.bytes,
+                        "out er;in:ner 200\nout er;in:ner;[libz.so.1] 100\n[no stack] 100\n");
+    assert_int_equal(pp_folded_write(profile, 2, &out, NULL), -EINVAL);
+    pprofc_profile_free(profile);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spellings), cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_writing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+/* Every operation on profiles with its n-th allocation failing, for every n: it says so, leaves its
+ * outputs alone and loses no memory (run under AddressSanitizer).  The linker sends the allocations
+ * of our code to the wrappers here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/formats.h"
+#include "profile/top.h"
+#include "random_profile.h"
+#include "views/top_table.h"
+
+static long n_left = -1; /* allocations until one fails; negative: none does */
+
+static bool may_allocate(void)
+{
+    return n_left < 0 || n_left-- > 0;
+}
+
+void *__real_malloc(size_t n_bytes);
+void *__real_calloc(size_t n_items, size_t n_bytes);
+void *__real_realloc(void *old, size_t n_bytes);
+void *__real_reallocarray(void *old, size_t n_items, size_t n_bytes);
+void *__wrap_malloc(size_t n_bytes);
+void *__wrap_calloc(size_t n_items, size_t n_bytes);
+void *__wrap_realloc(void *old, size_t n_bytes);
+void *__wrap_reallocarray(void *old, size_t n_items, size_t n_bytes);
+
+void *__wrap_malloc(size_t n_bytes)
+{
+    return may_allocate() ? __real_malloc(n_bytes) : NULL;
+}
+
+void *__wrap_calloc(size_t n_items, size_t n_bytes)
+{
+    return may_allocate() ? __real_calloc(n_items, n_bytes) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t n_bytes)
+{
+    return may_allocate() ? __real_realloc(old, n_bytes) : NULL;
+}
+
+void *__wrap_reallocarray(void *old, size_t n_items, size_t n_bytes)
+{
+    return may_allocate() ? __real_reallocarray(old, n_items, n_bytes) : NULL;
+}
+
+/* ---- the operations.  Each returns what the call under test returned. ---- */
+
+static struct pprofc_profile *source;
+static struct pp_buffer pprof, pprof_gz, folded;
+
+static int read_pprof(struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_pprof_read(pprof.bytes, pprof.n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_pprof_gz(struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_pprof_read(pprof_gz.bytes, pprof_gz.n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_folded(struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_folded_read(folded.bytes, folded.n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int write_pprof(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_pprof_write(source, true, &out, err);
+}
+
+static int write_slices(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    int failed;
+
+    source->slice_ns = 1;
+    failed = pp_pprof_write(source, false, &out, err);
+    source->slice_ns = 0;
+    return failed;
+}
+
+static int write_folded(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_folded_write(source, 0, &out, err);
+}
+
+static int write_json(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_json_write(source, &out, err);
+}
+
+static int write_tables(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pp_top_table_options options = {.type = 0};
+    int failed = 0;
+
+    for (options.group = PP_BY_FUNCTION; options.group <= PP_BY_THREAD && failed == 0;
+         options.group++)
+        failed = pp_top_table_write(source, &options, &out, err);
+    return failed;
+}
+
+static int merge(struct pprofc_error *err)
+{
+    struct pprofc_profile *sum = pp_profile_new();
+    int failed = -ENOMEM;
+
+    if (sum != NULL)
+        failed = pp_profile_merge(sum, source, err);
+    else
+        err->message[0] = 'x'; /* its maker has no error to fill */
+    if (failed == 0)
+        failed = pp_profile_merge(sum, source, err);
+    if (failed == 0)
+        assert_true(pp_profile_total(sum, 0) == 2 * pp_profile_total(source, 0));
+    pprofc_profile_free(sum);
+    return failed;
+}
+
+/* A blocklist that fails leaves the profile as it was: the next attempt, with memory, does the same
+ * as a first one. */
+static int block(struct pprofc_error *err)
+{
+    const int64_t total = pp_profile_total(source, 0);
+    const uint32_t n_samples = source->n_samples;
+    const int failed = pp_profile_block(source, "f1,f2,f3", false, err);
+
+    assert_true(pp_profile_total(source, 0) == total);
+    if (failed != 0)
+        assert_int_equal(source->n_samples, n_samples);
+    assert_false(pp_profile_failed(source));
+    return failed;
+}
+
+static int write_file(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer in = PP_BUFFER_INIT;
+    int failed = pp_file_write("/dev/null", "x", 1, true, err);
+
+    if (failed == 0)
+        failed = pp_file_read("/dev/null", &in, err);
+    return failed;
+}
+
+/* ---- the sweep ---- */
+
+static int run(int (*operation)(struct pprofc_error *err), long n_allowed, struct pprofc_error *err)
+{
+    int failed;
+
+    n_left = n_allowed;
+    failed = operation(err);
+    n_left = -1;
+    return failed;
+}
+
+static long sweep(int (*operation)(struct pprofc_error *err))
+{
+    for (long n_allowed = 0; n_allowed < 100000; n_allowed++) {
+        struct pprofc_error err = {.message = ""};
+        const int failed = run(operation, n_allowed, &err);
+        if (failed == 0)
+            return n_allowed;
+        assert_int_equal(failed, -ENOMEM);
+        assert_true(err.message[0] != '\0');
+    }
+    return -1;
+}
+
+/* Wherever memory ends, each operation answers -ENOMEM with a message, and works again with memory.
+ */
+static void test_sweep(void **state)
+{
+    static const struct {
+        const char *name;
+        int (*operation)(struct pprofc_error *err);
+    } operations[] = {
+        {"read pprof", read_pprof},
+        {"read pprof.gz", read_pprof_gz},
+        {"read folded", read_folded},
+        {"write pprof", write_pprof},
+        {"write slices", write_slices},
+        {"write folded", write_folded},
+        {"write json", write_json},
+        {"write tables", write_tables},
+        {"merge", merge},
+        {"block", block},
+        {"file", write_file},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        const long n_allocations = sweep(operations[i].operation);
+        print_message("%s: %ld allocations, each failed once\n", operations[i].name, n_allocations);
+        assert_true(n_allocations > 0);
+    }
+}
+
+static int make_inputs(void **state)
+{
+    (void)state;
+    source = make_random_profile(11);
+    return source == NULL || pp_pprof_write(source, false, &pprof, NULL) != 0 ||
+           pp_pprof_write(source, true, &pprof_gz, NULL) != 0 ||
+           pp_folded_write(source, 0, &folded, NULL) != 0;
+}
+
+static int free_inputs(void **state)
+{
+    (void)state;
+    pprofc_profile_free(source);
+    pp_buffer_done(&pprof);
+    pp_buffer_done(&pprof_gz);
+    pp_buffer_done(&folded);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweep)};
+
+    return cmocka_run_group_tests(tests, make_inputs, free_inputs);
+}
