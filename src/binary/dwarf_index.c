@@ -151,7 +151,8 @@ static int index_unit(struct pp_dwarf_index *index, Dwarf_Die *die, uint64_t end
 
 static int index_units(struct pp_dwarf_index *index)
 {
-    struct pp_deadline deadline = {pp_monotonic_ns() + BUDGET_NS, 0};
+    const uint64_t begin_ns = pp_monotonic_ns();
+    struct pp_deadline deadline = {begin_ns + BUDGET_NS, 0};
     Dwarf_Off offset = 0;
     Dwarf_Off next;
     size_t header_bytes;
@@ -168,7 +169,10 @@ static int index_units(struct pp_dwarf_index *index)
             result = index_unit(index, &die, next, &deadline);
         offset = next;
     }
-    return result == 0 ? pp_interval_map_finish(&index->map) : result;
+    if (result == 0)
+        result = pp_interval_map_finish(&index->map);
+    index->spent_ns = pp_monotonic_ns() - begin_ns;
+    return result == 0 && index->spent_ns >= BUDGET_NS ? -ETIME : result;
 }
 
 int pp_dwarf_index_new(const struct pp_elf_file *file, const struct pp_elf_file *alternate,
@@ -248,14 +252,40 @@ static int load_unit(struct pp_dwarf_index *index, struct unit_slot *slot)
     return index->spent_ns >= BUDGET_NS ? -ETIME : result;
 }
 
-/* The place that libdw calls 'path'; it calls what it does not know "???". */
-static int place(struct pp_dwarf_index *index, const char *path, int64_t line,
-                 struct pp_dwarf_frame *frame)
+/* Paths are relative to the directory that the unit was compiled in; libdw says so only for some.
+ */
+static const char *directory_of(struct pp_dwarf_unit *unit)
 {
-    const bool is_known = path != NULL && strcmp(path, "???") != 0;
+    Dwarf_Attribute attribute;
+    const char *directory = dwarf_formstring(dwarf_attr(&unit->die, DW_AT_comp_dir, &attribute));
 
+    return directory != NULL && directory[0] == '/' ? directory : NULL;
+}
+
+/* The place that libdw calls 'path'; it calls what it does not know "???". */
+static int place(struct pp_dwarf_index *index, struct pp_dwarf_unit *unit, const char *path,
+                 int64_t line, struct pp_dwarf_frame *frame)
+{
+    const char *directory = NULL;
+    pp_autofree char *whole = NULL;
+
+    if (path == NULL || strcmp(path, "???") == 0)
+        path = "";
+    if (path[0] != '/' && path[0] != '\0')
+        directory = directory_of(unit);
+    if (directory != NULL) {
+        const size_t n_directory = strlen(directory);
+        const size_t n_path = strlen(path);
+
+        whole = malloc(n_directory + 1 + n_path + 1);
+        if (whole == NULL)
+            return -ENOMEM;
+        memcpy(whole, directory, n_directory);
+        whole[n_directory] = '/';
+        memcpy(whole + n_directory + 1, path, n_path + 1);
+    }
     frame->line = line;
-    frame->file = pp_string_pool_add(index->strings, is_known ? path : "");
+    frame->file = pp_string_pool_add(index->strings, whole != NULL ? whole : path);
     return frame->file != NULL ? 0 : -ENOMEM;
 }
 
@@ -266,8 +296,8 @@ static int place_of_addr(struct pp_dwarf_index *index, struct pp_dwarf_unit *uni
     int line = 0;
 
     if (row == NULL || dwarf_lineno(row, &line) != 0)
-        return place(index, NULL, 0, frame);
-    return place(index, dwarf_linesrc(row, NULL, NULL), line, frame);
+        return place(index, unit, NULL, 0, frame);
+    return place(index, unit, dwarf_linesrc(row, NULL, NULL), line, frame);
 }
 
 static int place_of_call(struct pp_dwarf_index *index, struct pp_dwarf_unit *unit,
@@ -279,7 +309,7 @@ static int place_of_call(struct pp_dwarf_index *index, struct pp_dwarf_unit *uni
 
     if (dwarf_getsrcfiles(&unit->die, &files, &n_files) == 0 && call->call_file < n_files)
         path = dwarf_filesrc(files, call->call_file, NULL, NULL);
-    return place(index, path, call->call_line, frame);
+    return place(index, unit, path, call->call_line, frame);
 }
 
 static int name_call(struct pp_dwarf_index *index, struct pp_dwarf_call *call,
