@@ -21,6 +21,7 @@
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/module_set.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
@@ -28,6 +29,8 @@ enum {
     TABLE_BUDGET_NS = 20 * 1000 * 1000,
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     IDLE_INTERVAL_NS = 250 * 1000 * 1000,  /* between looks at a process that does nothing */
+    MODULE_INTERVAL_NS =
+        500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
     PAUSE_TURNS = 200,
 };
 
@@ -119,6 +122,24 @@ static void module_seen(void *context, const struct pp_mapped_module *module, bo
     memcpy(slot->build_id, module->build_id, sizeof slot->build_id);
     memcpy(slot->path, module->path, sizeof slot->path);
     atomic_store_explicit(&header->modules.n_items, n + 1, memory_order_release);
+}
+
+/* Reading /proc/self/maps costs a good part of a millisecond: only when a hook or a handler has
+ * said that there is something new, and for code that stays unknown (a JIT's) not at every turn. */
+static void look_at_modules(struct pp_session *session, uint64_t now_ns)
+{
+    const uint64_t n_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
+    const bool has_changed = n_changes != session->module_changes_seen;
+    const bool is_asked =
+        atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) != 0;
+
+    if (!has_changed && !(is_asked && now_ns >= session->next_module_look_ns))
+        return;
+    atomic_store_explicit(&pp_sig_gate->saw_new_code, 0, memory_order_relaxed);
+    session->module_changes_seen = n_changes;
+    session->next_module_look_ns = now_ns + MODULE_INTERVAL_NS;
+    if (pp_modules_refresh(session->modules, TABLE_BUDGET_NS) > 0)
+        session->next_module_look_ns = now_ns; /* tables are left to be built */
 }
 
 /* ---- accounts ---- */
@@ -282,7 +303,7 @@ static void work(struct pp_session *session, bool is_due)
             pp_signal_check(pp_delivery_signal(session->delivery));
         }
         pp_cpu_jitter(session);
-        (void)pp_modules_refresh(session->modules, TABLE_BUDGET_NS);
+        look_at_modules(session, now_ns);
         update_accounts(session);
     }
     pp_segments_tend(&session->segments);

@@ -86,15 +86,32 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* YYYYmmdd_HHMMSS in UTC.  gmtime() would read the time zone's file and allocate. */
+static void write_time(int64_t seconds, char *text, size_t capacity)
+{
+    /* Days since 0000-03-01 of the proleptic Gregorian calendar; years begin in March, so that the
+     * leap day is the last. */
+    const int64_t days = seconds / 86400 + 719468, rest = seconds % 86400;
+    const int64_t era = days / 146097, day_of_era = days % 146097;
+    const int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const int64_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    const int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    const int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    const int64_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0);
+
+    (void)snprintf(text, capacity, "%04d%02d%02d_%02d%02d%02d", (int)year, (int)month, (int)day,
+                   (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
 /* %p pid, %h host, %t time, %n program, %k kind, %% percent. */
 static void expand(const char *pattern, const struct pp_rec_header *header, char *out,
                    size_t capacity)
 {
-    const time_t seconds = (time_t)(header->start_realtime_ns / 1000000000);
     size_t n = 0;
-    struct tm utc;
 
-    (void)gmtime_r(&seconds, &utc);
     for (; *pattern != '\0' && n + 1 < capacity; pattern++) {
         char text[256] = {*pattern, '\0'};
         if (*pattern == '%') {
@@ -104,7 +121,7 @@ static void expand(const char *pattern, const struct pp_rec_header *header, char
             else if (*pattern == 'h')
                 pp_copy_text(text, sizeof text, header->host);
             else if (*pattern == 't')
-                (void)strftime(text, sizeof text, "%Y%m%d_%H%M%S", &utc);
+                write_time(header->start_realtime_ns / 1000000000, text, sizeof text);
             else if (*pattern == 'n')
                 pp_copy_text(text, sizeof text, base_name(header->program));
             else if (*pattern == 'k')

@@ -55,6 +55,7 @@ struct pp_session {
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
     uint64_t n_tasks_seen;
     uint64_t next_look_ns; /* when threads are looked for again at the latest */
+    uint64_t module_changes_seen, next_module_look_ns;
     bool is_paused;
 
     /* Commands from within the process; those from outside come by the recording's own block. */

@@ -141,6 +141,8 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
         (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
                                atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
         scratch->pcs, &walk);
+    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
+        atomic_store_explicit(&pp_sig_gate->saw_new_code, 1, memory_order_relaxed);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
         atomic_store_explicit(&thread->thread_pointer, (uintptr_t)__builtin_thread_pointer(),

@@ -17,6 +17,8 @@ struct pp_sig_gate {
     uint64_t start_monotonic_ns;
     _Atomic uint32_t session; /* number of the running session */
     _Atomic uint32_t is_paused;
+    _Atomic uint32_t
+        saw_new_code; /* a walk met code that is in no known module, or has no table yet */
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */
 
