@@ -18,7 +18,7 @@
 #include "recording/layout.h"
 
 static char folder[] = "/tmp/pprofc-test-file-XXXXXX";
-static char path[256];
+static char path[512];
 
 static int make_folder(void **state)
 {
@@ -91,7 +91,7 @@ static void test_write(void **state)
 /* Through a symbolic link the file it names is replaced, and the link stays. */
 static void test_link(void **state)
 {
-    char target[256];
+    char target[512];
     struct stat status;
 
     (void)state;
