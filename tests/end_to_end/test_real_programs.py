@@ -41,12 +41,12 @@ class RealPrograms(EndToEnd):
 
     @need("sqlite3")
     def test_sqlite3(self):
-        """A recursive query runs in sqlite's virtual machine: its library has most of the time, under sqlite3_step."""
+        """A recursive query runs in sqlite's virtual machine: its library has most of the time (libc copies for it)."""
         query = f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<{3000000 * SECONDS}) SELECT sum(x) FROM c;"
         finished, stacks, path = self.profile("sqlite3", ":memory:", query)
         n = 3000000 * SECONDS
         self.assertEqual(finished.out.strip(), str(n * (n + 1) // 2))
-        self.assert_modules(path, r"libsqlite3|/sqlite3$", 0.9)
+        self.assert_modules(path, r"libsqlite3|/sqlite3$", 0.7)
         self.assertGreater(self.share(stacks, re.compile(r"^sqlite3_(step|exec)$")), 0.9)
 
     @need("perl")
@@ -113,7 +113,7 @@ class RealPrograms(EndToEnd):
         """`go tool pprof -raw` and -top accept the file and give the same order."""
         _, path = self.run_profiled("-F", "1000", "--", self.program("two_to_one"), str(SECONDS))
         for flag in ("-raw", "-top"):
-            shown = subprocess.run(["go", "tool", "pprof", flag, path], capture_output=True, text=True, timeout=60)
+            shown = subprocess.run(["go", "tool", "pprof", "-symbolize=none", flag, path], capture_output=True, text=True, timeout=60)
             self.assertEqual(shown.returncode, 0, shown.stderr)
             self.assertIn("heavy", shown.stdout)
         names = re.findall(r"^\s+[\d.]+m?s\s+[\d.]+%.*\s(\w+)$", shown.stdout, re.M)

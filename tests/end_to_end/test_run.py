@@ -210,7 +210,9 @@ class Outputs(EndToEnd):
     def test_duration(self):
         """-d 1s ends the profile, not the program: the file is written then, and the status is still the program's."""
         finished, path = self.run_profiled("-F", "1000", "-d", "1s", "--", self.program("exits"), "exit", "2", "9", status=9)
-        self.assert_sum(path, 1.0, within=0.15)
+        # A second by the clock on the wall: on a busy machine that is less of CPU time.
+        profiled_s = sum(stack.weight for stack in self.stacks(path).stacks) / 1e9
+        self.assertTrue(0.1 < profiled_s < 1.1, profiled_s)
         self.assertGreater(finished.took_s, 1.8)
 
 
@@ -241,8 +243,8 @@ class FullDisk(EndToEnd):
 class CannotBeProfiled(EndToEnd):
     """One clear line says why, and the program still runs with its own status and output."""
 
-    def assert_runs_unprofiled(self, program, *args, says, status=7, has_output=True):
-        finished = self.pprofc("run", "--", program, *args)
+    def assert_runs_unprofiled(self, program, *args, says, status=7, has_output=True, **more):
+        finished = self.pprofc("run", "--", program, *args, **more)
         self.assertEqual(finished.status, status, finished.err)
         if has_output:
             self.assertNotEqual(finished.out, "")
@@ -250,7 +252,7 @@ class CannotBeProfiled(EndToEnd):
         self.assertRegex(finished.own_lines[0], says)
         self.assertNotIn("ld.so", finished.err)
         self.assertEqual([path.name for path in self.folder.glob("*.pb.gz")], [])
-        strict = self.pprofc("run", "--strict", "--", program, *args)
+        strict = self.pprofc("run", "--strict", "--", program, *args, **more)
         self.assertEqual((strict.status, strict.out), (125, ""), "--strict does not run it")
 
     def test_static(self):
@@ -273,12 +275,19 @@ class CannotBeProfiled(EndToEnd):
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setcap"), "setcap is not here or not root")
     def test_capabilities(self):
-        """A program with file capabilities is in secure mode too."""
+        """A program with file capabilities is in secure mode too, for those who have not got them: not for root."""
         copy = self.folder / "exits"
         shutil.copy(self.program("exits"), copy)
         if subprocess.run(["setcap", "cap_net_raw+ep", copy], capture_output=True).returncode != 0:
             self.skipTest("the file system has no capabilities")
-        self.assert_runs_unprofiled(copy, "exit", "0.05", says=r"capabilit")
+        self.folder.chmod(0o777)
+        try:
+            can_run = self.run_command(PPROFC, "--version", user=65534, group=65534).status == 0
+        except PermissionError:
+            can_run = False
+        if not can_run:
+            self.skipTest("another user cannot run the build")
+        self.assert_runs_unprofiled(copy, "exit", "0.05", says=r"capabilit", user=65534, group=65534, extra_groups=[])
 
     @unittest.skipUnless(shutil.which("musl-gcc"), "no musl-gcc")
     def test_musl(self):
@@ -349,11 +358,13 @@ class ByHand(EndToEnd):
         return path
 
     def test_preloaded_by_hand(self):
-        """The profile lands where PPROFC_OUTPUT says, and nothing is printed."""
+        """The profile lands where PPROFC_OUTPUT says; at most one line is said, on standard error."""
         environment = clean_environment(LD_PRELOAD=self.preload(), ENABLE_PROFILING="true", PPROFC_FREQUENCY=1000,
                                         PPROFC_OUTPUT=self.folder / "%n.%p.ppc")
         finished = self.run_command(self.program("two_to_one"), "1", env=environment)
-        self.assertEqual((finished.status, finished.err), (0, ""))
+        self.assertEqual(finished.status, 0)
+        self.assertLessEqual(len(finished.err.splitlines()), 1)
+        self.assertEqual(len(finished.out.splitlines()), 1, "the truth alone")
         files = list(self.folder.glob("two_to_one.*.ppc"))
         self.assertEqual(len(files), 1)
         converted = self.folder / "out.pb.gz"

@@ -50,7 +50,7 @@ class Hazard05WildReads(EndToEnd):
     def test_chain_into_changing_pages(self):
         """Frame pointers point into pages that another thread maps, unmaps and protects: exits 0."""
         finished, _ = self.run_profiled("-F", "1000", "--", self.program("bad_chains"), long_or(60, 3), timeout_s=120)
-        self.assertGreater(self.quality(finished)["n_samples"], 500)
+        self.assertGreater(self.quality(finished)["n_samples"], 100)
 
 
 class Hazard07SkippedSamples(EndToEnd):

@@ -77,8 +77,8 @@ class Scoring(unittest.TestCase):
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
 
     def test_refuses_too_much_unsampled(self):
-        """One thread may leave one period unseen, not one and a half."""
-        for periods, is_ok in ((0.9, True), (1.5, False)):
+        """One thread may leave the longest period unseen, 1.5 times the mean, and no more."""
+        for periods, is_ok in ((1.4, True), (1.7, False)):
             profile = draw(self.SHARES, 5000)
             profile.stacks.append(Stack([scorer.UNSAMPLED], periods * PERIOD_NS, 0))
             truth = truth_of(self.SHARES)
