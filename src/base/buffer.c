@@ -16,8 +16,11 @@ void pp_buffer_done(struct pp_buffer *buffer)
 
 char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
 {
-    if (n_bytes > SIZE_MAX / 2 - buffer->n_bytes ||
-        pp_array_reserve(&buffer->bytes, &buffer->capacity, buffer->n_bytes + n_bytes, 1) != 0) {
+    /* At least one byte, so that room for nothing in an empty buffer is not NULL, which means failure. */
+    const size_t n_wanted = n_bytes > 0 ? n_bytes : 1;
+
+    if (n_wanted > SIZE_MAX / 2 - buffer->n_bytes ||
+        pp_array_reserve(&buffer->bytes, &buffer->capacity, buffer->n_bytes + n_wanted, 1) != 0) {
         buffer->failed = true;
         return NULL;
     }
@@ -26,9 +29,12 @@ char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
 
 void pp_buffer_append(struct pp_buffer *buffer, const void *bytes, size_t n_bytes)
 {
-    char *room = pp_buffer_room(buffer, n_bytes);
+    char *room;
 
-    if (room == NULL || n_bytes == 0)
+    if (n_bytes == 0)
+        return;
+    room = pp_buffer_room(buffer, n_bytes);
+    if (room == NULL)
         return;
     memcpy(room, bytes, n_bytes);
     buffer->n_bytes += n_bytes;

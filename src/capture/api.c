@@ -45,6 +45,11 @@ static int start(const struct pprofc_options *options, bool *was_running_out,
     *was_running_out = pp_session_runs();
     if (result != 0 || (result = refuse_when_switched_off(err)) != 0)
         return result;
+    if (!*was_running_out && pp_session.header != NULL) {
+        /* It was ended from outside, or its time was over; nobody has taken it. */
+        (void)pp_session_stop(NULL);
+        pp_session_close(!pp_environment.has_run_id);
+    }
     if (!*was_running_out)
         return pp_session_start(&settings, err);
     if (options != NULL && !is_same(&settings, &pp_session.settings))

@@ -226,8 +226,6 @@ const char *pp_delivery_name(enum pp_rec_delivery delivery)
     switch (delivery) {
     case PP_DELIVERY_PERF_TRAP:
         return "perf-sigtrap";
-    case PP_DELIVERY_PERF_TRAP_INHERITED:
-        return "perf-sigtrap-inherited";
     case PP_DELIVERY_PERF_SIGNAL:
         return "perf-signal";
     case PP_DELIVERY_CPU_TIMER:
@@ -242,7 +240,7 @@ const char *pp_delivery_name(enum pp_rec_delivery delivery)
 
 int pp_delivery_signal(enum pp_rec_delivery delivery)
 {
-    return delivery == PP_DELIVERY_PERF_TRAP || delivery == PP_DELIVERY_PERF_TRAP_INHERITED
+    return delivery == PP_DELIVERY_PERF_TRAP
                ? SIGTRAP
                : SIGPROF;
 }

@@ -312,7 +312,7 @@ static void work(struct pp_session *session, bool is_due)
 static void loop(struct pp_session *session)
 {
     _Atomic uint32_t *futex = &session->header->command_block.futex;
-    uint64_t due_ns = 0, cpu_before_ns = 0;
+    uint64_t due_ns = 0, until_ns, cpu_before_ns = 0;
 
     for (;;) {
         const uint32_t seen = atomic_load_explicit(futex, memory_order_acquire);
@@ -320,7 +320,7 @@ static void loop(struct pp_session *session)
         const bool is_due = now_ns >= due_ns;
         struct timespec timeout;
 
-        if (obey_all(session))
+        if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
         work(session, is_due);
         if (is_due) {
@@ -330,10 +330,12 @@ static void loop(struct pp_session *session)
             cpu_before_ns = cpu_ns;
         }
         now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-        if (due_ns <= now_ns)
+        until_ns =
+            session->stop_at_ns != 0 && session->stop_at_ns < due_ns ? session->stop_at_ns : due_ns;
+        if (until_ns <= now_ns)
             continue;
-        timeout.tv_sec = (time_t)((due_ns - now_ns) / 1000000000);
-        timeout.tv_nsec = (long)((due_ns - now_ns) % 1000000000);
+        timeout.tv_sec = (time_t)((until_ns - now_ns) / 1000000000);
+        timeout.tv_nsec = (long)((until_ns - now_ns) % 1000000000);
         (void)syscall(SYS_futex, futex, FUTEX_WAIT, seen, &timeout, NULL, 0);
     }
 }
@@ -432,6 +434,9 @@ void *pp_helper_main(void *argument)
     set_state(session, PP_HELPER_RUNNING);
     loop(session);
     finish(session);
+    if (session->on_end != NULL && session->stop_at_ns != 0 &&
+        pp_sig_clock_ns(CLOCK_MONOTONIC) >= session->stop_at_ns)
+        session->on_end(session);
     set_state(session, PP_HELPER_ENDED);
     return NULL;
 }

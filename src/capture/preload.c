@@ -16,6 +16,7 @@
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "capture/write.h"
+#include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
@@ -155,9 +156,9 @@ static void free_name(char *path, size_t capacity)
     }
 }
 
-static void write_output(void)
+static void write_output(struct pp_session *session)
 {
-    struct pp_rec_header *header = pp_session.header;
+    struct pp_rec_header *header = session->header;
     struct pprofc_recording *recording = NULL;
     struct pprofc_error err = {0, 0, ""};
     char path[1024], line[600];
@@ -168,7 +169,7 @@ static void write_output(void)
     if (strcmp(base_name(path), base_name(header->program)) == 0)
         pp_copy_text(path + strlen(path), sizeof path - strlen(path), ".pb.gz");
     free_name(path, sizeof path);
-    result = pp_snapshot_take(header, pp_session.number, NULL, &recording, &err);
+    result = pp_snapshot_take(header, session->number, NULL, &recording, &err);
     if (result == 0)
         result = pprofc_recording_write(recording, path, &err);
     if (result == 0)
@@ -179,6 +180,7 @@ static void write_output(void)
                        result == -ENOENT ? ";   next:  pprofc convert it" : "");
     say(line);
     pprofc_recording_free(recording);
+    session->on_end = NULL; /* written once */
 }
 
 /* ---- the signal that toggles, the duration ---- */
@@ -240,10 +242,17 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
         return;
     }
     result = pprofc_start(NULL, &err);
-    if (result != 0)
+    if (result != 0) {
         say(err.message);
-    else
-        install_toggle();
+        return;
+    }
+    pp_session.on_end = pp_environment.has_run_id ? NULL : write_output;
+    if (pp_environment.duration_s > 0) {
+        pp_session.stop_at_ns =
+            pp_sig_clock_ns(CLOCK_MONOTONIC) + (uint64_t)(pp_environment.duration_s * 1e9);
+        pp_helper_wake(pp_session.header);
+    }
+    install_toggle();
 }
 
 __attribute__((destructor)) static void end(void)
@@ -251,9 +260,10 @@ __attribute__((destructor)) static void end(void)
     pp_session_lock();
     (void)pp_session_stop(NULL);
     if (pp_session.header != NULL) {
-        /* Under `pprofc run` the command takes the recording by its name. */
-        if (!pp_environment.has_run_id)
-            write_output();
+        /* Under `pprofc run` the command takes the recording by its name; after PPROFC_DURATION it
+         * is written already. */
+        if (pp_session.on_end != NULL || (getpid() != root_pid && !pp_environment.has_run_id))
+            write_output(&pp_session);
         pp_session_close(!pp_environment.has_run_id);
     }
     pp_session_unlock();

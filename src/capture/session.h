@@ -58,6 +58,10 @@ struct pp_session {
     uint64_t module_changes_seen, next_module_look_ns;
     bool is_paused;
 
+    uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
+    void (*on_end)(struct pp_session *
+                       session); /* called by the helper when that end has come and all is booked */
+
     /* Commands from within the process; those from outside come by the recording's own block. */
     struct pp_rec_command command;
     _Atomic uint32_t toggles; /* times the toggling signal came */

@@ -35,8 +35,6 @@ static const char *delivery_text(uint32_t delivery, char *text, size_t capacity)
     switch (delivery) {
     case PP_DELIVERY_PERF_TRAP:
         return "perf events with traps";
-    case PP_DELIVERY_PERF_TRAP_INHERITED:
-        return "inherited perf events, without jitter";
     case PP_DELIVERY_PERF_SIGNAL:
         return "perf events with signals";
     case PP_DELIVERY_CPU_TIMER:

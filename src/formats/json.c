@@ -228,16 +228,18 @@ static void put_label_sets(struct pp_json *json, const struct pprofc_profile *pr
 {
     pp_json_begin_array(json, "label_sets");
     for (pp_id set = 0; set < profile->n_label_sets; set++) {
-        const struct pp_label *labels = profile->labels + profile->label_sets[set].first;
+        pp_id last_key = 0;
         pp_json_begin_object(json, NULL);
         for (uint32_t i = 0; i < profile->label_sets[set].n_labels; i++) {
-            const char *key = profile->strings[labels[i].key];
-            if (i > 0 && labels[i].key == labels[i - 1].key)
+            const struct pp_label *label = &profile->labels[profile->label_sets[set].first + i];
+            const char *key = profile->strings[label->key];
+            if (i > 0 && label->key == last_key)
                 continue; /* a key stands once in an object; pprof allows more */
-            if (labels[i].text != 0)
-                put_string(json, key, profile, labels[i].text);
+            last_key = label->key;
+            if (label->text != 0)
+                put_string(json, key, profile, label->text);
             else
-                pp_json_integer(json, key, labels[i].number);
+                pp_json_integer(json, key, label->number);
         }
         pp_json_end_object(json);
     }

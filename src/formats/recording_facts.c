@@ -7,7 +7,6 @@
 static const char *const delivery_names[] = {
     [PP_DELIVERY_NONE] = "",
     [PP_DELIVERY_PERF_TRAP] = "perf-sigtrap",
-    [PP_DELIVERY_PERF_TRAP_INHERITED] = "perf-sigtrap-inherited",
     [PP_DELIVERY_PERF_SIGNAL] = "perf-signal",
     [PP_DELIVERY_CPU_TIMER] = "cpu-timer",
     [PP_DELIVERY_TEST] = "test",

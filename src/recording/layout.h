@@ -59,8 +59,7 @@ enum pp_rec_loss {
 
 enum pp_rec_delivery {
     PP_DELIVERY_NONE,
-    PP_DELIVERY_PERF_TRAP,           /* perf event with sigtrap, one a thread */
-    PP_DELIVERY_PERF_TRAP_INHERITED, /* one event inherited by all threads: no jitter */
+    PP_DELIVERY_PERF_TRAP,  /* perf event with sigtrap, one a thread */
     PP_DELIVERY_PERF_SIGNAL,         /* perf event with F_SETSIG */
     PP_DELIVERY_CPU_TIMER,           /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
     PP_DELIVERY_TEST                 /* no timer: tests call the handler */

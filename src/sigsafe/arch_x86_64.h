@@ -25,6 +25,7 @@ enum {
     PP_ARCH_N_REGISTERS = 17,
     PP_ARCH_N_SAVED = 6, /* registers a callee keeps, that a rule tells of; the first is rbp */
     PP_ARCH_RED_ZONE = 128,
+    PP_ARCH_SIGRETURN_BYTES = 9,
     PP_ARCH_ELF_MACHINE = 62 /* EM_X86_64 */
 };
 
@@ -154,7 +155,8 @@ PP_SIG uint64_t pp_sig_arch_rule(const struct pp_sig_cfi_row *row, struct pp_sig
 /* Offset of a DWARF register within a ucontext. */
 PP_SIG size_t pp_sig_arch_context_offset(unsigned dwarf_register);
 
-/* Do the bytes at 'pc' return from a signal handler? 'code' are 16 bytes from there. */
+/* Do the bytes at 'pc' return from a signal handler? 'code' are the PP_ARCH_SIGRETURN_BYTES from
+ * there. */
 PP_SIG bool pp_sig_arch_is_sigreturn(const uint8_t *code);
 
 /* What a function keeps for its caller, where it stands. */

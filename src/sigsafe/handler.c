@@ -174,7 +174,7 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
 }
 
 /* 1 when the signal is ours; then *index_out is the thread block it was sent for, or
- * PP_HINT_INHERITED. */
+ * PP_HINT_LOOK_UP. */
 static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
 {
     uint64_t data;
@@ -187,7 +187,7 @@ static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
         return pp_sig_hint_index((uint64_t)(uintptr_t)info->si_value.sival_ptr, index_out);
     /* F_SETSIG: a POLL_* code.  Only a descriptor's owner gets those, and SIGPROF was asked for by
      * us. */
-    *index_out = PP_HINT_INHERITED;
+    *index_out = PP_HINT_LOOK_UP;
     return signo == SIGPROF && info->si_code >= POLL_IN && info->si_code <= POLL_HUP;
 }
 
@@ -195,7 +195,7 @@ static struct pp_sig_thread *thread_of(uint32_t index)
 {
     struct pp_sig_thread *thread;
 
-    if (index != PP_HINT_INHERITED)
+    if (index != PP_HINT_LOOK_UP)
         return pp_sig_thread_at(index);
     if (pp_sig_self != NULL)
         return pp_sig_self;

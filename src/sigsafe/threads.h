@@ -17,8 +17,8 @@
 enum {
     PP_N_THREAD_BLOCKS = 14,
     PP_FIRST_THREAD_BLOCK = 64, /* block k holds this << k: a million threads */
-    PP_HINT_INHERITED =
-        0x00FFFFFF, /* index in a hint: this event is inherited, look the thread up */
+    PP_HINT_LOOK_UP =
+        0x00FFFFFF, /* index in a hint: the signal tells no thread: look the running one up */
 };
 
 enum pp_sig_thread_state {

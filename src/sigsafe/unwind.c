@@ -321,17 +321,26 @@ static __attribute__((noinline)) bool step_slowly(struct walk *w, uint64_t rule)
     return true;
 }
 
+static bool is_sigreturn(struct walk *w, uint64_t pc)
+{
+    uint8_t code[PP_ARCH_SIGRETURN_BYTES];
+
+    if (w->pid == 0)
+        w->pid = pp_sig_arch_getpid();
+    return pp_sig_arch_read_memory(w->pid, pc, code, sizeof code) && pp_sig_arch_is_sigreturn(code);
+}
+
 /* A pc that the cache does not know. */
 static __attribute__((noinline)) uint64_t find_rule(struct walk *w, uint64_t at, uint64_t pc)
 {
     uint64_t rule = pp_sig_module_set_find(w->set, at);
 
     if (pp_sig_rule_kind(rule) == PP_RULE_NONE) {
-        uint8_t code[16];
-        if (w->pid == 0)
-            w->pid = pp_sig_arch_getpid();
-        if (pp_sig_arch_read_memory(w->pid, pc, code, sizeof code) &&
-            pp_sig_arch_is_sigreturn(code))
+        /* No call is before the first instruction of a function that has rules, if there are none
+         * just before it: this return address was put there to begin a stack (makecontext). */
+        if (at != pc && pp_sig_rule_kind(pp_sig_module_set_find(w->set, pc)) != PP_RULE_NONE)
+            rule = (rule & PP_RULE_UNLOADABLE) | PP_RULE_END;
+        else if (is_sigreturn(w, pc))
             rule = (rule & ~(uint64_t)15) | PP_RULE_SIGNAL | (uint64_t)PP_ARCH_SP << 4;
     }
     pp_sig_rule_cache_put(at, w->salt, rule);
