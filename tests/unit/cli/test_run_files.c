@@ -1,0 +1,162 @@
+/* Finding the recordings of a run. */
+#include "cmocka_includes.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/run_files.h"
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "/tmp/pprofc-unit-XXXXXX");
+    return mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
+static int remove_folder(void **state)
+{
+    char command[128];
+
+    (void)state;
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return chdir("/") != 0 || system(command) != 0;
+}
+
+/* A recording of 'pid' in which nothing has happened yet. */
+static void put_recording(const char *name, const uint8_t run_id[PP_RUN_ID_BYTES], int pid,
+                          uint32_t exec_sequence, size_t n_bytes)
+{
+    struct pp_rec_header *header = calloc(1, PP_REC_HEADER_BYTES);
+    const int descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(descriptor >= 0);
+    assert_non_null(header);
+    memcpy(header->magic, PP_REC_MAGIC, sizeof header->magic);
+    header->layout = PP_REC_LAYOUT;
+    header->header_bytes = PP_REC_HEADER_BYTES;
+    header->n_bytes = PP_REC_HEADER_BYTES;
+    header->state = PP_REC_ENDED;
+    header->pid = header->namespace_pid = pid;
+    header->exec_sequence = exec_sequence;
+    header->threads.item_bytes = sizeof(struct pp_rec_thread);
+    header->modules.item_bytes = sizeof(struct pp_rec_module);
+    memcpy(header->run_id, run_id, PP_RUN_ID_BYTES);
+    assert_int_equal(write(descriptor, header, n_bytes), n_bytes);
+    assert_int_equal(close(descriptor), 0);
+    free(header);
+}
+
+static void init(struct pp_run_files *run)
+{
+    char id[PP_RUN_ID_HEX_BYTES];
+
+    assert_int_equal(pp_run_files_init(run, folder, id, NULL), 0);
+    assert_int_equal(strlen(id), 32);
+}
+
+/* Recordings with the run's id are found once each, sorted by pid and by exec; others are left. */
+static void own_ones_are_found(void **state)
+{
+    static const uint8_t foreign[PP_RUN_ID_BYTES] = {1, 2, 3};
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    put_recording("pprofc.0.20", run.run_id, 20, 0, PP_REC_HEADER_BYTES);
+    put_recording("pprofc.0.10.1", run.run_id, 10, 1, PP_REC_HEADER_BYTES);
+    put_recording("pprofc.0.30", foreign, 30, 0, PP_REC_HEADER_BYTES);
+    put_recording("other.0.40", run.run_id, 40, 0, PP_REC_HEADER_BYTES);
+    pp_run_files_look(&run);
+    assert_int_equal(run.n_files, 2);
+    put_recording("pprofc.0.10", run.run_id, 10, 0, PP_REC_HEADER_BYTES);
+    pp_run_files_look(&run);
+    assert_int_equal(run.n_files, 3);
+    assert_int_equal(run.files[0].pid, 10);
+    assert_int_equal(run.files[0].exec_sequence, 0);
+    assert_int_equal(run.files[1].pid, 10);
+    assert_int_equal(run.files[1].exec_sequence, 1);
+    assert_int_equal(run.files[2].pid, 20);
+    for (size_t i = 0; i < run.n_files; i++) {
+        assert_false(pp_run_file_is_alive(&run.files[i]));
+        pp_run_file_unlink(&run.files[i]);
+    }
+    assert_int_equal(access("pprofc.0.10", F_OK), -1);
+    assert_int_equal(access("pprofc.0.20", F_OK), -1);
+    assert_int_equal(access("pprofc.0.30", F_OK), 0);
+    assert_int_equal(access("other.0.40", F_OK), 0);
+    pp_run_files_done(&run);
+}
+
+/* Links, pipes, folders and other users' files are not followed, opened or waited for. */
+static void traps_are_avoided(void **state)
+{
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    put_recording("elsewhere", run.run_id, 20, 0, PP_REC_HEADER_BYTES);
+    assert_int_equal(symlink("elsewhere", "pprofc.0.20"), 0);
+    assert_int_equal(mkfifo("pprofc.0.21", 0600), 0);
+    assert_int_equal(mkdir("pprofc.0.22", 0700), 0);
+    pp_run_files_look(&run);
+    pp_run_files_drop_unreadable(&run);
+    assert_int_equal(run.n_files, 0);
+    assert_int_equal(access("elsewhere", F_OK), 0);
+    pp_run_files_done(&run);
+}
+
+/* What cannot be read is left alone while it may be in the making, and removed at the end. */
+static void an_unreadable_one_goes_at_the_end(void **state)
+{
+    static const uint8_t foreign[PP_RUN_ID_BYTES] = {1, 2, 3};
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    put_recording("pprofc.0.20", run.run_id, 20, 0, 5000);
+    put_recording("pprofc.0.21", foreign, 21, 0, 5000);
+    pp_run_files_look(&run);
+    assert_int_equal(run.n_files, 0);
+    assert_int_equal(access("pprofc.0.20", F_OK), 0);
+    pp_run_files_drop_unreadable(&run);
+    assert_int_equal(access("pprofc.0.20", F_OK), -1);
+    assert_int_equal(access("pprofc.0.21", F_OK), 0);
+    pp_run_files_done(&run);
+}
+
+/* A name that another recording has taken meanwhile is not removed. */
+static void a_reused_name_stays(void **state)
+{
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    put_recording("pprofc.0.20", run.run_id, 20, 0, PP_REC_HEADER_BYTES);
+    pp_run_files_look(&run);
+    assert_int_equal(run.n_files, 1);
+    assert_int_equal(unlink("pprofc.0.20"), 0); /* it is held open, so its inode is not reused */
+    put_recording("pprofc.0.20", run.run_id, 20, 0, PP_REC_HEADER_BYTES);
+    pp_run_file_unlink(&run.files[0]);
+    assert_int_equal(access("pprofc.0.20", F_OK), 0);
+    pp_run_files_done(&run);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(own_ones_are_found),
+        IN_FOLDER(traps_are_avoided),
+        IN_FOLDER(an_unreadable_one_goes_at_the_end),
+        IN_FOLDER(a_reused_name_stays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* The values of options, as people type them. */
+#include "cmocka_includes.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/nearest.h"
+#include "cli/values.h"
+
+/* Durations are read with every unit, with decimals, put together, and as bare seconds. */
+static void durations_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t duration_ns;
+    } cases[] = {{"500ms", 500000000},       {"30s", 30000000000},   {"5m", 300000000000},
+                 {"1h", 3600000000000},      {"1.5s", 1500000000},   {"1m30s", 90000000000},
+                 {"250us", 250000},          {"10ns", 10},           {"2", 2000000000},
+                 {"0.5h", 1800000000000},    {"1d", 86400000000000}, {"2min", 120000000000},
+                 {"365d", 31536000000000000}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t duration_ns = 0;
+        assert_int_equal(pp_parse_duration(cases[i].text, &duration_ns, NULL), 0);
+        assert_int_equal(duration_ns, cases[i].duration_ns);
+    }
+}
+
+/* What is no duration, nothing, or too long is refused, with the text in the message. */
+static void bad_durations_are_refused(void **state)
+{
+    static const char *const cases[] = {"",    "s",   "-3s", "0s",  "0",   "3x",   "1e3s",
+                                        "inf", "nan", "0x1", "3 s", "1s5", "366d", "99999999999h"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pprofc_error err = {0};
+        int64_t duration_ns = 77;
+        assert_true(pp_parse_duration(cases[i], &duration_ns, &err) < 0);
+        assert_int_equal(duration_ns, 77);
+        assert_non_null(strstr(err.message, cases[i]));
+    }
+}
+
+/* Rates go from 1 to 10 000, with decimals and Hz; anything else is refused. */
+static void rates_have_limits(void **state)
+{
+    static const char *const bad[] = {"0", "0.99", "10001", "fast", "-5", "nan", "1e3", "", "99x"};
+    double rate_hz = 0;
+
+    (void)state;
+    assert_int_equal(pp_parse_rate("1", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 1);
+    assert_int_equal(pp_parse_rate("10000", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 10000);
+    assert_int_equal(pp_parse_rate("12.5", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 12.5);
+    assert_int_equal(pp_parse_rate("99Hz", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 99);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_true(pp_parse_rate(bad[i], &rate_hz, NULL) < 0);
+    assert_true(rate_hz == 99);
+}
+
+/* The three modes are 10, 100 and 1000 Hz. */
+static void modes_are_rates(void **state)
+{
+    double rate_hz = 0;
+
+    (void)state;
+    assert_int_equal(pp_parse_mode("low", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 10);
+    assert_int_equal(pp_parse_mode("standard", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 100);
+    assert_int_equal(pp_parse_mode("high", &rate_hz, NULL), 0);
+    assert_true(rate_hz == 1000);
+    assert_int_equal(pp_parse_mode("quick", &rate_hz, NULL), -EINVAL);
+}
+
+/* cpu is there; a kind of a later version says so; a mistyped one names the one meant. */
+static void kinds_are_checked(void **state)
+{
+    struct pprofc_error err;
+
+    (void)state;
+    assert_int_equal(pp_check_kinds("cpu", &err), 0);
+    assert_int_equal(pp_check_kinds("cpu,cpu", &err), 0);
+    assert_int_equal(pp_check_kinds("cpu,heap", &err), -EINVAL);
+    assert_non_null(strstr(err.message, "'heap' is not available in this version"));
+    assert_int_equal(pp_check_kinds("cpuu", &err), -EINVAL);
+    assert_non_null(strstr(err.message, "did you mean cpu?"));
+    assert_int_equal(pp_check_kinds("", &err), -EINVAL);
+    assert_int_equal(pp_check_kinds("cpu,", &err), -EINVAL);
+    assert_int_equal(pp_check_kinds("a-kind-of-name-that-is-longer-than-all", &err), -EINVAL);
+}
+
+/* Signals are known by name, by name with SIG, in any case, and by number; KILL and STOP are no
+ * use. */
+static void signals_are_named(void **state)
+{
+    static const char *const good[] = {"USR2", "SIGUSR2", "sigusr2", "12"};
+    static const char *const bad[] = {"KILL", "SIGSTOP", "9", "0", "77", "", "USR9"};
+    const char *name = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(pp_parse_signal(good[i], &name, NULL), 0);
+        assert_string_equal(name, "USR2");
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(pp_parse_signal(bad[i], &name, NULL), -EINVAL);
+}
+
+/* The nearest name is found through one swap, one missing letter or one too many, and not through
+ * more. */
+static void nearest_names(void **state)
+{
+    static const char *const names[] = {"run", "report", NULL, "convert", "output"};
+
+    (void)state;
+#define NEAREST(word) pp_nearest_name(word, names, 5, sizeof names[0])
+    assert_string_equal(NEAREST("reprot"), "report");
+    assert_string_equal(NEAREST("outptu"), "output");
+    assert_string_equal(NEAREST("convrt"), "convert");
+    assert_string_equal(NEAREST("rrun"), "run");
+    assert_string_equal(NEAREST("run"), "run");
+    assert_null(NEAREST("make"));
+    assert_null(NEAREST("xyz"));
+    assert_null(NEAREST("a-word-that-is-longer-than-any-name-we-have-or-shall-ever-have"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations_are_read), cmocka_unit_test(bad_durations_are_refused),
+        cmocka_unit_test(rates_have_limits),  cmocka_unit_test(modes_are_rates),
+        cmocka_unit_test(kinds_are_checked),  cmocka_unit_test(signals_are_named),
+        cmocka_unit_test(nearest_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
