@@ -94,6 +94,7 @@ int pp_child_start(struct pp_child *child, const char *path, char **arguments, c
     (void)close(report[1]);
     if (child->pid < 0) {
         failure = errno;
+        (void)sigprocmask(SIG_SETMASK, &child->old_mask, NULL);
         (void)close(report[0]);
         return pp_fail(err, -failure, 0, "cannot make a process: %s", strerror(failure));
     }
@@ -103,6 +104,7 @@ int pp_child_start(struct pp_child *child, const char *path, char **arguments, c
     (void)close(report[0]);
     if (n_bytes == (ssize_t)sizeof failure) {
         (void)waitpid(child->pid, NULL, 0);
+        (void)sigprocmask(SIG_SETMASK, &child->old_mask, NULL);
         return pp_fail(err, -failure, 0, "cannot run %s: %s", path, strerror(failure));
     }
     action.sa_handler = SIG_IGN;
