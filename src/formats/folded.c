@@ -90,7 +90,7 @@ static size_t without_zeros(const char *bytes, size_t n_bytes)
 
 static int read_line(struct reader *reader, const char *line, size_t n_bytes, uint64_t offset)
 {
-    size_t space, n_count;
+    size_t space, n_count, n_name;
     int64_t count;
 
     while (n_bytes > 0 && is_blank(line[n_bytes - 1]))
@@ -101,6 +101,7 @@ static int read_line(struct reader *reader, const char *line, size_t n_bytes, ui
     while (space > 0 && line[space - 1] != ' ' && line[space - 1] != '\t')
         space--;
     n_count = n_bytes - space;
+    n_name = space;
     if (space > 1 && is_fraction(line + space, n_count)) {
         n_count = without_zeros(line + space, n_count);
         if (n_count == n_bytes - space)
@@ -108,15 +109,14 @@ static int read_line(struct reader *reader, const char *line, size_t n_bytes, ui
                            "'%s': count %.*s at byte %" PRIu64 " is no whole number", reader->name,
                            (int)(n_count < 40 ? n_count : 40), line + space, offset + space);
     }
-    if (space <= 1 || !pp_parse_int64(line + space, n_count, &count) || count < 0) {
+    while (n_name > 0 && is_blank(line[n_name - 1]))
+        n_name--;
+    if (n_name == 0 || !pp_parse_int64(line + space, n_count, &count) || count < 0) {
         if (reader->n_skipped++ == 0)
             reader->first_skipped = offset;
         return 0;
     }
-    n_bytes = space;
-    while (n_bytes > 0 && is_blank(line[n_bytes - 1]))
-        n_bytes--;
-    return n_bytes == 0 ? 0 : read_stack(reader, line, n_bytes, count);
+    return read_stack(reader, line, n_name, count);
 }
 
 static int read_lines(struct reader *reader, const char *bytes, size_t n_bytes)
@@ -218,11 +218,22 @@ static struct pprofc_profile *by_name(const struct pprofc_profile *profile, uint
     return NULL;
 }
 
-/* A name as the format can hold it. */
-static void put_name(struct pp_buffer *out, const char *name, size_t n_bytes)
+static bool is_all_blank(const char *bytes, size_t n_bytes)
+{
+    while (n_bytes > 0 && is_blank(bytes[n_bytes - 1]))
+        n_bytes--;
+    return n_bytes == 0;
+}
+
+/* A name as the format can hold it: one line, one frame, and no line that is a comment. */
+static void put_name(struct pp_buffer *out, const char *name, size_t n_bytes, bool is_first)
 {
     const size_t begin = out->n_bytes;
 
+    if (is_all_blank(name, n_bytes)) {
+        pp_buffer_text(out, "[blank]");
+        return;
+    }
     pp_utf8_append(out, name, n_bytes);
     for (size_t i = begin; i < out->n_bytes; i++) {
         if (out->bytes[i] == ';')
@@ -230,11 +241,15 @@ static void put_name(struct pp_buffer *out, const char *name, size_t n_bytes)
         else if (out->bytes[i] == '\n' || out->bytes[i] == '\r')
             out->bytes[i] = ' ';
     }
+    if (is_first && !out->failed && name[0] == '#' &&
+        (n_bytes == 1 || out->bytes[begin + 1] == ' '))
+        out->bytes[begin] = '?';
 }
 
 static void put_stack(const struct pprofc_profile *names, pp_id leaf, pp_id *path,
                       struct pp_buffer *out)
 {
+    const size_t begin = out->n_bytes;
     uint32_t depth = 0;
 
     for (pp_id node = leaf; node != 0; node = names->node_parent[node])
@@ -242,7 +257,7 @@ static void put_stack(const struct pprofc_profile *names, pp_id leaf, pp_id *pat
     while (depth-- > 0) {
         const pp_id function = names->lines[names->locations[path[depth]].first_line].function;
         const pp_id name = names->functions[function].name;
-        put_name(out, names->strings[name], names->string_bytes[name]);
+        put_name(out, names->strings[name], names->string_bytes[name], out->n_bytes == begin);
         pp_buffer_append(out, depth > 0 ? ";" : " ", 1);
     }
 }

@@ -55,6 +55,7 @@ static void test_spellings(void **state)
     assert_text_becomes("a 10 20\n", "a 10 20\n");
     assert_text_becomes("# duration: 23873\na 1\n", "a 1\n");
     assert_text_becomes("#a 1\n", "#a 1\n");
+    assert_becomes("#\0 1\n#\r;b 2\n \t;c 3\n", 19, "? 1\n? ;b 2\n[blank];c 3\n");
     assert_becomes("\xff\xfe"
                    "a\0\xe9\0 \0"
                    "1\0",
