@@ -3,6 +3,9 @@ BUILD ?= build
 DESTDIR ?=
 PREFIX ?= /usr/local
 export PPROFC_BUILD_DIR = $(BUILD)
+# Where Debian's linker looks; Meson guesses lib64 on a Debian without dpkg-dev.
+MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null)
+LIBDIR ?= $(if $(MULTIARCH),lib/$(MULTIARCH))
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
 SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.[ch]' 'bench/*.[ch]')
 
@@ -37,9 +40,10 @@ bench: all ## the table of ratios
 fuzz: ## every fuzzer for FUZZ_SECONDS (default 10)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),10)
 
-install: ## install to $(DESTDIR)$(PREFIX) (a build of its own, with optimisation)
-	@scripts/build $(BUILD)-install -Dprefix=$(PREFIX) -Dbuildtype=release -Dtests=false
+install: ## install to $(DESTDIR)$(PREFIX)
+	@scripts/build $(BUILD)-install -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) -Dtests=false
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)-install --no-rebuild
+	@[ -n "$(DESTDIR)" ] || ldconfig
 
 clean: ## remove all builds
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-install
