@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -197,22 +195,22 @@ static bool has_name(int descriptor, const Elf64_Shdr *names, uint32_t name_offs
            memcmp(name, wanted, n_bytes) == 0;
 }
 
-int pp_elf_find_eh_frame(const char *path, uint64_t device, uint64_t inode,
-                         uint64_t *virtual_address_out, uint64_t *n_bytes_out)
+int pp_elf_find_eh_frame(const char *path, uint64_t header, uint64_t *virtual_address_out,
+                         uint64_t *n_bytes_out)
 {
     pp_autoclose_fd int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    Elf64_Ehdr ehdr;
+    Elf64_Ehdr ehdr, mapped;
     Elf64_Shdr names, section;
 
     if (descriptor < 0)
         return -errno;
-    if (fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) || status.st_ino != inode ||
-        ((uint64_t)major(status.st_dev) << 32 | minor(status.st_dev)) != device)
-        return -ENOENT; /* another file by now, or one that the file system shows under other
-                           numbers */
-    if (read_at(descriptor, &ehdr, sizeof ehdr, 0) < 0 || ehdr.e_shentsize != sizeof section ||
-        ehdr.e_shnum > MAX_SECTIONS || ehdr.e_shstrndx >= ehdr.e_shnum ||
+    /* Is it still that file?  Device numbers would not tell: some file systems show others in maps.
+     */
+    if (pp_memory_read(header, &mapped, sizeof mapped) < 0 ||
+        read_at(descriptor, &ehdr, sizeof ehdr, 0) < 0 || memcmp(&ehdr, &mapped, sizeof ehdr) != 0)
+        return -ENOENT;
+    if (ehdr.e_shentsize != sizeof section || ehdr.e_shnum > MAX_SECTIONS ||
+        ehdr.e_shstrndx >= ehdr.e_shnum ||
         read_at(descriptor, &names, sizeof names, ehdr.e_shoff + ehdr.e_shstrndx * sizeof names) <
             0)
         return -ENOENT;

@@ -36,9 +36,9 @@ int pp_elf_read_image(uint64_t header, uint64_t start, uint64_t offset,
 /* Where the file's part with 'addr' ends in memory; 0: not in a readable segment. */
 uint64_t pp_elf_segment_limit(const struct pp_elf_image *image, uint64_t addr);
 
-/* The .eh_frame of an object that has no index, by the section headers of its file: -ENOENT when
- * there is none. */
-int pp_elf_find_eh_frame(const char *path, uint64_t device, uint64_t inode,
-                         uint64_t *virtual_address_out, uint64_t *n_bytes_out);
+/* The .eh_frame of the object at 'header' that has no index, by the section headers of its file.
+ * -ENOENT when there is none, or 'path' is another file by now. */
+int pp_elf_find_eh_frame(const char *path, uint64_t header, uint64_t *virtual_address_out,
+                         uint64_t *n_bytes_out);
 
 #endif

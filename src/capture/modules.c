@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -23,7 +24,7 @@ struct entry {
     uint64_t eh_frame_hdr, n_eh_frame_hdr_bytes; /* 0: no index */
     uint64_t eh_frame, eh_frame_limit; /* 0: not known; by the index it ends before the limit */
     struct pp_sig_rule_table *table;
-    bool has_name, stays, has_no_table, is_wanted, is_kept;
+    bool has_name, stays, was_here, has_no_table, is_wanted, is_kept;
 };
 
 struct list {
@@ -40,6 +41,7 @@ struct pp_modules {
     struct pp_table_builder builder;
     struct pp_sig_module_set *set;
     uint64_t generation, table_bytes;
+    uint64_t first_changes; /* pp_sig_module_changes at the start */
     bool is_first;
 };
 
@@ -107,8 +109,10 @@ static void describe_frames(struct entry *entry, const struct object *object)
         entry->eh_frame_hdr = image->eh_frame_hdr;
         entry->n_eh_frame_hdr_bytes = image->n_eh_frame_hdr_bytes;
     } else if (object->path[0] == '/' &&
-               pp_elf_find_eh_frame(object->path, object->device, object->inode, &virtual_address,
-                                    &n_bytes) == 0) {
+               (pp_elf_find_eh_frame(object->path, object->header, &virtual_address, &n_bytes) ==
+                    0 ||
+                pp_elf_find_eh_frame("/proc/thread-self/exe", object->header, &virtual_address,
+                                     &n_bytes) == 0)) {
         entry->eh_frame = image->bias + virtual_address;
         entry->eh_frame_limit = entry->eh_frame + n_bytes;
     } else {
@@ -225,16 +229,27 @@ static void find_frames(struct entry *entry)
             0 ||
         object.image.fingerprint != entry->fingerprint)
         return;
-    object.device = entry->device;
-    object.inode = entry->inode;
+    object.header = entry->header;
     copy_path(object.path, entry->shown.path);
     entry->has_no_table = false;
     describe_frames(entry, &object);
 }
 
+/* The program, its loader, the vdso and libc are there to the end. */
+static bool cannot_go(const struct entry *entry)
+{
+    const uint64_t program = getauxval(AT_ENTRY), loader = getauxval(AT_BASE);
+    const uint64_t libc = (uint64_t)(uintptr_t)&getauxval;
+
+    return entry->shown.is_vdso ||
+           (program >= entry->shown.start && program < entry->shown.limit) ||
+           (loader != 0 && entry->header == loader) ||
+           (libc >= entry->shown.start && libc < entry->shown.limit);
+}
+
 /* Give the next list what is known of the entries that were there before.  Returns how many
  * differences there are. */
-static uint32_t take_over(struct pp_modules *modules)
+static uint32_t take_over(struct pp_modules *modules, uint64_t changes)
 {
     struct entry *old = entries_of(&modules->now), *new = entries_of(&modules->next);
     uint32_t n_kept = 0, n_new = 0, at = 0;
@@ -245,13 +260,16 @@ static uint32_t take_over(struct pp_modules *modules)
         if (at < modules->now.n && is_same(&old[at], &new[i])) {
             new[i] = old[at];
             new[i].is_kept = old[at].is_kept = true;
+            if (!new[i].stays && changes != modules->first_changes)
+                new[i].is_wanted = true; /* libraries go: read this one's memory no longer */
             n_kept++;
             continue;
         }
         n_new++;
         find_frames(&new[i]);
-        new[i].stays = modules->is_first;
-        if (!new[i].stays ||
+        new[i].was_here = modules->is_first;
+        new[i].stays = modules->is_first &&cannot_go(&new[i]);
+        if (!new[i].was_here ||
             new[i].eh_frame_hdr == 0) /* till there is a table, handlers know nothing of it */
             new[i].is_wanted = true;
     }
@@ -461,8 +479,9 @@ static void fill_set(struct pp_modules *modules, struct pp_sig_module_set *set, 
         module->table = entries[i].table;
         if (entries[i].has_no_table)
             module->flags |= PP_MODULE_NO_TABLE;
-        if (entries[i].stays) {
-            module->flags |= PP_MODULE_STAYS;
+        if (entries[i].was_here) {
+            module->flags |=
+                entries[i].stays ? PP_MODULE_STAYS | PP_MODULE_WAS_HERE : PP_MODULE_WAS_HERE;
             if (module->table == NULL && !entries[i].has_no_table)
                 (void)open_in_place(&entries[i], &module->cfi);
         }
@@ -511,7 +530,7 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
     if (set == NULL)
         return -ENOMEM;
     collect_wanted(modules);
-    n_changes = take_over(modules);
+    n_changes = take_over(modules, changes);
     n_changes += build_wanted(modules, budget_ns, &is_left_out);
     free_copies(modules);
     if (n_changes == 0 && modules->set != NULL) {
@@ -544,6 +563,7 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
     modules->context = context;
     modules->is_first = true;
     pp_sig_rule_cache_prepare();
+    modules->first_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
     result = pp_modules_refresh(modules, 0);
     modules->is_first = false;
     if (result < 0) {

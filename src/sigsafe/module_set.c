@@ -49,6 +49,23 @@ static struct pp_sig_module *find_module(struct pp_sig_module_set *set, uint64_t
     return low < set->n_modules && set->modules[low].start <= pc ? &set->modules[low] : NULL;
 }
 
+/* May its .eh_frame be read where it is?  A start-up library cannot be unloaded either, but when
+ * the session began late it cannot be told from a plugin; so trust only lasts until the next
+ * dlclose is begun (its hook comes first). */
+static bool is_readable_in_place(const struct pp_sig_module_set *set,
+                                 const struct pp_sig_module *module)
+{
+    if ((module->flags & PP_MODULE_STAYS) != 0)
+        return true;
+    return (module->flags & PP_MODULE_WAS_HERE) != 0 && !pp_sig_module_set_is_old(set);
+}
+
+bool pp_sig_module_set_is_old(const struct pp_sig_module_set *set)
+{
+    return __atomic_load_n(&set->changes_seen, __ATOMIC_RELAXED) !=
+           __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
+}
+
 uint64_t pp_sig_module_set_find(struct pp_sig_module_set *set, uint64_t pc)
 {
     struct pp_sig_module *module = set != NULL ? find_module(set, pc) : NULL;
@@ -60,7 +77,7 @@ uint64_t pp_sig_module_set_find(struct pp_sig_module_set *set, uint64_t pc)
         rule = pp_sig_rule_table_find(module->table, pc);
     } else if ((module->flags & PP_MODULE_NO_TABLE) == 0) {
         __atomic_store_n(&module->is_wanted, 1, __ATOMIC_RELAXED);
-        if ((module->flags & PP_MODULE_STAYS) != 0)
+        if (is_readable_in_place(set, module))
             rule = pp_sig_cfi_find(&module->cfi, pc);
         rule |= PP_RULE_NEW_CODE;
     }

@@ -25,7 +25,9 @@ struct pp_sig_rule_table {
 };
 
 enum pp_sig_module_flags {
-    PP_MODULE_STAYS = 1 << 0,    /* cannot be unloaded: its .eh_frame may be read in place */
+    PP_MODULE_STAYS = 1 << 0, /* cannot be unloaded: its .eh_frame may be read in place */
+    PP_MODULE_WAS_HERE =
+        1 << 2, /* mapped at the start: in place too, until some dlclose is called */
     PP_MODULE_NO_TABLE = 1 << 1, /* there is nothing to make a table of, or it failed */
 };
 
@@ -55,6 +57,9 @@ extern uint64_t pp_sig_module_changes;
  * with what is to be said of it: PP_RULE_INFERRED, PP_RULE_NEW_CODE, PP_RULE_UNLOADABLE.  'set' may
  * be NULL. */
 PP_SIG uint64_t pp_sig_module_set_find(struct pp_sig_module_set *set, uint64_t pc);
+
+/* Have dlopen or dlclose been called since the set was looked up? */
+PP_SIG bool pp_sig_module_set_is_old(const struct pp_sig_module_set *set);
 
 PP_SIG uint64_t pp_sig_rule_table_find(const struct pp_sig_rule_table *table, uint64_t pc);
 

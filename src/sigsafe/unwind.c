@@ -465,9 +465,7 @@ static void finish(struct walk *w, struct pp_sig_walk *result, uint32_t n_droppe
         result->flags |= PP_WALK_INFERRED;
     if ((w->seen & PP_RULE_NEW_CODE) != 0)
         result->flags |= PP_WALK_NEW_CODE;
-    if ((w->seen & PP_RULE_UNLOADABLE) != 0 && w->set != NULL &&
-        __atomic_load_n(&w->set->changes_seen, __ATOMIC_RELAXED) !=
-            __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE))
+    if ((w->seen & PP_RULE_UNLOADABLE) != 0 && w->set != NULL && pp_sig_module_set_is_old(w->set))
         result->flags |= PP_WALK_INFERRED;
     if (w->n_frames > 0)
         close_ring(w, result);
