@@ -153,22 +153,13 @@ static uint64_t program_cpu_ns(const struct pp_session *session)
     return all_ns > helper_ns ? all_ns - helper_ns : 0;
 }
 
-struct account {
-    uint64_t ignored_ns;
-};
-static struct account account; /* the helper's only */
+static uint64_t ignored_ns; /* of all threads; the helper's only */
 
 static void add_ignored(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch)
 {
-    struct timespec now;
-    (void)session;
-
-    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0 &&
-        clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
-                      &now) == 0)
-        account.ignored_ns +=
-            (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - watch->ignored_since_ns;
+    pp_thread_look_at_ignored(session, thread, watch);
+    ignored_ns += watch->ignored_ns;
 }
 
 static void update_accounts(struct pp_session *session)
@@ -176,12 +167,10 @@ static void update_accounts(struct pp_session *session)
     struct pp_rec_header *header = session->header;
     uint64_t cpu_ns;
 
-    account.ignored_ns = 0;
+    ignored_ns = 0;
     pp_threads_each(session, add_ignored);
     cpu_ns = session->is_paused ? session->pause_cpu_ns : program_cpu_ns(session);
-    cpu_ns -= session->excluded_ns + account.ignored_ns < cpu_ns
-                  ? session->excluded_ns + account.ignored_ns
-                  : cpu_ns;
+    cpu_ns -= session->excluded_ns + ignored_ns < cpu_ns ? session->excluded_ns + ignored_ns : cpu_ns;
     atomic_store_explicit(&header->cpu_ns, cpu_ns, memory_order_relaxed);
     atomic_store_explicit(&header->cpu_time_ns,
                           pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,

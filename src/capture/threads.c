@@ -140,6 +140,31 @@ void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread
         find_bounds(thread, watch);
 }
 
+/* ---- threads that are left out ---- */
+
+void pp_thread_look_at_ignored(struct pp_session *session, struct pp_sig_thread *thread,
+                               struct pp_watch *watch)
+{
+    struct timespec now;
+    (void)session;
+
+    /* The clock of a thread that is gone cannot be read: what was seen last stands. */
+    if (watch->is_left_out &&
+        clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
+                      &now) == 0)
+        watch->ignored_ns =
+            (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - watch->ignored_since_ns;
+}
+
+void pp_thread_settle_ignored(struct pp_session *session, struct pp_sig_thread *thread,
+                              struct pp_watch *watch)
+{
+    pp_thread_look_at_ignored(session, thread, watch);
+    session->excluded_ns += watch->ignored_ns;
+    watch->ignored_ns = 0;
+    watch->is_left_out = false;
+}
+
 /* ---- births and ends ---- */
 
 static int open_source(struct pp_session *session, struct pp_sig_thread *thread,
@@ -167,11 +192,21 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
                   bool is_new)
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&thread->state, memory_order_acquire);
 
+    if (state == PP_SIG_THREAD_ENDING)
+        return;
     memset(watch, 0, sizeof *watch);
     watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
+    /* Hundreds may begin in one turn. */
+    (void)pp_table_reserve(
+        &session->file, &session->header->threads,
+        atomic_load_explicit(&session->header->threads.n_items, memory_order_relaxed) + 64);
     if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
-        watch->ignored_since_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
+        watch->is_left_out = !session->is_paused;
+        watch->ignored_since_ns =
+            is_new ? atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed)
+                   : pp_sig_clock_ns(pp_sig_thread_clock(tid));
     } else {
         /* A thread that lived before counts from now on, a new one from its beginning. */
         if (!is_new)
@@ -185,7 +220,9 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
         }
     }
     pp_thread_describe(session, thread, watch);
-    atomic_store_explicit(&thread->state, PP_SIG_THREAD_LIVE, memory_order_release);
+    /* It may have ended meanwhile: then that stays. */
+    (void)atomic_compare_exchange_strong_explicit(&thread->state, &state, PP_SIG_THREAD_LIVE,
+                                                  memory_order_acq_rel, memory_order_relaxed);
 }
 
 static bool is_gone(int32_t tid)
@@ -197,8 +234,12 @@ static bool is_gone(int32_t tid)
  * look at /proc must not take it for a new thread and count its time again. */
 static void end(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
-    struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
+    struct pp_rec_thread *slot = NULL;
 
+    /* One that is left over from an earlier session is nothing to this one. */
+    if (atomic_load_explicit(&thread->session, memory_order_relaxed) ==
+        atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed))
+        slot = pp_sig_thread_record(session->header, thread);
     pp_source_close(&watch->source);
     if (slot != NULL && atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
         if (!watch->is_named)
@@ -210,6 +251,7 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
     }
     if (!is_gone(atomic_load_explicit(&thread->tid, memory_order_relaxed)))
         return;
+    pp_thread_settle_ignored(session, thread, watch);
     memset(watch, 0, sizeof *watch);
     watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
     pp_sig_thread_release(thread);
@@ -223,9 +265,10 @@ static void tend(struct pp_session *session, struct pp_sig_thread *thread, struc
         begin(session, thread, watch, true);
     } else if (state == PP_SIG_THREAD_ENDING) {
         end(session, thread, watch);
-    } else if (watch->source.delivery != PP_DELIVERY_NONE &&
+    } else if (!watch->is_left_out && !session->is_paused &&
                atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
         pp_source_close(&watch->source);
+        watch->is_left_out = true;
         watch->ignored_since_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
     } else if (!watch->is_bounded &&
                atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) != 0) {
@@ -245,8 +288,9 @@ void pp_threads_tend(struct pp_session *session)
 static void forget_gone(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch)
 {
+    /* The directory may leave out a thread when others end while it is read. */
     if (atomic_load_explicit(&thread->state, memory_order_acquire) == PP_SIG_THREAD_LIVE &&
-        watch->looked_at != 1)
+        watch->looked_at != 1 && is_gone(atomic_load_explicit(&thread->tid, memory_order_relaxed)))
         end(session, thread, watch);
     watch->looked_at = 0;
 }
@@ -283,6 +327,9 @@ void pp_threads_scan(struct pp_session *session)
                 atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
                 begin(session, thread, &session->watches[thread->index],
                       session->n_tasks_seen != 0);
+            } else if (session->n_tasks_seen == 0) {
+                /* Known from an earlier session: in this one it counts from now on, too. */
+                begin(session, thread, &session->watches[thread->index], false);
             }
             session->watches[thread->index].looked_at = 1;
         }
@@ -339,6 +386,7 @@ void pp_threads_pause(struct pp_session *session)
     pp_threads_each(session, close_source);
     pp_wait_for_handlers(NULL);
     pp_threads_each(session, book);
+    pp_threads_each(session, pp_thread_settle_ignored);
 }
 
 static void reopen(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
@@ -348,6 +396,7 @@ static void reopen(struct pp_session *session, struct pp_sig_thread *thread, str
 
 void pp_threads_resume(struct pp_session *session)
 {
-    atomic_store_explicit(&pp_sig_gate->is_paused, 0, memory_order_seq_cst);
+    /* Clocks first: a thread that ends meanwhile must not book what it used in the pause. */
     pp_threads_each(session, reopen);
+    atomic_store_explicit(&pp_sig_gate->is_paused, 0, memory_order_seq_cst);
 }

@@ -15,7 +15,9 @@ enum { PP_MAX_WATCHES = PP_FIRST_THREAD_BLOCK << PP_N_THREAD_BLOCKS };
 struct pp_watch {
     struct pp_source source;
     uint64_t n_samples_at_redraw;
-    uint64_t ignored_since_ns; /* its CPU clock when it was ignored */
+    bool is_left_out;          /* it is ignored, and these two hold */
+    uint64_t ignored_since_ns; /* its CPU clock when that began */
+    uint64_t ignored_ns;       /* what it has used since, when last looked at */
     uint32_t looked_at;        /* stamp of the last scan that saw it */
     bool is_named, is_bounded;
 };
@@ -50,5 +52,11 @@ void pp_threads_each(struct pp_session *session,
 /* Name, bounds of the stack: what the helper finds out about a thread outside its handler. */
 void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch);
+
+/* Read what an ignored thread has used; add that to what is in no total, once and for all. */
+void pp_thread_look_at_ignored(struct pp_session *session, struct pp_sig_thread *thread,
+                               struct pp_watch *watch);
+void pp_thread_settle_ignored(struct pp_session *session, struct pp_sig_thread *thread,
+                              struct pp_watch *watch);
 
 #endif
