@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/got.h"
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "capture/threads.h"
@@ -50,6 +51,7 @@ static int start(const struct pprofc_options *options, bool *was_running_out,
         (void)pp_session_stop(NULL);
         pp_session_close(!pp_environment.has_run_id);
     }
+    (void)pp_got_patch(); /* each time: libraries may have been loaded meanwhile */
     if (!*was_running_out)
         return pp_session_start(&settings, err);
     if (options != NULL && !is_same(&settings, &pp_session.settings))

@@ -1,127 +1,16 @@
-/* Interposed: pthread_create, so that a thread is known from its birth and its last CPU time is
- * booked at its end. */
+/* Interposed: pthread_create. */
 #include <pthread.h>
 
-#include "capture/preload.h"
-#include "capture/session.h"
-#include "capture/threads.h"
-#include "sigsafe/clock.h"
-#include "sigsafe/handler.h"
-#include "sigsafe/syscall.h"
+#include "capture/hook_calls.h"
 
 #pragma GCC visibility push(default)
 int pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument);
 #pragma GCC visibility pop
 
-typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-static create_fn next_create;
-
-static create_fn real_create(void)
-{
-    if (next_create == NULL)
-        next_create = (create_fn)(uintptr_t)pp_preload_next("pthread_create");
-    return next_create;
-}
-
-__attribute__((constructor(101))) static void resolve(void)
-{
-    pp_real_pthread_create = real_create();
-}
-
-/* The last of a thread's CPU time, and the helper's word that it may forget the thread. */
-static void at_end(void *argument)
-{
-    struct pp_sig_thread *thread = argument;
-    struct pp_rec_header *header;
-
-    pp_sig_self = NULL;
-    pp_sig_enter(thread);
-    header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
-    atomic_store_explicit(&thread->state, PP_SIG_THREAD_ENDING,
-                          memory_order_release); /* handlers leave it alone now */
-    if (header != NULL &&
-        atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-        atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
-        pp_sig_book_remainder(header, thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-    pp_sig_leave(thread);
-}
-
-/* libc keeps a thread's control block above its stack: all its frames are below the thread pointer.
- */
-static void set_bounds(struct pp_sig_thread *thread, size_t stack_bytes)
-{
-    const uintptr_t pointer = (uintptr_t)__builtin_thread_pointer();
-    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-
-    if (here < pointer && pointer - here < 65536 && stack_bytes > 16384) {
-        atomic_store_explicit(&thread->stack_lo, pointer - stack_bytes + 16384,
-                              memory_order_relaxed);
-        atomic_store_explicit(&thread->stack_hi, pointer, memory_order_release);
-    }
-}
-
-static void *run(void *argument)
-{
-    struct pp_sig_thread *thread = argument;
-    void *(*start)(void *) = thread->start;
-    void *result;
-
-    argument = thread->argument;
-    set_bounds(thread, thread->stack_bytes);
-    pp_sig_self = thread;
-    atomic_store_explicit(&thread->tid, pp_sig_gettid(), memory_order_relaxed);
-    atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
-    {
-        struct pp_rec_header *header;
-        pp_sig_enter(thread);
-        header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
-        if (header != NULL)
-            pp_helper_wake(header);
-        pp_sig_leave(thread);
-    }
-    pthread_cleanup_push(at_end, thread);
-    result = start(argument);
-    pthread_cleanup_pop(1);
-    return result;
-}
-
-static size_t stack_bytes_of(const pthread_attr_t *attributes)
-{
-    static size_t default_bytes;
-    size_t n_bytes = 0;
-
-    if (attributes != NULL)
-        return pthread_attr_getstacksize(attributes, &n_bytes) == 0 ? n_bytes : 0;
-    if (default_bytes == 0) {
-        pthread_attr_t plain;
-        if (pthread_attr_init(&plain) == 0) {
-            (void)pthread_attr_getstacksize(&plain, &n_bytes);
-            (void)pthread_attr_destroy(&plain);
-            default_bytes = n_bytes;
-        }
-    }
-    return default_bytes;
-}
-
 int pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument)
 {
-    const create_fn create = real_create();
-    struct pp_sig_thread *thread = NULL;
-    int result;
-
-    if (pp_sig_guard == 0 && pp_sig_gate != NULL &&
-        atomic_load_explicit(&pp_sig_gate->header, memory_order_relaxed) != NULL)
-        thread = pp_sig_thread_claim();
-    if (thread ==
-        NULL) /* nothing runs, or all blocks are in use: the helper finds it when it looks */
-        return create(thread_out, attributes, start, argument);
-    thread->start = start;
-    thread->argument = argument;
-    thread->stack_bytes = stack_bytes_of(attributes);
-    result = create(thread_out, attributes, run, thread);
-    if (result != 0)
-        pp_sig_thread_release(thread);
-    return result;
+    pp_hooks_find_real(); /* a library's constructor may come before ours */
+    return pp_hook_pthread_create(thread_out, attributes, start, argument);
 }

@@ -1,0 +1,278 @@
+/* Patches GOT entries.  Objects may be loaded and bound by other threads meanwhile: what is not
+ * bound yet is left alone until the next call. */
+#include "capture/got.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "capture/hook_calls.h"
+
+/* What differs from CPU to CPU: the relocations that fill an entry with a function's address. */
+#if defined(__x86_64__)
+enum { RELOCATION_CALL = R_X86_64_JUMP_SLOT, RELOCATION_ADDRESS = R_X86_64_GLOB_DAT };
+#else
+#error "the relocations of this CPU are not written yet"
+#endif
+
+struct object {
+    uintptr_t base;
+    const Elf64_Phdr *headers;
+    uint32_t n_headers;
+    uintptr_t strings, symbols, calls, others; /* addresses of its tables; 0: none */
+    size_t n_string_bytes, n_call_bytes, n_other_bytes;
+    size_t n_relative; /* so many at the beginning of 'others' name no symbol */
+    uintptr_t relro_start, relro_limit;
+    bool relro_is_open;
+};
+
+struct pass {
+    uint64_t n_loads; /* objects ever loaded, as the loader counts */
+    bool is_unfinished;
+    int n_patched;
+};
+
+/* What the last pass saw.  Under the session's lock. */
+static uint64_t n_loads_seen;
+
+/* ---- an object and its tables ---- */
+
+/* Whether all of it lies in one segment with these permissions. */
+static bool is_inside(const struct object *object, uintptr_t address, size_t n_bytes,
+                      uint32_t permissions)
+{
+    for (uint32_t i = 0; i < object->n_headers; i++) {
+        const Elf64_Phdr *header = &object->headers[i];
+        const uintptr_t at = address - object->base - header->p_vaddr;
+
+        if (header->p_type == PT_LOAD && (header->p_flags & permissions) == permissions &&
+            at < header->p_memsz && n_bytes <= header->p_memsz - at)
+            return true;
+    }
+    return false;
+}
+
+/* The loader has added the base to the addresses of its table, but not where the table is read-only
+ * or the object is only just being loaded. */
+static uintptr_t address_of(const struct object *object, uintptr_t value)
+{
+    return value < object->base ? object->base + value : value;
+}
+
+static void read_entry(struct object *object, const Elf64_Dyn *entry, uint64_t *call_type)
+{
+    switch (entry->d_tag) {
+    case DT_STRTAB:
+        object->strings = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_STRSZ:
+        object->n_string_bytes = entry->d_un.d_val;
+        break;
+    case DT_SYMTAB:
+        object->symbols = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_JMPREL:
+        object->calls = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_PLTRELSZ:
+        object->n_call_bytes = entry->d_un.d_val;
+        break;
+    case DT_PLTREL:
+        *call_type = entry->d_un.d_val;
+        break;
+    case DT_RELA:
+        object->others = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_RELASZ:
+        object->n_other_bytes = entry->d_un.d_val;
+        break;
+    case DT_RELACOUNT:
+        object->n_relative = entry->d_un.d_val;
+        break;
+    default:
+        break;
+    }
+}
+
+static bool read_dynamic(struct object *object, const Elf64_Phdr *header)
+{
+    const uintptr_t start = object->base + header->p_vaddr;
+    uint64_t call_type = DT_RELA;
+
+    if (!is_inside(object, start, header->p_memsz, PF_R))
+        return false;
+    for (size_t i = 0; i < header->p_memsz / sizeof(Elf64_Dyn); i++) {
+        const Elf64_Dyn *entry = (const Elf64_Dyn *)start + i;
+        if (entry->d_tag == DT_NULL)
+            break;
+        read_entry(object, entry, &call_type);
+    }
+    if (call_type != DT_RELA || !is_inside(object, object->calls, object->n_call_bytes, PF_R))
+        object->n_call_bytes = 0;
+    if (!is_inside(object, object->others, object->n_other_bytes, PF_R))
+        object->n_other_bytes = 0;
+    return object->n_string_bytes > 0 &&
+           is_inside(object, object->strings, object->n_string_bytes, PF_R) &&
+           ((const char *)object->strings)[object->n_string_bytes - 1] == '\0';
+}
+
+/* What the loader makes read-only when an object is bound: whole pages, as it rounds them. */
+static void read_relro(struct object *object, const Elf64_Phdr *header)
+{
+    const uintptr_t page_mask = ~((uintptr_t)getpagesize() - 1);
+    const uintptr_t start = object->base + header->p_vaddr;
+
+    object->relro_start = start & page_mask;
+    object->relro_limit = (start + header->p_memsz) & page_mask;
+}
+
+static bool read_object(struct object *object, const struct dl_phdr_info *info)
+{
+    const Elf64_Phdr *dynamic = NULL;
+
+    *object = (struct object){
+        .base = info->dlpi_addr, .headers = info->dlpi_phdr, .n_headers = info->dlpi_phnum};
+    for (uint32_t i = 0; i < object->n_headers; i++) {
+        if (object->headers[i].p_type == PT_DYNAMIC)
+            dynamic = &object->headers[i];
+        else if (object->headers[i].p_type == PT_GNU_RELRO)
+            read_relro(object, &object->headers[i]);
+    }
+    return dynamic != NULL && read_dynamic(object, dynamic);
+}
+
+/* Whether it is the one that our hooks call: libc, or an interposer before it. */
+static bool has_real_function(const struct object *object)
+{
+    for (int i = 0; i < PP_N_HOOKS; i++)
+        if (pp_hooks[i].real != 0 && is_inside(object, pp_hooks[i].real, 1, PF_X))
+            return true;
+    return false;
+}
+
+/* ---- an entry ---- */
+
+static const struct pp_hook *hook_of(const struct object *object, const Elf64_Rela *relocation)
+{
+    const size_t index = ELF64_R_SYM(relocation->r_info);
+    const uint32_t type = ELF64_R_TYPE(relocation->r_info);
+    const Elf64_Sym *symbol = (const Elf64_Sym *)object->symbols + index;
+    const char *name;
+
+    if ((type != RELOCATION_CALL && type != RELOCATION_ADDRESS) || index == 0 ||
+        !is_inside(object, (uintptr_t)symbol, sizeof *symbol, PF_R) ||
+        symbol->st_shndx != SHN_UNDEF || /* a function of the object's own by that name */
+        symbol->st_name >= object->n_string_bytes)
+        return NULL;
+    name = (const char *)object->strings + symbol->st_name;
+    for (int i = 0; i < PP_N_HOOKS; i++)
+        if (pp_hooks[i].real != 0 && strcmp(name, pp_hooks[i].name) == 0)
+            return &pp_hooks[i];
+    return NULL;
+}
+
+/* An operation that changes nothing and fails where writing would. */
+static bool is_writable(uintptr_t address)
+{
+    uint32_t unused = 0;
+
+    return syscall(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, NULL, address,
+                   FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)) >= 0;
+}
+
+/* Make the entry writable, if it is one that is bound for good.  One that still is writable belongs
+ * to an object that another thread is loading: its loader will protect it at any moment. */
+static int open_relro(struct object *object, uintptr_t slot)
+{
+    if (object->relro_is_open)
+        return 0;
+    if (is_writable(slot))
+        return -EAGAIN;
+    if (mprotect((void *)object->relro_start, object->relro_limit - object->relro_start,
+                 PROT_READ | PROT_WRITE) != 0)
+        return -errno;
+    object->relro_is_open = true;
+    return 0;
+}
+
+static void close_relro(struct object *object)
+{
+    if (object->relro_is_open)
+        (void)mprotect((void *)object->relro_start, object->relro_limit - object->relro_start,
+                       PROT_READ);
+}
+
+static void patch(struct pass *pass, struct object *object, const Elf64_Rela *relocation)
+{
+    const struct pp_hook *hook = hook_of(object, relocation);
+    const uintptr_t slot = object->base + relocation->r_offset;
+    uintptr_t value;
+
+    if (hook == NULL || slot % sizeof value != 0 || !is_inside(object, slot, sizeof value, PF_W))
+        return;
+    value = __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED);
+    if (value == hook->hook)
+        return;
+    /* Bound to what our hook calls, or not called yet and bound lazily (it leads into the object's
+     * own PLT).  Anything else is somebody's who knows why, or not bound yet. */
+    if (value != hook->real && !is_inside(object, value, 1, PF_X)) {
+        pass->is_unfinished = pass->is_unfinished || value < object->base;
+        return;
+    }
+    if (slot >= object->relro_start && slot < object->relro_limit) {
+        const int result = open_relro(object, slot);
+        pass->is_unfinished = pass->is_unfinished || result == -EAGAIN;
+        if (result != 0)
+            return;
+    }
+    /* The loader may be binding it right now. */
+    if (__atomic_compare_exchange_n((uintptr_t *)slot, &value, hook->hook, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED))
+        pass->n_patched++;
+}
+
+/* ---- all of them ---- */
+
+static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
+{
+    struct pass *pass = context;
+    struct object object;
+
+    if (n_bytes >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds) {
+        pass->n_loads = info->dlpi_adds;
+        if (pass->n_loads == n_loads_seen)
+            return 1; /* nothing was loaded since */
+    }
+    /* The loader itself, libc, and the page the kernel puts in, have no calls to patch. */
+    if (!read_object(&object, info) || object.base == getauxval(AT_BASE) ||
+        has_real_function(&object))
+        return 0;
+    for (size_t i = 0; i < object.n_call_bytes / sizeof(Elf64_Rela); i++)
+        patch(pass, &object, (const Elf64_Rela *)object.calls + i);
+    for (size_t i = object.n_relative; i < object.n_other_bytes / sizeof(Elf64_Rela); i++)
+        patch(pass, &object, (const Elf64_Rela *)object.others + i);
+    close_relro(&object);
+    return 0;
+}
+
+int pp_got_patch(void)
+{
+    struct pass pass = {0, false, 0};
+
+    pp_hooks_find_real();
+    if (pp_hooks_are_interposed)
+        return 0;
+    (void)dl_iterate_phdr(visit, &pass);
+    n_loads_seen = pass.is_unfinished ? 0 : pass.n_loads;
+    return pass.n_patched;
+}

@@ -1,0 +1,18 @@
+/* Hooks in a program that links libpprofc: where its objects keep the addresses of the functions
+ * they call (the GOT), ours are put in for those of capture/hook_calls.h.
+ *
+ * A fully static program has no such entries.  It can have the linker put the hooks in:
+ * -Wl,--wrap=pthread_create,--wrap=sigaction,--wrap=signal (capture/hook_wrap_*.c).  Without them
+ * its threads are found when the helper looks, and a handler of its own for our signal replaces
+ * ours until then. */
+#ifndef PP_CAPTURE_GOT_H
+#define PP_CAPTURE_GOT_H
+
+/* Patch the entries of all objects that are loaded now; what was done before is cheap to do again.
+ * The entries stay: a late thread may be on its way through them.  Returns how many were changed.
+ *
+ * The caller holds the session's lock, which keeps forks out, and is a thread of the application's:
+ * this takes the loader's lock. */
+int pp_got_patch(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* For -Wl,--wrap=signal.  In an object of its own: only a program that wraps gets it. */
+#include "capture/hook_calls.h"
+
+__sighandler_t __real_signal(int signo, __sighandler_t handler);
+__sighandler_t __wrap_signal(int signo, __sighandler_t handler);
+
+/* Our own mention of the function was wrapped too. */
+__attribute__((constructor(101))) static void unwrap(void)
+{
+    if (pp_real_signal == __wrap_signal)
+        pp_real_signal = __real_signal;
+}
+
+__sighandler_t __wrap_signal(int signo, __sighandler_t handler)
+{
+    unwrap();
+    return pp_hook_signal(signo, handler);
+}
