@@ -29,7 +29,9 @@ int pp_signal_install(int signo)
     /* On the alternate stack where there is one: a coroutine's stack may be too small for a signal
      * frame. */
     ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    (void)sigfillset(&ours.sa_mask);
+    /* sigfillset() leaves out libc's own two: a cancellation would unwind out of our handler and
+     * leave a hole in the recording. */
+    memset(&ours.sa_mask, 0xff, sizeof ours.sa_mask);
     if (pp_real_sigaction(signo, NULL, &before) != 0)
         return -errno;
     pp_sig_chain_set(signo, &before, NULL);

@@ -26,15 +26,34 @@ void pp_sig_enter(struct pp_sig_thread *thread)
     /* Sequentially consistent: ordered before the load of the gate and of published pointers, so
      * that the helper, which changes those first and looks at 'busy' then, sees us or we see the
      * change. */
-    atomic_store_explicit(&thread->busy, 1, memory_order_seq_cst);
+    atomic_store_explicit(&thread->busy,
+                          atomic_load_explicit(&thread->busy, memory_order_relaxed) + 1,
+                          memory_order_seq_cst);
 }
 
 void pp_sig_leave(struct pp_sig_thread *thread)
 {
-    atomic_store_explicit(&thread->n_exits,
-                          atomic_load_explicit(&thread->n_exits, memory_order_relaxed) + 1,
-                          memory_order_release);
-    atomic_store_explicit(&thread->busy, 0, memory_order_release);
+    const uint32_t outer = atomic_load_explicit(&thread->busy, memory_order_relaxed) - 1;
+
+    /* A handler that interrupted our own code between enter and leave: that goes on, and what it
+     * holds must stay. */
+    if (outer == 0)
+        atomic_store_explicit(&thread->n_exits,
+                              atomic_load_explicit(&thread->n_exits, memory_order_relaxed) + 1,
+                              memory_order_release);
+    atomic_store_explicit(&thread->busy, outer, memory_order_release);
+}
+
+/* A slot of the thread table with memory behind it: its index, or 0 when there is none. */
+static uint32_t take_slot(struct pp_rec_header *header)
+{
+    uint32_t index = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
+
+    while (pp_sig_table_item(header, &header->threads, index) != NULL)
+        if (atomic_compare_exchange_weak_explicit(&header->threads.n_items, &index, index + 1,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return index;
+    return 0;
 }
 
 struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
@@ -44,15 +63,13 @@ struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
     uint32_t record = atomic_load_explicit(&thread->record, memory_order_relaxed);
 
     if (record == 0 || atomic_load_explicit(&thread->session, memory_order_relaxed) != session) {
-        const uint32_t index =
-            atomic_fetch_add_explicit(&header->threads.n_items, 1, memory_order_relaxed);
-        struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, index);
+        const uint32_t index = take_slot(header);
 
-        if (slot == NULL) {
-            atomic_fetch_sub_explicit(&header->threads.n_items, 1, memory_order_relaxed);
+        if (index == 0) {
             pp_sig_count_loss(header, PP_LOSS_NO_THREAD_SLOT);
             record = 1; /* slot 0 is [other threads] */
         } else {
+            struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, index);
             slot->start_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
             atomic_store_explicit(
                 &slot->tid, (uint32_t)atomic_load_explicit(&thread->tid, memory_order_relaxed),
@@ -70,12 +87,28 @@ static void add(_Atomic uint64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Only the thread itself adds to its own slot: no locked instruction is needed (slot 0, shared, is
- * the exception and may lose a count, which only ever happens with a million threads). */
-static void add_own(_Atomic uint64_t *counter, uint64_t n)
+/* Only the thread itself adds to what its handler counts in its own slot: no locked instruction is
+ * needed.  Slot 0 is shared. */
+static void add_own(const struct pp_sig_event *event, _Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
+    if (event->thread == 0)
+        add(counter, n);
+    else
+        atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                              memory_order_relaxed);
+}
+
+/* Take the thread's CPU time up to 'cpu_ns' that is not booked yet.  A handler may interrupt the
+ * thread here, and the helper may book at the same time: each nanosecond goes to one of them. */
+static uint64_t take_time(struct pp_sig_thread *thread, uint64_t cpu_ns)
+{
+    uint64_t last = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+
+    while (cpu_ns > last)
+        if (atomic_compare_exchange_weak_explicit(&thread->last_cpu_ns, &last, cpu_ns,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return cpu_ns - last;
+    return 0;
 }
 
 static uint16_t flags_of_walk(uint32_t walk)
@@ -94,13 +127,13 @@ static uint16_t flags_of_walk(uint32_t walk)
 void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread,
                            uint64_t cpu_ns)
 {
-    const uint64_t last = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
     const uint64_t pcs[1] = {PP_PC_UNSAMPLED};
     const struct pp_sig_walk walk = {.n_frames = 1, .flags = 0, .hash = PP_PC_UNSAMPLED};
     struct pp_rec_thread *slot = pp_sig_thread_record(header, thread);
+    const uint64_t delta_ns = slot == NULL ? 0 : take_time(thread, cpu_ns);
     struct pp_sig_event event;
 
-    if (slot == NULL || cpu_ns <= last)
+    if (delta_ns == 0)
         return;
     event.time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
     event.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
@@ -109,26 +142,23 @@ void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *t
     event.family = PP_FAMILY_CPU;
     event.n_values = 2;
     event.values[0] = 0;
-    event.values[1] = (int64_t)(cpu_ns - last);
-    atomic_store_explicit(&thread->last_cpu_ns, cpu_ns, memory_order_relaxed);
+    event.values[1] = (int64_t)delta_ns;
     if (pp_sig_store_event(header, &event, pcs, &walk) == 0)
-        add_own(&slot->unsampled_ns, cpu_ns - last);
+        add(&slot->unsampled_ns, delta_ns);
     else
-        add(&header->lost_ns, cpu_ns - last);
+        add(&header->lost_ns, delta_ns);
 }
 
 void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, const void *context)
 {
     const uint64_t cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     const uint64_t time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
-    const uint64_t last = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
-    const uint64_t delta_ns = cpu_ns > last ? cpu_ns - last : 0;
+    const uint64_t delta_ns = take_time(thread, cpu_ns);
     struct pp_rec_thread *slot = pp_sig_thread_record(header, thread);
     struct pp_sig_scratch *scratch = pp_sig_scratch_take();
     struct pp_sig_walk walk;
     struct pp_sig_event event;
 
-    atomic_store_explicit(&thread->last_cpu_ns, cpu_ns, memory_order_relaxed);
     if (slot == NULL || scratch == NULL) {
         if (scratch != NULL)
             pp_sig_scratch_give(scratch);
@@ -157,8 +187,8 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     event.values[0] = 1;
     event.values[1] = (int64_t)delta_ns;
     if (pp_sig_store_event(header, &event, scratch->pcs, &walk) == 0) {
-        add_own(&slot->n_samples, 1);
-        add_own(&slot->sampled_ns, delta_ns);
+        add_own(&event, &slot->n_samples, 1);
+        add_own(&event, &slot->sampled_ns, delta_ns);
         if ((event.flags & PP_EVENT_TRUNCATED) != 0)
             add(&header->n_truncated, 1);
         if ((event.flags & PP_EVENT_INFERRED) != 0)
@@ -211,6 +241,14 @@ static struct pp_sig_thread *thread_of(uint32_t index)
     return thread;
 }
 
+/* Not one that has booked its last, nor a block given back since the signal was sent. */
+static int is_in_use(const struct pp_sig_thread *thread)
+{
+    const uint32_t state = atomic_load_explicit(&thread->state, memory_order_relaxed);
+
+    return state != PP_SIG_THREAD_FREE && state != PP_SIG_THREAD_ENDING;
+}
+
 void pp_sig_on_tick(int signo, siginfo_t *info, void *context)
 {
     const int saved_errno = errno;
@@ -229,7 +267,7 @@ void pp_sig_on_tick(int signo, siginfo_t *info, void *context)
         header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
         if (header != NULL &&
             atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-            atomic_load_explicit(&thread->state, memory_order_relaxed) != PP_SIG_THREAD_ENDING &&
+            is_in_use(thread) &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
             pp_sig_sample(header, thread, context);
         pp_sig_leave(thread);

@@ -168,6 +168,14 @@ static uint64_t sequence_of(const struct pp_rec_header *header, uint64_t offset)
     return ((const struct pp_rec_segment *)((const char *)header + offset))->sequence;
 }
 
+static int is_sealed(const struct pp_rec_header *header, uint64_t offset)
+{
+    const struct pp_rec_segment *segment =
+        (const struct pp_rec_segment *)((const char *)header + offset);
+
+    return (atomic_load_explicit(&segment->used, memory_order_acquire) & PP_SEGMENT_SEALED) != 0;
+}
+
 /* The spare that was made first: segments are used in the order of their sequence, which readers
  * rely on. */
 static int oldest_spare(struct pp_rec_header *header, uint64_t full)
@@ -177,7 +185,9 @@ static int oldest_spare(struct pp_rec_header *header, uint64_t full)
 
     for (int i = 0; i < PP_REC_MAX_SPARES; i++) {
         const uint64_t spare = atomic_load_explicit(&header->spares[i], memory_order_acquire);
-        if (spare != 0 && spare != full && sequence_of(header, spare) < least) {
+        /* A sealed one is no spare any more: whoever made it active has yet to take it out. */
+        if (spare != 0 && spare != full && !is_sealed(header, spare) &&
+            sequence_of(header, spare) < least) {
             least = sequence_of(header, spare);
             oldest = i;
         }

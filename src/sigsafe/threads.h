@@ -33,8 +33,8 @@ struct pp_sig_thread {
     uint32_t index;
     _Atomic uint32_t state;
     _Atomic int32_t tid;
-    _Atomic uint32_t busy;    /* handlers that run on it now: 0 or 1 */
-    _Atomic uint32_t n_exits; /* handlers that have ended on it */
+    _Atomic uint32_t busy;    /* not 0: its handler or our own code uses the recording now */
+    _Atomic uint32_t n_exits; /* times that it was done with that */
     _Atomic uint32_t record;  /* 1 + its index in the recording's thread table; 0: none */
     _Atomic uint32_t session; /* number of the session that 'record' belongs to */
     _Atomic uint32_t ignored;
