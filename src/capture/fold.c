@@ -177,72 +177,89 @@ int pp_fold_add(struct pp_fold *fold, struct pp_rec_segment *segment)
     return 0;
 }
 
-uint64_t pp_segment_closed_bytes(struct pp_rec_segment *segment, uint64_t used)
+uint64_t pp_segment_closed_bytes(const struct pp_rec_segment *head)
 {
-    return segment->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) +
-           PP_REC_EVENT_ALIGN;
+    const uint64_t used = atomic_load_explicit(&head->used, memory_order_relaxed);
+
+    return head->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) + PP_REC_EVENT_ALIGN;
 }
 
 uint64_t pp_fold_bytes(const struct pp_fold *fold)
 {
-    return pp_segment_closed_bytes(fold->out,
-                                   atomic_load_explicit(&fold->out->used, memory_order_relaxed));
+    return pp_segment_closed_bytes(fold->out);
 }
 
 void pp_fold_finish(const struct pp_fold *fold, void *memory)
 {
-    (void)pp_segment_copy_closed(
-        fold->out, atomic_load_explicit(&fold->out->used, memory_order_relaxed), 0, false, memory);
+    (void)pp_segment_copy_closed(fold->out, fold->out, 0, false, memory);
 }
 
 /* Stacks keep their distance from the area's end, so that in a smaller area all move down by the
  * same number of words. */
-static void copy_stacks(struct pp_rec_segment *from, struct pp_rec_segment *to, uint32_t n_pool,
-                        uint32_t moved)
+static void copy_stacks(const struct pp_rec_segment *head, const struct pp_rec_segment *from,
+                        struct pp_rec_segment *to, uint32_t n_pool)
 {
-    const _Atomic uint64_t *old = (const _Atomic uint64_t *)((char *)from + from->slots_offset);
+    const _Atomic uint64_t *old =
+        (const _Atomic uint64_t *)((const char *)from + head->slots_offset);
     uint64_t *new = (uint64_t *)((char *)to + to->slots_offset);
+    const uint32_t moved = (head->area_bytes - to->area_bytes) / 8;
 
-    for (uint32_t i = 0; i < from->n_slots; i++) {
+    for (uint32_t i = 0; i < head->n_slots; i++) {
         const uint64_t slot = atomic_load_explicit(&old[i], memory_order_acquire);
         /* A stack that came after 'used' was read lies beyond what is copied. */
-        const bool copied = slot != 0 && (slot & UINT32_MAX) * 8 >= from->area_bytes - n_pool;
+        const bool copied = slot != 0 && (slot & UINT32_MAX) * 8 >= head->area_bytes - n_pool;
         new[i] = copied ? slot - moved : 0;
     }
-    memcpy(area_of(to) + to->area_bytes - n_pool, area_of(from) + from->area_bytes - n_pool,
-           n_pool);
+    memcpy(area_of(to) + to->area_bytes - n_pool,
+           (const char *)from + head->area_offset + head->area_bytes - n_pool, n_pool);
 }
 
-uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, uint32_t from,
-                                bool stop_at_hole, void *memory)
+/* Whether the event at 'at' lies within the log, as every event does while its segment is in use.
+ */
+static bool is_event_length(uint32_t n_bytes, uint32_t at, uint32_t n_log)
 {
-    const uint32_t n_pool = pool_bytes_of(used);
-    struct pp_rec_segment *to = memory;
-    struct pp_rec_event *event;
-    uint32_t moved, at = from, n_log = 0;
+    return n_bytes >= sizeof(struct pp_rec_event) && n_bytes % PP_REC_EVENT_ALIGN == 0 &&
+           n_bytes <= n_log - at;
+}
 
-    memcpy(to, segment, sizeof *to);
-    to->area_bytes = (uint32_t)used + n_pool + PP_REC_EVENT_ALIGN;
-    moved = (segment->area_bytes - to->area_bytes) / 8;
-    copy_stacks(segment, to, n_pool, moved);
-    while ((event = pp_segment_event(segment, &at, (uint32_t)used)) != NULL) {
+uint32_t pp_segment_copy_closed(const struct pp_rec_segment *head, struct pp_rec_segment *segment,
+                                uint32_t from, bool stop_at_hole, void *memory)
+{
+    const uint64_t used = atomic_load_explicit(&head->used, memory_order_relaxed);
+    const uint32_t n_pool = pool_bytes_of(used), n_log = (uint32_t)used;
+    const char *area = (const char *)segment + head->area_offset;
+    struct pp_rec_segment *to = memory;
+    uint32_t moved, at = from, n_copied = 0;
+
+    memcpy(to, head, sizeof *to);
+    to->area_bytes = n_log + n_pool + PP_REC_EVENT_ALIGN;
+    moved = (head->area_bytes - to->area_bytes) / 8;
+    copy_stacks(head, segment, to, n_pool);
+    while (at + sizeof(struct pp_rec_event) <= n_log) {
+        const struct pp_rec_event *event = (const struct pp_rec_event *)(area + at);
         const uint32_t state = atomic_load_explicit(&event->state_bytes, memory_order_acquire);
         const uint32_t n_bytes = state & 0xffffff;
-        if (stop_at_hole && (state >> 24 != PP_EVENT_COMMITTED || at != from))
+        const bool committed = state >> 24 == PP_EVENT_COMMITTED;
+        struct pp_rec_event *copy = (struct pp_rec_event *)(area_of(to) + n_copied);
+
+        if (!committed && stop_at_hole)
             break;
-        if (state >> 24 == PP_EVENT_COMMITTED &&
-            (uint64_t)event->stack * 8 >= segment->area_bytes - n_pool) {
-            struct pp_rec_event *copy = (struct pp_rec_event *)(area_of(to) + n_log);
+        if (state == 0) { /* its writer took the room and did not come to write the length */
+            at += PP_REC_EVENT_ALIGN;
+            continue;
+        }
+        if (!is_event_length(n_bytes, at, n_log))
+            break;
+        if (committed && (uint64_t)event->stack * 8 >= head->area_bytes - n_pool) {
             memcpy(copy, event, n_bytes);
+            atomic_store_explicit(&copy->state_bytes, state, memory_order_relaxed);
             copy->stack -= moved;
-            n_log += n_bytes;
-        } else if (stop_at_hole) {
-            break; /* its stack came after 'used' was read: next time */
+            n_copied += n_bytes;
         }
         at += n_bytes;
         from = at;
     }
-    atomic_store_explicit(&to->used, n_log | ((uint64_t)n_pool << 32) | PP_SEGMENT_SEALED,
+    atomic_store_explicit(&to->used, n_copied | ((uint64_t)n_pool << 32) | PP_SEGMENT_SEALED,
                           memory_order_release);
     return from;
 }

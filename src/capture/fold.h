@@ -36,13 +36,15 @@ uint64_t pp_fold_bytes(const struct pp_fold *fold);
 /* Copy the finished segment, closed up, to 'memory' of pp_fold_bytes() zeroed bytes. */
 void pp_fold_finish(const struct pp_fold *fold, void *memory);
 
-/* Copy 'segment' as it was when its 'used' was read, closed up (no room between log and stacks), to
- * 'memory', which holds pp_segment_closed_bytes().  Only committed events at or after log offset
- * 'from' go along; 'stop_at_hole': stop at the first uncommitted one (its writer lives), else skip
- * it.  Returns the log offset up to which events were taken. */
-uint32_t pp_segment_copy_closed(struct pp_rec_segment *segment, uint64_t used, uint32_t from,
-                                bool stop_at_hole, void *memory);
-uint64_t pp_segment_closed_bytes(struct pp_rec_segment *segment, uint64_t used);
+/* Copy 'segment' as it was when 'head' was read from it, closed up (no room between log and
+ * stacks), to 'memory', which holds pp_segment_closed_bytes() zeroed ones.  Only committed events
+ * at or after log offset 'from' go along; 'stop_at_hole': stop at the first uncommitted one (its
+ * writer lives), else skip it.  Returns the log offset up to which events were taken.  The segment
+ * may be freed and used again meanwhile: the copy is then worthless, but nothing else is touched.
+ */
+uint32_t pp_segment_copy_closed(const struct pp_rec_segment *head, struct pp_rec_segment *segment,
+                                uint32_t from, bool stop_at_hole, void *memory);
+uint64_t pp_segment_closed_bytes(const struct pp_rec_segment *head);
 
 /* The event at log offset 'at' or the next one behind a hole; NULL at the end.  '*at' moves to its
  * offset. */

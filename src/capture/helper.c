@@ -170,7 +170,8 @@ static void update_accounts(struct pp_session *session)
     ignored_ns = 0;
     pp_threads_each(session, add_ignored);
     cpu_ns = session->is_paused ? session->pause_cpu_ns : program_cpu_ns(session);
-    cpu_ns -= session->excluded_ns + ignored_ns < cpu_ns ? session->excluded_ns + ignored_ns : cpu_ns;
+    cpu_ns -=
+        session->excluded_ns + ignored_ns < cpu_ns ? session->excluded_ns + ignored_ns : cpu_ns;
     atomic_store_explicit(&header->cpu_ns, cpu_ns, memory_order_relaxed);
     atomic_store_explicit(&header->cpu_time_ns,
                           pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,

@@ -20,16 +20,20 @@
 
 enum { MAX_TRIES = 50, PAGE_BYTES = 4096 };
 
+enum { N_TABLES = 5 };
+
+/* What is copied, and how much room it takes: read once, since all of it may change meanwhile. */
 struct plan {
     uint32_t n;
     struct {
         struct pp_rec_segment *segment;
-        uint64_t used;
+        struct pp_rec_segment head;
         uint32_t from;
     } parts[PP_REC_MAX_SEGMENTS];
+    uint32_t n_items[N_TABLES];
     uint64_t n_bytes;
+    bool is_living; /* what is not committed may still be */
     bool has_gap;
-    uint64_t n_gap;
 };
 
 static uint64_t up(uint64_t n)
@@ -37,55 +41,101 @@ static uint64_t up(uint64_t n)
     return (n + 63) & ~UINT64_C(63);
 }
 
-static uint64_t table_bytes(const struct pp_rec_table *table)
+static struct pp_rec_table *table_of(struct pp_rec_header *header, uint32_t i)
 {
-    return up((uint64_t)atomic_load_explicit(&table->n_items, memory_order_acquire) *
-              table->item_bytes);
+    struct pp_rec_table *const tables[N_TABLES] = {
+        &header->threads, &header->modules, &header->strings, &header->label_sets, &header->spans};
+
+    return tables[i];
 }
 
-/* What to copy of the directory's segments, in order of their sequence. */
-static void plan_segments(struct pp_rec_header *header, uint32_t index,
+/* Whether 'head' is one of a segment within the room that the directory says.  Not so when it was
+ * freed since. */
+static bool is_sound(const struct pp_rec_segment *head, const struct pp_rec_segment_ref *ref,
+                     uint64_t n_bytes)
+{
+    const uint64_t used =
+        atomic_load_explicit(&head->used, memory_order_relaxed) & ~PP_SEGMENT_SEALED;
+
+    return ref->offset >= PP_REC_HEADER_BYTES && ref->n_bytes <= n_bytes &&
+           ref->offset <= n_bytes - ref->n_bytes && head->slots_offset == sizeof *head &&
+           head->area_offset == sizeof *head + (uint64_t)head->n_slots * sizeof(uint64_t) &&
+           (uint64_t)head->area_offset + head->area_bytes <= ref->n_bytes &&
+           (uint32_t)used + (used >> 32) + PP_REC_EVENT_ALIGN <= head->area_bytes;
+}
+
+static void add_part(struct plan *plan, struct pp_rec_segment *segment,
+                     const struct pp_rec_segment *head, uint32_t from)
+{
+    uint32_t at = plan->n;
+
+    for (; at > 0 && plan->parts[at - 1].head.sequence > head->sequence; at--)
+        plan->parts[at] = plan->parts[at - 1];
+    plan->parts[at].segment = segment;
+    memcpy(&plan->parts[at].head, head, sizeof *head);
+    plan->parts[at].from = from;
+    plan->n++;
+    plan->n_bytes += up(pp_segment_closed_bytes(head));
+}
+
+/* What to copy of the directory's segments, in order of their sequence.  False: they are changing.
+ */
+static bool plan_segments(struct pp_rec_header *header, uint32_t index,
                           const struct pprofc_cursor *cursor, struct plan *plan)
 {
-    const struct pp_rec_segment_ref *refs = header->segments[index & 1];
+    const uint64_t n_reserved = atomic_load_explicit(&header->n_bytes, memory_order_acquire);
     const uint32_t n = header->n_segments[index & 1];
+    const bool is_begun = cursor != NULL && cursor->session != 0;
 
+    for (uint32_t i = 0; i < n && i < PP_REC_MAX_SEGMENTS; i++) {
+        const struct pp_rec_segment_ref ref = header->segments[index & 1][i];
+        struct pp_rec_segment *segment = (struct pp_rec_segment *)((char *)header + ref.offset);
+        struct pp_rec_segment head;
+
+        if (ref.offset > n_reserved - sizeof head)
+            return false;
+        memcpy(&head, segment, sizeof head);
+        /* Again, with what was written before it. */
+        atomic_store_explicit(&head.used,
+                              atomic_load_explicit(&segment->used, memory_order_acquire),
+                              memory_order_relaxed);
+        if (!is_sound(&head, &ref, n_reserved))
+            return false;
+        if ((uint32_t)head.used == 0)
+            continue;
+        /* Folded behind the cursor: taken before.  Beyond it: what was between can no longer be
+         * told apart. */
+        if (is_begun && head.kind == PP_SEGMENT_FOLDED)
+            plan->has_gap = plan->has_gap || head.sequence >= cursor->sequence;
+        else if (!is_begun || head.sequence >= cursor->sequence)
+            add_part(plan, segment, &head,
+                     is_begun && head.sequence == cursor->sequence ? (uint32_t)cursor->offset : 0);
+    }
+    return true;
+}
+
+static bool make_plan(struct pp_rec_header *header, uint32_t index,
+                      const struct pprofc_cursor *cursor, struct plan *plan)
+{
     plan->n = 0;
     plan->n_bytes = PP_REC_HEADER_BYTES;
     plan->has_gap = false;
-    for (uint32_t i = 0; i < n && i < PP_REC_MAX_SEGMENTS; i++) {
-        struct pp_rec_segment *segment = (struct pp_rec_segment *)((char *)header + refs[i].offset);
-        const uint64_t used = atomic_load_explicit(&segment->used, memory_order_acquire);
-        const bool is_begun = cursor != NULL && cursor->session != 0;
-        uint32_t at = plan->n;
-
-        if ((uint32_t)used == 0)
-            continue;
-        if (is_begun && segment->kind == PP_SEGMENT_FOLDED) {
-            /* Folded behind the cursor: taken before.  Beyond it: what was between can no longer be
-             * told apart. */
-            plan->has_gap = plan->has_gap || segment->sequence >= cursor->sequence;
-            continue;
-        }
-        if (is_begun && segment->sequence < cursor->sequence)
-            continue;
-        for (; at > 0 && plan->parts[at - 1].segment->sequence > segment->sequence; at--)
-            plan->parts[at] = plan->parts[at - 1];
-        plan->parts[at].segment = segment;
-        plan->parts[at].used = used;
-        plan->parts[at].from =
-            is_begun && segment->sequence == cursor->sequence ? (uint32_t)cursor->offset : 0;
-        plan->n++;
-        plan->n_bytes += up(pp_segment_closed_bytes(segment, used));
+    plan->is_living = atomic_load_explicit(&header->state, memory_order_acquire) != PP_REC_ENDED;
+    if (!plan_segments(header, index, cursor, plan))
+        return false;
+    /* After the segments: what their events name is there. */
+    for (uint32_t i = 0; i < N_TABLES; i++) {
+        const struct pp_rec_table *table = table_of(header, i);
+        plan->n_items[i] = atomic_load_explicit(&table->n_items, memory_order_acquire);
+        plan->n_bytes += up((uint64_t)plan->n_items[i] * table->item_bytes);
     }
+    return true;
 }
 
 static uint64_t copy_table(struct pp_rec_header *from, const struct pp_rec_table *table,
                            struct pp_rec_header *to, struct pp_rec_table *copy, uint64_t at,
-                           uint64_t n_bytes)
+                           uint32_t n)
 {
-    const uint32_t n = (uint32_t)(n_bytes / table->item_bytes);
-
     /* One block holds it all in the copy. */
     memset(copy->blocks, 0, sizeof copy->blocks);
     copy->n_first = n > 0 ? n : 1;
@@ -98,7 +148,7 @@ static uint64_t copy_table(struct pp_rec_header *from, const struct pp_rec_table
         if (item != NULL)
             memcpy((char *)to + at + (uint64_t)i * table->item_bytes, item, table->item_bytes);
     }
-    return at + up(n_bytes);
+    return at + up((uint64_t)n * table->item_bytes);
 }
 
 /* Fill 'to' by the plan; the cursor moves on as far as was copied. */
@@ -113,41 +163,24 @@ static uint64_t copy_all(struct pp_rec_header *from, struct plan *plan, struct p
     memset((void *)to->spares, 0, sizeof to->spares);
     memset((void *)to->readers, 0, sizeof to->readers);
     to->n_segments[0] = 0;
-    at = copy_table(from, &from->threads, to, &to->threads, at,
-                    (uint64_t)atomic_load(&to->threads.n_items) * to->threads.item_bytes);
-    at = copy_table(from, &from->modules, to, &to->modules, at,
-                    (uint64_t)atomic_load(&to->modules.n_items) * to->modules.item_bytes);
-    at = copy_table(from, &from->strings, to, &to->strings, at,
-                    (uint64_t)atomic_load(&to->strings.n_items) * to->strings.item_bytes);
-    at = copy_table(from, &from->label_sets, to, &to->label_sets, at,
-                    (uint64_t)atomic_load(&to->label_sets.n_items) * to->label_sets.item_bytes);
-    at = copy_table(from, &from->spans, to, &to->spans, at,
-                    (uint64_t)atomic_load(&to->spans.n_items) * to->spans.item_bytes);
+    for (uint32_t i = 0; i < N_TABLES; i++)
+        at = copy_table(from, table_of(from, i), to, table_of(to, i), at, plan->n_items[i]);
     for (uint32_t i = 0; i < plan->n; i++) {
-        struct pp_rec_segment *segment = plan->parts[i].segment;
-        const uint64_t n_bytes = pp_segment_closed_bytes(segment, plan->parts[i].used);
-        const uint32_t end = pp_segment_copy_closed(segment, plan->parts[i].used,
-                                                    plan->parts[i].from, true, (char *)to + at);
+        const struct pp_rec_segment *head = &plan->parts[i].head;
+        const uint64_t n_bytes = pp_segment_closed_bytes(head);
+        const uint32_t end = pp_segment_copy_closed(
+            head, plan->parts[i].segment, plan->parts[i].from, plan->is_living, (char *)to + at);
         to->segments[0][to->n_segments[0]++] = (struct pp_rec_segment_ref){at, n_bytes};
         at += up(n_bytes);
         if (cursor != NULL) {
-            cursor->sequence = segment->sequence;
+            cursor->sequence = head->sequence;
             cursor->offset = end;
         }
-        if (end < (uint32_t)plan->parts[i].used)
+        if (plan->is_living && end < (uint32_t)head->used)
             break; /* uncommitted: the rest comes with the next copy */
     }
     atomic_store(&to->n_bytes, at);
     return at;
-}
-
-static uint64_t tables_bytes(struct pp_rec_header *header)
-{
-    /* A few items may come while we copy. */
-    return table_bytes(&header->threads) + table_bytes(&header->modules) +
-           table_bytes(&header->strings) + table_bytes(&header->label_sets) +
-           table_bytes(&header->spans) + 256 * sizeof(struct pp_rec_thread) +
-           16 * sizeof(struct pp_rec_module);
 }
 
 /* A reader's slot, so that the helper keeps what this cursor has not seen. */
@@ -176,19 +209,20 @@ int pp_snapshot_take(struct pp_rec_header *header, uint64_t session, struct ppro
     }
     for (uint32_t try = 0; try < MAX_TRIES; try++) {
         const uint32_t index = atomic_load_explicit(&header->directory_index, memory_order_acquire);
-        uint64_t n_mapped;
 
-        plan_segments(header, index, cursor, &plan);
-        n_mapped = plan.n_bytes + tables_bytes(header) + PAGE_BYTES;
-        recording = pp_map_anonymous(n_mapped + PAGE_BYTES);
+        if (!make_plan(header, index, cursor, &plan))
+            continue;
+        recording = pp_map_anonymous(plan.n_bytes + PAGE_BYTES);
         if (recording == NULL)
             return pp_fail(err, -ENOMEM, 0, "no memory for a copy of %llu bytes",
-                           (unsigned long long)n_mapped);
+                           (unsigned long long)plan.n_bytes);
         recording->bytes = (char *)recording + PAGE_BYTES;
-        recording->n_mapped = n_mapped + PAGE_BYTES;
+        recording->n_mapped = plan.n_bytes + PAGE_BYTES;
         recording->n_bytes = copy_all(header, &plan, (struct pp_rec_header *)recording->bytes,
                                       cursor == NULL ? NULL : &moved);
-        if (atomic_load_explicit(&header->directory_index, memory_order_acquire) == index) {
+        atomic_thread_fence(
+            memory_order_acquire); /* what was copied was read before the next line */
+        if (atomic_load_explicit(&header->directory_index, memory_order_relaxed) == index) {
             if (plan.has_gap)
                 atomic_fetch_add(
                     &((struct pp_rec_header *)recording->bytes)->losses[PP_LOSS_SNAPSHOT_GAP], 1);

@@ -267,8 +267,7 @@ void pp_sig_on_tick(int signo, siginfo_t *info, void *context)
         header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
         if (header != NULL &&
             atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-            is_in_use(thread) &&
-            atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
+            is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
             pp_sig_sample(header, thread, context);
         pp_sig_leave(thread);
     }
