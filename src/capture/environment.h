@@ -49,10 +49,8 @@ void pp_environment_take(char **variables, const char *library);
 /* Copy 'text' with its NUL, cut to 'capacity'. */
 static inline void pp_copy_text(char *to, size_t capacity, const char *text)
 {
-    const size_t n = strnlen(text, capacity - 1);
-
-    memcpy(to, text, n);
-    to[n] = '\0';
+    if (memccpy(to, text, '\0', capacity) == NULL)
+        to[capacity - 1] = '\0';
 }
 
 /* "100", "2.5"; -1 when it is none. */

@@ -178,6 +178,9 @@ static void write_output(struct pp_session *session)
     else
         (void)snprintf(line, sizeof line, "%.400s%s", err.message,
                        result == -ENOENT ? ";   next:  pprofc convert it" : "");
+    if (pp_environment.n_complaints > 0)
+        (void)snprintf(line + strlen(line), sizeof line - strlen(line), "  (%s)",
+                       pp_environment.complaints[0]);
     say(line);
     pprofc_recording_free(recording);
     session->on_end = NULL; /* written once */
