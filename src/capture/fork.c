@@ -16,8 +16,12 @@ static struct pp_settings settings;
 
 static void prepare(void)
 {
+    uint32_t state;
+
     pp_session_lock();
-    was_running = atomic_load(&pp_session.helper_state) != PP_HELPER_NONE && !pp_session.is_paused;
+    state = atomic_load(&pp_session.helper_state);
+    was_running =
+        (state == PP_HELPER_STARTING || state == PP_HELPER_RUNNING) && !pp_session.is_paused;
     settings = pp_session.settings;
 }
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -360,6 +361,7 @@ static int begin(struct pp_session *session)
     session->watches = pp_map_anonymous(PP_MAX_WATCHES * sizeof *session->watches);
     if (session->watches == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory to watch threads with");
+    (void)madvise(session->watches, PP_MAX_WATCHES * sizeof *session->watches, MADV_DONTFORK);
     if (getrandom(&session->random, sizeof session->random, GRND_NONBLOCK) !=
             sizeof session->random ||
         session->random == 0)
@@ -418,6 +420,8 @@ void *pp_helper_main(void *argument)
     if (session->helper_result != 0) {
         atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
         pp_wait_for_handlers(NULL);
+        pp_unmap(session->watches, PP_MAX_WATCHES * sizeof *session->watches);
+        session->watches = NULL;
         set_state(session, PP_HELPER_FAILED);
         return NULL;
     }

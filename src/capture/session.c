@@ -23,6 +23,7 @@
 
 enum {
     HELPER_STACK_BYTES = 256 * 1024,
+    REQUEST_LOOK_NS = 100 * 1000 * 1000,
     FIRST_THREADS = 128,
     FIRST_MODULES = 64,
     START_TIMEOUT_S = 5,
@@ -231,6 +232,8 @@ static int start_helper(struct pp_session *session, struct pprofc_error *err)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pp_sig_guard++;
     result = -pp_real_pthread_create(&session->helper, &attributes, pp_helper_main, session);
+    if (result == -EINVAL) /* the program's thread-locals alone fill such a stack */
+        result = -pp_real_pthread_create(&session->helper, NULL, pp_helper_main, session);
     pp_sig_guard--;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
@@ -355,8 +358,13 @@ int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pp
         atomic_store(&command->rate_millihertz, argument);
     generation = atomic_fetch_add(&command->generation, 1) + 1;
     pp_helper_wake(pp_session.header);
-    while ((int32_t)((done = atomic_load(&command->done_generation)) - generation) < 0)
-        (void)syscall(SYS_futex, &command->done_generation, FUTEX_WAIT, done, NULL, NULL, 0);
+    while ((int32_t)((done = atomic_load(&command->done_generation)) - generation) < 0) {
+        const struct timespec pause = {0, REQUEST_LOOK_NS};
+        /* Somebody else, or its own time limit, may have ended it just now: nobody answers then. */
+        if (atomic_load(&pp_session.helper_state) != PP_HELPER_RUNNING)
+            return pp_fail(err, -ESRCH, 0, "the session has ended");
+        (void)syscall(SYS_futex, &command->done_generation, FUTEX_WAIT, done, &pause, NULL, 0);
+    }
     return atomic_load(&command->result);
 }
 
@@ -371,7 +379,19 @@ int pp_session_stop(struct pprofc_error *err)
     if (atomic_load(&pp_session.helper_state) != PP_HELPER_NONE)
         (void)pthread_join(pp_session.helper, NULL);
     atomic_store(&pp_session.helper_state, PP_HELPER_NONE);
-    return result;
+    return result == -ESRCH ? 0 : result; /* it had just ended by itself */
+}
+
+/* A program may end with a session that nobody stopped: its name must not outlive it.  The
+ * preload's own end comes before this and leaves nothing to do. */
+__attribute__((destructor(101))) static void end_with_program(void)
+{
+    if (pthread_mutex_trylock(&session_lock) != 0)
+        return; /* exit() in the middle of a call of ours, by a handler or another thread */
+    (void)pp_session_stop(NULL);
+    if (pp_session.header != NULL)
+        pp_session_close(!pp_environment.has_run_id);
+    (void)pthread_mutex_unlock(&session_lock);
 }
 
 void pp_session_close(bool unlink_name)

@@ -56,7 +56,7 @@ struct pp_session {
     uint64_t n_tasks_seen;
     uint64_t next_look_ns; /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
-    bool is_paused;
+    bool is_paused, said_no_descriptor;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

@@ -175,15 +175,17 @@ static int open_source(struct pp_session *session, struct pp_sig_thread *thread,
     const uint64_t period_ns = pp_cpu_draw_period(session);
     int result = pp_source_open(&watch->source, session->delivery, tid, hint, period_ns);
 
+    /* The handler first: the timer's first signal would meet the default action. */
     if ((result == -EMFILE || result == -ENFILE || result == -ENOMEM) &&
-        session->delivery != PP_DELIVERY_CPU_TIMER) {
+        session->delivery != PP_DELIVERY_CPU_TIMER && pp_signal_install(SIGPROF) == 0) {
         result = pp_source_open(&watch->source, PP_DELIVERY_CPU_TIMER, tid, hint, period_ns);
-        if (result == 0 && pp_signal_install(SIGPROF) == 0)
+        if (result == 0 && !session->said_no_descriptor)
             pp_session_message(
                 session->header,
-                "no descriptor left for thread %d's perf event (RLIMIT_NOFILE); it has a CPU "
-                "timer, at most %u Hz",
+                "no descriptor left for thread %d's perf event (RLIMIT_NOFILE); it and those that "
+                "come after it have CPU timers, at most %u Hz",
                 tid, pp_kernel_tick_hz());
+        session->said_no_descriptor = session->said_no_descriptor || result == 0;
     }
     return result;
 }
