@@ -13,7 +13,7 @@
 
 enum {
     REDRAW_SAMPLES = 3,                 /* a period serves about so many samples */
-    REDRAW_LEAST_NS = 10 * 1000 * 1000, /* at high rates: more samples rather than more work */
+    REDRAW_LEAST_NS = 20 * 1000 * 1000, /* at high rates: more samples rather than more work */
     REDRAW_MOST_NS = 400 * 1000 * 1000,
     MIN_SAMPLES_FOR_SCALE = 40,
 };

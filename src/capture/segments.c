@@ -261,6 +261,15 @@ static void fold(struct pp_segments *segments)
 
 void pp_segments_tend(struct pp_segments *segments)
 {
+    const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
+    bool is_full = true;
+
+    for (uint32_t i = 0; i < N_SPARES; i++)
+        is_full = is_full &&
+                  atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0;
+    if (is_full && active == segments->active_seen)
+        return; /* nothing was sealed since */
+    segments->active_seen = active;
     fold(segments);
     fill_spares(segments);
 }

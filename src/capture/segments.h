@@ -22,7 +22,8 @@ struct pp_segments {
     struct pp_rec_header *header;
     uint64_t segment_bytes;
     uint64_t next_sequence;
-    uint64_t slice_ns; /* of the folded segment */
+    uint64_t active_seen; /* at the last look */
+    uint64_t slice_ns;    /* of the folded segment */
     bool forget_spans, forget_stacks;
     void (*wait_for_handlers)(void *context);
     void *context;
