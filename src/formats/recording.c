@@ -333,6 +333,18 @@ static bool is_cut_off(struct pp_recording_reader *const *readers, size_t n_read
     return false;
 }
 
+/* The parent's figure holds what our helper threads used. */
+static int64_t without_helpers(int64_t cpu_ns, struct pp_recording_reader *const *readers,
+                               size_t n_readers)
+{
+    for (size_t i = 0; i < n_readers; i++) {
+        const uint64_t own_ns = atomic_load_explicit(
+            &pp_recording_header(readers[i])->helper_cpu_ns, memory_order_relaxed);
+        cpu_ns -= own_ns < (uint64_t)cpu_ns ? (int64_t)own_ns : 0;
+    }
+    return cpu_ns;
+}
+
 static int make_profile(struct maker *maker, struct pp_recording_reader *const *readers,
                         size_t n_readers, const struct pp_recording_profile_options *options)
 {
@@ -349,7 +361,8 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
     if (status != 0)
         return status;
     if (options != NULL && options->cpu_ns_override > 0 && is_cut_off(readers, n_readers))
-        maker->profile->quality.cpu_ns = options->cpu_ns_override;
+        maker->profile->quality.cpu_ns =
+            without_helpers(options->cpu_ns_override, readers, n_readers);
     if (!maker->has_kernel)
         pp_profile_comment(
             maker->profile,
