@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "base/utf8.h"
+#include "views/flamegraph_parts.h"
 
 enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60 };
 
@@ -46,10 +47,26 @@ static uint32_t n_chars_of(const char *text)
     return n_chars;
 }
 
+/* A long C++ name loses its template arguments first: columns stay columns, and the files have it
+ * whole. */
 static void put_padded(struct pp_buffer *out, const char *text, uint32_t n_wanted)
 {
-    put_clean(out, text);
-    for (uint32_t n_chars = n_chars_of(text); n_chars < n_wanted; n_chars++)
+    pp_autobuffer struct pp_buffer name = PP_BUFFER_INIT;
+    const size_t before = out->n_bytes;
+    uint32_t n_chars = n_chars_of(text);
+
+    if (n_chars > WIDEST_NAME_CHARS) {
+        put_clean(&name, text);
+        pp_flame_shorten(out, name.bytes, name.n_bytes, WIDEST_NAME_CHARS);
+        out->failed = out->failed || name.failed;
+        n_chars = out->failed ? n_wanted : 0;
+        for (size_t at = before; at < out->n_bytes; at++)
+            n_chars += ((unsigned char)out->bytes[at] & 0xc0) !=
+                       0x80; /* UTF-8's later bytes take no column */
+    } else {
+        put_clean(out, text);
+    }
+    for (; n_chars < n_wanted; n_chars++)
         pp_buffer_append(out, " ", 1);
 }
 
