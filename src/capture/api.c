@@ -101,6 +101,8 @@ int pprofc_snapshot(struct pprofc_cursor *cursor, struct pprofc_recording **reco
 {
     int result;
 
+    if (recording_out == NULL)
+        return pp_fail(err, -EINVAL, 0, "a snapshot that nobody takes: recording_out is NULL");
     pp_session_lock();
     result = !pp_session_runs() ? not_running(err)
                                 : pp_snapshot_take(pp_session.header, pp_session.number, cursor,
@@ -136,6 +138,16 @@ int pprofc_resume(struct pprofc_error *err)
     return request(PP_REQUEST_RESUME, 0, err);
 }
 
+/* Book what the calling thread has used since its last sample: what comes now is something else.
+ * With the lock held, while a session runs. */
+static void book_self(struct pp_sig_thread *self)
+{
+    pp_sig_enter(self);
+    if (atomic_load(&self->ignored) == 0 && atomic_load(&pp_sig_gate->is_paused) == 0)
+        pp_sig_book_remainder(pp_session.header, self, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    pp_sig_leave(self);
+}
+
 int pprofc_thread_ignore(struct pprofc_error *err)
 {
     struct pp_sig_thread *thread = NULL;
@@ -143,13 +155,14 @@ int pprofc_thread_ignore(struct pprofc_error *err)
     pp_session_lock();
     if (pp_gate_make() == 0)
         thread = pp_threads_self();
-    if (thread != NULL && atomic_exchange(&thread->ignored, 1) == 0 && pp_session_runs()) {
-        /* What it used so far is booked; the helper closes its event and leaves its further time
-         * out. */
-        pp_sig_enter(thread);
-        pp_sig_book_remainder(pp_session.header, thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-        pp_sig_leave(thread);
-        (void)pp_session_request(PP_REQUEST_FLUSH, 0, NULL);
+    if (thread != NULL && atomic_load(&thread->ignored) == 0) {
+        const bool runs = pp_session_runs();
+        if (runs)
+            book_self(thread);
+        atomic_store(&thread->ignored, 1);
+        /* The helper closes its event and leaves its further time out. */
+        if (runs)
+            (void)pp_session_request(PP_REQUEST_FLUSH, 0, NULL);
     }
     pp_session_unlock();
     return thread == NULL ? pp_fail(err, -ENOMEM, 0, "no memory for the thread's block") : 0;
@@ -167,7 +180,7 @@ int pprofc_profile_for(double seconds, const struct pprofc_options *options,
                        struct pprofc_recording **recording_out, struct pprofc_error *err)
 {
     struct pprofc_cursor cursor = PPROFC_CURSOR_INIT;
-    struct pprofc_recording *before = NULL;
+    struct pprofc_recording *before = NULL, *after = NULL;
     bool was_running;
     int result;
 
@@ -184,11 +197,15 @@ int pprofc_profile_for(double seconds, const struct pprofc_options *options,
     sleep_for(seconds);
     pp_session_lock();
     if (was_running) {
-        result = !pp_session_runs() ? not_running(err)
-                                    : pp_snapshot_take(pp_session.header, pp_session.number,
-                                                       &cursor, recording_out, err);
+        result = !pp_session_runs()
+                     ? not_running(err)
+                     : pp_snapshot_take(pp_session.header, pp_session.number, &cursor, &after, err);
         if (pp_session.header != NULL)
             pp_snapshot_release(pp_session.header, &cursor);
+        if (result == 0 && recording_out != NULL)
+            *recording_out = after;
+        else
+            pprofc_recording_free(after);
     } else {
         result = stop(recording_out, err);
     }
@@ -211,48 +228,83 @@ static int belongs_to_call(void *context, const struct pp_rec_thread *thread)
            (atomic_load(&thread->tid) != 0 && thread->start_ns >= filter->began_ns);
 }
 
-int pprofc_profile_call(void (*fn)(void *), void *argument, const struct pprofc_options *options,
-                        struct pprofc_recording **recording_out, struct pprofc_error *err)
+/* Where the call begins.  With the lock held, in a session that runs. */
+static int begin_call(struct pprofc_cursor *cursor, struct call_filter *filter,
+                      struct pprofc_error *err)
+{
+    struct pp_sig_thread *self = pp_threads_self();
+    struct pprofc_recording *before = NULL;
+    int result;
+
+    if (self == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for the thread's block");
+    book_self(self);
+    result = pp_snapshot_take(pp_session.header, pp_session.number, cursor, &before, err);
+    pprofc_recording_free(before);
+    filter->tid = (uint32_t)atomic_load(&self->tid);
+    filter->began_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
+    return result;
+}
+
+/* With the lock held. */
+static int end_call(struct pprofc_cursor *cursor, struct pprofc_recording **recording_out,
+                    struct pprofc_error *err)
+{
+    struct pp_sig_thread *self = pp_threads_self();
+    int result;
+
+    if (!pp_session_runs())
+        return not_running(err);
+    /* What this thread used since its last sample is part of the call. */
+    if (self != NULL)
+        book_self(self);
+    result = pp_snapshot_take(pp_session.header, pp_session.number, cursor, recording_out, err);
+    pp_snapshot_release(pp_session.header, cursor);
+    return result;
+}
+
+/* '*called_out' tells whether it came to call fn. */
+static int profile_call(void (*fn)(void *), void *argument, const struct pprofc_options *options,
+                        struct pprofc_recording **recording_out, bool *called_out,
+                        struct pprofc_error *err)
 {
     struct pprofc_cursor cursor = PPROFC_CURSOR_INIT;
-    struct pprofc_recording *before = NULL, *after = NULL;
+    struct pprofc_recording *recording = NULL;
     struct call_filter filter;
     bool was_running;
     int result;
 
+    *called_out = false;
     pp_session_lock();
     result = start(options, &was_running, err);
-    if (result == 0)
-        result = pp_snapshot_take(pp_session.header, pp_session.number, &cursor, &before, err);
-    if (result == 0)
-        filter = (struct call_filter){(uint32_t)pp_threads_self()->tid,
-                                      pp_sig_clock_ns(CLOCK_MONOTONIC) -
-                                          pp_sig_gate->start_monotonic_ns};
+    if (result == 0 && (result = begin_call(&cursor, &filter, err)) != 0 && !was_running)
+        (void)stop(NULL, NULL);
     pp_session_unlock();
     if (result != 0)
         return result;
-    pprofc_recording_free(before);
+    *called_out = true;
     fn(argument);
     pp_session_lock();
-    if (pp_session.header == NULL) {
-        result = not_running(err);
-    } else {
-        /* What this thread used since its last sample is part of the call. */
-        struct pp_sig_thread *self = pp_threads_self();
-        pp_sig_enter(self);
-        pp_sig_book_remainder(pp_session.header, self, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-        pp_sig_leave(self);
-        result = pp_snapshot_take(pp_session.header, pp_session.number, &cursor, &after, err);
-        pp_snapshot_release(pp_session.header, &cursor);
-        if (!was_running)
-            (void)stop(NULL, NULL);
-    }
+    result = end_call(&cursor, &recording, err);
+    if (!was_running)
+        (void)stop(NULL, NULL);
     pp_session_unlock();
     if (result != 0)
         return result;
-    pp_snapshot_filter(after, belongs_to_call, &filter);
-    *recording_out = after;
+    pp_snapshot_filter(recording, belongs_to_call, &filter);
+    if (recording_out != NULL)
+        *recording_out = recording;
+    else
+        pprofc_recording_free(recording);
     return 0;
+}
+
+int pprofc_profile_call(void (*fn)(void *), void *argument, const struct pprofc_options *options,
+                        struct pprofc_recording **recording_out, struct pprofc_error *err)
+{
+    bool called;
+
+    return profile_call(fn, argument, options, recording_out, &called, err);
 }
 
 int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
@@ -263,9 +315,13 @@ int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
     extern char **environ;
     char path[256];
     size_t n = 0;
+    bool called, runs;
     int result;
 
+    pp_session_lock();
     pp_environment_read(environ);
+    runs = pp_session_runs();
+    pp_session_unlock();
     if (!pp_environment.is_on || pp_environment.is_off || pp_environment.is_secure) {
         fn(argument);
         return 0;
@@ -278,8 +334,9 @@ int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
     }
     memcpy(path + n, "_profile.svg", sizeof "_profile.svg");
     options.frequency_hz = pp_environment.rate_hz != 0 ? pp_environment.rate_hz : PPROFC_MODE_LOW;
-    result = pprofc_profile_call(fn, argument, pp_session.header != NULL ? NULL : &options,
-                                 &recording, err);
+    result = profile_call(fn, argument, runs ? NULL : &options, &recording, &called, err);
+    if (!called) /* the program's work is done, measured or not */
+        fn(argument);
     if (result != 0)
         return result;
     result = pprofc_recording_write(recording, path, err);

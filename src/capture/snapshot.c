@@ -176,8 +176,11 @@ static uint64_t copy_all(struct pp_rec_header *from, struct plan *plan, struct p
             cursor->sequence = head->sequence;
             cursor->offset = end;
         }
-        if (plan->is_living && end < (uint32_t)head->used)
-            break; /* uncommitted: the rest comes with the next copy */
+        /* Not committed yet, or more may have come before the next segment was begun: the rest
+         * comes with the next copy. */
+        if (plan->is_living &&
+            (end < (uint32_t)head->used || (head->used & PP_SEGMENT_SEALED) == 0))
+            break;
     }
     atomic_store(&to->n_bytes, at);
     return at;
@@ -193,6 +196,98 @@ static void claim(struct pp_rec_header *header, uint64_t session, struct pprofc_
         if (atomic_compare_exchange_strong(&header->readers[i].pid, &expected, (uint32_t)getpid()))
             cursor->reader = i + 1;
     }
+}
+
+/* Call 'visit' for each committed event of a copy, with the counters of its thread. */
+static void each_event(struct pp_rec_header *header,
+                       void (*visit)(void *context, struct pp_rec_event *, struct pp_rec_thread *),
+                       void *context)
+{
+    for (uint32_t i = 0; i < header->n_segments[0]; i++) {
+        struct pp_rec_segment *segment =
+            (struct pp_rec_segment *)((char *)header + header->segments[0][i].offset);
+        const uint32_t n_log = (uint32_t)atomic_load(&segment->used);
+        struct pp_rec_event *event;
+        uint32_t at = 0;
+
+        while ((event = pp_segment_event(segment, &at, n_log)) != NULL) {
+            const uint32_t state = atomic_load(&event->state_bytes);
+            if (state >> 24 == PP_EVENT_COMMITTED)
+                visit(context, event, pp_sig_table_item(header, &header->threads, event->thread));
+            at += state & 0xffffff;
+        }
+    }
+}
+
+static void count_event(void *context, struct pp_rec_event *event, struct pp_rec_thread *thread)
+{
+    struct pp_rec_header *header = context;
+    const uint64_t ns = (uint64_t)event->values[1];
+
+    if (thread == NULL || event->family != PP_FAMILY_CPU || event->n_values < 2)
+        return;
+    atomic_fetch_add(&header->cpu_ns, ns);
+    atomic_fetch_add(&thread->n_samples, (uint64_t)event->values[0]);
+    atomic_fetch_add(
+        (event->flags & PP_EVENT_REMAINDER) != 0 ? &thread->unsampled_ns : &thread->sampled_ns, ns);
+    if ((event->flags & PP_EVENT_TRUNCATED) != 0)
+        atomic_fetch_add(&header->n_truncated, (uint64_t)event->values[0]);
+    if ((event->flags & PP_EVENT_INFERRED) != 0)
+        atomic_fetch_add(&header->n_inferred, (uint64_t)event->values[0]);
+}
+
+static uint64_t share_of(uint64_t total, double share)
+{
+    return (uint64_t)((double)total * share);
+}
+
+/* A part of the events has counters of its own.  What profiling cost is not known of it: the same
+ * share as of all. */
+static void count_again(struct pp_rec_header *header)
+{
+    const uint64_t whole_ns = atomic_load(&header->cpu_ns);
+    const uint32_t n = atomic_load(&header->threads.n_items);
+    double share;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_rec_thread *thread = pp_sig_table_item(header, &header->threads, i);
+        atomic_store(&thread->n_samples, 0);
+        atomic_store(&thread->sampled_ns, 0);
+        atomic_store(&thread->unsampled_ns, 0);
+    }
+    atomic_store(&header->cpu_ns, 0);
+    atomic_store(&header->n_samples, 0);
+    atomic_store(&header->n_truncated, 0);
+    atomic_store(&header->n_inferred, 0);
+    each_event(header, count_event, header);
+    share = whole_ns == 0 ? 0 : (double)atomic_load(&header->cpu_ns) / (double)whole_ns;
+    share = share > 1 ? 1 : share;
+    atomic_store(&header->helper_cpu_ns, share_of(atomic_load(&header->helper_cpu_ns), share));
+    atomic_store(&header->handler_cpu_ns, share_of(atomic_load(&header->handler_cpu_ns), share));
+}
+
+struct filter {
+    int (*keeps)(void *context, const struct pp_rec_thread *);
+    void *context;
+};
+
+static void filter_event(void *context, struct pp_rec_event *event, struct pp_rec_thread *thread)
+{
+    const struct filter *filter = context;
+    const uint32_t n_bytes = atomic_load(&event->state_bytes) & 0xffffff;
+
+    if (thread == NULL || !filter->keeps(filter->context, thread)) /* as if never committed */
+        atomic_store(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_RESERVED << 24));
+}
+
+void pp_snapshot_filter(struct pprofc_recording *recording,
+                        int (*keeps)(void *context, const struct pp_rec_thread *), void *context)
+{
+    struct pp_rec_header *header = (struct pp_rec_header *)recording->bytes;
+    struct filter filter = {keeps, context};
+
+    each_event(header, filter_event, &filter);
+    count_again(header);
 }
 
 int pp_snapshot_take(struct pp_rec_header *header, uint64_t session, struct pprofc_cursor *cursor,
@@ -220,9 +315,11 @@ int pp_snapshot_take(struct pp_rec_header *header, uint64_t session, struct ppro
         recording->n_mapped = plan.n_bytes + PAGE_BYTES;
         recording->n_bytes = copy_all(header, &plan, (struct pp_rec_header *)recording->bytes,
                                       cursor == NULL ? NULL : &moved);
-        atomic_thread_fence(
-            memory_order_acquire); /* what was copied was read before the next line */
+        /* What was copied was read before the next line. */
+        atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&header->directory_index, memory_order_relaxed) == index) {
+            if (cursor != NULL && cursor->session != 0)
+                count_again((struct pp_rec_header *)recording->bytes);
             if (plan.has_gap)
                 atomic_fetch_add(
                     &((struct pp_rec_header *)recording->bytes)->losses[PP_LOSS_SNAPSHOT_GAP], 1);
@@ -244,28 +341,4 @@ void pp_snapshot_release(struct pp_rec_header *header, struct pprofc_cursor *cur
     if (cursor->reader != 0)
         atomic_store(&header->readers[cursor->reader - 1].pid, 0);
     cursor->reader = 0;
-}
-
-void pp_snapshot_filter(struct pprofc_recording *recording,
-                        int (*keeps)(void *context, const struct pp_rec_thread *), void *context)
-{
-    struct pp_rec_header *header = (struct pp_rec_header *)recording->bytes;
-
-    for (uint32_t i = 0; i < header->n_segments[0]; i++) {
-        struct pp_rec_segment *segment =
-            (struct pp_rec_segment *)(recording->bytes + header->segments[0][i].offset);
-        const uint32_t n_log = (uint32_t)atomic_load(&segment->used);
-        struct pp_rec_event *event;
-        uint32_t at = 0;
-
-        while ((event = pp_segment_event(segment, &at, n_log)) != NULL) {
-            const uint32_t n_bytes = atomic_load(&event->state_bytes) & 0xffffff;
-            const struct pp_rec_thread *thread =
-                pp_sig_table_item(header, &header->threads, event->thread);
-            if (thread == NULL || !keeps(context, thread))
-                atomic_store(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_RESERVED
-                                                             << 24)); /* as if never committed */
-            at += n_bytes;
-        }
-    }
 }
