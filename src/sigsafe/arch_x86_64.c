@@ -9,14 +9,15 @@
 
 enum {
     WORD = 8,
-    MAX_DEREF_WORDS = (1 << 14) - 1,
+    MAX_DEREF_WORDS = (1 << 12) - 1,
+    MAX_ADDEND_WORDS = 255,
     MAX_INDEXED_WORDS = (1 << 10) - 1,
-    MAX_ADDEND_WORDS = 255
+    MAX_INDEXED_ADDEND_WORDS = 63
 };
 
 static uint64_t rule_of(enum pp_rule_kind kind, unsigned reg, uint32_t saved)
 {
-    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)saved << 32;
+    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)saved << 11;
 }
 
 static bool is_words(int64_t offset, int64_t max_words)
@@ -42,8 +43,8 @@ static uint64_t deref_rule(unsigned reg, int64_t offset, int64_t addend, uint32_
     if (reg >= PP_ARCH_RETURN_ADDRESS || !is_words(offset, MAX_DEREF_WORDS) || addend < 0 ||
         !is_words(addend, MAX_ADDEND_WORDS))
         return PP_RULE_STOP;
-    return rule_of(PP_RULE_DEREF, reg, saved) | (uint64_t)((uint32_t)(offset / WORD) << 17) |
-           (uint64_t)((uint32_t)(addend / WORD) << 9);
+    return rule_of(PP_RULE_DEREF, reg, saved) | (uint64_t)(offset / WORD) << 51 |
+           (uint64_t)(addend / WORD) << 43;
 }
 
 /* OpenSSL's Montgomery multiplication: breg <base> offset, breg <index> 0, lit8, mul, plus, deref,
@@ -62,11 +63,10 @@ static bool is_indexed(struct pp_sig_cursor e, uint32_t saved, uint64_t *rule_ou
     addend = pp_sig_cursor_uleb(&e);
     if (e.is_short || e.at != e.end || base >= PP_ARCH_RETURN_ADDRESS ||
         index >= PP_ARCH_RETURN_ADDRESS || !is_words(offset, MAX_INDEXED_WORDS) ||
-        addend > MAX_ADDEND_WORDS * WORD || addend % WORD != 0)
+        addend > MAX_INDEXED_ADDEND_WORDS * WORD || addend % WORD != 0)
         return false;
-    *rule_out = rule_of(PP_RULE_INDEXED, base, saved) |
-                (uint64_t)((uint32_t)(offset / WORD) << 21) | (uint64_t)index << 17 |
-                (addend / WORD) << 9;
+    *rule_out = rule_of(PP_RULE_INDEXED, base, saved) | (uint64_t)(offset / WORD) << 53 |
+                (uint64_t)index << 49 | (addend / WORD) << 43;
     return true;
 }
 
@@ -110,7 +110,7 @@ static uint64_t expression_rule(struct pp_sig_cursor e, uint32_t saved)
     bool is_deref = false;
 
     if (is_plt(e, &threshold))
-        return rule_of(PP_RULE_PLT, PP_ARCH_SP, saved) | (uint64_t)threshold << 9;
+        return rule_of(PP_RULE_PLT, PP_ARCH_SP, saved) | (uint64_t)threshold << 43;
     if (is_indexed(e, saved, &rule))
         return rule;
     reg = pp_sig_cursor_u8(&e) - (unsigned)OP_BREG0;

@@ -1,12 +1,17 @@
 /* x86-64: what a rule says about one frame, its registers, and system calls without libc.
  *
  * A rule is one word, so that the cache can publish it without a lock and a table row can name it
- * by a number: bits  0-3   kind bits  4-7   DWARF number of the CFA's base register bit   8     the
- * module may be unloaded bits  9-31  CFA offset in words (signed); a PLT's threshold; for a deref
- * the addend in bits 9-16 and the offset in bits 17-31; for an indexed deref the index register in
- * bits 17-20 and the offset in bits 21-31 bits 32-61  five bits for each of rbp rbx r12 r13 r14
- * r15: where the caller's value is bits 62-63  inferred, new code The return address is the word
- * below the CFA.  Another CPU brings its own word behind the same names. */
+ * by a number:
+ * - bits 0-3: kind
+ * - bits 4-7: DWARF number of the CFA's base register
+ * - bits 8-10: unloadable, inferred, new code
+ * - bits 11-40: five bits for each of rbp rbx r12 r13 r14 r15, where the caller's value is
+ * - bits 43-63: CFA offset in words (signed), or a PLT's threshold
+ * - of a deref instead: the addend in bits 43-50, the offset in bits 51-63
+ * - of an indexed deref: the addend in 43-48, the index register in 49-52, the offset in 53-63
+ *
+ * The return address is the word below the CFA.  Another CPU brings its own word behind the same
+ * names. */
 #ifndef PP_SIGSAFE_ARCH_X86_64_H
 #define PP_SIGSAFE_ARCH_X86_64_H
 
@@ -44,11 +49,13 @@ enum pp_rule_kind {
     PP_RULE_END,     /* outermost frame */
     PP_RULE_STOP     /* known, but a rule cannot say it */
 };
-enum { PP_RULE_N_FAST = PP_RULE_FP + 1 }; /* kinds below are stepped in the hot loop */
 
-#define PP_RULE_UNLOADABLE ((uint64_t)1 << 8)
-#define PP_RULE_INFERRED ((uint64_t)1 << 62)
-#define PP_RULE_NEW_CODE ((uint64_t)1 << 63)
+#define PP_RULE_UNLOADABLE ((uint64_t)1 << 8) /* the module may be unloaded */
+#define PP_RULE_INFERRED ((uint64_t)1 << 9)
+#define PP_RULE_NEW_CODE ((uint64_t)1 << 10)
+
+/* In these bits the hot loop's rules have nothing. */
+#define PP_RULE_RARE (PP_RULE_UNLOADABLE | PP_RULE_INFERRED | PP_RULE_NEW_CODE | 14)
 
 /* Where a saved register is: 0 in place; 1-23 at CFA - 8 - 8 * n; 24-30 at rbp - 8 * (n - 24); 31
  * lost. */
@@ -73,32 +80,37 @@ static inline unsigned pp_sig_rule_register(uint64_t rule)
 /* In bytes. */
 static inline int64_t pp_sig_rule_offset(uint64_t rule)
 {
-    return (int64_t)((int32_t)(uint32_t)rule >> 9) * 8;
+    return ((int64_t)rule >> 43) * 8;
 }
 
 static inline int64_t pp_sig_rule_deref_offset(uint64_t rule)
 {
-    return (int64_t)((int32_t)(uint32_t)rule >> 17) * 8;
+    return ((int64_t)rule >> 51) * 8;
 }
 
 static inline int64_t pp_sig_rule_indexed_offset(uint64_t rule)
 {
-    return (int64_t)((int32_t)(uint32_t)rule >> 21) * 8;
+    return ((int64_t)rule >> 53) * 8;
 }
 
 static inline unsigned pp_sig_rule_index_register(uint64_t rule)
 {
-    return (unsigned)(rule >> 17) & 15;
+    return (unsigned)(rule >> 49) & 15;
 }
 
 static inline uint64_t pp_sig_rule_deref_addend(uint64_t rule)
 {
-    return ((rule >> 9) & 255) * 8;
+    return ((rule >> 43) & 255) * 8;
+}
+
+static inline uint64_t pp_sig_rule_indexed_addend(uint64_t rule)
+{
+    return ((rule >> 43) & 63) * 8;
 }
 
 static inline unsigned pp_sig_rule_saved(uint64_t rule, unsigned i)
 {
-    return (unsigned)(rule >> (32 + 5 * i)) & 31;
+    return (unsigned)(rule >> (11 + 5 * i)) & 31;
 }
 
 /* Which of the saved registers a DWARF number is, or -1. */
@@ -123,7 +135,7 @@ PP_SIG unsigned pp_sig_arch_saved_at_fp(int64_t offset);
 /* The rule "CFA = register + offset" that nearly all rows are. */
 static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, uint32_t saved)
 {
-    enum { MAX_WORDS = (1 << 22) - 1 };
+    enum { MAX_WORDS = (1 << 20) - 1 };
     enum pp_rule_kind kind = PP_RULE_REGISTER;
 
     if (reg >= PP_ARCH_RETURN_ADDRESS || offset % 8 != 0 || offset / 8 > MAX_WORDS ||
@@ -135,8 +147,8 @@ static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, u
         else if (reg == PP_ARCH_FP)
             kind = PP_RULE_FP;
     }
-    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)((uint32_t)(offset / 8) << 9) |
-           (uint64_t)saved << 32;
+    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)saved << 11 |
+           (uint64_t)(offset / 8) << 43;
 }
 
 /* Is that all there is to the row?  (Elsewhere the return address is not where a call puts it.) */

@@ -52,16 +52,19 @@ struct walk {
 
 static inline uint64_t mix(uint64_t hash, uint64_t pc)
 {
-    hash = (hash ^ pc) * 0xff51afd7ed558ccdull;
-    return hash ^ hash >> 32;
+    return (hash ^ pc) * 0xff51afd7ed558ccdull;
+}
+
+static inline uint64_t rotate_words(uint64_t distance)
+{
+    return distance >> 3 | distance << 61;
 }
 
 /* The number of the window's word at 'addr'; huge for addresses that are not a word's or are below
  * the window. */
 static inline uint64_t word_number(uint64_t window, uint64_t addr)
 {
-    const uint64_t distance = addr - window;
-    return distance >> 3 | distance << 61;
+    return rotate_words(addr - window);
 }
 
 READS_STACKS static inline uint64_t load(uint64_t addr)
@@ -262,7 +265,8 @@ static bool find_cfa(struct walk *w, uint64_t rule, uint64_t *cfa_out)
     }
     if (!read_word(w, base, &cfa))
         return stop(w, STOPPED);
-    *cfa_out = cfa + pp_sig_rule_deref_addend(rule);
+    *cfa_out = cfa + (pp_sig_rule_kind(rule) == PP_RULE_DEREF ? pp_sig_rule_deref_addend(rule)
+                                                              : pp_sig_rule_indexed_addend(rule));
     return true;
 }
 
@@ -348,71 +352,115 @@ static __attribute__((noinline)) uint64_t find_rule(struct walk *w, uint64_t at,
 }
 
 /* The slots are full: go round in those of the root part.  False when the walk is long enough. */
-static bool wrap(struct walk *w, uint64_t **slot)
+static __attribute__((noinline)) bool wrap(struct walk *w)
 {
     const bool is_first = w->n_frames == 0;
 
-    w->n_frames += (uint64_t)(*slot - w->slots) - (is_first ? 0 : LEAF_FRAMES + 1);
-    *slot = w->slots + LEAF_FRAMES + 1;
-    return w->n_frames < PP_MAX_WALK;
+    w->n_frames += (uint64_t)(w->slot - w->slots) - (is_first ? 0 : LEAF_FRAMES + 1);
+    w->slot = w->slots + LEAF_FRAMES + 1;
+    return w->n_frames < PP_MAX_WALK || stop(w, STOPPED);
 }
 
+/* Keep the frame where the walk stands, and find its rule.  False when the walk is long enough. */
+static bool keep_frame(struct walk *w, uint64_t *rule_out)
+{
+    if (w->slot == w->slots + PP_MAX_FRAMES && !wrap(w))
+        return false;
+    *w->slot++ = w->pc;
+    w->hash = mix(w->hash, w->pc);
+    if (!pp_sig_rule_cache_get(w->at, w->salt, rule_out))
+        *rule_out = find_rule(w, w->at, w->pc);
+    w->seen |= *rule_out;
+    return true;
+}
+
+/* Step by 'rule', and on through interrupted frames (through all when registers are followed) to
+ * one that the hot loop takes.  False: the walk is over. */
+static bool go_on(struct walk *w, uint64_t rule)
+{
+    do {
+        if (!step_slowly(w, rule))
+            return false;
+        if (w->at != w->pc && !w->follows_registers)
+            return true;
+    } while (keep_frame(w, &rule));
+    return false;
+}
+
+/* The same from where the hot loop stands.  Arguments, so that it keeps them in registers. */
+static __attribute__((noinline)) bool go_on_from(struct walk *w, uint64_t rule, uint64_t pc,
+                                                 uint64_t sp, uint64_t fp, uint64_t *slot)
+{
+    w->pc = pc;
+    w->at = pc - 1;
+    w->sp = sp;
+    w->fp = fp;
+    w->slot = slot;
+    w->context = 0;
+    return go_on(w, rule);
+}
+
+/* The highest CFA that the hot loop may step to from w->sp; 0 when it may not read there. */
+static uint64_t highest_cfa(const struct walk *w)
+{
+    return word_number(w->window, w->sp) < w->n_words ? w->window + w->n_words * WORD : 0;
+}
+
+/* Frames of return addresses.  sp is within the window and CFAs go up; so a frame's words may be
+ * read when they are not below sp and the CFA is not above the window's end. */
 READS_STACKS static void walk_frames(struct walk *w)
 {
-    const unsigned n_fast = w->follows_registers ? 0 : PP_RULE_N_FAST;
+    enum { MAX_FRAME_WORDS = 1 << 27 };
     uint64_t *const slots_end = w->slots + PP_MAX_FRAMES;
     const uint64_t salt = w->salt;
-    uint64_t window = w->window, n_words = w->n_words;
-    uint64_t pc = w->pc, at = w->at, sp = w->sp, fp = w->fp, hash = w->hash, seen = w->seen;
+    uint64_t pc = w->pc, sp = w->sp, fp = w->fp, hash = w->hash, highest = highest_cfa(w);
     uint64_t *slot = w->slot;
 
     for (;;) {
         uint64_t rule;
 
-        if (__builtin_expect(slot == slots_end, 0) && !wrap(w, &slot)) {
-            w->end = STOPPED;
-            break;
+        if (__builtin_expect(!pp_sig_rule_cache_get(pc - 1, salt, &rule), 0)) {
+            if (pc < MIN_PC || pc >= PP_ARCH_MAX_PC) { /* such are never in the cache */
+                w->end = pc == 0 ? AT_ROOT : STOPPED;
+                w->slot = slot;
+                break;
+            }
+            rule = find_rule(w, pc - 1, pc);
+        }
+        if (__builtin_expect(slot == slots_end, 0)) {
+            w->slot = slot;
+            if (!wrap(w))
+                break;
+            slot = w->slot;
         }
         *slot++ = pc;
         hash = mix(hash, pc);
-        if (__builtin_expect(!pp_sig_rule_cache_get(at, salt, &rule), 0))
-            rule = find_rule(w, at, pc);
-        seen |= rule;
-        if (__builtin_expect(pp_sig_rule_kind(rule) < n_fast, 1)) {
-            const uint64_t base = pp_sig_rule_kind(rule) == PP_RULE_FP ? fp : sp;
+        if (__builtin_expect((rule & PP_RULE_RARE) != 0, 0))
+            w->seen |= rule;
+        if (__builtin_expect(pp_sig_rule_kind(rule) <= PP_RULE_FP, 1)) {
+            const uint64_t base = (rule & 1) != 0 ? fp : sp;
             const uint64_t cfa = base + (uint64_t)pp_sig_rule_offset(rule);
-            const uint64_t word = word_number(window, cfa - WORD);
+            const uint64_t word = rotate_words(cfa - WORD - sp);
             const uint64_t where = pp_sig_rule_saved(rule, 0);
-            if (__builtin_expect(word < n_words && word >= where && cfa > sp, 1)) {
+            if (__builtin_expect(word - where < MAX_FRAME_WORDS && cfa <= highest, 1)) {
                 const uint64_t saved = load(cfa - WORD - WORD * where);
                 pc = load(cfa - WORD);
-                at = pc - 1;
                 fp = where != PP_SAVED_IN_PLACE ? saved : fp;
                 sp = cfa;
-                if (__builtin_expect(pc - MIN_PC < PP_ARCH_MAX_PC - MIN_PC, 1))
-                    continue;
-                w->end = pc == 0 ? AT_ROOT : STOPPED;
-                break;
+                continue;
             }
         }
-        if (at != pc)
-            w->context = 0;
-        w->pc = pc;
-        w->at = at;
-        w->sp = sp;
-        w->fp = fp;
-        if (!step_slowly(w, rule))
-            break;
+        w->hash = hash;
+        if (!go_on_from(w, rule, pc, sp, fp, slot))
+            return;
         pc = w->pc;
-        at = w->at;
         sp = w->sp;
         fp = w->fp;
-        window = w->window;
-        n_words = w->n_words;
+        slot = w->slot;
+        hash = w->hash;
+        highest = highest_cfa(w);
     }
     w->hash = hash;
-    w->seen = seen;
-    w->slot = slot;
 }
 
 static void reverse(uint64_t *first, uint64_t *last)
@@ -472,6 +520,9 @@ static void finish(struct walk *w, struct pp_sig_walk *result, uint32_t n_droppe
     else
         result->n_frames = (uint32_t)(w->slot - w->slots);
     drop_leaf(w, result, n_dropped);
+    w->hash ^= w->hash >> 32; /* products mix upwards only */
+    w->hash *= 0xc4ceb9fe1a85ec53ull;
+    w->hash ^= w->hash >> 29;
     result->hash = w->hash != 0 ? w->hash : 1;
 }
 
@@ -516,11 +567,14 @@ static void begin_at_registers(struct walk *w, const struct pp_sig_arch_register
 
 static void walk_from(struct walk *w)
 {
+    uint64_t rule;
+
     w->at = w->pc;
     w->fp = w->saved[0];
     w->known = (1u << PP_ARCH_N_SAVED) - 1;
     open_window(w, w->sp);
-    walk_frames(w);
+    if (keep_frame(w, &rule) && go_on(w, rule))
+        walk_frames(w);
 }
 
 void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint64_t *pcs,

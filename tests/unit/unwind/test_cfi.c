@@ -111,7 +111,7 @@ static void test_expressions(void **state)
         } else if (cases[i].kind == PP_RULE_INDEXED) {
             assert_int_equal(pp_sig_rule_indexed_offset(rule), cases[i].offset);
             assert_int_equal(pp_sig_rule_index_register(rule), 9);
-            assert_int_equal(pp_sig_rule_deref_addend(rule), cases[i].addend);
+            assert_int_equal(pp_sig_rule_indexed_addend(rule), cases[i].addend);
         } else {
             assert_int_equal(pp_sig_rule_offset(rule), cases[i].offset);
         }

@@ -85,7 +85,7 @@ static void allocates_and_copies(void)
     memset(text, 'x', 2999);
     text[2999] = '\0';
     copy = strdup(text);
-    copy = realloc(copy, 100000);
+    copy = realloc(copy, 5000);
     free(copy);
     free(text);
 }
