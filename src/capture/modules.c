@@ -309,8 +309,9 @@ static void drop_old(struct pp_modules *modules, bool tells)
 /* What handlers interpret until there is a table. */
 static int open_in_place(const struct entry *entry, struct pp_sig_cfi *cfi)
 {
-    struct pp_sig_bytes header = {(const uint8_t *)(uintptr_t)entry->eh_frame_hdr,
-                                  entry->n_eh_frame_hdr_bytes, entry->eh_frame_hdr};
+    uint8_t beginning[32] = {0}; /* all that is read of it here; a dlclose may come in between */
+    const struct pp_sig_bytes header = {beginning, entry->n_eh_frame_hdr_bytes,
+                                        entry->eh_frame_hdr};
     struct pp_elf_image image;
     uint64_t eh_frame, limit;
 
@@ -321,8 +322,11 @@ static int open_in_place(const struct entry *entry, struct pp_sig_cfi *cfi)
     limit = pp_elf_segment_limit(&image, entry->eh_frame_hdr);
     if (limit == 0 || limit - entry->eh_frame_hdr < header.n_bytes)
         return -ENOENT;
-    if (pp_sig_cfi_read_header(header, cfi, &eh_frame) < 0)
+    if (pp_memory_read(entry->eh_frame_hdr, beginning,
+                       header.n_bytes < sizeof beginning ? header.n_bytes : sizeof beginning) < 0 ||
+        pp_sig_cfi_read_header(header, cfi, &eh_frame) < 0)
         return -ENOENT;
+    cfi->index.data = (const uint8_t *)(uintptr_t)cfi->index.addr;
     limit = pp_elf_segment_limit(&image, eh_frame);
     if (limit == 0) {
         cfi->n_fdes = 0;
