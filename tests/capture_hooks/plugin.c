@@ -1,5 +1,6 @@
 /* Loaded by caller.c.  It calls what gets hooked, so that its own entries are patched as well. */
 #include <signal.h>
+#include <stddef.h>
 
 int plugin_work(void);
 
