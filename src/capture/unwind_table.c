@@ -65,11 +65,16 @@ void pp_table_builder_done(struct pp_table_builder *builder)
     pp_room_free(&builder->fdes);
 }
 
+static inline uint32_t first_slot_of(const struct build *b, uint64_t rule)
+{
+    return (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - b->hash_bits));
+}
+
 /* Where 'rule' is in the hash, or would be. */
 static uint32_t slot_of(const struct build *b, uint64_t rule)
 {
     const uint32_t mask = (1u << b->hash_bits) - 1;
-    uint32_t slot = (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - b->hash_bits));
+    uint32_t slot = first_slot_of(b, rule);
 
     while (b->hash[slot] != 0 && b->rules[b->hash[slot] - 1] != rule)
         slot = (slot + 1) & mask;
@@ -84,7 +89,8 @@ static void clear_hash(struct build *b, uint32_t bits)
         b->hash[slot_of(b, b->rules[i])] = i + 1;
 }
 
-static uint16_t number_of(struct build *b, uint64_t rule)
+/* Give a rule a number that is not where it would be at once. */
+static __attribute__((noinline)) uint16_t find_or_add(struct build *b, uint64_t rule)
 {
     uint32_t slot = slot_of(b, rule);
 
@@ -99,6 +105,15 @@ static uint16_t number_of(struct build *b, uint64_t rule)
     b->rules[b->n_rules] = rule;
     b->hash[slot] = ++b->n_rules;
     return (uint16_t)(b->n_rules - 1);
+}
+
+static inline uint16_t number_of(struct build *b, uint64_t rule)
+{
+    const uint32_t number = b->hash[first_slot_of(b, rule)];
+
+    if (number != 0 && b->rules[number - 1] == rule)
+        return (uint16_t)(number - 1);
+    return find_or_add(b, rule);
 }
 
 static void push_row(struct build *b, uint64_t pc, uint64_t rule)

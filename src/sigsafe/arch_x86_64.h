@@ -136,10 +136,11 @@ PP_SIG unsigned pp_sig_arch_saved_at_fp(int64_t offset);
 static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, uint32_t saved)
 {
     enum { MAX_WORDS = (1 << 20) - 1 };
+    const int64_t words = offset >> 3; /* not a division: this is half of building a table */
     enum pp_rule_kind kind = PP_RULE_REGISTER;
 
-    if (reg >= PP_ARCH_RETURN_ADDRESS || offset % 8 != 0 || offset / 8 > MAX_WORDS ||
-        offset / 8 < -MAX_WORDS)
+    if (reg >= PP_ARCH_RETURN_ADDRESS || (offset & 7) != 0 ||
+        (uint64_t)(words + MAX_WORDS) > 2 * MAX_WORDS)
         return PP_RULE_STOP;
     if ((saved & 31) <= PP_SAVED_LAST_CFA) {
         if (reg == PP_ARCH_SP)
@@ -147,8 +148,7 @@ static inline uint64_t pp_sig_arch_register_rule(unsigned reg, int64_t offset, u
         else if (reg == PP_ARCH_FP)
             kind = PP_RULE_FP;
     }
-    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)saved << 11 |
-           (uint64_t)(offset / 8) << 43;
+    return (uint64_t)kind | (uint64_t)reg << 4 | (uint64_t)saved << 11 | (uint64_t)words << 43;
 }
 
 /* Is that all there is to the row?  (Elsewhere the return address is not where a call puts it.) */
