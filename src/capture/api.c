@@ -391,8 +391,9 @@ int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err)
                 stats_out->n_lost += atomic_load(&header->losses[i]);
         stats_out->n_truncated = atomic_load(&header->n_truncated);
         stats_out->cpu_ns = atomic_load(&header->cpu_ns);
-        stats_out->own_cpu_ns =
-            atomic_load(&header->helper_cpu_ns) + atomic_load(&header->handler_cpu_ns);
+        stats_out->own_cpu_ns = atomic_load(&header->helper_cpu_ns) +
+                                atomic_load(&header->handler_cpu_ns) +
+                                stats_out->n_samples * atomic_load(&header->delivery_ns);
         stats_out->recording_bytes = atomic_load(&header->n_bytes);
         stats_out->table_bytes = atomic_load(&header->table_bytes);
         stats_out->frequency_hz = (double)atomic_load(&header->rate_millihertz) / 1000;

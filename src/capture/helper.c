@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/calibrate.h"
 #include "capture/cpu.h"
 #include "capture/session.h"
 #include "capture/threads.h"
@@ -33,6 +34,7 @@ enum {
     MODULE_INTERVAL_NS =
         500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
     PAUSE_TURNS = 200,
+    CALIBRATE_SAMPLES = 400,
 };
 
 void pp_helper_wake(struct pp_rec_header *header)
@@ -282,6 +284,21 @@ static uint64_t interval_ns(const struct pp_session *session, uint64_t cpu_befor
     return cpu_ns == cpu_before_ns ? IDLE_INTERVAL_NS : pp_cpu_redraw_interval_ns(session);
 }
 
+/* Once a process, when it has run for long enough that the few milliseconds do not show. */
+static void calibrate(struct pp_session *session)
+{
+    static uint64_t delivery_ns;
+    static enum pp_rec_delivery measured;
+
+    if (session->n_samples_seen < CALIBRATE_SAMPLES ||
+        atomic_load_explicit(&session->header->delivery_ns, memory_order_relaxed) != 0)
+        return;
+    if (measured != session->delivery)
+        delivery_ns = pp_calibrate_delivery(session->delivery);
+    measured = session->delivery;
+    atomic_store_explicit(&session->header->delivery_ns, delivery_ns, memory_order_relaxed);
+}
+
 static void work(struct pp_session *session, bool is_due)
 {
     const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
@@ -295,6 +312,7 @@ static void work(struct pp_session *session, bool is_due)
         }
         pp_cpu_jitter(session);
         look_at_modules(session, now_ns);
+        calibrate(session);
         update_accounts(session);
     }
     pp_segments_tend(&session->segments);

@@ -77,6 +77,7 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
     add_count(&quality->cpu_ns, head->cpu_ns);
     add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
     add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
+    add_count(&quality->own_cpu_ns, n_samples * head->delivery_ns);
 }
 
 static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)

@@ -59,10 +59,10 @@ enum pp_rec_loss {
 
 enum pp_rec_delivery {
     PP_DELIVERY_NONE,
-    PP_DELIVERY_PERF_TRAP,  /* perf event with sigtrap, one a thread */
-    PP_DELIVERY_PERF_SIGNAL,         /* perf event with F_SETSIG */
-    PP_DELIVERY_CPU_TIMER,           /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
-    PP_DELIVERY_TEST                 /* no timer: tests call the handler */
+    PP_DELIVERY_PERF_TRAP,   /* perf event with sigtrap, one a thread */
+    PP_DELIVERY_PERF_SIGNAL, /* perf event with F_SETSIG */
+    PP_DELIVERY_CPU_TIMER,   /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
+    PP_DELIVERY_TEST         /* no timer: tests call the handler */
 };
 
 enum pp_rec_family { PP_FAMILY_CPU = 1, PP_FAMILY_OFFCPU, PP_FAMILY_LOCK, PP_FAMILY_HEAP };
@@ -215,7 +215,9 @@ struct pp_rec_header {
     _Atomic uint64_t table_bytes; /* unwind tables held */
     uint64_t
         process_start_ticks; /* field 22 of /proc/PID/stat: tells an exec from a pid used again */
-    uint64_t spare1[15];
+    _Atomic uint64_t
+        delivery_ns; /* what one sample costs besides its handler, measured here; 0: not (yet) */
+    uint64_t spare1[14];
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];

@@ -1,0 +1,15 @@
+/* What it costs to deliver one sample: the kernel's timer interrupt, the signal and the return from
+ * it. */
+#ifndef PP_CAPTURE_CALIBRATE_H
+#define PP_CAPTURE_CALIBRATE_H
+
+#include <stdint.h>
+
+#include "capture/delivery.h"
+
+/* Measure it on the calling thread (the helper) with an event of its own: CPU time of a loop with
+ * and without, in turns, some 5 ms in all. Nanoseconds a sample, or 0 when it could not be
+ * measured. */
+uint64_t pp_calibrate_delivery(enum pp_rec_delivery delivery);
+
+#endif
