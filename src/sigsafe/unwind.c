@@ -364,10 +364,15 @@ static __attribute__((noinline)) bool wrap(struct walk *w)
 /* Keep the frame where the walk stands, and find its rule.  False when the walk is long enough. */
 static bool keep_frame(struct walk *w, uint64_t *rule_out)
 {
+    /* All frames but the first are given as return addresses, whose readers look one byte before;
+     * an interrupted frame's pc is exact, so one is added. */
+    const bool is_interrupted = w->at == w->pc && (w->slot != w->slots || w->n_frames != 0);
+    const uint64_t kept = w->pc + (is_interrupted ? 1 : 0);
+
     if (w->slot == w->slots + PP_MAX_FRAMES && !wrap(w))
         return false;
-    *w->slot++ = w->pc;
-    w->hash = mix(w->hash, w->pc);
+    *w->slot++ = kept;
+    w->hash = mix(w->hash, kept);
     if (!pp_sig_rule_cache_get(w->at, w->salt, rule_out))
         *rule_out = find_rule(w, w->at, w->pc);
     w->seen |= *rule_out;

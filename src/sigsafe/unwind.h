@@ -40,8 +40,9 @@ struct pp_sig_walk {
 };
 
 /* Walk from 'context' into 'pcs' (room for PP_MAX_FRAMES + 1), leaf first.  pcs[0] is the
- * interrupted pc; callers are return addresses as found.  Needs under 2 KiB of stack, no lock, no
- * allocation; keeps errno. */
+ * interrupted pc; callers are return addresses as found (code that was interrupted by a signal
+ * further up: its pc plus one, so that all of them are looked up one byte before).  Needs under 2
+ * KiB of stack, no lock, no allocation; keeps errno. */
 PP_SIG void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint64_t *pcs,
                           struct pp_sig_walk *walk);
 
