@@ -16,7 +16,8 @@ void pp_buffer_done(struct pp_buffer *buffer)
 
 char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
 {
-    /* At least one byte, so that room for nothing in an empty buffer is not NULL, which means failure. */
+    /* At least one byte, so that room for nothing in an empty buffer is not NULL, which means
+     * failure. */
     const size_t n_wanted = n_bytes > 0 ? n_bytes : 1;
 
     if (n_wanted > SIZE_MAX / 2 - buffer->n_bytes ||

@@ -240,7 +240,5 @@ const char *pp_delivery_name(enum pp_rec_delivery delivery)
 
 int pp_delivery_signal(enum pp_rec_delivery delivery)
 {
-    return delivery == PP_DELIVERY_PERF_TRAP
-               ? SIGTRAP
-               : SIGPROF;
+    return delivery == PP_DELIVERY_PERF_TRAP ? SIGTRAP : SIGPROF;
 }

@@ -11,4 +11,11 @@
  * allocation. */
 PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
 
+/* Where errno of this thread lies: a constant offset from the thread pointer in libc's initial TLS.
+ * The handler keeps it. */
+PP_SIG int *__errno_location(void);
+
+/* indirect: pp_sig_chain_call: the application's own handler, called as the kernel would have
+ * called it */
+
 #endif
