@@ -140,18 +140,10 @@ def ground_truth(is_long):
 
 def snapshots(is_long):
     """Samples that are in the whole recording and in no snapshot, with snapshots taken back to back."""
-    program = tool(PROGRAMS / "linked")
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole.ppc"
-        truth = json_of(program, whole, 20 if is_long else 3, 1000, "snapshots")
-        parts = 0
-        for i in range(truth["n_snapshots"]):
-            converted = Path(folder) / "part.folded"
-            output_of(PPROFC, "convert", "-f", f"{whole}.{i}.ppc", converted)
-            parts += sum(int(line.rpartition(" ")[2]) for line in converted.read_text().splitlines())
-    lost = truth["n_lost"]
+    sums = json_of(tool(BUILD / "bench" / "snapshot_loss"), 30 if is_long else 3, 1000)
+    lost = abs(sums["n_whole"] - sums["n_parts"]) + sums["n_lost"]
     return [Row("samples lost under back-to-back snapshots", lost, "", "0", lost == 0,
-                f"{truth['n_snapshots']} snapshots, {truth['n_samples']} samples, {parts} units in the parts", truth)]
+                f"{sums['n_snapshots']} snapshots, {sums['n_parts']} samples in them, {sums['n_whole']} in the whole", sums)]
 
 
 # ---- from the end to the picture ---------------------------------------------------------------

@@ -379,5 +379,23 @@ class ByHand(EndToEnd):
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
+class Linked(EndToEnd):
+    """A program that links libpprofc, statically too, profiles itself by the API."""
+
+    def test_linked(self):
+        """The recording it leaves holds its phases, wherever the library came from."""
+        for name in ("linked", "linked_static"):
+            with self.subTest(program=name):
+                recording, converted = self.folder / f"{name}.ppc", self.folder / f"{name}.pb.gz"
+                finished = self.run_command(self.program(name), recording, "2", "1000")
+                self.assertEqual(finished.status, 0, finished.err)
+                self.assertEqual(self.pprofc("convert", recording, converted).status, 0)
+                # It starts after its calibration, so the shares are those of its phases among themselves.
+                truth = scorer.read_truth(finished.out)
+                truth["cpu_ns"] = sum(phase["cpu_ns"] for phase in truth["phases"])
+                result = scorer.score(self.stacks(converted), truth)
+                self.assertTrue(result.is_ok, scorer.show(result))
+
+
 if __name__ == "__main__":
     unittest.main()
