@@ -162,15 +162,26 @@ static bool has_real_function(const struct object *object)
 
 /* ---- an entry ---- */
 
+/* Whether an entry with this value may be one to patch.  Asked first: unlike the name, the value
+ * lies in memory that the loader has just written. */
+static bool is_candidate(const struct object *object, uint32_t type, uintptr_t value)
+{
+    if (value < object->base)
+        return true; /* not bound yet, or to nothing */
+    for (int i = 0; i < PP_N_HOOKS; i++)
+        if (value == pp_hooks[i].real)
+            return true;
+    /* Bound lazily and not called yet: it leads into the object's own PLT. */
+    return type == RELOCATION_CALL && is_inside(object, value, 1, PF_X);
+}
+
 static const struct pp_hook *hook_of(const struct object *object, const Elf64_Rela *relocation)
 {
     const size_t index = ELF64_R_SYM(relocation->r_info);
-    const uint32_t type = ELF64_R_TYPE(relocation->r_info);
     const Elf64_Sym *symbol = (const Elf64_Sym *)object->symbols + index;
     const char *name;
 
-    if ((type != RELOCATION_CALL && type != RELOCATION_ADDRESS) || index == 0 ||
-        !is_inside(object, (uintptr_t)symbol, sizeof *symbol, PF_R) ||
+    if (index == 0 || !is_inside(object, (uintptr_t)symbol, sizeof *symbol, PF_R) ||
         symbol->st_shndx != SHN_UNDEF || /* a function of the object's own by that name */
         symbol->st_name >= object->n_string_bytes)
         return NULL;
@@ -214,21 +225,24 @@ static void close_relro(struct object *object)
 
 static void patch(struct pass *pass, struct object *object, const Elf64_Rela *relocation)
 {
-    const struct pp_hook *hook = hook_of(object, relocation);
+    const uint32_t type = ELF64_R_TYPE(relocation->r_info);
     const uintptr_t slot = object->base + relocation->r_offset;
+    const struct pp_hook *hook;
     uintptr_t value;
 
-    if (hook == NULL || slot % sizeof value != 0 || !is_inside(object, slot, sizeof value, PF_W))
+    if ((type != RELOCATION_CALL && type != RELOCATION_ADDRESS) || slot % sizeof value != 0 ||
+        !is_inside(object, slot, sizeof value, PF_W))
         return;
     value = __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED);
-    if (value == hook->hook)
+    if (!is_candidate(object, type, value) || (hook = hook_of(object, relocation)) == NULL)
         return;
-    /* Bound to what our hook calls, or not called yet and bound lazily (it leads into the object's
-     * own PLT).  Anything else is somebody's who knows why, or not bound yet. */
-    if (value != hook->real && !is_inside(object, value, 1, PF_X)) {
-        pass->is_unfinished = pass->is_unfinished || value < object->base;
+    if (value < object->base) {
+        pass->is_unfinished = true;
         return;
     }
+    /* Bound to something else than what our hook calls: by somebody who knows why. */
+    if (value != hook->real && !is_inside(object, value, 1, PF_X))
+        return;
     if (slot >= object->relro_start && slot < object->relro_limit) {
         const int result = open_relro(object, slot);
         pass->is_unfinished = pass->is_unfinished || result == -EAGAIN;

@@ -36,6 +36,8 @@ HAS_LLD = shutil.which("ld.lld") is not None
 if HAS_LLD:
     WAYS["lld"] = ["-fPIE", "-pie", "-fuse-ld=lld", "-Wl,-z,relro,-z,now", *DYNAMIC]
 
+TIME_LIMIT_S = 900
+
 folder = None
 
 
