@@ -30,12 +30,12 @@ static inline struct pp_wire pp_wire_of(const void *bytes, size_t n_bytes)
 
 bool pp_wire_long_varint(struct pp_wire *wire, uint64_t *value_out);
 
-/* Most varints of a profile are one or two bytes long. */
+/* Most varints of a profile are one to three bytes long. */
 static inline bool pp_wire_varint(struct pp_wire *wire, uint64_t *value_out)
 {
     const uint8_t *at = wire->at;
 
-    if (wire->end - at >= 2) {
+    if (wire->end - at >= 3) {
         if (at[0] < 0x80) {
             *value_out = at[0];
             wire->at = at + 1;
@@ -44,6 +44,12 @@ static inline bool pp_wire_varint(struct pp_wire *wire, uint64_t *value_out)
         if (at[1] < 0x80) {
             *value_out = (uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7;
             wire->at = at + 2;
+            return true;
+        }
+        if (at[2] < 0x80) {
+            *value_out =
+                (uint64_t)(at[0] & 0x7f) | (uint64_t)(at[1] & 0x7f) << 7 | (uint64_t)at[2] << 14;
+            wire->at = at + 3;
             return true;
         }
     }

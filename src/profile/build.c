@@ -39,7 +39,9 @@ static bool make_empty_elements(struct pprofc_profile *profile)
         !PP_PROFILE_ROOM(profile, string_bytes, 0) || !PP_PROFILE_ROOM(profile, mappings, 0) ||
         !PP_PROFILE_ROOM(profile, functions, 0) || !PP_PROFILE_ROOM(profile, locations, 0) ||
         !PP_PROFILE_ROOM(profile, label_sets, 0) || !PP_PROFILE_ROOM(profile, node_parent, 0) ||
-        !PP_PROFILE_ROOM(profile, node_location, 0))
+        !PP_PROFILE_ROOM(profile, node_location, 0) ||
+        !pp_profile_room(profile->tables, &profile->tables->first_child,
+                         &profile->tables->first_child_capacity, 0, 1, sizeof(pp_id)))
         return false;
     profile->strings[0] = empty;
     profile->string_bytes[0] = 0;
@@ -49,6 +51,7 @@ static bool make_empty_elements(struct pprofc_profile *profile)
     profile->label_sets[0] = (struct pp_label_set){0, 0};
     profile->node_parent[0] = 0;
     profile->node_location[0] = 0;
+    profile->tables->first_child[0] = 0;
     profile->n_strings = profile->n_mappings = profile->n_functions = profile->n_locations = 1;
     profile->n_label_sets = profile->n_nodes = 1;
     return true;
@@ -84,6 +87,7 @@ void pprofc_profile_free(struct pprofc_profile *profile)
         pp_id_table_done(&tables->samples);
         free(tables->path_locations);
         free(tables->path_nodes);
+        free(tables->first_child);
         free(tables);
     }
     free(profile->strings);
@@ -329,6 +333,19 @@ static int order_labels(const void *left, const void *right, void *strings_point
     return order;
 }
 
+/* They come sorted nearly always. */
+static void sort_labels(const struct pprofc_profile *profile, struct pp_label *labels,
+                        uint32_t n_labels)
+{
+    uint32_t n_sorted = 1;
+
+    while (n_sorted < n_labels &&
+           order_labels(&labels[n_sorted - 1], &labels[n_sorted], profile->strings) <= 0)
+        n_sorted++;
+    if (n_sorted < n_labels)
+        qsort_r(labels, n_labels, sizeof *labels, order_labels, profile->strings);
+}
+
 static bool same_label_set(const struct pprofc_profile *profile, const struct pp_label_set *known,
                            const struct pp_label *labels, uint32_t n_labels)
 {
@@ -358,8 +375,7 @@ pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label
         return 0;
     sorted = profile->labels + profile->n_labels;
     memcpy(sorted, labels, n_labels * sizeof *labels);
-    if (n_labels > 1)
-        qsort_r(sorted, n_labels, sizeof *sorted, order_labels, profile->strings);
+    sort_labels(profile, sorted, n_labels);
     for (uint32_t i = 0; i < n_labels; i++) {
         hash = pp_hash_add(pp_hash_add(hash, sorted[i].key), sorted[i].text);
         hash = pp_hash_add(pp_hash_add(hash, (uint64_t)sorted[i].number), sorted[i].unit);

@@ -11,33 +11,56 @@
 
 /* ---- the tree ---- */
 
-static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id location, uint64_t hash)
+static uint64_t hash_node(pp_id parent, pp_id location)
 {
-    if (!PP_PROFILE_ROOM(profile, node_parent, profile->n_nodes) ||
-        !PP_PROFILE_ROOM(profile, node_location, profile->n_nodes))
+    return pp_hash_mix((uint64_t)parent << 32 | location);
+}
+
+/* The child that is there, or 0. */
+static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_id location)
+{
+    const struct pp_profile_tables *tables = profile->tables;
+    const pp_id first = tables->first_child[parent];
+    struct pp_id_probe probe;
+    uint64_t hash;
+
+    if (first == 0 || profile->node_location[first] == location)
+        return first;
+    hash = hash_node(parent, location);
+    probe = pp_id_table_first(&tables->nodes, hash);
+    while (probe.id != 0 && (profile->node_parent[probe.id] != parent ||
+                             profile->node_location[probe.id] != location))
+        probe = pp_id_table_after(&tables->nodes, hash, probe);
+    return probe.id;
+}
+
+static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id location)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const pp_id node = profile->n_nodes;
+
+    if (!PP_PROFILE_ROOM(profile, node_parent, node) ||
+        !PP_PROFILE_ROOM(profile, node_location, node) ||
+        !pp_profile_room(tables, &tables->first_child, &tables->first_child_capacity, node, 1,
+                         sizeof(pp_id)))
         return 0;
-    if (pp_id_table_put(&profile->tables->nodes, hash, profile->n_nodes) != 0) {
-        profile->tables->failed = true;
+    if (tables->first_child[parent] == 0) {
+        tables->first_child[parent] = node;
+    } else if (pp_id_table_put(&tables->nodes, hash_node(parent, location), node) != 0) {
+        tables->failed = true;
         return 0;
     }
-    profile->node_parent[profile->n_nodes] = parent;
-    profile->node_location[profile->n_nodes] = location;
+    tables->first_child[node] = 0;
+    profile->node_parent[node] = parent;
+    profile->node_location[node] = location;
     return profile->n_nodes++;
 }
 
 pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location)
 {
-    const struct pp_id_table *table = &profile->tables->nodes;
-    const uint64_t hash = pp_hash_mix((uint64_t)parent << 32 | location);
-    struct pp_id_probe probe;
+    const pp_id known = find_child(profile, parent, location);
 
-    for (probe = pp_id_table_first(table, hash); probe.id != 0;
-         probe = pp_id_table_after(table, hash, probe)) {
-        if (profile->node_parent[probe.id] == parent &&
-            profile->node_location[probe.id] == location)
-            return probe.id;
-    }
-    return new_node(profile, parent, location, hash);
+    return known != 0 ? known : new_node(profile, parent, location);
 }
 
 pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, size_t n_locations)
@@ -211,10 +234,12 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     struct pp_profile_tables *tables = profile->tables;
     pp_id *parent = calloc(8, sizeof *parent);
     pp_id *location = calloc(8, sizeof *location);
+    pp_id *first_child = calloc(8, sizeof *first_child);
 
-    if (parent == NULL || location == NULL) {
+    if (parent == NULL || location == NULL || first_child == NULL) {
         free(parent);
         free(location);
+        free(first_child);
         return -ENOMEM;
     }
     *old = (struct pp_profile_samples){
@@ -235,7 +260,9 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     profile->sample_values = NULL;
     profile->n_nodes = 1;
     profile->n_samples = 0;
-    tables->node_parent_capacity = tables->node_location_capacity = 8;
+    tables->first_child = first_child;
+    tables->node_parent_capacity = tables->node_location_capacity = tables->first_child_capacity =
+        8;
     tables->sample_stack_capacity = tables->sample_labels_capacity = tables->sample_slice_capacity =
         0;
     tables->sample_values_capacity = 0;
@@ -252,6 +279,7 @@ static void free_samples(struct pprofc_profile *profile)
     free(profile->sample_labels);
     free(profile->sample_slice);
     free(profile->sample_values);
+    free(profile->tables->first_child);
     pp_id_table_done(&profile->tables->nodes);
     pp_id_table_done(&profile->tables->samples);
 }
@@ -272,6 +300,8 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     tables->failed = old->tables.failed;
     tables->node_parent_capacity = old->tables.node_parent_capacity;
     tables->node_location_capacity = old->tables.node_location_capacity;
+    tables->first_child = old->tables.first_child;
+    tables->first_child_capacity = old->tables.first_child_capacity;
     tables->sample_stack_capacity = old->tables.sample_stack_capacity;
     tables->sample_labels_capacity = old->tables.sample_labels_capacity;
     tables->sample_slice_capacity = old->tables.sample_slice_capacity;
@@ -290,6 +320,7 @@ void pp_profile_samples_done(struct pp_profile_samples *old)
     free(old->sample_labels);
     free(old->sample_slice);
     free(old->sample_values);
+    free(old->tables.first_child);
     pp_id_table_done(&old->tables.nodes);
     pp_id_table_done(&old->tables.samples);
     *old = (struct pp_profile_samples){0};

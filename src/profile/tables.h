@@ -16,6 +16,12 @@ struct pp_profile_tables {
         sample_values_capacity;
 
     struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
+    /* By node: the child made first, 0 when there is none.  The table 'nodes' knows the others
+     * only: most nodes have one child, and that one is near in memory, where a table entry is a
+     * cache miss. */
+    pp_id *first_child;
+    size_t first_child_capacity;
+
     struct pp_id_table samples; /* ids are sample + 1: sample 0 is a sample like any other */
 
     /* The stack that pp_profile_stack() made last, root first: the next one mostly shares its

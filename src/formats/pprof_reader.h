@@ -1,0 +1,61 @@
+/* What the parts of the pprof reader share.  pprof_read.c goes over the file, pprof_read_parts.c
+ * reads what it finds. */
+#ifndef PP_FORMATS_PPROF_READER_H
+#define PP_FORMATS_PPROF_READER_H
+
+#include "base/error.h"
+#include "formats/pprof.h"
+#include "formats/pprof_ids.h"
+#include "formats/wire.h"
+
+enum { PP_PPROF_OTHER_FIELDS = PP_PPROF_STRING_TABLE + 1 };
+
+struct pp_pprof_reader {
+    struct pprofc_profile *profile;
+    const char *name;
+    struct pp_wire all;
+    struct pprofc_error *err;
+
+    struct range {
+        struct pp_wire bytes; /* from the first field to the end of the last */
+        size_t n_fields;
+    } ranges[PP_PPROF_OTHER_FIELDS + 1]; /* by field number; the last: everything else */
+
+    size_t n_strings; /* read so far */
+    pp_id *strings;   /* ours by index in the file */
+    struct pp_pprof_ids mappings, functions, locations;
+    uint64_t default_type_name; /* index in the file's string table */
+
+    /* Reused from message to message. */
+    pp_id *stack;
+    struct pp_line *lines;
+    struct pp_label *labels;
+    size_t stack_capacity, lines_capacity, labels_capacity;
+};
+
+/* The refusal of a file: -EBADMSG; 'at' is the byte it points at. */
+int pp_pprof_refuse(const struct pp_pprof_reader *reader, const uint8_t *at, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+int pp_pprof_no_memory(const struct pp_pprof_reader *reader);
+
+/* Our string for an index of the file's table. */
+int pp_pprof_read_string(const struct pp_pprof_reader *reader, const uint8_t *at, uint64_t index,
+                         pp_id *string_out);
+
+/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins. */
+int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
+                        struct pp_wire_field *field, const uint8_t **at_out);
+
+/* One message each, which begins at 'begin'. */
+int pp_pprof_read_value_type(const struct pp_pprof_reader *reader, struct pp_wire message,
+                             struct pp_value_type *type);
+int pp_pprof_read_mapping(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
+                          const uint8_t *begin);
+int pp_pprof_read_function(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
+                           const uint8_t *begin);
+int pp_pprof_read_location(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
+                           const uint8_t *begin);
+int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
+                         const uint8_t *begin);
+
+#endif
