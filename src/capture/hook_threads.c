@@ -1,5 +1,6 @@
 /* pthread_create: a thread is known from its birth, and its last CPU time is booked at its end. */
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include "capture/hook_calls.h"
 #include "capture/session.h"
@@ -7,6 +8,15 @@
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/syscall.h"
+
+/* The name that it has at its end: most are named after their start. */
+static void keep_name(struct pp_rec_header *header, struct pp_sig_thread *thread)
+{
+    struct pp_rec_thread *slot = pp_sig_thread_record(header, thread);
+
+    if (slot != NULL && atomic_load_explicit(&thread->record, memory_order_relaxed) > 1)
+        (void)prctl(PR_GET_NAME, slot->name);
+}
 
 /* The last of a thread's CPU time, and the helper's word that it may forget the thread. */
 static void at_end(void *argument)
@@ -19,6 +29,8 @@ static void at_end(void *argument)
     header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_ENDING,
                           memory_order_release); /* handlers leave it alone now */
+    if (header != NULL)
+        keep_name(header, thread);
     if (header != NULL &&
         atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
         atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)

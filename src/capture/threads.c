@@ -287,6 +287,24 @@ void pp_threads_tend(struct pp_session *session)
     pp_threads_each(session, tend);
 }
 
+/* Threads change their names: look again at those that have run since. */
+static void name_again(struct pp_session *session, struct pp_sig_thread *thread,
+                       struct pp_watch *watch)
+{
+    const struct pp_rec_thread *slot;
+    uint64_t n_samples;
+
+    if (atomic_load_explicit(&thread->state, memory_order_acquire) != PP_SIG_THREAD_LIVE ||
+        atomic_load_explicit(&thread->record, memory_order_relaxed) <= 1)
+        return;
+    slot = pp_sig_thread_record(session->header, thread);
+    n_samples = slot == NULL ? 0 : atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+    if (n_samples == watch->n_samples_at_naming)
+        return;
+    watch->n_samples_at_naming = n_samples;
+    read_name(session, thread);
+}
+
 static void forget_gone(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch)
 {
@@ -338,6 +356,7 @@ void pp_threads_scan(struct pp_session *session)
     }
     (void)close(fd);
     pp_threads_each(session, forget_gone);
+    pp_threads_each(session, name_again);
     session->n_tasks_seen = pp_threads_count();
 }
 
@@ -376,6 +395,7 @@ static void unrecord(struct pp_session *session, struct pp_sig_thread *thread,
 void pp_threads_end(struct pp_session *session)
 {
     pp_threads_each(session, close_source);
+    pp_threads_each(session, name_again);
     pp_wait_for_handlers(NULL);
     if (!session->is_paused)
         pp_threads_each(session, book);

@@ -14,7 +14,7 @@ enum { PP_MAX_WATCHES = PP_FIRST_THREAD_BLOCK << PP_N_THREAD_BLOCKS };
 
 struct pp_watch {
     struct pp_source source;
-    uint64_t n_samples_at_redraw;
+    uint64_t n_samples_at_redraw, n_samples_at_naming;
     bool is_left_out;          /* it is ignored, and these two hold */
     uint64_t ignored_since_ns; /* its CPU clock when that began */
     uint64_t ignored_ns;       /* what it has used since, when last looked at */
