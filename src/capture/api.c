@@ -1,6 +1,5 @@
 /* The public calls of libpprofc; include/pprofc/pprofc.h says what each does. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -170,7 +169,7 @@ int pprofc_thread_ignore(struct pprofc_error *err)
 
 static void sleep_for(double seconds)
 {
-    struct timespec left = {(time_t)seconds, (long)((seconds - floor(seconds)) * 1e9)};
+    struct timespec left = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
 
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         ;

@@ -406,8 +406,8 @@ static void test_every_byte(void **state)
                                        "a\xe2\x80",
                                        "\xed\xa0\x80",
                                        "\xc0\x80",
-                                       "\xe2\x80\xae"
-                                       "flipped",
+                                       ("\xe2\x80\xae"
+                                        "flipped"),
                                        "\xef\xbf\xbf",
                                        "${x}`\\u003c"};
     struct pprofc_profile *plain = new_profile(), *profile = new_profile();
