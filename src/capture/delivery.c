@@ -122,6 +122,10 @@ int pp_source_enable(struct pp_source *source, bool enabled)
 
 void pp_source_close(struct pp_source *source)
 {
+    /* A thread that ended before the helper came has a watch that is all zero: descriptor 0 and
+     * timer 0 are somebody else's. */
+    if (source->delivery == PP_DELIVERY_NONE)
+        return;
     if (source->fd >= 0)
         (void)close(source->fd);
     if (source->timer >= 0)

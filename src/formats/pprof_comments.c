@@ -61,13 +61,26 @@ static void write_number(const struct writer *writer, const char *key, int64_t n
     write_text(writer, key, text);
 }
 
+/* "100" or "999.5", to thousandths.  Without printf's %f: its point is a comma in some locales. */
+static void write_rate(const struct writer *writer, double rate_hz)
+{
+    const int64_t millihertz = rate_hz > 0 && rate_hz < 1e12 ? (int64_t)(rate_hz * 1e3 + 0.5) : 0;
+    char text[40];
+
+    if (millihertz % 1000 == 0)
+        (void)snprintf(text, sizeof text, "%" PRId64, millihertz / 1000);
+    else
+        (void)snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, millihertz / 1000,
+                       millihertz % 1000);
+    if (millihertz > 0)
+        write_text(writer, "asked_hz", text);
+}
+
 static void write_quality(const struct writer *writer, const struct pprofc_profile *profile)
 {
     struct pp_quality quality = profile->quality;
 
-    /* In thousandths and without floating point: its spelling depends on the locale. */
-    if (quality.asked_hz > 0 && quality.asked_hz < 1e12)
-        write_number(writer, "asked_millihertz", (int64_t)(quality.asked_hz * 1e3 + 0.5));
+    write_rate(writer, quality.asked_hz);
     for (size_t i = 0; i < N_FIGURES; i++) {
         if (*figure_of(&quality, i) >= 0)
             write_number(writer, figures[i].key, *figure_of(&quality, i));
@@ -126,11 +139,6 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
 
     if (number < 0)
         return false;
-    if (n_key == strlen("asked_millihertz") && memcmp(key, "asked_millihertz", n_key) == 0) {
-        begin_quality(&profile->quality);
-        profile->quality.asked_hz = (double)number / 1e3;
-        return true;
-    }
     if (n_key > n_loss_prefix && memcmp(key, loss_prefix, n_loss_prefix) == 0)
         return read_loss(profile, key + n_loss_prefix, n_key - n_loss_prefix, number);
     for (size_t i = 0; i < N_FIGURES; i++) {
@@ -168,6 +176,21 @@ static bool read_text(struct pprofc_profile *profile, const char *key, size_t n_
     return false;
 }
 
+static bool read_rate(struct pprofc_profile *profile, const char *text)
+{
+    const size_t n_whole = strcspn(text, ".");
+    const char *rest = text + n_whole + (text[n_whole] == '.');
+    int64_t whole, thousandths = 0;
+
+    if (!pp_parse_int64(text, n_whole, &whole) || whole < 0 ||
+        (rest[0] != '\0' &&
+         (strlen(rest) != 3 || !pp_parse_int64(rest, 3, &thousandths) || thousandths < 0)))
+        return false;
+    begin_quality(&profile->quality);
+    profile->quality.asked_hz = (double)whole + (double)thousandths / 1e3;
+    return true;
+}
+
 bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
 {
     const char *key = comment + strlen(prefix);
@@ -179,6 +202,8 @@ bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
     equals = strchr(key, '=');
     if (equals == NULL || equals[1] == '\0')
         return false;
+    if (strncmp(key, "asked_hz=", strlen("asked_hz=")) == 0)
+        return read_rate(profile, equals + 1);
     if (read_text(profile, key, (size_t)(equals - key), equals + 1))
         return true;
     return pp_parse_int64(equals + 1, strlen(equals + 1), &number) &&
