@@ -9,7 +9,7 @@
 #include "sigsafe/scratch.h"
 #include "sigsafe/syscall.h"
 
-enum { DELAY_NS = 10 * 1000 * 1000 };
+enum { LEAST_DELAY_NS = 1000 * 1000, MOST_DELAY_NS = 10 * 1000 * 1000 };
 
 static bool was_running;
 static struct pp_settings settings;
@@ -52,6 +52,16 @@ static void forget_other_threads(void)
     }
 }
 
+/* A period, within reason: what the child does before is booked on its first sample. */
+static uint64_t delay_ns(void)
+{
+    const uint64_t period_ns = (uint64_t)(1e9 / settings.rate_hz);
+
+    return period_ns < LEAST_DELAY_NS  ? LEAST_DELAY_NS
+           : period_ns > MOST_DELAY_NS ? MOST_DELAY_NS
+                                       : period_ns;
+}
+
 static void in_child(void)
 {
     pp_session_lock_init();
@@ -61,7 +71,7 @@ static void in_child(void)
      */
     pp_session_forget();
     if (was_running && !pp_environment.is_off)
-        pp_session_start_later(&settings, DELAY_NS);
+        pp_session_start_later(&settings, delay_ns());
 }
 
 void pp_fork_register(void)

@@ -390,8 +390,10 @@ static int begin(struct pp_session *session)
                        strerror(errno));
     pp_cpu_set_rate(session, session->settings.rate_hz);
     pp_threads_scan(session);
-    session->helper_cpu_base_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    session->cpu_base_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    if (session->delay_ns == 0) { /* a forked child counts from its first nanosecond */
+        session->helper_cpu_base_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        session->cpu_base_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    }
     session->next_look_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + LOOK_INTERVAL_NS;
     atomic_store_explicit(&session->header->state, PP_REC_RUNNING, memory_order_release);
     return 0;

@@ -325,6 +325,8 @@ void pp_threads_scan(struct pp_session *session)
         uint8_t type;
         char name[];
     };
+    /* All of a forked child's time is its session's, also what it used before that began. */
+    const bool is_young = session->delay_ns != 0;
     _Alignas(struct entry) char entries[4096];
     const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     long n;
@@ -346,10 +348,10 @@ void pp_threads_scan(struct pp_session *session)
                     continue;
                 atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
                 begin(session, thread, &session->watches[thread->index],
-                      session->n_tasks_seen != 0);
+                      is_young || session->n_tasks_seen != 0);
             } else if (session->n_tasks_seen == 0) {
                 /* Known from an earlier session: in this one it counts from now on, too. */
-                begin(session, thread, &session->watches[thread->index], false);
+                begin(session, thread, &session->watches[thread->index], is_young);
             }
             session->watches[thread->index].looked_at = 1;
         }
