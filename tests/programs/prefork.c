@@ -53,11 +53,13 @@ int main(int argc, char **argv)
             _exit(0);
         }
     }
-    burn(false, seconds);
     for (int i = 0; i < n_children; i++) {
         int status = 0;
         if (wait(&status) < 0 || status != 0)
             n_failed++;
     }
+    /* Last: what the kernel did for the parent until here is booked on the user code that follows.
+     */
+    burn(false, seconds);
     return n_failed > 0;
 }
