@@ -315,6 +315,20 @@ static void forget_gone(struct pp_session *session, struct pp_sig_thread *thread
     watch->looked_at = 0;
 }
 
+/* Whether pthread_create's hook has a block for a thread that has not told its number yet. */
+static bool is_one_on_its_way(void)
+{
+    const uint32_t n = pp_sig_thread_count();
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct pp_sig_thread *thread = pp_sig_thread_at(i);
+        if (thread != NULL &&
+            atomic_load_explicit(&thread->state, memory_order_acquire) == PP_SIG_THREAD_CLAIMED)
+            return true;
+    }
+    return false;
+}
+
 void pp_threads_scan(struct pp_session *session)
 {
     /* The directory's entries by the raw call: opendir() would allocate from the program's heap. */
@@ -327,6 +341,7 @@ void pp_threads_scan(struct pp_session *session)
     };
     /* All of a forked child's time is its session's, also what it used before that began. */
     const bool is_young = session->delay_ns != 0;
+    bool is_complete = true;
     _Alignas(struct entry) char entries[4096];
     const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     long n;
@@ -334,6 +349,10 @@ void pp_threads_scan(struct pp_session *session)
     if (fd < 0)
         return;
     while ((n = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0) {
+        /* Asked after the threads were listed and before their blocks are looked for: a listed
+         * thread whose block was on its way then is found by its number now, or is left for the
+         * next look. With a block more it would be sampled and counted twice. */
+        const bool is_sure = !is_one_on_its_way();
         for (long at = 0; at < n;) {
             const struct entry *entry = (const struct entry *)(entries + at);
             const int32_t tid = atoi(entry->name);
@@ -341,6 +360,10 @@ void pp_threads_scan(struct pp_session *session)
             at += entry->n_bytes;
             if (tid == 0 || tid == session->helper_tid)
                 continue;
+            if (thread == NULL && !is_sure) {
+                is_complete = false;
+                continue;
+            }
             if (thread == NULL) {
                 (void)pp_threads_reserve(pp_sig_thread_count() + 8);
                 thread = pp_sig_thread_claim();
@@ -359,7 +382,7 @@ void pp_threads_scan(struct pp_session *session)
     (void)close(fd);
     pp_threads_each(session, forget_gone);
     pp_threads_each(session, name_again);
-    session->n_tasks_seen = pp_threads_count();
+    session->n_tasks_seen = is_complete ? pp_threads_count() : UINT64_MAX; /* soon again */
 }
 
 /* ---- end, pause, resume ---- */

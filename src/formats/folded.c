@@ -16,6 +16,8 @@
 
 /* ---- reading ---- */
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 struct reader {
     struct pprofc_profile *profile;
     const char *name;
@@ -121,7 +123,7 @@ static int read_line(struct reader *reader, const char *line, size_t n_bytes, ui
 
 static int read_lines(struct reader *reader, const char *bytes, size_t n_bytes)
 {
-    size_t at = n_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t at = n_bytes >= 3 && memcmp(bytes, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0;
     int failed = 0;
 
     while (at < n_bytes && failed == 0) {
@@ -228,8 +230,13 @@ static bool is_all_blank(const char *bytes, size_t n_bytes)
 /* A name as the format can hold it: one line, one frame, and no line that is a comment. */
 static void put_name(struct pp_buffer *out, const char *name, size_t n_bytes, bool is_first)
 {
-    const size_t begin = out->n_bytes;
+    size_t begin;
 
+    /* A byte order mark at the beginning of a text is no part of it: a name's own needs one before
+     * it. */
+    if (out->n_bytes == 0 && n_bytes >= 3 && memcmp(name, BYTE_ORDER_MARK, 3) == 0)
+        pp_buffer_text(out, BYTE_ORDER_MARK);
+    begin = out->n_bytes;
     if (is_all_blank(name, n_bytes)) {
         pp_buffer_text(out, "[blank]");
         return;

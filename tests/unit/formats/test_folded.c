@@ -157,12 +157,36 @@ static void test_writing(void **state)
     pprofc_profile_free(profile);
 }
 
+/* A name that begins with a byte order mark keeps it, also as a text's first. */
+static void test_byte_order_mark(void **state)
+{
+    static const char text[] = "main;a 1\n\xef\xbb\xbf"
+                               "b 2\n";
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL, *again = NULL;
+
+    (void)state;
+    assert_int_equal(pp_folded_read(text + 9, sizeof text - 10, "mark", &profile, NULL), 0);
+    assert_string_equal(profile->strings[profile->functions[1].name], "b");
+    pprofc_profile_free(profile);
+    assert_int_equal(pp_folded_read("\xef\xbb\xbf\xef\xbb\xbf"
+                                    "b 2\n",
+                                    10, "mark", &profile, NULL),
+                     0);
+    assert_int_equal(pp_folded_write(profile, 0, &out, NULL), 0);
+    assert_int_equal(pp_folded_read(out.bytes, out.n_bytes, "again", &again, NULL), 0);
+    assert_string_equal(again->strings[again->functions[1].name], "\xef\xbb\xbf"
+                                                                  "b");
+    pprofc_profile_free(profile);
+    pprofc_profile_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spellings), cmocka_unit_test(test_skipped),
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_writing),   cmocka_unit_test(test_byte_order_mark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
