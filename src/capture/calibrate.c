@@ -8,9 +8,9 @@
 #include "sigsafe/syscall.h"
 
 enum {
-    N_ROUNDS = 5,
-    PERIOD_NS = 25000,
-    LOOP_NS = 400000, /* of a round without samples */
+    N_ROUNDS = 3,
+    PERIOD_NS = 100000, /* several times what a sample costs: with less the loop hardly gets on */
+    LOOP_NS = 1000000,  /* of a round without samples */
 };
 
 static void burn(uint64_t n_turns)

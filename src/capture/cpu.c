@@ -12,9 +12,10 @@
 #include "sigsafe/store.h"
 
 enum {
-    REDRAW_SAMPLES = 3,                 /* a period serves about so many samples */
-    REDRAW_LEAST_NS = 20 * 1000 * 1000, /* at high rates: more samples rather than more work */
-    REDRAW_MOST_NS = 400 * 1000 * 1000,
+    REDRAW_SAMPLES = 7,                 /* a period serves about so many samples */
+    REDRAW_LEAST_NS = 40 * 1000 * 1000, /* at high rates: more samples rather than more work */
+    REDRAW_MOST_NS = 500 * 1000 * 1000,
+    REDRAW_WORTH_SAMPLES = 3, /* a thread that took fewer keeps its period */
     MIN_SAMPLES_FOR_SCALE = 40,
 };
 
@@ -63,7 +64,7 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     if (slot == NULL)
         return;
     n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
-    if (n_samples - watch->n_samples_at_redraw < REDRAW_SAMPLES)
+    if (n_samples - watch->n_samples_at_redraw < REDRAW_WORTH_SAMPLES)
         return;
     watch->n_samples_at_redraw = n_samples;
     (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));

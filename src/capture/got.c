@@ -279,6 +279,8 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
     return 0;
 }
 
+static bool is_patched; /* by this or an earlier pass */
+
 int pp_got_patch(void)
 {
     struct pass pass = {0, false, 0};
@@ -288,5 +290,11 @@ int pp_got_patch(void)
         return 0;
     (void)dl_iterate_phdr(visit, &pass);
     n_loads_seen = pass.is_unfinished ? 0 : pass.n_loads;
+    is_patched = is_patched || pass.n_patched > 0;
     return pass.n_patched;
+}
+
+bool pp_got_catches_threads(void)
+{
+    return pp_hooks_are_interposed || is_patched;
 }

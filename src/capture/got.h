@@ -8,11 +8,17 @@
 #ifndef PP_CAPTURE_GOT_H
 #define PP_CAPTURE_GOT_H
 
+#include <stdbool.h>
+
 /* Patch the entries of all objects that are loaded now; what was done before is cheap to do again.
  * The entries stay: a late thread may be on its way through them.  Returns how many were changed.
  *
  * The caller holds the session's lock, which keeps forks out, and is a thread of the application's:
  * this takes the loader's lock. */
 int pp_got_patch(void);
+
+/* Whether threads made by pthread_create tell of themselves: the hooks are interposed or patched
+ * in. */
+bool pp_got_catches_threads(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
+#include "capture/got.h"
 #include "capture/session.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
@@ -27,14 +28,18 @@
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
+/* CPU time of the program after which the cost of a delivery is measured. */
+#define CALIBRATE_AT_NS UINT64_C(5000000000)
+
 enum {
     TABLE_BUDGET_NS = 20 * 1000 * 1000,
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
-    IDLE_INTERVAL_NS = 250 * 1000 * 1000,  /* between looks at a process that does nothing */
+    UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
+    COUNT_INTERVAL_NS = 200 * 1000 * 1000,
+    IDLE_INTERVAL_NS = 250 * 1000 * 1000, /* between looks at a process that does nothing */
     MODULE_INTERVAL_NS =
         500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
     PAUSE_TURNS = 200,
-    CALIBRATE_SAMPLES = 400,
 };
 
 void pp_helper_wake(struct pp_rec_header *header)
@@ -281,7 +286,13 @@ static uint64_t interval_ns(const struct pp_session *session, uint64_t cpu_befor
                             uint64_t cpu_ns)
 {
     /* Nothing ran since: sleep longer; the first samples of a new burst come without us. */
-    return cpu_ns == cpu_before_ns ? IDLE_INTERVAL_NS : pp_cpu_redraw_interval_ns(session);
+    const uint64_t redraw_ns = pp_cpu_redraw_interval_ns(session);
+
+    if (cpu_ns == cpu_before_ns)
+        return IDLE_INTERVAL_NS;
+    /* Threads that do not tell of themselves are looked for more often. */
+    return !pp_got_catches_threads() && redraw_ns > UNHOOKED_INTERVAL_NS ? UNHOOKED_INTERVAL_NS
+                                                                         : redraw_ns;
 }
 
 /* Once a process, when it has run for long enough that the few milliseconds do not show. */
@@ -290,7 +301,7 @@ static void calibrate(struct pp_session *session)
     static uint64_t delivery_ns;
     static enum pp_rec_delivery measured;
 
-    if (session->n_samples_seen < CALIBRATE_SAMPLES ||
+    if (atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed) < CALIBRATE_AT_NS ||
         atomic_load_explicit(&session->header->delivery_ns, memory_order_relaxed) != 0)
         return;
     if (measured != session->delivery)
@@ -299,17 +310,26 @@ static void calibrate(struct pp_session *session)
     atomic_store_explicit(&session->header->delivery_ns, delivery_ns, memory_order_relaxed);
 }
 
+static void look_at_threads(struct pp_session *session, uint64_t now_ns)
+{
+    if (now_ns < session->next_count_ns)
+        return;
+    /* Where threads tell of themselves only those of clone() are to be found. */
+    session->next_count_ns = now_ns + (pp_got_catches_threads() ? COUNT_INTERVAL_NS : 0);
+    if (now_ns < session->next_look_ns && pp_threads_count() == session->n_tasks_seen)
+        return;
+    pp_threads_scan(session);
+    session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
+    pp_signal_check(pp_delivery_signal(session->delivery));
+}
+
 static void work(struct pp_session *session, bool is_due)
 {
     const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
 
     pp_threads_tend(session);
     if (is_due) {
-        if (pp_threads_count() != session->n_tasks_seen || now_ns >= session->next_look_ns) {
-            pp_threads_scan(session);
-            session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
-            pp_signal_check(pp_delivery_signal(session->delivery));
-        }
+        look_at_threads(session, now_ns);
         pp_cpu_jitter(session);
         look_at_modules(session, now_ns);
         calibrate(session);

@@ -54,7 +54,8 @@ struct pp_session {
     uint64_t cpu_base_ns, helper_cpu_base_ns, excluded_ns, pause_cpu_ns;
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
     uint64_t n_tasks_seen;
-    uint64_t next_look_ns; /* when threads are looked for again at the latest */
+    uint64_t next_count_ns; /* when threads are counted again */
+    uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
     bool is_paused, said_no_descriptor;
 
