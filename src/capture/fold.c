@@ -115,7 +115,8 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     return event;
 }
 
-static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint32_t stack)
+static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint32_t stack,
+                         uint64_t n_samples)
 {
     const uint64_t folded[1] = {PP_PC_FOLDED};
     const struct pp_rec_stack *old =
@@ -123,7 +124,8 @@ static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint
 
     if (!fold->forget_stacks)
         return pp_sig_segment_stack(fold->out, old->pcs, old->n_frames, old->flags, old->hash);
-    fold->n_forgotten++;
+    if (old->pcs[0] != PP_PC_FOLDED) /* those were counted when they became so */
+        fold->n_forgotten += n_samples;
     return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
 }
 
@@ -139,7 +141,7 @@ static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
                       .n_values = event->n_values};
     struct pp_rec_event *sum;
 
-    key.stack = stack_in(fold, from, event->stack);
+    key.stack = stack_in(fold, from, event->stack, (uint64_t)event->values[0]);
     sum = key.stack == 0 ? NULL : find_event(fold, &key);
     if (sum == NULL)
         return -ENOSPC;

@@ -15,7 +15,7 @@ struct pp_fold {
     uint64_t slice_ns;
     bool forget_spans;    /* sum over spans */
     bool forget_stacks;   /* the last resort: all stacks become one, [folded] */
-    uint64_t n_forgotten; /* events whose stack was given up */
+    uint64_t n_forgotten; /* samples whose stack was given up this time */
 };
 
 /* Memory that pp_fold_begin() wants for an output of 'n_bytes' and 'n_places'. */

@@ -8,7 +8,7 @@
 #include "capture/fold.h"
 #include "sigsafe/store.h"
 
-enum { N_SPARES = 2, FOLD_AT_ONCE = 4 };
+enum { N_SPARES = 2, FOLD_AT_ONCE = 8 };
 
 void pp_table_init(struct pp_rec_table *table, uint32_t item_bytes, uint32_t n_first)
 {
