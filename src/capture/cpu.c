@@ -70,8 +70,8 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
 }
 
-/* The mean interval since the last look, from the totals of all threads; corrects the scale by half
- * of what it is off. */
+/* The mean interval since the last look, from the totals of all threads; corrects the scale by an
+ * eighth of what it is off. */
 static void correct_scale(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -94,7 +94,7 @@ static void correct_scale(struct pp_session *session)
     session->n_samples_seen = now.n_samples;
     session->sampled_ns_seen = now.sampled_ns;
     ratio = (double)session->period_ns * (double)n_new / (double)ns_new;
-    session->scale *= 1 + (ratio - 1) / 2;
+    session->scale *= 1 + (ratio - 1) / 8; /* one draw spreads by a third: many are to decide */
     if (session->scale < 0.5)
         session->scale = 0.5;
     if (session->scale > 1.2)
@@ -117,10 +117,21 @@ static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
         (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
 }
 
+/* A first guess, for a thread that runs all the time: in an interval R between draws a period p
+ * gives R/p - 1/2 samples, the mean of 1/p is ln 3 / (scale T), and R/T are wanted. */
+static double first_scale(const struct pp_session *session)
+{
+    const double n_periods =
+        (double)pp_cpu_redraw_interval_ns(session) / (double)session->period_ns;
+
+    return 1.0986 / (1 + 0.5 / n_periods);
+}
+
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
     session->settings.rate_hz = rate_hz;
     session->period_ns = (uint64_t)(1e9 / rate_hz);
+    session->scale = first_scale(session);
     atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
                           memory_order_relaxed);
     pp_threads_each(session, set_period);

@@ -306,7 +306,6 @@ static int prepare(struct pp_session *session, const struct pp_settings *setting
     session->number = number;
     session->settings = *settings;
     session->period_ns = (uint64_t)(1e9 / settings->rate_hz);
-    session->scale = 0.95;
     return 0;
 }
 
