@@ -104,6 +104,8 @@ static int start(struct pp_run *run)
         if (rc != 0)
             return rc;
     }
+    if (run->is_profiled)
+        pp_run_files_reap(&run->files);
     pp_child_environment_init(&environment);
     if (run->is_profiled)
         set_environment(run, run_id, &environment);

@@ -4,16 +4,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "cli/messages.h"
+
+enum { STALE_AFTER_S = 24 * 3600 };
 
 static const char name_start[] = "pprofc.";
 
@@ -145,6 +149,25 @@ static void visit_names(struct pp_run_files *run,
             visit(run, descriptor, path);
     }
     (void)closedir(directory);
+}
+
+static void reap(struct pp_run_files *run, int descriptor, const char *path)
+{
+    struct stat status;
+    unsigned uid;
+    int pid;
+
+    (void)run;
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+        sscanf(strrchr(path, '/') + 1, "pprofc.%u.%d", &uid, &pid) != 2 || uid != geteuid())
+        return;
+    if (status.st_mtime + STALE_AFTER_S < time(NULL) && kill(pid, 0) != 0 && errno == ESRCH)
+        (void)unlink(path);
+}
+
+void pp_run_files_reap(struct pp_run_files *run)
+{
+    visit_names(run, reap);
 }
 
 void pp_run_files_look(struct pp_run_files *run)

@@ -35,6 +35,10 @@ int pp_run_files_init(struct pp_run_files *run, const char *directory,
                       char id_out[PP_RUN_ID_HEX_BYTES], struct pprofc_error *err);
 void pp_run_files_done(struct pp_run_files *run);
 
+/* Remove recordings of our own user that nobody has fetched for a day and whose process is gone: a
+ * killed program that was preloaded by hand leaves one. */
+void pp_run_files_reap(struct pp_run_files *run);
+
 /* Find the recordings that came since the last look. */
 void pp_run_files_look(struct pp_run_files *run);
 

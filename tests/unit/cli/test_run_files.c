@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/run_files.h"
@@ -147,6 +149,47 @@ static void a_reused_name_stays(void **state)
     pp_run_files_done(&run);
 }
 
+static void make_old(const char *name)
+{
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - 90000},
+                                      {.tv_sec = time(NULL) - 90000}};
+
+    assert_int_equal(utimensat(AT_FDCWD, name, times, 0), 0);
+}
+
+/* What a process left that is gone is removed after a day; a younger one, a living process's and
+ * another user's name stay. */
+static void stale_ones_go(void **state)
+{
+    static const uint8_t none[PP_RUN_ID_BYTES] = {0};
+    char dead[64], young[64], living[64], other[64];
+    struct pp_run_files run;
+    const pid_t gone = fork();
+
+    (void)state;
+    if (gone == 0)
+        _exit(0);
+    assert_int_equal(waitpid(gone, NULL, 0), gone);
+    (void)snprintf(dead, sizeof dead, "pprofc.%u.%d", geteuid(), gone);
+    (void)snprintf(young, sizeof young, "pprofc.%u.%d.1", geteuid(), gone);
+    (void)snprintf(living, sizeof living, "pprofc.%u.%d", geteuid(), getpid());
+    (void)snprintf(other, sizeof other, "pprofc.%u.%d", geteuid() + 1, gone);
+    put_recording(dead, none, gone, 0, PP_REC_HEADER_BYTES);
+    put_recording(young, none, gone, 1, PP_REC_HEADER_BYTES);
+    put_recording(living, none, getpid(), 0, PP_REC_HEADER_BYTES);
+    put_recording(other, none, gone, 0, PP_REC_HEADER_BYTES);
+    make_old(dead);
+    make_old(living);
+    make_old(other);
+    init(&run);
+    pp_run_files_reap(&run);
+    pp_run_files_done(&run);
+    assert_int_not_equal(access(dead, F_OK), 0);
+    assert_int_equal(access(young, F_OK), 0);
+    assert_int_equal(access(living, F_OK), 0);
+    assert_int_equal(access(other, F_OK), 0);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -156,6 +199,7 @@ int main(void)
         IN_FOLDER(traps_are_avoided),
         IN_FOLDER(an_unreadable_one_goes_at_the_end),
         IN_FOLDER(a_reused_name_stays),
+        IN_FOLDER(stale_ones_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
