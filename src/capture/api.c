@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "capture/got.h"
+#include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "capture/threads.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/threads.h"
 #include "sigsafe/handler.h"
@@ -23,10 +24,12 @@ static void prepare(void)
     was_running =
         (state == PP_HELPER_STARTING || state == PP_HELPER_RUNNING) && !pp_session.is_paused;
     settings = pp_session.settings;
+    pp_own_memory_before_fork();
 }
 
 static void in_parent(void)
 {
+    pp_own_memory_after_fork();
     pp_session_unlock();
 }
 
@@ -64,11 +67,13 @@ static uint64_t delay_ns(void)
 
 static void in_child(void)
 {
+    pp_own_memory_after_fork();
     pp_session_lock_init();
     pp_sig_scratch_reset();
     forget_other_threads();
     /* The recording's mapping is not inherited (MADV_DONTFORK), the gate is zero (MADV_WIPEONFORK).
      */
+    pp_unmap(pp_session.watches, PP_MAX_WATCHES * sizeof *pp_session.watches);
     pp_session_forget();
     if (was_running && !pp_environment.is_off)
         pp_session_start_later(&settings, delay_ns());

@@ -20,6 +20,7 @@
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
 #include "capture/got.h"
+#include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
@@ -399,7 +400,6 @@ static int begin(struct pp_session *session)
     session->watches = pp_map_anonymous(PP_MAX_WATCHES * sizeof *session->watches);
     if (session->watches == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory to watch threads with");
-    (void)madvise(session->watches, PP_MAX_WATCHES * sizeof *session->watches, MADV_DONTFORK);
     if (getrandom(&session->random, sizeof session->random, GRND_NONBLOCK) !=
             sizeof session->random ||
         session->random == 0)

@@ -15,25 +15,8 @@
 
 enum { PAGE_BYTES = 4096, MAX_NAMES = 64 };
 
-static const uint64_t ADDRESS_SPACES[] = {UINT64_C(1) << 30, UINT64_C(1) << 28, UINT64_C(1) << 26,
-                                          UINT64_C(1) << 24, UINT64_C(1) << 22};
-
-void *pp_map_anonymous(uint64_t n_bytes)
-{
-    void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (memory == MAP_FAILED)
-        return NULL;
-    (void)madvise(memory, n_bytes, MADV_DONTDUMP);
-    return memory;
-}
-
-void pp_unmap(void *memory, uint64_t n_bytes)
-{
-    if (memory != NULL)
-        (void)munmap(memory, n_bytes);
-}
+static const uint64_t ADDRESS_SPACES[] = {UINT64_C(1) << 28, UINT64_C(1) << 26, UINT64_C(1) << 24,
+                                          UINT64_C(1) << 22};
 
 static uint64_t page_up(uint64_t n_bytes)
 {

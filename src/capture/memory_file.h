@@ -44,10 +44,6 @@ void pp_memory_file_give(struct pp_memory_file *file, uint64_t offset, uint64_t 
 /* Unmap; unlink the name too when 'unlink_name'. */
 void pp_memory_file_close(struct pp_memory_file *file, bool unlink_name);
 
-/* Anonymous zeroed memory of our own, and back; NULL when there is none. */
-void *pp_map_anonymous(uint64_t n_bytes);
-void pp_unmap(void *memory, uint64_t n_bytes);
-
 /* Field 22 of /proc/self/stat: when this process began, in clock ticks since boot. */
 uint64_t pp_process_start_ticks(void);
 

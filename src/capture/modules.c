@@ -12,6 +12,7 @@
 
 #include "capture/elf_memory.h"
 #include "capture/maps.h"
+#include "capture/own_memory.h"
 #include "capture/unwind_table.h"
 #include "sigsafe/arch.h"
 #include "sigsafe/module_set.h"
@@ -460,10 +461,9 @@ static struct pp_sig_module_set *allocate_set(uint32_t n_modules)
 {
     const uint64_t n_bytes =
         sizeof(struct pp_sig_module_set) + n_modules * sizeof(struct pp_sig_module);
-    struct pp_sig_module_set *set = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    struct pp_sig_module_set *set = pp_map_anonymous(n_bytes);
 
-    if (set == MAP_FAILED)
+    if (set == NULL)
         return NULL;
     set->n_bytes = n_bytes;
     return set;
@@ -501,7 +501,7 @@ static void publish(struct pp_modules *modules, struct pp_sig_module_set *set)
     if (old == NULL)
         return;
     modules->wait(modules->context);
-    (void)munmap(old, old->n_bytes);
+    pp_unmap(old, old->n_bytes);
 }
 
 /* The next list becomes the list. */
@@ -538,7 +538,7 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
     n_changes += build_wanted(modules, budget_ns, &is_left_out);
     free_copies(modules);
     if (n_changes == 0 && modules->set != NULL) {
-        (void)munmap(set, set->n_bytes);
+        pp_unmap(set, set->n_bytes);
         forget_kept_marks(&modules->now);
         __atomic_store_n(&modules->set->changes_seen, changes, __ATOMIC_RELAXED);
         return is_left_out;
@@ -554,11 +554,10 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
 struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_fn wait,
                                   void *context)
 {
-    struct pp_modules *modules =
-        mmap(NULL, sizeof *modules, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct pp_modules *modules = pp_map_anonymous(sizeof *modules);
     int result;
 
-    if (modules == MAP_FAILED) {
+    if (modules == NULL) {
         errno = ENOMEM;
         return NULL;
     }
@@ -593,7 +592,7 @@ void pp_modules_free(struct pp_modules *modules)
     free_copies(modules);
     pp_room_free(&modules->now.room);
     pp_room_free(&modules->next.room);
-    (void)munmap(modules, sizeof *modules);
+    pp_unmap(modules, sizeof *modules);
 }
 
 /* ---- single mappings ---- */

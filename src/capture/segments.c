@@ -1,9 +1,9 @@
 /* The chain of segments: spares ahead of need, sealed ones folded behind. */
+#include "capture/own_memory.h"
 #include "capture/segments.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "capture/fold.h"
 #include "sigsafe/store.h"

@@ -1,4 +1,5 @@
 /* The one session of a process: start and stop. */
+#include "capture/own_memory.h"
 #include "capture/session.h"
 
 #include <errno.h>
@@ -106,6 +107,7 @@ int pp_gate_make(void)
 
     if (pp_sig_gate != NULL)
         return 0;
+    pp_own_memory_reserve();
     gate = pp_map_anonymous(4096);
     pp_sig_scratches = pp_map_anonymous(PP_N_SCRATCH * sizeof *pp_sig_scratches);
     if (gate == NULL || pp_sig_scratches == NULL || pp_threads_reserve(PP_FIRST_THREAD_BLOCK) != 0)

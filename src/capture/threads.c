@@ -1,4 +1,5 @@
 /* The threads of this process, as the helper watches them. */
+#include "capture/own_memory.h"
 #include "capture/threads.h"
 
 #include <dirent.h>

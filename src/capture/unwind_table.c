@@ -1,4 +1,5 @@
 /* From call frame information to a table of rules. */
+#include "capture/own_memory.h"
 #include "capture/unwind_table.h"
 
 #include <errno.h>
@@ -37,12 +38,13 @@ int pp_room_reserve(struct pp_room *room, uint64_t n_bytes)
         return 0;
     while (n_wanted < n_bytes)
         n_wanted *= 2;
-    if (room->memory == NULL)
-        memory = mmap(NULL, n_wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    else
-        memory = mremap(room->memory, room->n_bytes, n_wanted, MREMAP_MAYMOVE);
-    if (memory == MAP_FAILED)
+    memory = pp_map_anonymous(n_wanted);
+    if (memory == NULL)
         return -ENOMEM;
+    if (room->memory != NULL) {
+        memcpy(memory, room->memory, room->n_bytes);
+        pp_unmap(room->memory, room->n_bytes);
+    }
     room->memory = memory;
     room->n_bytes = n_wanted;
     return 0;
@@ -51,7 +53,7 @@ int pp_room_reserve(struct pp_room *room, uint64_t n_bytes)
 void pp_room_free(struct pp_room *room)
 {
     if (room->memory != NULL)
-        (void)munmap(room->memory, room->n_bytes);
+        pp_unmap(room->memory, room->n_bytes);
     room->memory = NULL;
     room->n_bytes = 0;
 }
@@ -265,9 +267,8 @@ static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
     n_pages = (span >> table.page_shift) + 2;
     table.n_bytes = n_head + b->n_rules * sizeof *table.rules + n_pages * sizeof *pages +
                     b->n_rows * (sizeof *table.pcs + sizeof *table.rule_numbers);
-    block = mmap(NULL, table.n_bytes, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (block == MAP_FAILED)
+    block = pp_map_anonymous(table.n_bytes);
+    if (block == NULL)
         return -ENOMEM;
     table.rules = memcpy(block + n_head, b->rules, b->n_rules * sizeof *table.rules);
     pages = (uint32_t *)(block + n_head + b->n_rules * sizeof *table.rules);
@@ -325,5 +326,5 @@ int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_
 void pp_unwind_table_free(struct pp_sig_rule_table *table)
 {
     if (table != NULL)
-        (void)munmap(table, table->n_bytes);
+        pp_unmap(table, table->n_bytes);
 }

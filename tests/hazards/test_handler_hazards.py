@@ -1,4 +1,5 @@
 """Hazards 1, 2, 5, 7, 8, 9 and 16 of hazards.md: the handler, locks and unwinding."""
+import json
 import re
 import subprocess
 import unittest
@@ -51,6 +52,14 @@ class Hazard05WildReads(EndToEnd):
         """Frame pointers point into pages that another thread maps, unmaps and protects: exits 0."""
         finished, _ = self.run_profiled("-F", "1000", "--", self.program("bad_chains"), long_or(60, 3), timeout_s=120)
         self.assertGreater(self.quality(finished)["n_samples"], 100)
+
+
+    def test_holes_are_left_alone(self):
+        """A range that the program unmaps and maps again is not taken by the profiler's own memory meanwhile."""
+        finished, _ = self.run_profiled("-F", "1000", "--", self.program("map_holes"), long_or(60, 4), timeout_s=120)
+        seen = json.loads(finished.out)
+        self.assertGreater(seen["n_times"], 50)
+        self.assertEqual(seen["n_taken"], 0)
 
 
 class Hazard07SkippedSamples(EndToEnd):

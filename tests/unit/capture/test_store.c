@@ -2,6 +2,8 @@
  * in the middle. */
 #include "rig.h"
 
+#include "capture/own_memory.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -1,0 +1,25 @@
+/* Memory of our own in somebody else's process: not from malloc, and not from wherever the kernel
+ * puts a new mapping either.  A program may unmap a range and map it again at the same address
+ * (MAP_FIXED), which is safe while no other thread maps anything; our helper thread must not be
+ * that other thread.  So its memory comes out of one range that is reserved at the start. */
+#ifndef PP_CAPTURE_OWN_MEMORY_H
+#define PP_CAPTURE_OWN_MEMORY_H
+
+#include <stdint.h>
+
+/* Reserve the range, once; in the application's own thread.  Without it (little address space)
+ * memory comes from anywhere. */
+void pp_own_memory_reserve(void);
+
+/* Zeroed memory, left out of core dumps, or NULL.  Any thread, not a handler: it takes a lock for a
+ * moment. */
+void *pp_map_anonymous(uint64_t n_bytes);
+
+/* Give it back, with the same size; NULL is fine. */
+void pp_unmap(void *memory, uint64_t n_bytes);
+
+/* Around fork(): the lock is free in the child. */
+void pp_own_memory_before_fork(void);
+void pp_own_memory_after_fork(void);
+
+#endif
