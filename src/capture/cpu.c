@@ -3,8 +3,8 @@
  * A fixed period runs in step with programs that take turns (50 points wrong at 100 Hz and 5 ms
  * turns), so every thread's period is drawn anew after a few samples.  The helper does it, since
  * only it holds the descriptors: IOC_PERIOD from there costs the handler nothing.  Setting a period
- * restarts the running interval, which would make samples too few by half an interval per draw:
- * 'scale' shortens what is drawn until the mean interval is the one asked for. */
+ * restarts the running interval, so the helper comes back just after the busiest thread's next few
+ * samples, when little of an interval is lost; 'scale' makes up for what other threads lose. */
 #include "capture/cpu.h"
 
 #include "capture/threads.h"
@@ -15,6 +15,7 @@ enum {
     REDRAW_SAMPLES = 7,                 /* a period serves about so many samples */
     REDRAW_LEAST_NS = 40 * 1000 * 1000, /* at high rates: more samples rather than more work */
     REDRAW_MOST_NS = 500 * 1000 * 1000,
+    WAKE_NS = 150 * 1000,     /* about what the helper's own waking takes */
     REDRAW_WORTH_SAMPLES = 3, /* a thread that took fewer keeps its period */
     MIN_SAMPLES_FOR_SCALE = 40,
 };
@@ -38,8 +39,25 @@ uint64_t pp_cpu_draw_period(struct pp_session *session)
     return drawn < 20000 ? 20000 : (uint64_t)drawn;
 }
 
+/* When a thread whose period is drawn now has taken its samples, if it runs all the time: a little
+ * after the last of them. */
+static uint64_t redraw_in_ns(uint64_t period_ns)
+{
+    uint64_t n_samples = REDRAW_SAMPLES, late_ns = period_ns / 16;
+
+    if (n_samples * period_ns < REDRAW_LEAST_NS)
+        n_samples = (REDRAW_LEAST_NS + period_ns - 1) / period_ns;
+    if (n_samples * period_ns > REDRAW_MOST_NS)
+        n_samples = REDRAW_MOST_NS / period_ns > REDRAW_WORTH_SAMPLES ? REDRAW_MOST_NS / period_ns
+                                                                      : REDRAW_WORTH_SAMPLES;
+    late_ns = late_ns < WAKE_NS ? WAKE_NS : late_ns;
+    return n_samples * period_ns + (late_ns < period_ns / 2 ? late_ns : period_ns / 2);
+}
+
 uint64_t pp_cpu_redraw_interval_ns(const struct pp_session *session)
 {
+    if (session->redraw_in_ns != 0)
+        return session->redraw_in_ns;
     /* One period more than the samples wanted: the redrawn interval is lost. */
     uint64_t interval_ns = session->period_ns * (REDRAW_SAMPLES + 1);
 
@@ -55,6 +73,7 @@ struct sums {
 static void redraw(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
     const uint32_t record = atomic_load_explicit(&thread->record, memory_order_relaxed);
+    const uint64_t period_ns = pp_cpu_draw_period(session);
     const struct pp_rec_thread *slot;
     uint64_t n_samples;
 
@@ -66,8 +85,12 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
     if (n_samples - watch->n_samples_at_redraw < REDRAW_WORTH_SAMPLES)
         return;
+    if (n_samples - watch->n_samples_at_redraw > session->n_samples_of_busiest) {
+        session->n_samples_of_busiest = n_samples - watch->n_samples_at_redraw;
+        session->redraw_in_ns = redraw_in_ns(period_ns);
+    }
     watch->n_samples_at_redraw = n_samples;
-    (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
+    (void)pp_source_set_period(&watch->source, period_ns);
 }
 
 /* The mean interval since the last look, from the totals of all threads; corrects the scale by an
@@ -105,6 +128,7 @@ void pp_cpu_jitter(struct pp_session *session)
 {
     if (session->is_paused || session->delivery == PP_DELIVERY_TEST)
         return;
+    session->redraw_in_ns = session->n_samples_of_busiest = 0;
     pp_threads_each(session, redraw);
     correct_scale(session);
 }
@@ -117,21 +141,14 @@ static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
         (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
 }
 
-/* A first guess, for a thread that runs all the time: in an interval R between draws a period p
- * gives R/p - 1/2 samples, the mean of 1/p is ln 3 / (scale T), and R/T are wanted. */
-static double first_scale(const struct pp_session *session)
-{
-    const double n_periods =
-        (double)pp_cpu_redraw_interval_ns(session) / (double)session->period_ns;
-
-    return 1.0986 / (1 + 0.5 / n_periods);
-}
-
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
     session->settings.rate_hz = rate_hz;
     session->period_ns = (uint64_t)(1e9 / rate_hz);
-    session->scale = first_scale(session);
+    /* Draws that each serve a number of samples have the mean interval that is drawn; draws that
+     * each serve a time have shorter ones more often: the mean of 1/p is ln 3 / T. */
+    session->scale = session->period_ns * REDRAW_SAMPLES < REDRAW_LEAST_NS ? 1.0986 : 1;
+    session->redraw_in_ns = 0;
     atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
                           memory_order_relaxed);
     pp_threads_each(session, set_period);

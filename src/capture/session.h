@@ -51,6 +51,8 @@ struct pp_session {
     double scale; /* of drawn periods, so that the mean comes out right although redrawing restarts
                      an interval */
     uint64_t random;
+    uint64_t redraw_in_ns,
+        n_samples_of_busiest; /* set by a pass of draws: when the next one should be */
     uint64_t cpu_base_ns, helper_cpu_base_ns, excluded_ns, pause_cpu_ns;
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
     uint64_t n_tasks_seen;

@@ -18,6 +18,7 @@ LIBRARY = BUILD / "tests/oracle/compare_unwind.so"
 LONG = os.environ.get("PPROFC_LONG") == "1"
 MIN_SAMPLES = 10000 if LONG else 1000
 MIN_EQUAL_PERCENT = 99.9
+MIN_ROOT_PERCENT = 99.0  # where both stop early in the same way (assembly without unwind information)
 MAX_ROUNDS = 100 if LONG else 10
 TIME_LIMIT_S = 900
 KEYS = ("samples", "equal", "longer", "shorter", "differ", "root", "inferred", "second")
@@ -73,7 +74,7 @@ class EqualsLibunwind(unittest.TestCase):
         self.rows.append((name + (" (lazy)" if lazy else ""), total))
         self.assertGreaterEqual(total["samples"], MIN_SAMPLES)
         self.assertGreaterEqual(100 * total["equal"] / total["samples"], MIN_EQUAL_PERCENT, differences)
-        self.assertGreaterEqual(100 * total["root"] / total["samples"], MIN_EQUAL_PERCENT)
+        self.assertGreaterEqual(100 * total["root"] / total["samples"], MIN_ROOT_PERCENT)
 
     def test_perl(self):
         """perl"""
