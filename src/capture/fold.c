@@ -35,20 +35,32 @@ struct pp_rec_event *pp_segment_event(struct pp_rec_segment *segment, uint32_t *
     return NULL;
 }
 
-uint64_t pp_fold_memory_bytes(uint64_t n_bytes, uint32_t n_places)
+uint32_t pp_segment_pool_bytes(const struct pp_rec_segment *segment)
 {
-    return n_bytes + n_places * sizeof(uint32_t);
+    return pool_bytes_of(atomic_load_explicit(&segment->used, memory_order_acquire));
 }
 
-void pp_fold_begin(struct pp_fold *fold, void *memory, uint64_t n_bytes, uint32_t n_slots,
-                   uint32_t n_places, uint64_t slice_ns)
+static uint64_t n_moved_of(const struct pp_fold_room *room)
+{
+    return room->n_pool_bytes / 8 + 1;
+}
+
+uint64_t pp_fold_memory_bytes(const struct pp_fold_room *room)
+{
+    return room->n_bytes + room->n_places * sizeof(uint64_t) + n_moved_of(room) * sizeof(uint32_t);
+}
+
+void pp_fold_begin(struct pp_fold *fold, void *memory, const struct pp_fold_room *room,
+                   uint64_t slice_ns)
 {
     memset(fold, 0, sizeof *fold);
     fold->out = memory;
-    fold->places = (uint32_t *)((char *)memory + n_bytes);
-    fold->n_places = n_places;
+    fold->places = (uint64_t *)((char *)memory + room->n_bytes);
+    fold->n_places = room->n_places;
+    fold->moved = (uint32_t *)(fold->places + room->n_places);
+    fold->n_moved = (uint32_t)n_moved_of(room);
     fold->slice_ns = slice_ns;
-    pp_sig_segment_init(fold->out, n_bytes, n_slots, 0);
+    pp_sig_segment_init(fold->out, room->n_bytes, room->n_slots, 0);
     fold->out->kind = PP_SEGMENT_FOLDED;
     fold->out->slice_ns = slice_ns;
 }
@@ -84,12 +96,15 @@ static bool is_key(const struct pp_rec_event *event, const struct key *key)
 static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *key)
 {
     const uint32_t mask = fold->n_places - 1;
-    uint32_t i = (uint32_t)hash_of(key) & mask;
+    const uint64_t hash = hash_of(key);
+    uint32_t i = (uint32_t)hash & mask;
     struct pp_rec_event *event;
     uint32_t n_bytes;
 
     for (; fold->places[i] != 0; i = (i + 1) & mask) {
-        event = (struct pp_rec_event *)(area_of(fold->out) + fold->places[i] - 1);
+        if (fold->places[i] >> 32 != hash >> 32)
+            continue;
+        event = (struct pp_rec_event *)(area_of(fold->out) + (uint32_t)fold->places[i] - 1);
         if (is_key(event, key))
             return event;
     }
@@ -101,7 +116,8 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     if (event == NULL)
         return NULL;
     fold->n_events++;
-    fold->places[i] = (uint32_t)((char *)event - area_of(fold->out)) + 1;
+    fold->places[i] =
+        (hash & ~(uint64_t)UINT32_MAX) | ((uint32_t)((char *)event - area_of(fold->out)) + 1);
     event->time_ns = key->slice_ns;
     event->stack = key->stack;
     event->thread = key->thread;
@@ -115,18 +131,27 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     return event;
 }
 
-static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from, uint32_t stack,
-                         uint64_t n_samples)
+/* The stack of 'event' in the output.  Events are many and stacks few: each is looked for once. */
+static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from,
+                         const struct pp_rec_event *event)
 {
     const uint64_t folded[1] = {PP_PC_FOLDED};
     const struct pp_rec_stack *old =
-        (const struct pp_rec_stack *)(area_of(from) + (uint64_t)stack * 8);
+        (const struct pp_rec_stack *)(area_of(from) + (uint64_t)event->stack * 8);
+    const uint32_t distance = from->area_bytes / 8 - event->stack;
+    uint32_t stack;
 
-    if (!fold->forget_stacks)
-        return pp_sig_segment_stack(fold->out, old->pcs, old->n_frames, old->flags, old->hash);
-    if (old->pcs[0] != PP_PC_FOLDED) /* those were counted when they became so */
-        fold->n_forgotten += n_samples;
-    return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
+    if (fold->forget_stacks) {
+        if (old->pcs[0] != PP_PC_FOLDED) /* those were counted when they became so */
+            fold->n_forgotten += (uint64_t)event->values[0];
+        return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
+    }
+    if (distance < fold->n_moved && fold->moved[distance] != 0)
+        return fold->moved[distance];
+    stack = pp_sig_segment_stack(fold->out, old->pcs, old->n_frames, old->flags, old->hash);
+    if (distance < fold->n_moved)
+        fold->moved[distance] = stack;
+    return stack;
 }
 
 static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
@@ -141,7 +166,7 @@ static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
                       .n_values = event->n_values};
     struct pp_rec_event *sum;
 
-    key.stack = stack_in(fold, from, event->stack, (uint64_t)event->values[0]);
+    key.stack = stack_in(fold, from, event);
     sum = key.stack == 0 ? NULL : find_event(fold, &key);
     if (sum == NULL)
         return -ENOSPC;
@@ -163,8 +188,10 @@ int pp_fold_add(struct pp_fold *fold, struct pp_rec_segment *segment)
 {
     const uint32_t n_log_bytes = log_bytes_of(segment);
     struct pp_rec_event *event;
-    uint32_t at = 0;
+    uint32_t at = 0, n_moved = pp_segment_pool_bytes(segment) / 8 + 1;
 
+    n_moved = n_moved < fold->n_moved ? n_moved : fold->n_moved;
+    memset(fold->moved, 0, n_moved * sizeof *fold->moved);
     while ((event = pp_segment_event(segment, &at, n_log_bytes)) != NULL) {
         const uint32_t state = atomic_load_explicit(&event->state_bytes, memory_order_acquire);
         int result;
@@ -183,7 +210,7 @@ uint64_t pp_segment_closed_bytes(const struct pp_rec_segment *head)
 {
     const uint64_t used = atomic_load_explicit(&head->used, memory_order_relaxed);
 
-    return head->area_offset + (uint64_t)(uint32_t)used + pool_bytes_of(used) + PP_REC_EVENT_ALIGN;
+    return sizeof *head + (uint64_t)(uint32_t)used + pool_bytes_of(used) + PP_REC_EVENT_ALIGN;
 }
 
 uint64_t pp_fold_bytes(const struct pp_fold *fold)
@@ -194,26 +221,6 @@ uint64_t pp_fold_bytes(const struct pp_fold *fold)
 void pp_fold_finish(const struct pp_fold *fold, void *memory)
 {
     (void)pp_segment_copy_closed(fold->out, fold->out, 0, false, memory);
-}
-
-/* Stacks keep their distance from the area's end, so that in a smaller area all move down by the
- * same number of words. */
-static void copy_stacks(const struct pp_rec_segment *head, const struct pp_rec_segment *from,
-                        struct pp_rec_segment *to, uint32_t n_pool)
-{
-    const _Atomic uint64_t *old =
-        (const _Atomic uint64_t *)((const char *)from + head->slots_offset);
-    uint64_t *new = (uint64_t *)((char *)to + to->slots_offset);
-    const uint32_t moved = (head->area_bytes - to->area_bytes) / 8;
-
-    for (uint32_t i = 0; i < head->n_slots; i++) {
-        const uint64_t slot = atomic_load_explicit(&old[i], memory_order_acquire);
-        /* A stack that came after 'used' was read lies beyond what is copied. */
-        const bool copied = slot != 0 && (slot & UINT32_MAX) * 8 >= head->area_bytes - n_pool;
-        new[i] = copied ? slot - moved : 0;
-    }
-    memcpy(area_of(to) + to->area_bytes - n_pool,
-           (const char *)from + head->area_offset + head->area_bytes - n_pool, n_pool);
 }
 
 /* Whether the event at 'at' lies within the log, as every event does while its segment is in use.
@@ -233,10 +240,14 @@ uint32_t pp_segment_copy_closed(const struct pp_rec_segment *head, struct pp_rec
     struct pp_rec_segment *to = memory;
     uint32_t moved, at = from, n_copied = 0;
 
+    /* Nobody adds to the copy: it needs no slots.  Stacks keep their distance from the area's end,
+     * so that in a smaller area all move down by the same number of words. */
     memcpy(to, head, sizeof *to);
+    to->n_slots = 0;
+    to->area_offset = to->slots_offset;
     to->area_bytes = n_log + n_pool + PP_REC_EVENT_ALIGN;
     moved = (head->area_bytes - to->area_bytes) / 8;
-    copy_stacks(head, segment, to, n_pool);
+    memcpy(area_of(to) + to->area_bytes - n_pool, area + head->area_bytes - n_pool, n_pool);
     while (at + sizeof(struct pp_rec_event) <= n_log) {
         const struct pp_rec_event *event = (const struct pp_rec_event *)(area + at);
         const uint32_t state = atomic_load_explicit(&event->state_bytes, memory_order_acquire);

@@ -10,21 +10,30 @@
 
 struct pp_fold {
     struct pp_rec_segment *out; /* a segment of kind FOLDED in the caller's zeroed memory */
-    uint32_t *places;           /* offsets + 1 of folded events, by the hash of what they sum */
-    uint32_t n_places, n_events;
+    uint64_t *places; /* by the hash of what is summed: offset + 1 of the sum, and the hash's top */
+    uint32_t *moved;  /* where the stacks of the segment that is added are in 'out', by their
+                         distance  from the end of its area / 8 */
+    uint32_t n_places, n_moved, n_events;
     uint64_t slice_ns;
     bool forget_spans;    /* sum over spans */
     bool forget_stacks;   /* the last resort: all stacks become one, [folded] */
     uint64_t n_forgotten; /* samples whose stack was given up this time */
 };
 
-/* Memory that pp_fold_begin() wants for an output of 'n_bytes' and 'n_places'. */
-uint64_t pp_fold_memory_bytes(uint64_t n_bytes, uint32_t n_places);
+/* How big things are. */
+struct pp_fold_room {
+    uint64_t n_bytes;      /* of the output */
+    uint32_t n_slots;      /* for distinct stacks; a power of two */
+    uint32_t n_places;     /* 3/4 of them for sums; a power of two */
+    uint64_t n_pool_bytes; /* the most that a segment to be added holds of stacks */
+};
 
-/* Prepare 'fold' in zeroed 'memory' with room for 'n_slots' distinct stacks and 3/4 'n_places' sums
- * (powers of two both). */
-void pp_fold_begin(struct pp_fold *fold, void *memory, uint64_t n_bytes, uint32_t n_slots,
-                   uint32_t n_places, uint64_t slice_ns);
+/* Memory that pp_fold_begin() wants. */
+uint64_t pp_fold_memory_bytes(const struct pp_fold_room *room);
+
+/* Prepare 'fold' in zeroed 'memory'. */
+void pp_fold_begin(struct pp_fold *fold, void *memory, const struct pp_fold_room *room,
+                   uint64_t slice_ns);
 
 /* Add every committed event of 'segment' (raw or folded, with no writer left).  Returns 0, or
  * -ENOSPC when the output is full: begin again with more room or a wider slice. */
@@ -45,6 +54,7 @@ void pp_fold_finish(const struct pp_fold *fold, void *memory);
 uint32_t pp_segment_copy_closed(const struct pp_rec_segment *head, struct pp_rec_segment *segment,
                                 uint32_t from, bool stop_at_hole, void *memory);
 uint64_t pp_segment_closed_bytes(const struct pp_rec_segment *head);
+uint32_t pp_segment_pool_bytes(const struct pp_rec_segment *segment); /* of stacks */
 
 /* The event at log offset 'at' or the next one behind a hole; NULL at the end.  '*at' moves to its
  * offset. */

@@ -419,6 +419,15 @@ static int begin(struct pp_session *session)
     return 0;
 }
 
+/* The pointer first: a child made in between must not give them back again. */
+static void give_back_watches(struct pp_session *session)
+{
+    struct pp_watch *watches = session->watches;
+
+    session->watches = NULL;
+    pp_unmap(watches, PP_MAX_WATCHES * sizeof *watches);
+}
+
 static void finish(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -431,10 +440,10 @@ static void finish(struct pp_session *session)
     book_the_rest(session);
     atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
     pp_wait_for_handlers(NULL);
+    pp_segments_done(&session->segments);
     pp_modules_free(session->modules);
     session->modules = NULL;
-    pp_unmap(session->watches, PP_MAX_WATCHES * sizeof *session->watches);
-    session->watches = NULL;
+    give_back_watches(session);
     atomic_store_explicit(&header->end_ns,
                           pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
                           memory_order_relaxed);
@@ -460,8 +469,7 @@ void *pp_helper_main(void *argument)
     if (session->helper_result != 0) {
         atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
         pp_wait_for_handlers(NULL);
-        pp_unmap(session->watches, PP_MAX_WATCHES * sizeof *session->watches);
-        session->watches = NULL;
+        give_back_watches(session);
         set_state(session, PP_HELPER_FAILED);
         return NULL;
     }

@@ -152,11 +152,25 @@ int pp_memory_file_create(struct pp_memory_file *file, uint64_t n_bytes, uint64_
     return 0;
 }
 
-static bool grow(struct pp_memory_file *file, uint64_t n_bytes)
+static uint64_t growth_left(const struct pp_memory_file *file)
 {
     const uint64_t limit = file->n_max < file->n_mapped ? file->n_max : file->n_mapped;
 
-    if (file->fd < 0 || n_bytes > limit - file->n_bytes || file->n_bytes > limit)
+    return file->fd < 0 || file->n_bytes > limit ? 0 : limit - file->n_bytes;
+}
+
+uint64_t pp_memory_file_room(const struct pp_memory_file *file)
+{
+    uint64_t most = growth_left(file);
+
+    for (uint32_t i = 0; i < file->n_free; i++)
+        most = file->free[i].n_bytes > most ? file->free[i].n_bytes : most;
+    return most;
+}
+
+static bool grow(struct pp_memory_file *file, uint64_t n_bytes)
+{
+    if (n_bytes > growth_left(file))
         return false;
     if (fallocate(file->fd, 0, (off_t)file->n_bytes, (off_t)n_bytes) != 0)
         return false;

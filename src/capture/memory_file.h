@@ -35,6 +35,10 @@ int pp_memory_file_create(struct pp_memory_file *file, uint64_t n_bytes, uint64_
  * be had. */
 uint64_t pp_memory_file_alloc(struct pp_memory_file *file, uint64_t n_bytes);
 
+/* The most that one pp_memory_file_alloc() could get by the bound of the file; the kernel may still
+ * refuse it. */
+uint64_t pp_memory_file_room(const struct pp_memory_file *file);
+
 /* Give memory back for reuse; the kernel gets its pages at once. */
 void pp_memory_file_free(struct pp_memory_file *file, uint64_t offset, uint64_t n_bytes);
 

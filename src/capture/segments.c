@@ -82,7 +82,9 @@ static uint64_t new_segment(struct pp_segments *segments)
     directory_get(segments, &directory);
     if (directory.n == PP_REC_MAX_SEGMENTS)
         return 0;
-    offset = pp_memory_file_alloc(segments->file, segments->segment_bytes);
+    offset = segments->n_recycled > 0
+                 ? segments->recycled[--segments->n_recycled]
+                 : pp_memory_file_alloc(segments->file, segments->segment_bytes);
     if (offset == 0)
         return 0;
     while (n_slots * sizeof(uint64_t) > segments->segment_bytes / 8)
@@ -97,14 +99,24 @@ static uint64_t new_segment(struct pp_segments *segments)
 
 static void fill_spares(struct pp_segments *segments)
 {
-    for (uint32_t i = 0; i < N_SPARES; i++) {
+    uint32_t n = 0;
+
+    segments->is_short = false;
+    for (uint32_t i = 0; i < N_SPARES; i++)
+        n += atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0;
+    for (uint32_t i = 0; i < N_SPARES && n < N_SPARES && !segments->is_short; i++) {
         uint64_t offset;
         if (atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0)
             continue;
-        offset = new_segment(segments);
+        /* The last one only where room is left for folding: sums of nothing that is kept. */
+        offset = n == 0 || pp_memory_file_room(segments->file) >= 2 * segments->segment_bytes
+                     ? new_segment(segments)
+                     : 0;
+        segments->is_short = offset == 0;
         if (offset == 0)
-            return;
+            break;
         atomic_store_explicit(&segments->header->spares[i], offset, memory_order_release);
+        n++;
     }
 }
 
@@ -129,13 +141,28 @@ static uint64_t needed_from(struct pp_segments *segments)
     return least;
 }
 
+/* How many raw segments are worth a pass over all that is folded already: then the passes cost
+ * about as much as what they add, however long it runs. */
+static uint32_t fold_at_once(struct pp_segments *segments, const struct directory *directory)
+{
+    uint64_t n_folded_bytes = 0;
+    uint64_t n;
+
+    for (uint32_t i = 0; i < directory->n; i++)
+        if (segment_at(segments, directory->refs[i].offset)->kind == PP_SEGMENT_FOLDED)
+            n_folded_bytes += directory->refs[i].n_bytes;
+    n = n_folded_bytes / 2 / segments->segment_bytes;
+    return segments->is_short ? 1 : n < FOLD_AT_ONCE ? FOLD_AT_ONCE : (uint32_t)n;
+}
+
 /* Choose what to fold: the folded segment and the oldest sealed ones, leaving the newest few. */
 static uint32_t choose(struct pp_segments *segments, const struct directory *directory,
                        bool *chosen)
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
     const uint64_t needed = needed_from(segments);
-    const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 4;
+    const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 4 || segments->is_short;
+    const uint32_t n_kept = segments->is_short ? 0 : PP_KEEP_SEALED;
     uint32_t n_raw = 0, n_sealed = 0;
 
     for (uint32_t i = 0; i < directory->n; i++) {
@@ -148,7 +175,7 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
         struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
         chosen[i] = segment->kind == PP_SEGMENT_FOLDED;
         if (segment->kind != PP_SEGMENT_RAW || directory->refs[i].offset == active ||
-            !is_sealed(segment) || n_sealed - n_raw <= PP_KEEP_SEALED ||
+            !is_sealed(segment) || n_sealed - n_raw <= n_kept ||
             (segment->sequence >= needed && !is_tight))
             continue;
         chosen[i] = true;
@@ -166,53 +193,120 @@ static uint32_t power_of_two(uint64_t n)
     return power;
 }
 
-/* Fold the chosen ones into scratch memory; NULL when there is no memory.  On -ENOSPC in '*result'
- * the output was too small. */
-static void *fold_into(struct pp_segments *segments, const struct directory *directory,
-                       const bool *chosen, uint64_t n_bytes, struct pp_fold *fold,
-                       uint64_t *n_memory, int *result)
-{
-    const uint32_t n_slots = power_of_two(n_bytes / 256);
-    const uint32_t n_places = power_of_two(n_bytes / 24);
-    void *memory;
+/* ---- the sums ---- */
 
-    n_bytes += n_slots * sizeof(uint64_t) + sizeof(struct pp_rec_segment);
-    *n_memory = pp_fold_memory_bytes(n_bytes, n_places);
-    memory = pp_map_anonymous(*n_memory);
-    if (memory == NULL)
-        return NULL;
-    pp_fold_begin(fold, memory, n_bytes, n_slots, n_places, segments->slice_ns);
-    fold->forget_spans = segments->forget_spans;
-    fold->forget_stacks = segments->forget_stacks;
-    *result = 0;
-    for (uint32_t i = 0; i < directory->n && *result == 0; i++)
-        if (chosen[i])
-            *result = pp_fold_add(fold, segment_at(segments, directory->refs[i].offset));
-    return memory;
+static void drop_sums(struct pp_segments *segments)
+{
+    void *memory = segments->sums_memory;
+
+    /* In this order: a child made in between must not give it back again. */
+    segments->sums_memory = NULL;
+    pp_unmap(memory, segments->n_sums_memory);
 }
 
-/* Put the folded segment in the place of the chosen ones. */
-static bool replace(struct pp_segments *segments, const struct directory *old, const bool *chosen,
-                    const struct pp_fold *fold)
+/* Begin the sums anew. */
+static int begin_sums(struct pp_segments *segments)
 {
-    const uint64_t n_bytes = pp_fold_bytes(fold);
-    const uint64_t offset = pp_memory_file_alloc(segments->file, n_bytes);
+    struct pp_fold_room room = {.n_slots = power_of_two(PP_FOLDED_MAX_BYTES / 256),
+                                .n_places = power_of_two(PP_FOLDED_MAX_BYTES / 24),
+                                .n_pool_bytes = PP_FOLDED_MAX_BYTES};
+
+    room.n_bytes =
+        PP_FOLDED_MAX_BYTES + room.n_slots * sizeof(uint64_t) + sizeof(struct pp_rec_segment);
+    segments->n_sums_memory = pp_fold_memory_bytes(&room);
+    segments->sums_memory = pp_map_anonymous(segments->n_sums_memory);
+    if (segments->sums_memory == NULL)
+        return -ENOMEM;
+    pp_fold_begin(&segments->sums, segments->sums_memory, &room, segments->slice_ns);
+    segments->sums.forget_spans = segments->forget_spans;
+    segments->sums.forget_stacks = segments->forget_stacks;
+    return 0;
+}
+
+/* Add the chosen ones to the sums, which hold the folded segment already unless they begin anew.
+ * -ENOSPC when the output is too small. */
+static int add_to_sums(struct pp_segments *segments, const struct directory *directory,
+                       const bool *chosen)
+{
+    const bool is_new = segments->sums_memory == NULL;
+    int result = is_new ? begin_sums(segments) : 0;
+
+    for (uint32_t i = 0; i < directory->n && result == 0; i++) {
+        struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
+        if (chosen[i] && (is_new || segment->kind == PP_SEGMENT_RAW))
+            result = pp_fold_add(&segments->sums, segment);
+    }
+    return result;
+}
+
+/* Room for the folded segment.  There are two places that it lives in by turns, so that their pages
+ * need not be had anew each time. */
+static uint64_t place_for_sums(struct pp_segments *segments, uint64_t n_bytes)
+{
+    struct pp_rec_segment_ref *place = &segments->other_place;
+    const uint64_t step = PP_FOLDED_MAX_BYTES / 8;
+    uint64_t offset = place->offset;
+
+    if (offset != 0 && place->n_bytes >= n_bytes) {
+        memset((char *)segments->header + offset, 0, n_bytes);
+        return offset;
+    }
+    if (offset != 0)
+        pp_memory_file_free(segments->file, offset, place->n_bytes);
+    place->n_bytes = segments->is_short ? n_bytes : (n_bytes + step - 1) / step * step;
+    place->offset = pp_memory_file_alloc(segments->file, place->n_bytes);
+    return place->offset;
+}
+
+static void recycle(struct pp_segments *segments, const struct pp_rec_segment_ref *ref)
+{
+    if (segments->is_short || segments->n_recycled == PP_MAX_RECYCLED ||
+        ref->n_bytes != segments->segment_bytes) {
+        pp_memory_file_free(segments->file, ref->offset, ref->n_bytes);
+        return;
+    }
+    memset((char *)segments->header + ref->offset, 0, ref->n_bytes);
+    segments->recycled[segments->n_recycled++] = ref->offset;
+}
+
+/* Put the sums in the place of the chosen ones. */
+static bool replace(struct pp_segments *segments, const struct directory *old, const bool *chosen)
+{
+    const uint64_t n_bytes = pp_fold_bytes(&segments->sums);
+    const uint64_t offset = place_for_sums(segments, n_bytes);
+    struct pp_rec_segment_ref place = segments->place;
     struct directory new = {.n = 0, .refs = {{0, 0}}};
 
     if (offset == 0)
         return false;
-    pp_fold_finish(fold, segment_at(segments, offset));
+    pp_fold_finish(&segments->sums, segment_at(segments, offset));
     new.refs[new.n++] = (struct pp_rec_segment_ref){offset, n_bytes};
     for (uint32_t i = 0; i < old->n; i++)
         if (!chosen[i])
             new.refs[new.n++] = old->refs[i];
     directory_set(segments, &new);
+    segments->place = segments->other_place;
+    segments->other_place = place;
     for (uint32_t i = 0; i < old->n; i++)
-        if (chosen[i])
-            pp_memory_file_free(segments->file, old->refs[i].offset, old->refs[i].n_bytes);
-    atomic_fetch_add_explicit(&segments->header->losses[PP_LOSS_STACK_FOLDED], fold->n_forgotten,
-                              memory_order_relaxed);
+        if (chosen[i] && old->refs[i].offset != place.offset)
+            recycle(segments, &old->refs[i]);
+    atomic_fetch_add_explicit(&segments->header->losses[PP_LOSS_STACK_FOLDED],
+                              segments->sums.n_forgotten, memory_order_relaxed);
+    segments->sums.n_forgotten = 0;
     return true;
+}
+
+/* Nothing is kept for the next time. */
+static void give_back(struct pp_segments *segments)
+{
+    drop_sums(segments);
+    if (segments->other_place.offset != 0)
+        pp_memory_file_free(segments->file, segments->other_place.offset,
+                            segments->other_place.n_bytes);
+    segments->other_place = (struct pp_rec_segment_ref){0, 0};
+    while (segments->n_recycled > 0)
+        pp_memory_file_free(segments->file, segments->recycled[--segments->n_recycled],
+                            segments->segment_bytes);
 }
 
 /* Widen the slices until the sums fit; then forget spans; then, in the last resort, stacks. */
@@ -238,25 +332,37 @@ static void fold(struct pp_segments *segments)
     bool done = false;
 
     directory_get(segments, &directory);
-    /* Several at once: each time costs a pass over all that is folded already. */
-    if (choose(segments, &directory, chosen) < FOLD_AT_ONCE)
+    if (choose(segments, &directory, chosen) < fold_at_once(segments, &directory))
         return;
     segments->wait_for_handlers(
         segments->context); /* whoever was writing to a sealed one has finished */
+    if (segments->is_short)
+        give_back(segments);
     while (!done) {
-        struct pp_fold folded;
-        uint64_t n_memory = 0;
-        int result = 0;
-        void *memory = fold_into(segments, &directory, chosen, PP_FOLDED_MAX_BYTES, &folded,
-                                 &n_memory, &result);
-        if (memory == NULL)
-            return;
-        done = result == 0 ? replace(segments, &directory, chosen, &folded) : false;
-        pp_unmap(memory, n_memory);
-        if (!done && (result == 0 || !coarsen(segments)))
-            return;
+        const int result = add_to_sums(segments, &directory, chosen);
+
+        done = result == 0 && replace(segments, &directory, chosen);
+        if (done)
+            break;
+        drop_sums(segments); /* what was added is not in the recording */
+        /* No place in shared memory: what is kept for speed goes, and coarser sums may fit. */
+        if (result == 0) {
+            segments->is_short = true;
+            give_back(segments);
+        }
+        if ((result != 0 && result != -ENOSPC) || !coarsen(segments))
+            break;
     }
+    if (segments->is_short)
+        give_back(segments);
+    if (segments->forget_stacks)
+        drop_sums(segments);
     segments->forget_stacks = false; /* it was for this time: rarer stacks may fit again */
+}
+
+void pp_segments_done(struct pp_segments *segments)
+{
+    drop_sums(segments);
 }
 
 void pp_segments_tend(struct pp_segments *segments)
@@ -274,6 +380,23 @@ void pp_segments_tend(struct pp_segments *segments)
     fill_spares(segments);
 }
 
+/* One that is written to, a spare, and what is folded.  Memory that was reserved in one go for two
+ * is not scarce. */
+static bool has_room_for_three(struct pp_segments *segments)
+{
+    const uint64_t n_bytes = 3 * segments->segment_bytes;
+    uint64_t offset;
+
+    for (uint32_t i = 0; i < segments->file->n_free; i++)
+        if (segments->file->free[i].n_bytes >= 2 * segments->segment_bytes &&
+            pp_memory_file_room(segments->file) >= n_bytes)
+            return true;
+    offset = pp_memory_file_alloc(segments->file, n_bytes);
+    if (offset != 0)
+        pp_memory_file_free(segments->file, offset, n_bytes);
+    return offset != 0;
+}
+
 int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
                      struct pp_rec_header *header, void (*wait_for_handlers)(void *), void *context)
 {
@@ -286,9 +409,9 @@ int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
     segments->slice_ns = PP_REC_SLICE_NS;
     segments->wait_for_handlers = wait_for_handlers;
     segments->context = context;
-    while ((offset = new_segment(segments)) == 0 &&
-           segments->segment_bytes > PP_SEGMENT_LEAST_BYTES)
+    while (segments->segment_bytes > PP_SEGMENT_LEAST_BYTES && !has_room_for_three(segments))
         segments->segment_bytes /= 2;
+    offset = new_segment(segments);
     if (offset == 0)
         return -ENOSPC;
     atomic_store_explicit(&header->active, offset, memory_order_release);

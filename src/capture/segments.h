@@ -6,15 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/fold.h"
 #include "capture/memory_file.h"
 #include "recording/layout.h"
 
 enum {
     PP_SEGMENT_BYTES = 512 * 1024,
     PP_SEGMENT_SLOTS = 4096,
-    PP_SEGMENT_LEAST_BYTES = 64 * 1024,    /* where shared memory is scarce */
+    PP_SEGMENT_LEAST_BYTES = 64 * 1024, /* where shared memory is scarce */
+    PP_MAX_RECYCLED = 8,
     PP_KEEP_SEALED = 4,                    /* sealed segments left raw for readers that come late */
-    PP_FOLDED_MAX_BYTES = 16 * 1024 * 1024 /* bound of the sums; wider slices keep it */
+    PP_FOLDED_MAX_BYTES = 8 * 1024 * 1024, /* bound of the sums; wider slices keep it */
 };
 
 struct pp_segments {
@@ -25,6 +27,13 @@ struct pp_segments {
     uint64_t active_seen; /* at the last look */
     uint64_t slice_ns;    /* of the folded segment */
     bool forget_spans, forget_stacks;
+    bool is_short;       /* of memory: fold as soon as something is sealed, and keep nothing */
+    struct pp_fold sums; /* what the folded segment holds, ready to be added to */
+    void *sums_memory;   /* NULL: they begin anew, from the folded segment */
+    uint64_t n_sums_memory;
+    struct pp_rec_segment_ref place, other_place; /* of the folded segment, by turns */
+    uint64_t recycled[PP_MAX_RECYCLED]; /* segments of zeroed memory that is there already */
+    uint32_t n_recycled;
     void (*wait_for_handlers)(void *context);
     void *context;
 };
@@ -36,6 +45,9 @@ int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
 
 /* Do what is due: fill up the spares, fold what has been sealed for long. */
 void pp_segments_tend(struct pp_segments *segments);
+
+/* Give back what is not in the recording's memory. */
+void pp_segments_done(struct pp_segments *segments);
 
 /* Make sure the table holds at least 'n_items' and some more.  Returns 0 or -ENOSPC. */
 int pp_table_reserve(struct pp_memory_file *file, struct pp_rec_table *table, uint32_t n_items);

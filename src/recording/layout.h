@@ -105,9 +105,9 @@ struct pp_rec_stack {
 enum pp_rec_segment_kind { PP_SEGMENT_RAW, PP_SEGMENT_FOLDED };
 
 struct pp_rec_segment {
-    uint32_t kind, n_slots;   /* slots: a power of two */
-    uint64_t sequence;        /* raw: counts up.  folded: the last raw sequence it holds */
-    uint64_t slice_ns;        /* folded: width of its slices */
+    uint32_t kind, n_slots; /* slots: a power of two; 0 in copies and sums, nobody adds to those */
+    uint64_t sequence;      /* raw: counts up.  folded: the last raw sequence it holds */
+    uint64_t slice_ns;      /* folded: width of its slices */
     uint64_t n_folded_events; /* folded: how many raw events it stands for */
     uint32_t slots_offset, area_offset, area_bytes, pad; /* from the segment's start */
     _Atomic uint64_t used;
