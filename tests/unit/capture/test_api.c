@@ -306,7 +306,7 @@ static void test_snapshots(void **state)
     start(5000);
     atomic_store(&other_goes_on, 1);
     assert_int_equal(pthread_create(&other, NULL, burn_on, NULL), 0);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 400 || (samples[0] < 500 && i < 100000); i++) {
         struct pprofc_recording *recording = NULL;
         struct sums sums;
         assert_int_equal(pprofc_snapshot(&cursors[i % 2], &recording, NULL), 0);
@@ -328,7 +328,7 @@ static void test_snapshots(void **state)
     assert_int_equal(pprofc_stats(&stats, NULL), 0);
     assert_int_equal(stats.n_lost, 0);
     whole = stop();
-    assert_true(whole.samples > 100);
+    assert_true(whole.samples >= 500);
     assert_true(samples[0] == samples[1]);
     assert_true(samples[0] == whole.samples);
     /* The end books what threads used that nobody saw. */
@@ -393,13 +393,23 @@ static int count_mappings(void)
     return n;
 }
 
+/* The kernel lists a thread for a moment after it was joined. */
+static int count_threads(int wanted)
+{
+    int n = 0;
+
+    for (int i = 0; i < 1000 && (n = count_entries("/proc/self/task", "") - 2) > wanted; i++)
+        (void)usleep(1000);
+    return n;
+}
+
 /* Started and stopped again and again under load nothing stays behind: no descriptor, no mapping,
  * no thread, no file; and while one runs the program sees no descriptor more. */
 static void test_start_stop(void **state)
 {
     const int n_times = getenv("PPROFC_LONG") != NULL ? 2000 : 200;
     char own[64];
-    int n_descriptors, n_mappings, n_threads;
+    int n_descriptors, n_mappings;
     pthread_t other;
 
     (void)state;
@@ -409,7 +419,6 @@ static void test_start_stop(void **state)
     (void)stop();
     n_descriptors = count_entries("/proc/self/fd", "");
     n_mappings = count_mappings();
-    n_threads = count_entries("/proc/self/task", "");
     for (int i = 0; i < n_times; i++) {
         start(10000);
         if (i % 10 == 0)
@@ -417,7 +426,7 @@ static void test_start_stop(void **state)
         assert_int_equal(count_entries("/proc/self/fd", ""), n_descriptors);
         assert_int_equal(pprofc_stop(NULL, NULL), 0);
     }
-    assert_int_equal(count_entries("/proc/self/task", ""), n_threads);
+    assert_int_equal(count_threads(2), 2);
     assert_true(count_mappings() <= n_mappings + 4); /* libc may keep a thread's stack or two */
     (void)snprintf(own, sizeof own, "pprofc.%u.%d", geteuid(), getpid());
     assert_int_equal(count_entries("/dev/shm", own), 0);
