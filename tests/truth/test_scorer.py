@@ -77,8 +77,10 @@ class Scoring(unittest.TestCase):
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
 
     def test_refuses_too_much_unsampled(self):
-        """One thread may leave the longest period unseen, 1.5 times the mean, and no more."""
-        for periods, is_ok in ((1.4, True), (1.7, False)):
+        """One thread may leave two of the longest periods unseen, many threads one each on average, and no more."""
+        self.assertAlmostEqual(scorer.max_unsampled_periods(1), 2 * 1.65)
+        self.assertAlmostEqual(scorer.max_unsampled_periods(1000), 1, delta=0.01)
+        for periods, is_ok in ((3.2, True), (3.5, False)):
             profile = draw(self.SHARES, 5000)
             profile.stacks.append(Stack([scorer.UNSAMPLED], periods * PERIOD_NS, 0))
             truth = truth_of(self.SHARES)
