@@ -185,3 +185,41 @@ int pp_maps_next(struct pp_maps *maps, struct pp_map_line *line_out)
     *line_out = line;
     return 1;
 }
+
+int pp_maps_find(uintptr_t address, uintptr_t *start_out, uintptr_t *limit_out)
+{
+    struct pp_maps maps;
+    struct pp_map_line line;
+    int result = pp_maps_open(&maps);
+
+    if (result < 0)
+        return result;
+    while ((result = pp_maps_next(&maps, &line)) > 0 && line.limit <= address)
+        ;
+    pp_maps_close(&maps);
+    if (result < 0)
+        return result;
+    if (result == 0 || line.start > address)
+        return -ENOENT;
+    *start_out = line.start;
+    *limit_out = line.limit;
+    return 0;
+}
+
+int pp_maps_main_stack(uintptr_t *start_out, uintptr_t *limit_out)
+{
+    struct pp_maps maps;
+    struct pp_map_line line;
+    int result = pp_maps_open(&maps);
+
+    if (result < 0)
+        return result;
+    while ((result = pp_maps_next(&maps, &line)) > 0 && strcmp(line.path, "[stack]") != 0)
+        ;
+    pp_maps_close(&maps);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    *start_out = line.start;
+    *limit_out = line.limit;
+    return 0;
+}

@@ -34,4 +34,10 @@ int pp_maps_next(struct pp_maps *maps, struct pp_map_line *line_out);
 
 void pp_maps_close(struct pp_maps *maps);
 
+/* The mapping that holds 'address' now: bounds of the whole VMA.  -ENOENT when none. */
+int pp_maps_find(uintptr_t address, uintptr_t *start_out, uintptr_t *limit_out);
+
+/* The main thread's stack ("[stack]" in maps). */
+int pp_maps_main_stack(uintptr_t *start_out, uintptr_t *limit_out);
+
 #endif

@@ -49,10 +49,4 @@ uint64_t pp_modules_table_bytes(const struct pp_modules *modules);
 /* Unpublish and free (after waiting for handlers). */
 void pp_modules_free(struct pp_modules *modules);
 
-/* The mapping that holds 'address' now: bounds of the whole VMA.  -ENOENT when none. */
-int pp_modules_find_mapping(uintptr_t address, uintptr_t *start_out, uintptr_t *limit_out);
-
-/* End of the main thread's stack ("[stack]" in maps). */
-int pp_modules_main_stack(uintptr_t *start_out, uintptr_t *limit_out);
-
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "capture/cpu.h"
+#include "capture/maps.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -111,7 +112,7 @@ static void find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch)
         return;
     }
     if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == getpid()) {
-        if (pp_modules_main_stack(&start, &limit) != 0)
+        if (pp_maps_main_stack(&start, &limit) != 0)
             return;
         /* It grows down to its limit; nothing else is put in that gap (the kernel keeps it free).
          */
@@ -119,7 +120,7 @@ static void find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch)
                               limit - (8u << 20) < limit ? limit - (8u << 20) : start,
                               memory_order_relaxed);
         atomic_store_explicit(&thread->stack_hi, limit, memory_order_release);
-    } else if (pointer != 0 && pp_modules_find_mapping(pointer - 1, &start, &limit) == 0) {
+    } else if (pointer != 0 && pp_maps_find(pointer - 1, &start, &limit) == 0) {
         /* libc puts a thread's control block at the top end of its stack: all frames lie below the
          * thread pointer. */
         atomic_store_explicit(&thread->stack_lo, start, memory_order_relaxed);

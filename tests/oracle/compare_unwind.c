@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/maps.h"
 #include "capture/modules.h"
 
 enum { MAX_DUMPS = 20, RATE_HZ = 499 };
@@ -162,7 +163,7 @@ static __attribute__((constructor)) void start(void)
     if (dump_path != NULL)
         dump = fopen(dump_path, "ae");
     modules = pp_modules_new(nothing_seen, nothing_to_wait_for, NULL);
-    if (modules == NULL || pp_modules_main_stack(&low, &high) < 0)
+    if (modules == NULL || pp_maps_main_stack(&low, &high) < 0)
         return;
     bounds.lo = high - (64u << 20);
     bounds.hi = high;

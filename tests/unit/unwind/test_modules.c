@@ -170,11 +170,11 @@ static void test_mappings(void **state)
     (void)state;
     assert_true(pages != MAP_FAILED);
     assert_int_equal(mprotect(pages + 4096, 4096, PROT_READ), 0);
-    assert_int_equal(pp_modules_find_mapping((uintptr_t)pages + 5000, &start, &limit), 0);
+    assert_int_equal(pp_maps_find((uintptr_t)pages + 5000, &start, &limit), 0);
     assert_int_equal(start, (uintptr_t)pages + 4096);
     assert_int_equal(limit, (uintptr_t)pages + 8192);
-    assert_int_equal(pp_modules_find_mapping(64, &start, &limit), -ENOENT);
-    assert_int_equal(pp_modules_main_stack(&stack_start, &stack_limit), 0);
+    assert_int_equal(pp_maps_find(64, &start, &limit), -ENOENT);
+    assert_int_equal(pp_maps_main_stack(&stack_start, &stack_limit), 0);
     assert_true((uintptr_t)&start >= stack_start && (uintptr_t)&start < stack_limit);
     (void)munmap(pages, 3 * 4096);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "capture/maps.h"
 #include "capture/modules.h"
 
 static struct pp_modules *modules;
@@ -49,7 +50,7 @@ static inline int start_walking(void **state)
 
     (void)state;
     modules = pp_modules_new(nothing_seen, nothing_to_wait_for, NULL);
-    if (modules == NULL || pp_modules_main_stack(&low, &high) < 0)
+    if (modules == NULL || pp_maps_main_stack(&low, &high) < 0)
         return -1;
     bounds.lo = low;
     bounds.hi = high;
