@@ -269,7 +269,7 @@ static void complain_unknown(const char *variable, size_t n)
     complain("unknown name", name, "", advice);
 }
 
-static bool is_ours(const char *variable)
+bool pp_environment_is_ours(const char *variable)
 {
     return strncmp(variable, "PPROFC_", 7) == 0 || strncmp(variable, "PPROFC=", 7) == 0 ||
            strncmp(variable, "ENABLE_PROFILING=", 17) == 0;
@@ -280,7 +280,7 @@ static void read_variable(const char *variable)
     const char *equals = strchr(variable, '=');
     const struct known *known;
 
-    if (equals == NULL || !is_ours(variable))
+    if (equals == NULL || !pp_environment_is_ours(variable))
         return;
     known = find_known(variable, (size_t)(equals - variable));
     if (known != NULL)
@@ -342,48 +342,4 @@ void pp_environment_read(char **variables)
             read_variable(*at);
     if (!pp_environment.is_on)
         read_gperftools(variables);
-}
-
-/* LD_PRELOAD without 'library'.  Returns false when nothing is left of it. */
-static bool shorten_preload(char *variable, const char *library)
-{
-    char *value = variable + strlen("LD_PRELOAD=");
-    char *out = value;
-
-    for (char *at = value; *at != '\0';) {
-        const size_t n = strcspn(at, ": ");
-        const char *separator = at + n;
-        if (n > 0 && (strlen(library) != n || strncmp(at, library, n) != 0)) {
-            if (out != value)
-                *out++ = ':';
-            memmove(out, at, n);
-            out += n;
-        }
-        at += n + (*separator != '\0' ? 1 : 0);
-    }
-    *out = '\0';
-    return out != value;
-}
-
-static char preload_before[4096]; /* LD_PRELOAD as it was */
-
-void pp_environment_take(char **variables, const char *library)
-{
-    struct pp_environment *env = &pp_environment;
-    char **out = variables;
-
-    for (char **at = variables; *at != NULL; at++) {
-        bool stays = !is_ours(*at);
-        if (!stays && env->n_taken < PP_ENV_MAX_TAKEN)
-            env->taken[env->n_taken++] = *at;
-        if (strncmp(*at, "LD_PRELOAD=", 11) == 0 && strstr(*at, library) != NULL) {
-            pp_copy_text(preload_before, sizeof preload_before, *at);
-            if (env->n_taken < PP_ENV_MAX_TAKEN)
-                env->taken[env->n_taken++] = preload_before;
-            stays = shorten_preload(*at, library);
-        }
-        if (stays)
-            *out++ = *at;
-    }
-    *out = NULL;
 }

@@ -42,9 +42,8 @@ extern struct pp_environment pp_environment;
 /* Read 'variables' (an environ) into pp_environment, once; later calls do nothing. */
 void pp_environment_read(char **variables);
 
-/* Take what is ours out of 'variables', in place: PPROFC*, ENABLE_PROFILING, and 'library' (a path)
- * out of LD_PRELOAD. */
-void pp_environment_take(char **variables, const char *library);
+/* Whether it is PPROFC, PPROFC_* or ENABLE_PROFILING. */
+bool pp_environment_is_ours(const char *variable);
 
 /* Copy 'text' with its NUL, cut to 'capacity'. */
 static inline void pp_copy_text(char *to, size_t capacity, const char *text)

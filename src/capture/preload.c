@@ -231,13 +231,12 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
     Dl_info self;
     int result;
 
-    (void)argc, (void)argv;
     if (dladdr((void *)(uintptr_t)begin, &self) != 0 && self.dli_fname != NULL)
         pp_copy_text(pp_preload_path, sizeof pp_preload_path, self.dli_fname);
     root_pid = getpid();
     pp_environment_read(variables);
     if (!pp_environment.follows && pp_preload_path[0] != '\0')
-        pp_environment_take(variables, pp_preload_path);
+        pp_preload_take_environment(argc, argv, variables, pp_preload_path);
     if (pp_environment.is_secure || pp_environment.is_off || !pp_environment.is_on)
         return;
     if (is_sanitized()) {

@@ -11,6 +11,10 @@ void *pp_preload_next(const char *name);
 /* Path of this library as it is mapped. */
 extern char pp_preload_path[512];
 
+/* Take what is ours out of the environment: PPROFC*, ENABLE_PROFILING, and 'library' (a path) out
+ * of LD_PRELOAD.  The arguments are a constructor's. */
+void pp_preload_take_environment(int argc, char **argv, char **variables, const char *library);
+
 /* Whether an exec by the calling process should take our variables along: the process we were
  * started in, not its children. */
 bool pp_preload_goes_along(void);
