@@ -6,16 +6,17 @@ export PPROFC_BUILD_DIR = $(BUILD)
 # Where Debian's linker looks; Meson guesses lib64 on a Debian without dpkg-dev.
 MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null)
 LIBDIR ?= $(if $(MULTIARCH),lib/$(MULTIARCH))
+INSTALL_OPTIONS = -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) -Dtests=false
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
-SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.[ch]' 'bench/*.[ch]')
+SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]')
 
-.PHONY: all help check asan tsan lint fmt bench fuzz install clean
+.PHONY: all help check asan tsan lint fmt bench fuzz install uninstall clean
 
 all: ## build the libraries and the command in $(BUILD)
 	@scripts/build $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 check: all ## run every test (make check ARGS="-k NAME" for some)
 	@tests/run $(ARGS)
@@ -41,9 +42,16 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (default 10)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),10)
 
 install: ## install to $(DESTDIR)$(PREFIX)
-	@scripts/build $(BUILD)-install -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) -Dtests=false
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)-install --no-rebuild
-	@[ -n "$(DESTDIR)" ] || ldconfig
+	@[ ! -f $(BUILD)-install/build.ninja ] || meson configure $(BUILD)-install $(INSTALL_OPTIONS)
+	@scripts/build $(BUILD)-install $(INSTALL_OPTIONS)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)-install --no-rebuild --quiet
+	@echo "install: $(DESTDIR)$(PREFIX)/bin/pprofc and what belongs to it; make uninstall removes the same files"
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+uninstall: ## remove what the last 'make install' put there
+	@ninja -C $(BUILD)-install uninstall >/dev/null
+	@echo "uninstall: removed"
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean: ## remove all builds
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-install

@@ -61,74 +61,124 @@ struct pprofc_cursor {
     }
 
 /* Begin to profile the whole process: threads that live and threads that come.  NULL options:
- * defaults and environment. 0 also when already running with the same options; -EALREADY when
- * running with others; -EINVAL for a rate out of range; -EPERM under setuid or PPROFC=off; -ENOMEM.
+ * defaults and environment.  0 also when it runs already with the same options, or when options is
+ * NULL; -EALREADY when it runs with others; -EINVAL for a rate out of range or options that were
+ * not initialised; -ENOTSUP for kinds that this version does not know; -EPERM under setuid or
+ * PPROFC=off; -ENOSPC without shared memory for the recording; -ENOMEM; -EAGAIN when no thread can
+ * be made.
  * Cost:    about a millisecond; a helper thread while it runs.
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates and takes a lock.
  * Fork:    a child made by fork() goes on in a session of its own. */
 int pprofc_start(const struct pprofc_options *options, struct pprofc_error *err);
 
-/* End it and hand out what was recorded (recording_out may be NULL: it is thrown away).  -ESRCH
- * when nothing runs. Cost:    a few milliseconds; grows with the number of distinct stacks.
- * Threads: any thread.
- * Signals: not from a signal handler.
+/* End it and hand out what was recorded; the caller frees it.  recording_out may be NULL: it is
+ * thrown away.  -ESRCH when nothing runs; -ENOMEM for the copy, and the session has ended then.
+ * Cost:    a few milliseconds; grows with the number of distinct stacks.
+ * Threads: any thread; of two that stop at once one gets -ESRCH.
+ * Signals: not from a signal handler: it takes a lock and waits.
  * Fork:    in a child, acts on the child's own session. */
 int pprofc_stop(struct pprofc_recording **recording_out, struct pprofc_error *err);
 
-/* What came since 'cursor' (NULL: since the start), and move the cursor on; sampling goes on and
- * loses nothing.  -ESRCH when nothing runs. Cost:    a copy of what came; pauses no thread.
- * Threads: any thread; one cursor by one thread at a time.
- * Signals: not from a signal handler.
+/* Hand out what came since 'cursor' (NULL: since the start), and move the cursor on; sampling goes
+ * on and loses nothing.  The caller frees the recording.  -ESRCH when nothing runs; -EINVAL without
+ * recording_out; -EAGAIN when the recording kept changing under the copy; -ENOMEM.
+ * Cost:    a copy of what came; pauses no thread.
+ * Threads: any thread; one cursor is used by one thread at a time.
+ * Signals: not from a signal handler: it takes a lock and maps memory.
  * Fork:    a cursor of the parent starts anew in the child. */
 int pprofc_snapshot(struct pprofc_cursor *cursor, struct pprofc_recording **recording_out,
                     struct pprofc_error *err);
 
-/* Change the rate while running; values stay right, since they are clock readings.  -ERANGE,
- * -ESRCH. Cost:    wakes the helper.  Threads: any.  Signals: no.  Fork: the process's own session.
- */
+/* Change the rate, in samples per second of CPU time, while running; values stay right, since they
+ * are clock readings.  -ERANGE outside 1 to 10 000; -ESRCH when nothing runs.
+ * Cost:    wakes the helper thread and waits for it.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    acts on the process's own session. */
 int pprofc_set_frequency(double frequency_hz, struct pprofc_error *err);
 
-/* Stop and resume sampling; CPU time between is in no total.  -ESRCH when nothing runs.
- * Cost:    wakes the helper and waits for it.  Threads: any.  Signals: no.  Fork: the process's own
- * session. */
+/* Stop sampling for a while; CPU time until pprofc_resume() is in no total.  0 also when paused
+ * already; -ESRCH when nothing runs.
+ * Cost:    wakes the helper thread and waits for it.
+ * Threads: any thread; acts on all of them.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    acts on the process's own session; the child of a paused process has none. */
 int pprofc_pause(struct pprofc_error *err);
+
+/* Sample again.  0 also when not paused; -ESRCH when nothing runs.
+ * Cost:    wakes the helper thread and waits for it.
+ * Threads: any thread; acts on all of them.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    acts on the process's own session. */
 int pprofc_resume(struct pprofc_error *err);
 
-/* Leave this thread out from now on, in this and later sessions.
- * Cost:    wakes the helper.  Threads: acts on the caller.  Signals: no.  Fork: inherited by the
- * child's thread. */
+/* Leave this thread out from now on, in this and later sessions: its time is in no total.  0 also
+ * when nothing runs; -ENOMEM.
+ * Cost:    wakes the helper thread and waits for it.
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    inherited by the child's thread. */
 int pprofc_thread_ignore(struct pprofc_error *err);
 
-/* Start, wait, stop.  Blocking; -EALREADY when a session runs with other options (then use a
- * snapshot). Cost, threads, signals, fork: as pprofc_start and pprofc_stop. */
+/* Start, wait 'seconds', stop, and hand out the recording of this time.  In a session that runs
+ * already with these options, or with NULL, it takes a snapshot of this time and leaves the session
+ * running.  -EALREADY when it runs with other options; -EINVAL for a negative time; else as
+ * pprofc_start() and pprofc_stop().
+ * Cost:    blocks for the time given; then as pprofc_start() and pprofc_stop().
+ * Threads: any thread; the others go on.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    a child that is forked meanwhile has a session of its own, which nobody stops. */
 int pprofc_profile_for(double seconds, const struct pprofc_options *options,
                        struct pprofc_recording **recording_out, struct pprofc_error *err);
 
-/* Call fn(argument) and hand out the samples of this thread and of the threads made meanwhile by
- * it. Cost, signals, fork: as pprofc_start and pprofc_stop; a session that runs already goes on.
- * Threads: any. */
+/* Call fn(argument) and hand out the samples of this thread and of the threads that were made
+ * meanwhile.  A session that runs already goes on.  On an error before the call fn is not called;
+ * after it, it was.  Errors are those of pprofc_start() and pprofc_snapshot().
+ * Cost:    as pprofc_start() and pprofc_stop(), once a call.
+ * Threads: any thread; several may be in such a call at once.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    a fork within fn gives the child a session of its own; fn returns in both. */
 int pprofc_profile_call(void (*fn)(void *), void *argument, const struct pprofc_options *options,
                         struct pprofc_recording **recording_out, struct pprofc_error *err);
 
-/* Call fn(argument); when profiling is switched on by ENABLE_PROFILING or PPROFC, at 10 Hz, leaving
- * NAME_profile.svg (unsafe characters of the name become '_').  Returns 0 when it was not switched
- * on.  Cost and rules as pprofc_profile_call. */
+/* Call fn(argument), always; when profiling is switched on by ENABLE_PROFILING or PPROFC, at 10 Hz
+ * or the environment's rate, leave NAME_profile.svg in the current folder (unsafe characters of the
+ * name become '_').  0 when it is not switched on; else the errors of pprofc_profile_call() and
+ * pprofc_recording_write().
+ * Cost:    nothing when it is not switched on; else as pprofc_profile_call(), and a file.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    as pprofc_profile_call(). */
 int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
                          struct pprofc_error *err);
 
-/* Write to 'path': .ppc as it is; any other format by running `pprofc convert`, which is -ENOENT
- * when the command is not to be found (the raw recording is then left at path.ppc). Cost:    a
- * file; a child process for other formats.  Threads: any.  Signals: no.  Fork: nothing special. */
+/* Write to 'path', overwriting it: a name in .ppc as it is, any other format by running
+ * `pprofc convert`, found in PATH.  The file appears whole or not at all.  -ENOENT when the command
+ * is not to be found and -EIO when it fails: the recording is left at path.ppc then, and 'err' says
+ * so.  -ENAMETOOLONG, and what open() and write() give.
+ * Cost:    a file; a child process for other formats than .ppc.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it may start a process.
+ * Fork:    a recording is ordinary memory: a child has a copy of it. */
 int pprofc_recording_write(const struct pprofc_recording *recording, const char *path,
                            struct pprofc_error *err);
 
-/* The bytes of a .ppc file; they live as long as the recording. */
+/* The bytes of a .ppc file, *n_bytes_out of them; they live as long as the recording.
+ * Cost:    nothing.
+ * Threads: any thread.
+ * Signals: not from a signal handler: nobody else should hold the recording then.
+ * Fork:    a recording is ordinary memory: a child has a copy of it. */
 const void *pprofc_recording_bytes(const struct pprofc_recording *recording, size_t *n_bytes_out);
 
-void pprofc_recording_free(struct pprofc_recording *recording); /* NULL is fine */
+/* Free it; NULL is fine.
+ * Cost:    unmaps memory.
+ * Threads: any thread, once.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    a child frees its own copy. */
+void pprofc_recording_free(struct pprofc_recording *recording);
 
-/* What profiling costs and misses, now. */
+/* What profiling costs and misses, since the session began. */
 struct pprofc_stats {
     size_t struct_bytes;
     uint64_t n_samples, n_lost, n_truncated;
@@ -136,22 +186,40 @@ struct pprofc_stats {
     uint64_t own_cpu_ns;                       /* helper thread and handlers */
     uint64_t recording_bytes, table_bytes;     /* memory held */
     double frequency_hz;
-    char delivery[32], delivery_reason[160];
+    char delivery[32], delivery_reason[160]; /* how samples come, and why not in a better way */
 };
 
-/* -ESRCH when nothing runs.  Cost: some clock readings.  Threads: any.  Signals: no.  Fork: the
- * process's own session. */
+/* Fill in 'stats_out'.  -ESRCH when nothing runs.
+ * Cost:    wakes the helper thread, which reads every thread's clock.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    acts on the process's own session. */
 int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err);
 
-/* A guard that profiles until its scope ends and then writes 'path' (as pprofc_recording_write
- * does). */
+/* A guard that profiles until its scope ends; see PPROFC_PROFILE_SCOPE. */
 struct pprofc_scope_guard {
     const char *path;
     struct pprofc_cursor cursor;
     int started, running;
 };
+
+/* Begin such a scope, with the defaults and the environment.  'path' must live as long as the
+ * guard.  In a session that runs already the scope is a part of it.  When profiling cannot start,
+ * the guard does nothing: the program goes on.
+ * Cost:    as pprofc_start().
+ * Threads: any thread; the profile has all threads.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    a guard ends in the process that made it; in a child it writes the child's own. */
 struct pprofc_scope_guard pprofc_scope_begin(const char *path);
+
+/* End it and write 'path', as pprofc_recording_write() does.  The second time does nothing.
+ * Cost:    as pprofc_stop() and pprofc_recording_write().
+ * Threads: any thread.
+ * Signals: not from a signal handler: it takes a lock and may start a process.
+ * Fork:    as pprofc_scope_begin(). */
 void pprofc_scope_end(struct pprofc_scope_guard *guard);
+
+/* PPROFC_PROFILE_SCOPE("parse.svg"); profiles from here to the end of the block. */
 #if defined(__GNUC__)
 #define PPROFC_PROFILE_SCOPE_NAME_(line) pprofc_scope_guard_##line
 #define PPROFC_PROFILE_SCOPE_NAME(line) PPROFC_PROFILE_SCOPE_NAME_(line)

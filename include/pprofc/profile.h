@@ -21,21 +21,42 @@ extern "C" {
 struct pprofc_profile;   /* owned by whoever got it; pprofc_profile_free() */
 struct pprofc_recording; /* from pprofc_stop() or pprofc_snapshot() */
 
-/* Make a named profile of what 'recording' holds (debug information is read: not inside a
- * latency-critical thread). */
+/* Make a named profile of what 'recording' holds, with inlined functions and lines where there is
+ * debug information.  The recording stays the caller's.  -ENOSYS in a program without libpprofc;
+ * -EBADMSG; -ENOMEM.
+ * Cost:    reads the symbols and debug information of every module that was sampled: milliseconds
+ *          to seconds, and memory; not inside a latency-critical thread.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates.
+ * Fork:    nothing special: it looks at files and at the recording. */
 int pprofc_profile_from_recording(const struct pprofc_recording *recording,
                                   struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* Read 'path' ("-" is standard input), whatever format it has: pprof (gzipped or not), folded, or a
- * raw recording. */
+ * raw recording.  -EBADMSG for what is none of these (err->offset_bytes points at the byte), and
+ * what open() and read() give; -ENOMEM.
+ * Cost:    grows with the file; of a raw recording, as pprofc_profile_from_recording().
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates.
+ * Fork:    nothing special. */
 int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out,
                         struct pprofc_error *err);
 
-/* Write 'profile' to 'path' in the format its extension names: .pb.gz .pb .pprof .svg .folded .json
- * .txt. The file appears whole or not at all. */
+/* Write 'profile' to 'path' ("-" is standard output), overwriting it, in the format that its
+ * extension names: .pb.gz .pb .pprof .svg .folded .json .txt.  The file appears whole or not at
+ * all.  -EINVAL for another extension; -ENOTSUP for .ppc; what open() and write() give; -ENOMEM.
+ * Cost:    grows with the profile.
+ * Threads: any thread; the profile is not changed by another one meanwhile.
+ * Signals: not from a signal handler: it allocates.
+ * Fork:    nothing special. */
 int pprofc_profile_write(const struct pprofc_profile *profile, const char *path,
                          struct pprofc_error *err);
 
+/* Free it; NULL is fine.
+ * Cost:    small: a profile is one arena.
+ * Threads: any thread, once.
+ * Signals: not from a signal handler: it frees memory.
+ * Fork:    a child frees its own copy. */
 void pprofc_profile_free(struct pprofc_profile *profile);
 
 #pragma GCC visibility pop

@@ -10,8 +10,10 @@
 
 #include "cli/find_program.h"
 
+/* Meson gives both; the unit tests need neither. */
 #ifndef PPROFC_PRELOAD_DIR
 #define PPROFC_PRELOAD_DIR "/usr/local/lib/pprofc"
+#define PPROFC_PRELOAD_FROM_COMMAND "../lib/pprofc"
 #endif
 
 static const char library[] = "libpprofc-preload.so";
@@ -48,8 +50,8 @@ static int make_link(struct pp_preload *preload, struct pprofc_error *err)
 
 int pp_preload_find(struct pp_preload *preload, struct pprofc_error *err)
 {
-    static const char *const below[] = {"", "/../lib/pprofc", "/../lib/x86_64-linux-gnu/pprofc",
-                                        "/../lib64/pprofc"};
+    /* As in the build folder; then as it was installed, wherever that tree lies now. */
+    static const char *const below[] = {"", "/" PPROFC_PRELOAD_FROM_COMMAND};
     char folder[PATH_MAX];
     const ssize_t n_chars = readlink("/proc/self/exe", folder, sizeof folder - 1);
 

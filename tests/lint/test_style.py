@@ -35,7 +35,7 @@ def complaints(name, text):
 def tracked_texts():
     """Every text of the project: code, and what stands beside it."""
     yield from files(*TEXT)
-    for pattern in ("*.md", "docs/**/*.md", "man/*", "scripts/*", ".ci/*", "tests/run", "tests/fuzz/run", "bench/run", "Makefile",
+    for pattern in ("*.md", "docs/**/*.md", "man/*", "completion/*", "cmake/*", "scripts/*", ".ci/*", "tests/run", "tests/fuzz/run", "bench/run", "Makefile",
                     "meson.build", "**/meson.build"):
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file() and not path.relative_to(ROOT).parts[0].startswith("build"):
@@ -68,7 +68,7 @@ class Style(unittest.TestCase):
 
     def test_format(self):
         """clang-format would change nothing (make fmt does it)."""
-        sources = [str(path) for path in files(".c", ".h", folders=("src", "include", "tests", "examples", "bench"))]
+        sources = [str(path) for path in files(".c", ".h", ".hpp", folders=("src", "include", "tests", "examples", "bench"))]
         try:
             done = subprocess.run(["clang-format", "--dry-run", "-Werror", *sources], capture_output=True, text=True)
         except FileNotFoundError:
