@@ -53,7 +53,8 @@ static const char report_help[] =
     "      --by WHAT        function, line, file, module, address or thread\n"
     "      --sample NAME    the sample type (samples, cpu); --sample_index is the same\n"
     "      --json           for programs\n"
-    "  -o, --output FILE    write there; -f overwrites\n"
+    "  -o, --output FILE    write there\n"
+    "  -f, --force          overwrite what is there\n"
     "\n"
     "Exit status: 0, 1 when the file cannot be read, 2 for usage, 4 when it holds no samples.\n";
 
