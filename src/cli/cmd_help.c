@@ -65,7 +65,8 @@ static const char convert_help[] =
     "extension names the format: .pb.gz .pb .pprof .svg .folded .json .txt.  - writes .pb.gz to\n"
     "standard output.\n"
     "\n"
-    "      --sample NAME    the sample type shown where a format shows one\n"
+    "      --sample NAME    the sample type shown where a format shows one; --sample_index is the\n"
+    "                       same\n"
     "  -f, --force          overwrite what is there\n"
     "  -q, --quiet          errors only\n";
 
