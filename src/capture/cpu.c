@@ -7,6 +7,8 @@
  * samples, when little of an interval is lost; 'scale' makes up for what other threads lose. */
 #include "capture/cpu.h"
 
+#include <sched.h>
+
 #include "capture/threads.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -141,8 +143,16 @@ static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
         (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
 }
 
+static int n_cpus(void)
+{
+    cpu_set_t cpus;
+
+    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1024;
+}
+
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
+    pp_segments_expect(&session->segments, rate_hz * n_cpus());
     session->settings.rate_hz = rate_hz;
     session->period_ns = (uint64_t)(1e9 / rate_hz);
     /* Draws that each serve a number of samples have the mean interval that is drawn; draws that

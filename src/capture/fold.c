@@ -8,6 +8,8 @@
 #include "capture/memory_file.h"
 #include "sigsafe/store.h"
 
+enum { FIRST_PLACES = 4096 };
+
 static uint32_t log_bytes_of(const struct pp_rec_segment *segment)
 {
     return (uint32_t)atomic_load_explicit(&segment->used, memory_order_acquire);
@@ -56,7 +58,8 @@ void pp_fold_begin(struct pp_fold *fold, void *memory, const struct pp_fold_room
     memset(fold, 0, sizeof *fold);
     fold->out = memory;
     fold->places = (uint64_t *)((char *)memory + room->n_bytes);
-    fold->n_places = room->n_places;
+    fold->n_places_max = room->n_places;
+    fold->n_places = room->n_places < FIRST_PLACES ? room->n_places : FIRST_PLACES;
     fold->moved = (uint32_t *)(fold->places + room->n_places);
     fold->n_moved = (uint32_t)n_moved_of(room);
     fold->slice_ns = slice_ns;
@@ -93,21 +96,56 @@ static bool is_key(const struct pp_rec_event *event, const struct key *key)
            event->n_values == key->n_values;
 }
 
+static void put_place(struct pp_fold *fold, uint64_t hash, const struct pp_rec_event *event)
+{
+    const uint32_t mask = fold->n_places - 1;
+    uint32_t i = (uint32_t)hash & mask;
+
+    while (fold->places[i] != 0)
+        i = (i + 1) & mask;
+    fold->places[i] =
+        (hash & ~(uint64_t)UINT32_MAX) | ((uint32_t)((const char *)event - area_of(fold->out)) + 1);
+}
+
+/* Sums lie all over their places: few places for few sums are what keeps them in few pages. */
+static void grow_places(struct pp_fold *fold)
+{
+    const uint32_t n_log_bytes = log_bytes_of(fold->out);
+    struct pp_rec_event *event;
+    uint32_t at = 0;
+
+    memset(fold->places, 0, fold->n_places * sizeof *fold->places);
+    fold->n_places *= 2;
+    while ((event = pp_segment_event(fold->out, &at, n_log_bytes)) != NULL) {
+        const struct key key = {.slice_ns = event->time_ns,
+                                .stack = event->stack,
+                                .thread = event->thread,
+                                .label_set = event->label_set,
+                                .span = event->span,
+                                .flags = event->flags,
+                                .family = event->family,
+                                .n_values = event->n_values};
+        put_place(fold, hash_of(&key), event);
+        at += atomic_load_explicit(&event->state_bytes, memory_order_relaxed) & 0xffffff;
+    }
+}
+
 static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *key)
 {
     const uint32_t mask = fold->n_places - 1;
     const uint64_t hash = hash_of(key);
-    uint32_t i = (uint32_t)hash & mask;
     struct pp_rec_event *event;
     uint32_t n_bytes;
 
-    for (; fold->places[i] != 0; i = (i + 1) & mask) {
+    for (uint32_t i = (uint32_t)hash & mask; fold->places[i] != 0; i = (i + 1) & mask) {
         if (fold->places[i] >> 32 != hash >> 32)
             continue;
         event = (struct pp_rec_event *)(area_of(fold->out) + (uint32_t)fold->places[i] - 1);
         if (is_key(event, key))
             return event;
     }
+    if (fold->n_events >= fold->n_places / 4 * 3 && fold->n_places < fold->n_places_max)
+        grow_places(fold);
     if (fold->n_events >= fold->n_places / 4 * 3)
         return NULL;
     n_bytes = (uint32_t)sizeof *event + key->n_values * (uint32_t)sizeof(int64_t) +
@@ -116,8 +154,7 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     if (event == NULL)
         return NULL;
     fold->n_events++;
-    fold->places[i] =
-        (hash & ~(uint64_t)UINT32_MAX) | ((uint32_t)((char *)event - area_of(fold->out)) + 1);
+    put_place(fold, hash, event);
     event->time_ns = key->slice_ns;
     event->stack = key->stack;
     event->thread = key->thread;
@@ -131,6 +168,16 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     return event;
 }
 
+/* Whether the stack is to be given up.  What was folded before shows which stacks are rare; what is
+ * new does not yet, and its turn comes when all else was not enough. */
+static bool is_rare(const struct pp_fold *fold, const struct pp_rec_segment *from,
+                    const struct pp_rec_event *event)
+{
+    return (from->kind == PP_SEGMENT_FOLDED || fold->forget_below == PP_FOLD_FORGET_ALL) &&
+           (uint64_t)event->values[0] < fold->forget_below &&
+           (event->flags & PP_EVENT_REMAINDER) == 0;
+}
+
 /* The stack of 'event' in the output.  Events are many and stacks few: each is looked for once. */
 static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from,
                          const struct pp_rec_event *event)
@@ -141,7 +188,7 @@ static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from,
     const uint32_t distance = from->area_bytes / 8 - event->stack;
     uint32_t stack;
 
-    if (fold->forget_stacks) {
+    if (fold->forget_below != 0 && is_rare(fold, from, event)) {
         if (old->pcs[0] != PP_PC_FOLDED) /* those were counted when they became so */
             fold->n_forgotten += (uint64_t)event->values[0];
         return pp_sig_segment_stack(fold->out, folded, 1, 0, PP_PC_FOLDED);
@@ -154,11 +201,24 @@ static uint32_t stack_in(struct pp_fold *fold, struct pp_rec_segment *from,
     return stack;
 }
 
+/* The thread that the event is summed for. */
+static uint32_t thread_in(const struct pp_fold *fold, const struct pp_rec_event *event)
+{
+    const struct pp_rec_thread *slot;
+
+    if (fold->forget_ended == NULL)
+        return event->thread;
+    slot = pp_sig_table_item(fold->forget_ended, &fold->forget_ended->threads, event->thread);
+    return slot == NULL || atomic_load_explicit(&slot->end_ns, memory_order_relaxed) != 0
+               ? 0
+               : event->thread;
+}
+
 static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
                      const struct pp_rec_event *event)
 {
     struct key key = {.slice_ns = event->time_ns / fold->slice_ns * fold->slice_ns,
-                      .thread = event->thread,
+                      .thread = thread_in(fold, event),
                       .label_set = event->label_set,
                       .span = fold->forget_spans ? 0 : event->span,
                       .flags = event->flags & (uint16_t)~PP_EVENT_TIMED,

@@ -8,23 +8,28 @@
 
 #include "recording/layout.h"
 
+#define PP_FOLD_FORGET_ALL (UINT64_C(1) << 62)
+
 struct pp_fold {
     struct pp_rec_segment *out; /* a segment of kind FOLDED in the caller's zeroed memory */
     uint64_t *places; /* by the hash of what is summed: offset + 1 of the sum, and the hash's top */
     uint32_t *moved;  /* where the stacks of the segment that is added are in 'out', by their
                          distance  from the end of its area / 8 */
-    uint32_t n_places, n_moved, n_events;
+    uint32_t n_places, n_places_max, n_moved, n_events;
     uint64_t slice_ns;
-    bool forget_spans;    /* sum over spans */
-    bool forget_stacks;   /* the last resort: all stacks become one, [folded] */
-    uint64_t n_forgotten; /* samples whose stack was given up this time */
+    bool forget_spans;                  /* sum over spans */
+    struct pp_rec_header *forget_ended; /* sum over this recording's threads that have ended; they
+                                           become [other threads].  NULL: keep them apart */
+    uint64_t forget_below; /* the last resort: sums of fewer samples give up their stacks, which
+                              become [folded]; 0: none do */
+    uint64_t n_forgotten;  /* samples whose stack was given up this time */
 };
 
 /* How big things are. */
 struct pp_fold_room {
     uint64_t n_bytes;      /* of the output */
     uint32_t n_slots;      /* for distinct stacks; a power of two */
-    uint32_t n_places;     /* 3/4 of them for sums; a power of two */
+    uint32_t n_places;     /* 3/4 of them for sums, in the end; a power of two */
     uint64_t n_pool_bytes; /* the most that a segment to be added holds of stacks */
 };
 

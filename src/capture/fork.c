@@ -73,7 +73,7 @@ static void in_child(void)
     forget_other_threads();
     /* The recording's mapping is not inherited (MADV_DONTFORK), the gate is zero (MADV_WIPEONFORK).
      */
-    pp_unmap(pp_session.watches, PP_MAX_WATCHES * sizeof *pp_session.watches);
+    pp_watches_free(&pp_session);
     pp_segments_done(&pp_session.segments);
     pp_session_forget();
     if (was_running && !pp_environment.is_off)

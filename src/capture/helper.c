@@ -20,7 +20,6 @@
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
 #include "capture/got.h"
-#include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
@@ -397,9 +396,6 @@ static int begin(struct pp_session *session)
         return pp_fail(err, -ECANCELED, 0, "given up before it began");
     if ((result = pp_session_make(session, err)) != 0)
         return result;
-    session->watches = pp_map_anonymous(PP_MAX_WATCHES * sizeof *session->watches);
-    if (session->watches == NULL)
-        return pp_fail(err, -ENOMEM, 0, "no memory to watch threads with");
     if (getrandom(&session->random, sizeof session->random, GRND_NONBLOCK) !=
             sizeof session->random ||
         session->random == 0)
@@ -419,15 +415,6 @@ static int begin(struct pp_session *session)
     return 0;
 }
 
-/* The pointer first: a child made in between must not give them back again. */
-static void give_back_watches(struct pp_session *session)
-{
-    struct pp_watch *watches = session->watches;
-
-    session->watches = NULL;
-    pp_unmap(watches, PP_MAX_WATCHES * sizeof *watches);
-}
-
 static void finish(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -443,7 +430,7 @@ static void finish(struct pp_session *session)
     pp_segments_done(&session->segments);
     pp_modules_free(session->modules);
     session->modules = NULL;
-    give_back_watches(session);
+    pp_watches_free(session);
     atomic_store_explicit(&header->end_ns,
                           pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
                           memory_order_relaxed);
@@ -469,7 +456,7 @@ void *pp_helper_main(void *argument)
     if (session->helper_result != 0) {
         atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
         pp_wait_for_handlers(NULL);
-        give_back_watches(session);
+        pp_watches_free(session);
         set_state(session, PP_HELPER_FAILED);
         return NULL;
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/own_memory.h"
 #include "recording/layout.h"
 
 enum { PAGE_BYTES = 4096, MAX_NAMES = 64 };
@@ -105,11 +106,16 @@ static uint64_t reserve(int fd, uint64_t n_bytes, uint64_t n_least)
 
 static int map(struct pp_memory_file *file)
 {
-    for (size_t i = 0; i < sizeof ADDRESS_SPACES / sizeof *ADDRESS_SPACES; i++) {
+    const uint64_t share = pp_address_space_share();
+    const size_t n = sizeof ADDRESS_SPACES / sizeof *ADDRESS_SPACES;
+
+    for (size_t i = 0; i < n; i++) {
         /* Beyond the file's end: address space to grow into; nothing there is touched before it is
          * reserved. */
         if (ADDRESS_SPACES[i] < file->n_bytes)
             break;
+        if (ADDRESS_SPACES[i] > share && i + 1 < n)
+            continue;
         file->base = mmap(NULL, ADDRESS_SPACES[i], PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_NORESERVE, file->fd, 0);
         if (file->base != MAP_FAILED) {

@@ -47,13 +47,20 @@ void pp_own_memory_after_fork(void)
     give_lock();
 }
 
-void pp_own_memory_reserve(void)
+uint64_t pp_address_space_share(void)
 {
     struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_cur / 16;
+}
+
+void pp_own_memory_reserve(void)
+{
     void *base;
 
-    if (range.base != NULL ||
-        (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / 16 < RANGE_BYTES))
+    if (range.base != NULL || pp_address_space_share() < RANGE_BYTES)
         return;
     base = mmap(NULL, RANGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)

@@ -8,7 +8,16 @@
 #include "capture/fold.h"
 #include "sigsafe/store.h"
 
-enum { N_SPARES = 2, FOLD_AT_ONCE = 8 };
+enum {
+    FEW_SPARES = 2,
+    MANY_SPARES = PP_REC_MAX_SPARES,
+    MANY_SAMPLES_HZ = 5000, /* a spare holds about this many */
+    FOLD_AT_ONCE = 4,
+    PLACE_STEP_BYTES = 64 * 1024,
+    FORGET_MOST = 1 << 20, /* samples; beyond, no stack is worth its room */
+};
+
+_Static_assert((int)MANY_SPARES >= (int)FEW_SPARES, "the recording has room for all spares");
 
 void pp_table_init(struct pp_rec_table *table, uint32_t item_bytes, uint32_t n_first)
 {
@@ -102,9 +111,9 @@ static void fill_spares(struct pp_segments *segments)
     uint32_t n = 0;
 
     segments->is_short = false;
-    for (uint32_t i = 0; i < N_SPARES; i++)
+    for (uint32_t i = 0; i < PP_REC_MAX_SPARES; i++)
         n += atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0;
-    for (uint32_t i = 0; i < N_SPARES && n < N_SPARES && !segments->is_short; i++) {
+    for (uint32_t i = 0; i < PP_REC_MAX_SPARES && n < segments->n_spares; i++) {
         uint64_t offset;
         if (atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0)
             continue;
@@ -161,7 +170,7 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
     const uint64_t needed = needed_from(segments);
-    const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 4 || segments->is_short;
+    const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 2 || segments->is_short;
     const uint32_t n_kept = segments->is_short ? 0 : PP_KEEP_SEALED;
     uint32_t n_raw = 0, n_sealed = 0;
 
@@ -219,7 +228,8 @@ static int begin_sums(struct pp_segments *segments)
         return -ENOMEM;
     pp_fold_begin(&segments->sums, segments->sums_memory, &room, segments->slice_ns);
     segments->sums.forget_spans = segments->forget_spans;
-    segments->sums.forget_stacks = segments->forget_stacks;
+    segments->sums.forget_below = segments->forget_below;
+    segments->sums.forget_ended = segments->forget_ended_threads ? segments->header : NULL;
     return 0;
 }
 
@@ -239,12 +249,12 @@ static int add_to_sums(struct pp_segments *segments, const struct directory *dir
     return result;
 }
 
-/* Room for the folded segment.  There are two places that it lives in by turns, so that their pages
- * need not be had anew each time. */
+/* Room for the folded segment and a quarter more.  There are two places that it lives in by turns,
+ * so that their pages need not be had anew each time: that would double the cost of folding. */
 static uint64_t place_for_sums(struct pp_segments *segments, uint64_t n_bytes)
 {
     struct pp_rec_segment_ref *place = &segments->other_place;
-    const uint64_t step = PP_FOLDED_MAX_BYTES / 8;
+    const uint64_t n_wanted = n_bytes + (segments->is_short ? 0 : n_bytes / 4 + PLACE_STEP_BYTES);
     uint64_t offset = place->offset;
 
     if (offset != 0 && place->n_bytes >= n_bytes) {
@@ -253,7 +263,8 @@ static uint64_t place_for_sums(struct pp_segments *segments, uint64_t n_bytes)
     }
     if (offset != 0)
         pp_memory_file_free(segments->file, offset, place->n_bytes);
-    place->n_bytes = segments->is_short ? n_bytes : (n_bytes + step - 1) / step * step;
+    place->n_bytes = n_wanted / PLACE_STEP_BYTES * PLACE_STEP_BYTES;
+    place->n_bytes = place->n_bytes < n_bytes ? n_bytes : place->n_bytes;
     place->offset = pp_memory_file_alloc(segments->file, place->n_bytes);
     return place->offset;
 }
@@ -309,7 +320,8 @@ static void give_back(struct pp_segments *segments)
                             segments->segment_bytes);
 }
 
-/* Widen the slices until the sums fit; then forget spans; then, in the last resort, stacks. */
+/* Widen the slices until the sums fit; then forget spans and ended threads; then, in the last
+ * resort, stacks: the rarest first. */
 static bool coarsen(struct pp_segments *segments)
 {
     const uint64_t widest_ns = UINT64_C(3600) * 1000000000;
@@ -318,10 +330,14 @@ static bool coarsen(struct pp_segments *segments)
         segments->slice_ns *= 4;
     else if (!segments->forget_spans)
         segments->forget_spans = true;
-    else if (!segments->forget_stacks)
-        segments->forget_stacks = true;
-    else
+    else if (!segments->forget_ended_threads)
+        segments->forget_ended_threads = true;
+    else if (segments->forget_below == PP_FOLD_FORGET_ALL)
         return false;
+    else if (segments->forget_below < FORGET_MOST)
+        segments->forget_below = segments->forget_below == 0 ? 2 : segments->forget_below * 8;
+    else
+        segments->forget_below = PP_FOLD_FORGET_ALL;
     return true;
 }
 
@@ -355,9 +371,7 @@ static void fold(struct pp_segments *segments)
     }
     if (segments->is_short)
         give_back(segments);
-    if (segments->forget_stacks)
-        drop_sums(segments);
-    segments->forget_stacks = false; /* it was for this time: rarer stacks may fit again */
+    segments->forget_below = segments->sums.forget_below = 0; /* it was for this time */
 }
 
 void pp_segments_done(struct pp_segments *segments)
@@ -368,16 +382,20 @@ void pp_segments_done(struct pp_segments *segments)
 void pp_segments_tend(struct pp_segments *segments)
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
-    bool is_full = true;
+    uint32_t n_spares = 0;
 
-    for (uint32_t i = 0; i < N_SPARES; i++)
-        is_full = is_full &&
-                  atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0;
-    if (is_full && active == segments->active_seen)
+    for (uint32_t i = 0; i < PP_REC_MAX_SPARES; i++)
+        n_spares += atomic_load_explicit(&segments->header->spares[i], memory_order_acquire) != 0;
+    if (n_spares >= segments->n_spares && active == segments->active_seen)
         return; /* nothing was sealed since */
     segments->active_seen = active;
     fold(segments);
     fill_spares(segments);
+}
+
+void pp_segments_expect(struct pp_segments *segments, double samples_hz)
+{
+    segments->n_spares = samples_hz > MANY_SAMPLES_HZ ? MANY_SPARES : FEW_SPARES;
 }
 
 /* One that is written to, a spare, and what is folded.  Memory that was reserved in one go for two
@@ -406,6 +424,7 @@ int pp_segments_init(struct pp_segments *segments, struct pp_memory_file *file,
     segments->file = file;
     segments->header = header;
     segments->segment_bytes = PP_SEGMENT_BYTES;
+    segments->n_spares = FEW_SPARES;
     segments->slice_ns = PP_REC_SLICE_NS;
     segments->wait_for_handlers = wait_for_handlers;
     segments->context = context;

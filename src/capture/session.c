@@ -25,12 +25,10 @@
 enum {
     HELPER_STACK_BYTES = 256 * 1024,
     REQUEST_LOOK_NS = 100 * 1000 * 1000,
-    FIRST_THREADS = 128,
     FIRST_MODULES = 64,
     START_TIMEOUT_S = 5,
     PAGE_BYTES = 4096,
-    MAX_RECORDING_BYTES = 256 << 20, /* readers that hold segments back, ten thousands of threads;
-                                        folding keeps it far below */
+    MAX_RECORDING_BYTES = 256 << 20, /* folding keeps it far below, whatever readers hold back */
 };
 
 struct pp_session pp_session;
@@ -179,7 +177,7 @@ static void add_other_threads(struct pp_rec_header *header)
 
 static int make_recording(struct pp_session *session, struct pprofc_error *err)
 {
-    const uint64_t n_tables = FIRST_THREADS * sizeof(struct pp_rec_thread) +
+    const uint64_t n_tables = PP_FIRST_THREAD_SLOTS * sizeof(struct pp_rec_thread) +
                               FIRST_MODULES * sizeof(struct pp_rec_module) + 2 * PAGE_BYTES;
     int result = pp_memory_file_create(
         &session->file, PP_REC_HEADER_BYTES + n_tables + 2 * PP_SEGMENT_BYTES,
@@ -190,13 +188,13 @@ static int make_recording(struct pp_session *session, struct pprofc_error *err)
     pp_memory_file_give(&session->file, PP_REC_HEADER_BYTES,
                         session->file.n_bytes - PP_REC_HEADER_BYTES);
     session->header = (struct pp_rec_header *)session->file.base;
-    pp_table_init(&session->header->threads, sizeof(struct pp_rec_thread), FIRST_THREADS);
+    pp_table_init(&session->header->threads, sizeof(struct pp_rec_thread), PP_FIRST_THREAD_SLOTS);
     pp_table_init(&session->header->modules, sizeof(struct pp_rec_module), FIRST_MODULES);
     pp_table_init(&session->header->strings, 1, 4096);
     pp_table_init(&session->header->label_sets, 64, 64);
     pp_table_init(&session->header->spans, 64, 64);
     fill_header(session);
-    if (pp_table_reserve(&session->file, &session->header->threads, FIRST_THREADS) != 0 ||
+    if (pp_table_reserve(&session->file, &session->header->threads, PP_FIRST_THREAD_SLOTS) != 0 ||
         pp_table_reserve(&session->file, &session->header->modules, FIRST_MODULES) != 0 ||
         pp_segments_init(&session->segments, &session->file, session->header, pp_wait_for_handlers,
                          NULL) != 0)

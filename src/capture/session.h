@@ -15,6 +15,7 @@
 #include "capture/segments.h"
 #include "pprofc/pprofc.h"
 #include "recording/layout.h"
+#include "sigsafe/threads.h"
 
 enum { PP_SESSION_BLOCK_BYTES = 256 };
 
@@ -46,8 +47,8 @@ struct pp_session {
 
     /* The helper's own. */
     enum pp_rec_delivery delivery;
-    struct pp_watch *watches; /* by thread block index */
-    uint64_t period_ns;       /* mean, as asked */
+    struct pp_watch *watches[PP_N_THREAD_BLOCKS]; /* beside the thread blocks; NULL: none yet */
+    uint64_t period_ns;                           /* mean, as asked */
     double scale; /* of drawn periods, so that the mean comes out right although redrawing restarts
                      an interval */
     uint64_t random;
@@ -59,7 +60,7 @@ struct pp_session {
     uint64_t next_count_ns; /* when threads are counted again */
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
-    bool is_paused, said_no_descriptor;
+    bool is_paused, said_no_descriptor, said_no_thread_slot;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

@@ -39,6 +39,39 @@ int pp_threads_reserve(uint32_t n_threads)
     return n_before >= n_threads ? 0 : -ENOSPC;
 }
 
+static uint32_t block_of(uint32_t index, uint32_t *n_before_out)
+{
+    uint32_t block = 0, n_in_block = PP_FIRST_THREAD_BLOCK;
+
+    *n_before_out = 0;
+    for (; index - *n_before_out >= n_in_block; block++, n_in_block *= 2)
+        *n_before_out += n_in_block;
+    return block;
+}
+
+struct pp_watch *pp_watch_of(struct pp_session *session, const struct pp_sig_thread *thread)
+{
+    uint32_t n_before;
+    const uint32_t block = block_of(thread->index, &n_before);
+
+    if (session->watches[block] == NULL)
+        session->watches[block] =
+            pp_map_anonymous((PP_FIRST_THREAD_BLOCK << block) * sizeof *session->watches[block]);
+    return session->watches[block] == NULL ? NULL
+                                           : &session->watches[block][thread->index - n_before];
+}
+
+void pp_watches_free(struct pp_session *session)
+{
+    for (uint32_t block = 0; block < PP_N_THREAD_BLOCKS; block++) {
+        struct pp_watch *watches = session->watches[block];
+
+        /* In this order: a child made in between must not give them back again. */
+        session->watches[block] = NULL;
+        pp_unmap(watches, (PP_FIRST_THREAD_BLOCK << block) * sizeof *watches);
+    }
+}
+
 struct pp_sig_thread *pp_threads_self(void)
 {
     struct pp_sig_thread *thread = pp_sig_self;
@@ -72,13 +105,21 @@ void pp_threads_each(struct pp_session *session,
 
     for (uint32_t i = 0; i < n; i++) {
         struct pp_sig_thread *thread = pp_sig_thread_at(i);
+        struct pp_watch *watch;
         if (thread != NULL &&
-            atomic_load_explicit(&thread->state, memory_order_acquire) > PP_SIG_THREAD_CLAIMED)
-            visit(session, thread, &session->watches[i]);
+            atomic_load_explicit(&thread->state, memory_order_acquire) > PP_SIG_THREAD_CLAIMED &&
+            (watch = pp_watch_of(session, thread)) != NULL)
+            visit(session, thread, watch);
     }
 }
 
 /* ---- what the helper finds out about a thread ---- */
+
+/* Whether its slot in the recording is shared with others, for want of one of its own. */
+static bool is_among_others(const struct pp_sig_thread *thread)
+{
+    return atomic_load_explicit(&thread->record, memory_order_relaxed) <= 1;
+}
 
 static void read_name(struct pp_session *session, struct pp_sig_thread *thread)
 {
@@ -87,7 +128,7 @@ static void read_name(struct pp_session *session, struct pp_sig_thread *thread)
     ssize_t n;
     int fd;
 
-    if (slot == NULL)
+    if (slot == NULL || is_among_others(thread))
         return;
     (void)snprintf(path, sizeof path, "/proc/self/task/%d/comm",
                    atomic_load_explicit(&thread->tid, memory_order_relaxed));
@@ -192,6 +233,25 @@ static int open_source(struct pp_session *session, struct pp_sig_thread *thread,
     return result;
 }
 
+/* Room in the recording for the next threads, up to its bound. */
+static void reserve_slots(struct pp_session *session)
+{
+    const uint32_t n =
+        atomic_load_explicit(&session->header->threads.n_items, memory_order_relaxed) + 64;
+
+    (void)pp_table_reserve(&session->file, &session->header->threads,
+                           n < PP_MAX_THREAD_SLOTS ? n : PP_MAX_THREAD_SLOTS);
+    if (session->said_no_thread_slot ||
+        atomic_load_explicit(&session->header->losses[PP_LOSS_NO_THREAD_SLOT],
+                             memory_order_relaxed) == 0)
+        return;
+    session->said_no_thread_slot = true;
+    pp_session_message(session->header,
+                       "more than %d threads came and went; those that came later are together, as "
+                       "[other threads]",
+                       PP_MAX_THREAD_SLOTS - 1);
+}
+
 static void begin(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch,
                   bool is_new)
 {
@@ -202,10 +262,7 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
         return;
     memset(watch, 0, sizeof *watch);
     watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
-    /* Hundreds may begin in one turn. */
-    (void)pp_table_reserve(
-        &session->file, &session->header->threads,
-        atomic_load_explicit(&session->header->threads.n_items, memory_order_relaxed) + 64);
+    reserve_slots(session); /* hundreds may begin in one turn */
     if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
         watch->is_left_out = !session->is_paused;
         watch->ignored_since_ns =
@@ -245,7 +302,8 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
         atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed))
         slot = pp_sig_thread_record(session->header, thread);
     pp_source_close(&watch->source);
-    if (slot != NULL && atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
+    if (slot != NULL && !is_among_others(thread) &&
+        atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
         if (!watch->is_named)
             read_name(session, thread);
         watch->is_named = true;
@@ -283,9 +341,7 @@ static void tend(struct pp_session *session, struct pp_sig_thread *thread, struc
 void pp_threads_tend(struct pp_session *session)
 {
     (void)pp_threads_reserve(pp_sig_thread_count() + PP_FIRST_THREAD_BLOCK);
-    (void)pp_table_reserve(
-        &session->file, &session->header->threads,
-        atomic_load_explicit(&session->header->threads.n_items, memory_order_relaxed) + 64);
+    reserve_slots(session);
     pp_threads_each(session, tend);
 }
 
@@ -297,7 +353,7 @@ static void name_again(struct pp_session *session, struct pp_sig_thread *thread,
     uint64_t n_samples;
 
     if (atomic_load_explicit(&thread->state, memory_order_acquire) != PP_SIG_THREAD_LIVE ||
-        atomic_load_explicit(&thread->record, memory_order_relaxed) <= 1)
+        is_among_others(thread))
         return;
     slot = pp_sig_thread_record(session->header, thread);
     n_samples = slot == NULL ? 0 : atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
@@ -359,6 +415,7 @@ void pp_threads_scan(struct pp_session *session)
             const struct entry *entry = (const struct entry *)(entries + at);
             const int32_t tid = atoi(entry->name);
             struct pp_sig_thread *thread = tid == 0 ? NULL : pp_sig_thread_find(tid);
+            struct pp_watch *watch;
             at += entry->n_bytes;
             if (tid == 0 || tid == session->helper_tid)
                 continue;
@@ -371,14 +428,19 @@ void pp_threads_scan(struct pp_session *session)
                 thread = pp_sig_thread_claim();
                 if (thread == NULL)
                     continue;
+                if ((watch = pp_watch_of(session, thread)) == NULL) {
+                    pp_sig_thread_release(thread);
+                    continue;
+                }
                 atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
-                begin(session, thread, &session->watches[thread->index],
-                      is_young || session->n_tasks_seen != 0);
+                begin(session, thread, watch, is_young || session->n_tasks_seen != 0);
+            } else if ((watch = pp_watch_of(session, thread)) == NULL) {
+                continue;
             } else if (session->n_tasks_seen == 0) {
                 /* Known from an earlier session: in this one it counts from now on, too. */
-                begin(session, thread, &session->watches[thread->index], is_young);
+                begin(session, thread, watch, is_young);
             }
-            session->watches[thread->index].looked_at = 1;
+            watch->looked_at = 1;
         }
     }
     (void)close(fd);

@@ -10,7 +10,11 @@
 #include "capture/session.h"
 #include "sigsafe/threads.h"
 
-enum { PP_MAX_WATCHES = PP_FIRST_THREAD_BLOCK << PP_N_THREAD_BLOCKS };
+enum {
+    PP_FIRST_THREAD_SLOTS = 128,
+    PP_MAX_THREAD_SLOTS =
+        PP_FIRST_THREAD_SLOTS * 127, /* 7 blocks, 2 MB; later threads share slot 0 */
+};
 
 struct pp_watch {
     struct pp_source source;
@@ -25,6 +29,12 @@ struct pp_watch {
 /* Blocks for thread control, a few ahead of need.  Any thread, before the first handler runs, then
  * the helper. */
 int pp_threads_reserve(uint32_t n_threads);
+
+/* What the helper knows of 'thread'. */
+struct pp_watch *pp_watch_of(struct pp_session *session, const struct pp_sig_thread *thread);
+
+/* Give back all watches. */
+void pp_watches_free(struct pp_session *session);
 
 /* The block of the calling thread, claimed when it has none. */
 struct pp_sig_thread *pp_threads_self(void);

@@ -49,6 +49,7 @@ static inline int rig_open(struct rig *rig, uint64_t n_bytes, uint64_t n_max, vo
 
 static inline void rig_close(struct rig *rig)
 {
+    pp_segments_done(&rig->segments);
     pp_memory_file_close(&rig->file, true);
 }
 
