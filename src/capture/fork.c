@@ -65,8 +65,10 @@ static uint64_t delay_ns(void)
                                        : period_ns;
 }
 
-static void in_child(void)
+/* The child's memory as before any session. */
+static void forget_parent(void)
 {
+    atomic_store(&pp_sig_gate->is_ours, 1);
     pp_own_memory_after_fork();
     pp_session_lock_init();
     pp_sig_scratch_reset();
@@ -76,7 +78,19 @@ static void in_child(void)
     pp_watches_free(&pp_session);
     pp_segments_done(&pp_session.segments);
     pp_session_forget();
-    if (was_running && !pp_environment.is_off)
+}
+
+void pp_fork_look(void)
+{
+    if (pp_sig_gate != NULL && atomic_load(&pp_sig_gate->is_ours) == 0)
+        forget_parent();
+}
+
+static void in_child(void)
+{
+    pp_fork_look();
+    if (was_running && !pp_environment.is_off &&
+        atomic_load(&pp_session.helper_state) == PP_HELPER_NONE)
         pp_session_start_later(&settings, delay_ns());
 }
 

@@ -39,6 +39,7 @@ static pthread_mutex_t session_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void pp_session_lock(void)
 {
+    pp_fork_look();
     (void)pthread_mutex_lock(&session_lock);
 }
 
@@ -111,6 +112,7 @@ int pp_gate_make(void)
     if (gate == NULL || pp_sig_scratches == NULL || pp_threads_reserve(PP_FIRST_THREAD_BLOCK) != 0)
         return -ENOMEM;
     (void)madvise(gate, 4096, MADV_WIPEONFORK);
+    atomic_store(&gate->is_ours, 1);
     /* The first buffers are in use at once: no handler should be the one to fault them in. */
     memset(pp_sig_scratches, 0, 4 * sizeof *pp_sig_scratches);
     pp_sig_gate = gate;
@@ -385,6 +387,7 @@ int pp_session_stop(struct pprofc_error *err)
  * preload's own end comes before this and leaves nothing to do. */
 __attribute__((destructor(101))) static void end_with_program(void)
 {
+    pp_fork_look();
     if (pthread_mutex_trylock(&session_lock) != 0)
         return; /* exit() in the middle of a call of ours, by a handler or another thread */
     (void)pp_session_stop(NULL);

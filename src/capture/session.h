@@ -138,6 +138,11 @@ void pp_session_forget(void);
 /* Fork handlers (capture/fork.c), registered once. */
 void pp_fork_register(void);
 
+/* _Fork(), clone() and the bare system call run no fork handlers.  Their child, which has the
+ * gate's page wiped, finds that out here: it is not profiled, but it may exit, and start a session.
+ */
+void pp_fork_look(void);
+
 /* Memory that handlers need, the gate first; made once. */
 int pp_gate_make(void);
 

@@ -17,7 +17,30 @@ def by_hand(folder, rate_hz=1000, **more):
                              PPROFC_OUTPUT=folder / "%n.%p.ppc", PPROFC_LOG=folder / "log", **more)
 
 
-class StackOfTheKernel(EndToEnd):
+class Processes(EndToEnd):
+    """What the classes below share."""
+
+    def run_by_hand(self, *command, rate_hz=1000, **more):
+        """A run that is preloaded by hand; what one that ends without ending its session leaves in shared memory is removed."""
+        child = self.start(*command, env=by_hand(self.folder, rate_hz), **more)
+        finished = self.finish(child)
+        for path in Path("/dev/shm").glob(f"pprofc.{os.geteuid()}.{child.pid}*"):
+            path.unlink()
+        return finished
+
+
+class BareFork(Processes):
+    """Children that no fork handler hears of, by _Fork() or clone(), live on and end as they would without us."""
+
+    def test_bare_children(self):
+        """They burn CPU, make a thread and a child, and leave by exit(), with the command and without."""
+        n = long_or(100, 2)
+        for finished in (self.run_by_hand(self.program("bare_fork"), n),
+                         self.run_profiled("-F", "1000", "--", self.program("bare_fork"), n)[0]):
+            self.assertEqual(json.loads(finished.out)["n_good"], [n, n, n], finished.err)
+
+
+class StackOfTheKernel(Processes):
     """What the kernel put on the first stack stays as programs expect it, though our variables are gone from it."""
 
     def test_auxiliary_vector(self):
@@ -30,7 +53,7 @@ class StackOfTheKernel(EndToEnd):
 
     def test_title_over_the_strings(self):
         """A program that writes its title over its environment and then executes itself is profiled in both lives."""
-        finished = self.run_command(self.program("initial_stack"), "title", env=by_hand(self.folder))
+        finished = self.run_by_hand(self.program("initial_stack"), "title")
         self.assertEqual(finished.status, 0, finished.err)
         lives = [json.loads(line) for line in finished.out.splitlines()]
         self.assertEqual([life["n_ours"] for life in lives], [[0, 0, 0]] * 2)
@@ -45,7 +68,7 @@ class StackOfTheKernel(EndToEnd):
         plain = self.run_command(tools[0], "env", "-json")
         self.assertEqual(plain.status, 0, plain.err)
         for _ in range(long_or(200, 5)):
-            finished = self.run_command(tools[0], "env", "-json", env=by_hand(self.folder, rate_hz=10000))
+            finished = self.run_by_hand(tools[0], "env", "-json", rate_hz=10000)
             self.assertEqual((finished.status, len(json.loads(finished.out)), finished.err), (0, len(json.loads(plain.out)), ""))
 
 
