@@ -22,7 +22,7 @@ enum {
     MIN_SAMPLES_FOR_SCALE = 40,
 };
 
-static double random_share(struct pp_session *session)
+double pp_cpu_random_share(struct pp_session *session)
 {
     uint64_t x = session->random;
 
@@ -33,12 +33,16 @@ static double random_share(struct pp_session *session)
     return (double)(x >> 11) * 0x1p-53;
 }
 
-uint64_t pp_cpu_draw_period(struct pp_session *session)
+uint64_t pp_cpu_draw(struct pp_session *session, double mean_ns)
 {
-    const double drawn =
-        (double)session->period_ns * session->scale * (0.5 + random_share(session));
+    const double drawn = mean_ns * (0.5 + pp_cpu_random_share(session));
 
     return drawn < 20000 ? 20000 : (uint64_t)drawn;
+}
+
+uint64_t pp_cpu_draw_period(struct pp_session *session)
+{
+    return pp_cpu_draw(session, (double)session->period_ns * session->scale);
 }
 
 /* When a thread whose period is drawn now has taken its samples, if it runs all the time: a little

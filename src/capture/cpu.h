@@ -6,7 +6,13 @@
 
 #include "capture/session.h"
 
-/* A period around the mean asked for: uniform from 0.5 to 1.5 of it, times the session's scale. */
+/* From 0 to below 1. */
+double pp_cpu_random_share(struct pp_session *session);
+
+/* A time around a mean: uniform from 0.5 to 1.5 of it. */
+uint64_t pp_cpu_draw(struct pp_session *session, double mean_ns);
+
+/* A period around the mean asked for, times the session's scale. */
 uint64_t pp_cpu_draw_period(struct pp_session *session);
 
 /* Draw new periods for threads that have taken some samples since theirs was drawn, and correct the

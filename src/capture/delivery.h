@@ -1,5 +1,5 @@
 /* What makes a thread's samples come: one perf event or CPU timer for each thread, held by the
- * helper thread in its own descriptor table. */
+ * helper thread in its own descriptor table; or the helper itself looks (capture/sampler.h). */
 #ifndef PP_CAPTURE_DELIVERY_H
 #define PP_CAPTURE_DELIVERY_H
 
@@ -11,19 +11,31 @@
 /* One thread's source of samples. */
 struct pp_source {
     enum pp_rec_delivery delivery; /* PP_DELIVERY_NONE: closed */
-    int fd;                        /* perf */
+    int fd;                        /* a perf event; a sampled thread's state, or -1 */
     int timer;                     /* kernel timer id */
     uint64_t period_ns;            /* as last set */
 };
 
+/* What a choice depends on. */
+struct pp_delivery_wish {
+    const char *forced; /* a name as in pp_delivery_name(); "": the best one */
+    const char *kernel; /* "5.10": choose as on that Linux; "": on this one */
+    double rate_hz;
+};
+
 /* The best delivery this process may have now, and why not a better one (a line for a person, ""
- * when there is nothing to say). 'forced' (a name as in pp_delivery_name, or NULL) takes that one.
- */
-enum pp_rec_delivery pp_delivery_choose(const char *forced, double rate_hz, char *reason_out,
+ * when there is nothing to say). */
+enum pp_rec_delivery pp_delivery_choose(const struct pp_delivery_wish *wish, char *reason_out,
                                         uint32_t reason_bytes);
 
-const char *pp_delivery_name(
-    enum pp_rec_delivery delivery); /* "perf-sigtrap", "perf-signal", "cpu-timer" */
+/* What a thread takes for which 'delivery' cannot be had; PP_DELIVERY_NONE after the last. */
+enum pp_rec_delivery pp_delivery_next(enum pp_rec_delivery delivery);
+
+/* The process that traces this one (a debugger, strace), or 0. */
+int32_t pp_delivery_tracer(void);
+
+/* "perf-sigtrap", "perf-signal", "cpu-timer", "sampler" */
+const char *pp_delivery_name(enum pp_rec_delivery delivery);
 
 /* The signal that a delivery sends. */
 int pp_delivery_signal(enum pp_rec_delivery delivery);

@@ -180,6 +180,10 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->log, sizeof env->log, value);
     else if (strcmp(name, "PPROFC_DELIVERY") == 0)
         pp_copy_text(env->delivery, sizeof env->delivery, value);
+    else if (strcmp(name, "PPROFC_KERNEL") == 0)
+        pp_copy_text(env->kernel, sizeof env->kernel, value);
+    else if (strcmp(name, "PPROFC_CGROUP") == 0)
+        pp_copy_text(env->cgroup, sizeof env->cgroup, value);
     else if (strcmp(name, "PPROFC_COMMAND") == 0)
         pp_copy_text(env->command, sizeof env->command, value);
     else if (strcmp(name, "PPROFC_OUTPUT") == 0)
@@ -209,6 +213,8 @@ static const struct known {
     {"PPROFC_LOG", read_text},
     {"PPROFC_OUTPUT", read_text},
     {"PPROFC_DELIVERY", read_text},
+    {"PPROFC_KERNEL", read_text},
+    {"PPROFC_CGROUP", read_text},
     {"PPROFC_COMMAND", read_text},
     {"PPROFC_RUN_ID", read_run_id},
     {"PPROFC_CONFIG", read_config},

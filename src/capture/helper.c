@@ -3,9 +3,7 @@
  * its own, blocks all signals, is never profiled, and neither mallocs nor takes a lock of libc's.
  */
 #include <errno.h>
-#include <linux/close_range.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +18,11 @@
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
 #include "capture/got.h"
+#include "capture/own_descriptors.h"
+#include "capture/sampler.h"
 #include "capture/session.h"
 #include "capture/threads.h"
+#include "capture/throttle.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/module_set.h"
@@ -39,7 +40,6 @@ enum {
     IDLE_INTERVAL_NS = 250 * 1000 * 1000, /* between looks at a process that does nothing */
     MODULE_INTERVAL_NS =
         500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
-    PAUSE_TURNS = 200,
 };
 
 void pp_helper_wake(struct pp_rec_header *header)
@@ -59,41 +59,6 @@ void pp_session_message(struct pp_rec_header *header, const char *format, ...)
     (void)vsnprintf(header->messages[i], sizeof header->messages[i], format, arguments);
     va_end(arguments);
     atomic_store_explicit(&header->n_messages, i + 1, memory_order_release);
-}
-
-static void wait_for_thread(struct pp_sig_thread *thread)
-{
-    const uint32_t n_exits = atomic_load_explicit(&thread->n_exits, memory_order_acquire);
-
-    for (uint32_t turn = 0; atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0 &&
-                            atomic_load_explicit(&thread->n_exits, memory_order_acquire) == n_exits;
-         turn++) {
-        const struct timespec pause = {0, 50000};
-        /* A handler that was preempted: let it run.  A thread that died within one (a kill, an
-         * exec) would be waited for in vain. */
-        if (turn < PAUSE_TURNS)
-            (void)sched_yield();
-        else if (turn < 2 * PAUSE_TURNS)
-            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-        else if (syscall(SYS_tgkill, getpid(),
-                         atomic_load_explicit(&thread->tid, memory_order_relaxed), 0) != 0)
-            return;
-        else
-            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-    }
-}
-
-void pp_wait_for_handlers(void *unused)
-{
-    const uint32_t n = pp_sig_thread_count();
-
-    (void)unused;
-    atomic_thread_fence(memory_order_seq_cst);
-    for (uint32_t i = 0; i < n; i++) {
-        struct pp_sig_thread *thread = pp_sig_thread_at(i);
-        if (thread != NULL && atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0)
-            wait_for_thread(thread);
-    }
 }
 
 /* ---- modules ---- */
@@ -320,6 +285,7 @@ static void look_at_threads(struct pp_session *session, uint64_t now_ns)
         return;
     pp_threads_scan(session);
     session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
+    pp_throttle_update(session->header);
     pp_signal_check(pp_delivery_signal(session->delivery));
 }
 
@@ -338,34 +304,46 @@ static void work(struct pp_session *session, bool is_due)
     pp_segments_tend(&session->segments);
 }
 
+static void sleep_until(_Atomic uint32_t *futex, uint32_t seen, uint64_t until_ns)
+{
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+    struct timespec timeout;
+
+    if (until_ns <= now_ns)
+        return;
+    timeout.tv_sec = (time_t)((until_ns - now_ns) / 1000000000);
+    timeout.tv_nsec = (long)((until_ns - now_ns) % 1000000000);
+    (void)syscall(SYS_futex, futex, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}
+
 static void loop(struct pp_session *session)
 {
     _Atomic uint32_t *futex = &session->header->command_block.futex;
     uint64_t due_ns = 0, until_ns, cpu_before_ns = 0;
+    uint32_t seen_before = atomic_load_explicit(futex, memory_order_acquire) - 1;
 
     for (;;) {
         const uint32_t seen = atomic_load_explicit(futex, memory_order_acquire);
-        uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+        const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
         const bool is_due = now_ns >= due_ns;
-        struct timespec timeout;
 
         if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
-        work(session, is_due);
+        if (is_due || seen != seen_before) /* else only the sampler's time has come */
+            work(session, is_due);
+        seen_before = seen;
         if (is_due) {
             const uint64_t cpu_ns =
                 atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed);
             due_ns = now_ns + interval_ns(session, cpu_before_ns, cpu_ns);
             cpu_before_ns = cpu_ns;
         }
-        now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-        until_ns =
-            session->stop_at_ns != 0 && session->stop_at_ns < due_ns ? session->stop_at_ns : due_ns;
-        if (until_ns <= now_ns)
-            continue;
-        timeout.tv_sec = (time_t)((until_ns - now_ns) / 1000000000);
-        timeout.tv_nsec = (long)((until_ns - now_ns) % 1000000000);
-        (void)syscall(SYS_futex, futex, FUTEX_WAIT, seen, &timeout, NULL, 0);
+        until_ns = pp_sampler_tend(session);
+        if (due_ns < until_ns)
+            until_ns = due_ns;
+        if (session->stop_at_ns != 0 && session->stop_at_ns < until_ns)
+            until_ns = session->stop_at_ns;
+        sleep_until(futex, seen, until_ns);
     }
 }
 
@@ -388,9 +366,8 @@ static int begin(struct pp_session *session)
     struct pprofc_error *err = &session->helper_error;
     int result;
 
-    /* A table of our own, empty: copies of the program's pipes and sockets must not be kept open by
-     * us. */
-    (void)close_range(0, ~0u, CLOSE_RANGE_UNSHARE);
+    if ((result = pp_own_descriptors_take(err)) != 0)
+        return result;
     session->helper_tid = pp_sig_gettid();
     if (!wait_for_order(session))
         return pp_fail(err, -ECANCELED, 0, "given up before it began");
@@ -405,6 +382,7 @@ static int begin(struct pp_session *session)
         return pp_fail(err, errno != 0 ? -errno : -ENOMEM, 0, "cannot read what is mapped: %s",
                        strerror(errno));
     pp_cpu_set_rate(session, session->settings.rate_hz);
+    pp_throttle_begin(pp_environment.cgroup);
     pp_threads_scan(session);
     if (session->delay_ns == 0) { /* a forked child counts from its first nanosecond */
         session->helper_cpu_base_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -420,6 +398,7 @@ static void finish(struct pp_session *session)
     struct pp_rec_header *header = session->header;
 
     pp_threads_tend(session);
+    pp_throttle_update(session->header);
     update_accounts(session);
     pp_threads_end(session);
     if (!session->is_paused)
@@ -452,6 +431,8 @@ void *pp_helper_main(void *argument)
     struct pp_session *session = argument;
 
     (void)prctl(PR_SET_NAME, "pprofc");
+    (void)prctl(PR_SET_TIMERSLACK,
+                1000); /* the kernel's 50 us are more than the sampler's moment */
     session->helper_result = begin(session);
     if (session->helper_result != 0) {
         atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);

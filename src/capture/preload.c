@@ -62,13 +62,11 @@ bool pp_preload_goes_along(void)
 }
 
 /* One line at most, to PPROFC_LOG or else standard error; only where no command speaks for us. */
-static void say(const char *text)
+static void say_always(const char *text)
 {
     char line[700];
     int fd = STDERR_FILENO, n;
 
-    if (pp_environment.has_run_id)
-        return;
     if (pp_environment.log[0] != '\0')
         fd = open(pp_environment.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
     n = snprintf(line, sizeof line, "pprofc: %s\n", text);
@@ -76,6 +74,13 @@ static void say(const char *text)
         (void)!write(fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
     if (fd >= 0 && fd != STDERR_FILENO)
         (void)close(fd);
+}
+
+/* Under `pprofc run` the command reads the recording and says it all. */
+static void say(const char *text)
+{
+    if (!pp_environment.has_run_id)
+        say_always(text);
 }
 
 /* ---- names of output files ---- */
@@ -244,8 +249,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
         return;
     }
     result = pprofc_start(NULL, &err);
-    if (result != 0) {
-        say(err.message);
+    if (result != 0) { /* there is no recording for the command to read it from */
+        say_always(err.message);
         return;
     }
     pp_session.on_end = pp_environment.has_run_id ? NULL : write_output;

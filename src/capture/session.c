@@ -269,10 +269,11 @@ static int await_helper(struct pp_session *session, struct pprofc_error *err)
 static void choose_delivery(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
-    const char *forced = pp_environment.delivery[0] == '\0' ? NULL : pp_environment.delivery;
+    const struct pp_delivery_wish wish = {pp_environment.delivery, pp_environment.kernel,
+                                          session->settings.rate_hz};
 
-    session->delivery = pp_delivery_choose(forced, session->settings.rate_hz,
-                                           header->delivery_reason, sizeof header->delivery_reason);
+    session->delivery =
+        pp_delivery_choose(&wish, header->delivery_reason, sizeof header->delivery_reason);
     atomic_store(&header->delivery, (uint32_t)session->delivery);
     if (header->delivery_reason[0] != '\0')
         pp_session_message(header, "%s", header->delivery_reason);

@@ -29,6 +29,24 @@ struct pp_settings {
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
 
+enum { PP_SAMPLER_CANDIDATES = 128 };
+
+struct pp_sampler_candidate {
+    struct pp_sig_thread *thread;
+    struct pp_watch *watch;
+};
+
+/* Looks at threads that have no event and no timer (capture/sampler.c). */
+struct pp_sampler {
+    uint64_t due_ns;               /* CLOCK_MONOTONIC; 0: there is no such thread */
+    uint32_t n_threads, n_running; /* at the last look */
+    uint32_t n_idle_turns;         /* looks in a row in which nothing ran */
+    uint32_t n_candidates;         /* that have run since their last samples */
+    struct pp_sampler_candidate candidates[PP_SAMPLER_CANDIDATES];
+    uint32_t n_late; /* looks in a row that came too late */
+    bool has_failed;
+};
+
 struct pp_session {
     struct pp_settings settings;
     struct pp_memory_file file;
@@ -60,7 +78,9 @@ struct pp_session {
     uint64_t next_count_ns; /* when threads are counted again */
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
-    bool is_paused, said_no_descriptor, said_no_thread_slot;
+    struct pp_sampler sampler;
+    uint32_t said_fallbacks; /* bits, by enum pp_rec_delivery that some thread could not have */
+    bool is_paused, said_no_thread_slot;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *
@@ -123,6 +143,9 @@ int pp_signal_install(int signo);
 /* Whether our handler is installed for 'signo' (an application that links us may have replaced it);
  * puts it back and chains theirs. */
 void pp_signal_check(int signo);
+
+/* Whether a handler that we know nothing of is installed for 'signo'. */
+bool pp_signal_is_foreign(int signo);
 
 /* pthread_create as libc has it, also where the preload has its own; and for which thread that is.
  */

@@ -43,3 +43,11 @@ void pp_signal_check(int signo)
     if (!is_installed(signo))
         (void)pp_signal_install(signo);
 }
+
+bool pp_signal_is_foreign(int signo)
+{
+    struct sigaction now;
+
+    return pp_real_sigaction(signo, NULL, &now) == 0 && now.sa_handler != SIG_DFL &&
+           now.sa_handler != SIG_IGN && now.sa_sigaction != pp_sig_on_tick;
+}

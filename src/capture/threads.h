@@ -23,6 +23,10 @@ struct pp_watch {
     uint64_t ignored_since_ns; /* its CPU clock when that began */
     uint64_t ignored_ns;       /* what it has used since, when last looked at */
     uint32_t looked_at;        /* stamp of the last scan that saw it */
+    /* Of the sampler: its clock at the last look, looks in a row at which that stood still, looks
+     * that pass it over now. */
+    uint64_t looked_at_cpu_ns;
+    uint32_t n_idle_looks, n_looks_left_out;
     bool is_named, is_bounded;
 };
 

@@ -40,6 +40,8 @@ static const char *delivery_text(uint32_t delivery, char *text, size_t capacity)
     case PP_DELIVERY_CPU_TIMER:
         (void)snprintf(text, capacity, "CPU timers, at most %d Hz here", timer_hz());
         return text;
+    case PP_DELIVERY_SAMPLER:
+        return "a thread of the profiler that looks which threads run";
     case PP_DELIVERY_TEST:
         return "no timer: a test delivers the samples";
     default:

@@ -64,6 +64,10 @@ static void put_quality(struct pp_json *json, const struct pprofc_profile *profi
         pp_json_null(json, "asked_hz");
     else
         pp_json_fraction(json, "asked_hz", quality->asked_hz);
+    if (pp_quality_delivered_hz(quality) < 0)
+        pp_json_null(json, "delivered_hz");
+    else
+        pp_json_fraction(json, "delivered_hz", pp_quality_delivered_hz(quality));
     put_known(json, "n_samples", quality->n_samples);
     put_known(json, "n_lost", quality->n_lost);
     pp_json_begin_object(json, "losses");
@@ -77,6 +81,8 @@ static void put_quality(struct pp_json *json, const struct pprofc_profile *profi
     put_known(json, "sampled_ns", quality->sampled_ns);
     put_known(json, "unsampled_ns", quality->unsampled_ns);
     put_known(json, "own_cpu_ns", quality->own_cpu_ns);
+    put_known(json, "n_throttled", quality->n_throttled);
+    put_known(json, "throttled_ns", quality->throttled_ns);
     put_known(json, "children_cpu_ns", quality->children_cpu_ns);
     put_string(json, "delivery", profile, quality->delivery);
     put_string(json, "delivery_reason", profile, quality->delivery_reason);

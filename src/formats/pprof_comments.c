@@ -24,6 +24,8 @@ static const struct {
     {"sampled_ns", offsetof(struct pp_quality, sampled_ns)},
     {"unsampled_ns", offsetof(struct pp_quality, unsampled_ns)},
     {"own_cpu_ns", offsetof(struct pp_quality, own_cpu_ns)},
+    {"throttled", offsetof(struct pp_quality, n_throttled)},
+    {"throttled_ns", offsetof(struct pp_quality, throttled_ns)},
     {"children_cpu_ns", offsetof(struct pp_quality, children_cpu_ns)},
 };
 enum { N_FIGURES = sizeof figures / sizeof figures[0] };
@@ -62,7 +64,7 @@ static void write_number(const struct writer *writer, const char *key, int64_t n
 }
 
 /* "100" or "999.5", to thousandths.  Without printf's %f: its point is a comma in some locales. */
-static void write_rate(const struct writer *writer, double rate_hz)
+static void write_rate(const struct writer *writer, const char *key, double rate_hz)
 {
     const int64_t millihertz = rate_hz > 0 && rate_hz < 1e12 ? (int64_t)(rate_hz * 1e3 + 0.5) : 0;
     char text[40];
@@ -73,14 +75,16 @@ static void write_rate(const struct writer *writer, double rate_hz)
         (void)snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, millihertz / 1000,
                        millihertz % 1000);
     if (millihertz > 0)
-        write_text(writer, "asked_hz", text);
+        write_text(writer, key, text);
 }
 
 static void write_quality(const struct writer *writer, const struct pprofc_profile *profile)
 {
     struct pp_quality quality = profile->quality;
 
-    write_rate(writer, quality.asked_hz);
+    write_rate(writer, "asked_hz", quality.asked_hz);
+    /* For people: readers have it from the figures. */
+    write_rate(writer, "delivered_hz", pp_quality_delivered_hz(&quality));
     for (size_t i = 0; i < N_FIGURES; i++) {
         if (*figure_of(&quality, i) >= 0)
             write_number(writer, figures[i].key, *figure_of(&quality, i));
@@ -204,6 +208,8 @@ bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
         return false;
     if (strncmp(key, "asked_hz=", strlen("asked_hz=")) == 0)
         return read_rate(profile, equals + 1);
+    if (strncmp(key, "delivered_hz=", strlen("delivered_hz=")) == 0)
+        return true;
     if (read_text(profile, key, (size_t)(equals - key), equals + 1))
         return true;
     return pp_parse_int64(equals + 1, strlen(equals + 1), &number) &&

@@ -10,6 +10,7 @@ static const char *const delivery_names[] = {
     [PP_DELIVERY_PERF_SIGNAL] = "perf-signal",
     [PP_DELIVERY_CPU_TIMER] = "cpu-timer",
     [PP_DELIVERY_TEST] = "test",
+    [PP_DELIVERY_SAMPLER] = "sampler",
 };
 
 static const struct {
@@ -78,6 +79,12 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
     add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
     add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
     add_count(&quality->own_cpu_ns, n_samples * head->delivery_ns);
+    if (head->has_throttled == 0) {
+        quality->n_throttled = quality->throttled_ns = -1;
+    } else if (quality->n_throttled >= 0) {
+        add_count(&quality->n_throttled, head->n_throttled);
+        add_count(&quality->throttled_ns, head->throttled_ns);
+    }
 }
 
 static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)

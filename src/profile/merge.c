@@ -248,6 +248,8 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
     add_known(&target->sampled_ns, source->sampled_ns);
     add_known(&target->unsampled_ns, source->unsampled_ns);
     add_known(&target->own_cpu_ns, source->own_cpu_ns);
+    add_known(&target->n_throttled, source->n_throttled);
+    add_known(&target->throttled_ns, source->throttled_ns);
     add_known(&target->children_cpu_ns, source->children_cpu_ns);
     for (uint32_t i = 0; i < source->n_losses; i++)
         add_loss(target, to->strings[source->losses[i].cause], source->losses[i].n);

@@ -86,6 +86,8 @@ struct pp_quality {
     int64_t sampled_ns;      /* of it, booked on stacks */
     int64_t unsampled_ns;    /* of it, booked on [unsampled] */
     int64_t own_cpu_ns;      /* what profiling cost the program */
+    int64_t n_throttled;     /* times that its control group was kept from the CPU */
+    int64_t throttled_ns;    /* and how long, over all CPUs */
     int64_t children_cpu_ns; /* CPU of children that were not followed */
     pp_id delivery;          /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
     pp_id delivery_reason;   /* string: why not a better one */
@@ -214,6 +216,9 @@ int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile 
  * libcap. */
 int pp_profile_block(struct pprofc_profile *profile, const char *libraries, bool drop,
                      struct pprofc_error *err);
+
+/* Samples a second of CPU time that was sampled; -1: not known. */
+double pp_quality_delivered_hz(const struct pp_quality *quality);
 
 /* The quality as one line for people: "1 229 samples = 12.28 s of 12.31 s CPU (99.8 %), 0 lost,
  * ..."; never longer than 'capacity' with its NUL.  Empty when the profile does not know. */

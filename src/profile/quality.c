@@ -6,6 +6,8 @@
 #include "base/numbers.h"
 #include "profile/profile.h"
 
+enum { ENOUGH_SAMPLES = 100 };
+
 struct line {
     char *text;
     size_t capacity, n_chars;
@@ -54,6 +56,37 @@ static void append_cpu(struct line *line, const struct pp_quality *quality)
     append(line, " (%.1f %%)", percent);
 }
 
+double pp_quality_delivered_hz(const struct pp_quality *quality)
+{
+    if (quality->n_samples < 0 || quality->sampled_ns <= 0)
+        return -1;
+    return (double)quality->n_samples / ((double)quality->sampled_ns / 1e9);
+}
+
+/* Said when a tenth or more is missing, and not of so few that it may be chance. */
+static void append_rate(struct line *line, const struct pp_quality *quality)
+{
+    const double delivered_hz = pp_quality_delivered_hz(quality);
+    char delivered[PP_NUMBER_TEXT_BYTES], asked[PP_NUMBER_TEXT_BYTES];
+
+    if (delivered_hz < 0 || quality->asked_hz <= 0 || delivered_hz > 0.9 * quality->asked_hz ||
+        quality->asked_hz * (double)quality->sampled_ns / 1e9 < ENOUGH_SAMPLES)
+        return;
+    append(line, ", %s of %s samples a CPU second",
+           pp_count_text((int64_t)(delivered_hz + 0.5), delivered),
+           pp_count_text((int64_t)(quality->asked_hz + 0.5), asked));
+}
+
+static void append_throttling(struct line *line, const struct pp_quality *quality)
+{
+    char count[PP_NUMBER_TEXT_BYTES], time[PP_NUMBER_TEXT_BYTES];
+
+    if (quality->n_throttled > 0 && quality->throttled_ns >= 0)
+        append(line, ", throttled %s time%s for %s", pp_count_text(quality->n_throttled, count),
+               quality->n_throttled == 1 ? "" : "s",
+               pp_duration_text((double)quality->throttled_ns, time));
+}
+
 void pp_profile_quality_line(const struct pprofc_profile *profile, char *text, size_t capacity)
 {
     const struct pp_quality *quality = &profile->quality;
@@ -73,6 +106,8 @@ void pp_profile_quality_line(const struct pprofc_profile *profile, char *text, s
     append_count(&line, quality->n_truncated, "truncated");
     if (quality->n_dropped > 0)
         append_count(&line, quality->n_dropped, "dropped");
+    append_rate(&line, quality);
+    append_throttling(&line, quality);
     if (quality->own_cpu_ns >= 0 && quality->cpu_ns > 0)
         append(&line, ", cost %.2f %%", pp_percent(quality->own_cpu_ns, quality->cpu_ns));
 }

@@ -62,7 +62,8 @@ enum pp_rec_delivery {
     PP_DELIVERY_PERF_TRAP,   /* perf event with sigtrap, one a thread */
     PP_DELIVERY_PERF_SIGNAL, /* perf event with F_SETSIG */
     PP_DELIVERY_CPU_TIMER,   /* timer_create on the thread's CPU clock: at most CONFIG_HZ */
-    PP_DELIVERY_TEST         /* no timer: tests call the handler */
+    PP_DELIVERY_TEST,        /* no timer: tests call the handler */
+    PP_DELIVERY_SAMPLER,     /* the helper looks which threads run and signals those */
 };
 
 enum pp_rec_family { PP_FAMILY_CPU = 1, PP_FAMILY_OFFCPU, PP_FAMILY_LOCK, PP_FAMILY_HEAP };
@@ -217,7 +218,10 @@ struct pp_rec_header {
         process_start_ticks; /* field 22 of /proc/PID/stat: tells an exec from a pid used again */
     _Atomic uint64_t
         delivery_ns; /* what one sample costs besides its handler, measured here; 0: not (yet) */
-    uint64_t spare1[14];
+    _Atomic uint64_t n_throttled, throttled_ns; /* the process's control group, since the start */
+    _Atomic uint32_t has_throttled;             /* those two are known */
+    uint32_t pad1;
+    uint64_t spare1[11];
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];

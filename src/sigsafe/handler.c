@@ -203,6 +203,19 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     pp_sig_scratch_give(scratch);
 }
 
+/* Above RLIMIT_SIGPENDING the kernel still delivers the sampler's signal but forgets what came with
+ * it.  What else looks so is a kill() from outside the process's pid namespace. */
+static int is_called_by_sampler(const siginfo_t *info)
+{
+    struct pp_sig_thread *thread;
+
+    if (info->si_code != SI_USER || info->si_pid != 0)
+        return 0;
+    thread = pp_sig_self != NULL ? pp_sig_self : pp_sig_thread_find(pp_sig_gettid());
+    return thread != NULL &&
+           atomic_load_explicit(&thread->is_called_upon, memory_order_relaxed) != 0;
+}
+
 /* 1 when the signal is ours; then *index_out is the thread block it was sent for, or
  * PP_HINT_LOOK_UP. */
 static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
@@ -213,12 +226,13 @@ static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
         memcpy(&data, (const char *)info + PERF_DATA_OFFSET, sizeof data);
         return pp_sig_hint_index(data, index_out);
     }
-    if (signo == SIGPROF && info->si_code == SI_TIMER)
+    if (signo == SIGPROF && (info->si_code == SI_TIMER || info->si_code == PP_SI_SAMPLER))
         return pp_sig_hint_index((uint64_t)(uintptr_t)info->si_value.sival_ptr, index_out);
     /* F_SETSIG: a POLL_* code.  Only a descriptor's owner gets those, and SIGPROF was asked for by
      * us. */
     *index_out = PP_HINT_LOOK_UP;
-    return signo == SIGPROF && info->si_code >= POLL_IN && info->si_code <= POLL_HUP;
+    return signo == SIGPROF &&
+           ((info->si_code >= POLL_IN && info->si_code <= POLL_HUP) || is_called_by_sampler(info));
 }
 
 static struct pp_sig_thread *thread_of(uint32_t index)

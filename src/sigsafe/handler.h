@@ -10,6 +10,10 @@
 #include "sigsafe/sigsafe.h"
 #include "sigsafe/threads.h"
 
+/* si_code of the sampler's signals: one that nobody else uses.  The kernel takes negative ones only
+ * from a thread that is not the first. */
+enum { PP_SI_SAMPLER = -0x70 };
+
 /* What handlers ask first.  It lies on a page of its own with MADV_WIPEONFORK: in a child it is all
  * zero at once. */
 struct pp_sig_gate {

@@ -38,6 +38,7 @@ struct pp_sig_thread {
     _Atomic uint32_t record;  /* 1 + its index in the recording's thread table; 0: none */
     _Atomic uint32_t session; /* number of the session that 'record' belongs to */
     _Atomic uint32_t ignored;
+    _Atomic uint32_t is_called_upon;      /* by the sampler: from its first signal on */
     _Atomic uintptr_t stack_lo, stack_hi; /* plain loads are safe in between; hi 0: not known */
     _Atomic uintptr_t
         thread_pointer; /* seen by the first handler: where the helper finds the stack by */
