@@ -10,13 +10,13 @@ INSTALL_OPTIONS = -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) -Dtests=
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
 SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]')
 
-.PHONY: all help check asan tsan lint fmt bench fuzz install uninstall clean
+.PHONY: all help check asan asan-hazards tsan lint fmt bench fuzz install uninstall clean
 
 all: ## build the libraries and the command in $(BUILD)
 	@scripts/build $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 check: all ## run every test (make check ARGS="-k NAME" for some)
 	@tests/run $(ARGS)
@@ -24,6 +24,10 @@ check: all ## run every test (make check ARGS="-k NAME" for some)
 asan: ## unit tests under the address and undefined-behaviour sanitizers
 	@scripts/build $(BUILD)-asan $(SANITIZE)
 	@PPROFC_BUILD_DIR=$(BUILD)-asan tests/run --suite unit $(ARGS)
+
+asan-hazards: ## the hazards with our library sanitized (ARGS=--long: in full; ARGS="--part 0/3": a third)
+	@scripts/build $(BUILD)-asan $(SANITIZE)
+	@PPROFC_BUILD_DIR=$(BUILD)-asan tests/run $(ARGS) tests/hazards
 
 tsan: ## unit tests under the thread sanitizer
 	@scripts/build $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false

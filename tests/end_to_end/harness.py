@@ -3,6 +3,7 @@
 PPROFC_BUILD_DIR names the build (default 'build').  A command that does not end in its time fails the test with gdb's
 backtrace of each of its processes; only processes of the session it was started in are ever killed.
 """
+import atexit
 import gzip
 import json
 import os
@@ -22,12 +23,61 @@ BUILD = (ROOT / os.environ.get("PPROFC_BUILD_DIR", "build")).resolve()
 PPROFC = BUILD / "pprofc"
 PROGRAMS = BUILD / "tests" / "programs"
 IS_LONG = os.environ.get("PPROFC_LONG") == "1"
+
+
+def read_sanitizers():
+    """What the build was made with ('none', 'address,undefined')."""
+    try:
+        options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
+    except OSError:
+        return "none"
+    value = next((one["value"] for one in options if one["name"] == "b_sanitize"), "none")
+    return value if isinstance(value, str) else ",".join(value) or "none"
+
+
+# 'make asan-hazards': our library is sanitized and the programs are not, so the runtime is preloaded like a library of the
+# program's own.  It must leave alone what the program can see: its signals, stacks and core dumps.
+IS_SANITIZED = "address" in read_sanitizers()
+SANITIZER_OPTIONS = ("detect_leaks=0:verify_asan_link_order=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"
+                     "handle_abort=0:use_sigaltstack=0:disable_coredump=0:replace_intrin=0:detect_odr_violation=0:"
+                     "alloc_dealloc_mismatch=0:allocator_may_return_null=1:quarantine_size_mb=1:malloc_context_size=1")
+SANITIZER_LOGS = Path(tempfile.mkdtemp(prefix="pprofc-sanitizer.")) if IS_SANITIZED else None
+if SANITIZER_LOGS:
+    atexit.register(shutil.rmtree, SANITIZER_LOGS, ignore_errors=True)
+
+
+def not_sanitized(reason):
+    """For a test that the sanitizers' own stacks, memory or interposers make pointless."""
+    return unittest.skipIf(IS_SANITIZED, f"not under sanitizers: {reason}")
+
+
+def add_sanitizer(environment):
+    """The runtime behind whatever else is preloaded, and where it reports."""
+    runtime = re.search(rb"libasan\.so\.\d+", (BUILD / "libpprofc-preload.so").read_bytes()).group().decode()
+    preload = environment.get("LD_PRELOAD", "")
+    environment["LD_PRELOAD"] = f"{preload}:{runtime}" if preload else runtime
+    environment["ASAN_OPTIONS"] = f"{SANITIZER_OPTIONS}:log_path={SANITIZER_LOGS}/address"
+    environment["UBSAN_OPTIONS"] = f"print_stacktrace=1:log_path={SANITIZER_LOGS}/undefined"
+
+
+def sanitizer_reports():
+    """What the runtime found since the last call."""
+    found = []
+    for path in sorted(SANITIZER_LOGS.glob("*")):
+        text = path.read_text(errors="replace")
+        path.unlink()
+        if "ERROR:" in text or "runtime error:" in text:
+            found.append(text[:6000])
+    return found
 # Everything of ours and of the runner's that would change how a program is profiled.
 OWN_VARIABLES = re.compile(r"^(PPROFC|ENABLE_PROFILING|LD_PRELOAD|CPUPROFILE|HEAPPROFILE|OTEL_|PYROSCOPE_|DEBUGINFOD_)")
 
 sys.path.insert(0, str(ROOT / "tests" / "truth"))
 import pprof_read  # noqa: E402
 import scorer  # noqa: E402
+
+if IS_SANITIZED:  # the runtime has used some 10 ms of CPU before we come
+    scorer.TOTAL_RATIO = (0.9, 1.01)
 
 
 @dataclass
@@ -51,6 +101,8 @@ def long_or(long_value, short_value):
 def clean_environment(**more):
     environment = {name: value for name, value in os.environ.items() if not OWN_VARIABLES.match(name)}
     environment.update({name: str(value) for name, value in more.items()})
+    if IS_SANITIZED:
+        add_sanitizer(environment)
     return environment
 
 
@@ -101,6 +153,12 @@ class EndToEnd(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        if IS_SANITIZED:
+            self.addCleanup(self.assert_no_reports)
+
+    def assert_no_reports(self):
+        reports = sanitizer_reports()
+        self.assertEqual(len(reports), 0, "\n".join(reports))
 
     # ---- running ----
 
@@ -137,7 +195,10 @@ class EndToEnd(unittest.TestCase):
             child.wait()
             self.fail(f"{child.args} hung for {timeout_s or self.TIMEOUT_S} s\n{self.text(child, 1)}\n{where}")
         took_s = time.monotonic() - child.started_s
-        return Finished(child.returncode, self.text(child, 0), self.text(child, 1), took_s)
+        finished = Finished(child.returncode, self.text(child, 0), self.text(child, 1), took_s)
+        if IS_SANITIZED:
+            self.assertNotRegex(finished.err, "runtime error:|ERROR: AddressSanitizer")
+        return finished
 
     @staticmethod
     def text(child, which):

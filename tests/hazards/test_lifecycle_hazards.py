@@ -63,7 +63,7 @@ class Hazard35ShortPrograms(EndToEnd):
         self.assertRegex(finished.err, r"[0-3] (cpu )?samples? .*(ms|s)\b.* CPU")
         self.read_profile(path)
         if shutil.which("go"):
-            shown = subprocess.run(["go", "tool", "pprof", "-symbolize=none", "-raw", path], capture_output=True, text=True, timeout=60)
+            shown = subprocess.run(["go", "tool", "pprof", "-symbolize=none", "-raw", path], capture_output=True, text=True, timeout=250)
             self.assertEqual(shown.returncode, 0, shown.stderr)
 
     def test_sleeping_program(self):

@@ -8,6 +8,10 @@
 
 enum { PAGES_BYTES = 64 * 4096 };
 
+/* Far from where the kernel puts what has no address: what a sanitizer's runtime maps must not land
+ * in the hole that is mapped again a moment later. */
+static const uintptr_t PAGES_ADDRESS = UINT64_C(0x200000000000);
+
 static volatile bool is_over;
 static char *pages;
 
@@ -64,7 +68,8 @@ int main(int argc, char **argv)
 {
     pthread_t threads[3];
 
-    pages = mmap(NULL, PAGES_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pages = mmap((void *)PAGES_ADDRESS, PAGES_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED)
         return 2;
     for (int i = 0; i < 3; i++)
