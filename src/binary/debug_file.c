@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "binary/file_image.h"
 
 static const char SYSTEM_ROOT[] = "/usr/lib/debug";
 
@@ -40,26 +41,10 @@ static bool next_root(const char **cursor, bool *is_last, char root_out[PATH_MAX
     return true;
 }
 
-/* The checksum of .gnu_debuglink: CRC-32, the one of zlib. */
-static uint32_t checksum_of(const unsigned char *bytes, size_t n_bytes)
-{
-    uint32_t table[256];
-    uint32_t checksum = UINT32_MAX;
-
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++)
-            value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320u : 0);
-        table[i] = value;
-    }
-    for (size_t i = 0; i < n_bytes; i++)
-        checksum = (checksum >> 8) ^ table[(checksum ^ bytes[i]) & 0xff];
-    return ~checksum;
-}
-
 static int try_path(const char *path, const struct wanted *wanted, struct pp_elf_file **found_out)
 {
     struct pp_elf_file *file;
+    uint32_t checksum;
     bool is_right;
 
     if (pp_elf_file_open(path, &file, NULL) != 0)
@@ -67,7 +52,7 @@ static int try_path(const char *path, const struct wanted *wanted, struct pp_elf
     if (wanted->build_id[0] != '\0')
         is_right = strcmp(file->build_id, wanted->build_id) == 0;
     else
-        is_right = checksum_of(file->image, file->n_image_bytes) == wanted->checksum;
+        is_right = pp_file_checksum(path, &checksum) == 0 && checksum == wanted->checksum;
     if (wanted->other != NULL && file->device == wanted->other->device &&
         file->inode == wanted->other->inode)
         is_right = false;

@@ -3,14 +3,11 @@
 #include "binary/elf_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "binary/file_image.h"
 
 enum { MAX_PROGRAM_HEADERS = 65535 };
 
@@ -97,30 +94,18 @@ static int parse(struct pp_elf_file *file, struct pprofc_error *err)
     return 0;
 }
 
-/* Only regular files: opening a device or a pipe by a name found in a recording could hang or do
- * harm. */
-static int map_file(struct pp_elf_file *file, struct pprofc_error *err)
+static int read_file(struct pp_elf_file *file, struct pprofc_error *err)
 {
-    struct stat status;
-    pp_autoclose_fd int descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct pp_file_image image;
+    const int result = pp_file_image_read(file->path, &image, err);
 
-    if (descriptor < 0)
-        return pp_fail(err, -errno, 0, "cannot open '%s': %s", file->path, strerror(errno));
-    if (fstat(descriptor, &status) != 0)
-        return pp_fail(err, -errno, 0, "cannot read '%s': %s", file->path, strerror(errno));
-    if (!S_ISREG(status.st_mode) || status.st_size <= 0)
-        return pp_fail(err, -ENOEXEC, 0, "'%s' is not an ELF file", file->path);
-    file->n_image_bytes = (size_t)status.st_size;
-    /* Writable, privately: libelf changes section headers in place when it unpacks a section. */
-    file->image = mmap(NULL, file->n_image_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
-    if (file->image == MAP_FAILED) {
-        file->image = NULL;
-        return pp_fail(err, -errno, 0, "cannot map '%s': %s", file->path, strerror(errno));
-    }
+    if (result != 0)
+        return result;
+    file->image = image.bytes; /* writable: libelf changes headers in place when it unpacks */
+    file->n_image_bytes = image.n_bytes;
     file->is_mapped = true;
-    file->device = status.st_dev;
-    file->inode = status.st_ino;
+    file->device = image.device;
+    file->inode = image.inode;
     return 0;
 }
 
@@ -133,7 +118,7 @@ int pp_elf_file_open(const char *path, struct pp_elf_file **file_out, struct ppr
         free(file);
         return pp_fail(err, -ENOMEM, 0, "no memory to open '%s'", path);
     }
-    result = map_file(file, err);
+    result = read_file(file, err);
     if (result == 0)
         result = parse(file, err);
     if (result == 0)
@@ -171,7 +156,8 @@ void pp_elf_file_close(struct pp_elf_file *file)
     if (file->elf != NULL)
         (void)elf_end(file->elf);
     if (file->is_mapped)
-        (void)munmap(file->image, file->n_image_bytes);
+        pp_file_image_done(
+            &(struct pp_file_image){.bytes = file->image, .n_bytes = file->n_image_bytes});
     else
         free(file->image);
     free(file->executable);

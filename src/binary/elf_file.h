@@ -24,7 +24,7 @@ struct pp_segment_load {
 struct pp_elf_file {
     char *path; /* "" for an image in memory */
     Elf *elf;
-    void *image; /* the mapping of the file, or our copy of the memory */
+    void *image; /* what was read of the file (file_image.h), or our copy of the memory */
     size_t n_image_bytes;
     bool is_mapped;
     uint64_t device; /* which file it is, 0 for memory */
@@ -36,8 +36,8 @@ struct pp_elf_file {
     char build_id[PP_BUILD_ID_HEX_BYTES]; /* lower-case hexadecimal, "" without one */
 };
 
-/* The descriptor is closed again: many modules are open at once.  Returns 0, -ENOMEM, or another
- * negative errno
+/* Reads what names come from and closes the file: many modules are open at once.  Returns 0,
+ * -ENOMEM, or another negative errno
  * (-ENOEXEC: not ELF). */
 int pp_elf_file_open(const char *path, struct pp_elf_file **file_out, struct pprofc_error *err);
 int pp_elf_file_from_memory(const void *memory, size_t n_bytes, struct pp_elf_file **file_out,

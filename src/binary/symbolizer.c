@@ -10,10 +10,13 @@
 #include "binary/module.h"
 #include "binary/symbol_name.h"
 
+/* A hostile recording may name a hundred thousand. */
+enum { N_BUCKETS = 4096 };
+
 struct pp_symbolizer {
     struct pp_string_pool strings;
-    struct pp_module *modules;
-    char *debug_path; /* may be NULL */
+    struct pp_module *modules[N_BUCKETS]; /* by path and build id */
+    char *debug_path;                     /* may be NULL */
     bool no_inlines;
 };
 
@@ -40,36 +43,51 @@ void pp_symbolizer_free(struct pp_symbolizer *symbolizer)
 {
     if (symbolizer == NULL)
         return;
-    while (symbolizer->modules != NULL) {
-        struct pp_module *module = symbolizer->modules;
-        symbolizer->modules = module->next;
-        pp_module_free(module);
+    for (size_t i = 0; i < N_BUCKETS; i++) {
+        while (symbolizer->modules[i] != NULL) {
+            struct pp_module *module = symbolizer->modules[i];
+            symbolizer->modules[i] = module->next;
+            pp_module_free(module);
+        }
     }
     pp_string_pool_done(&symbolizer->strings);
     free(symbolizer->debug_path);
     free(symbolizer);
 }
 
+static struct pp_module **bucket_of(struct pp_symbolizer *symbolizer, const char *path,
+                                    const char *build_id)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+
+    for (; *path != '\0'; path++)
+        hash = (hash ^ (unsigned char)*path) * 0x100000001b3u;
+    for (; *build_id != '\0'; build_id++) /* in either case of letters */
+        hash = (hash ^ ((unsigned char)*build_id | 0x20)) * 0x100000001b3u;
+    return &symbolizer->modules[(hash ^ (hash >> 32)) % N_BUCKETS];
+}
+
 int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, const char *build_id,
                          const void *memory, size_t n_memory_bytes, struct pp_module **module_out,
                          struct pprofc_error *err)
 {
-    struct pp_module *module;
+    struct pp_module **bucket, *module;
 
-    for (module = symbolizer->modules; module != NULL; module = module->next)
-        if (strcmp(module->path, path != NULL ? path : "") == 0 &&
-            strcasecmp(module->build_id, build_id != NULL ? build_id : "") == 0) {
+    path = path != NULL ? path : "";
+    build_id = build_id != NULL ? build_id : "";
+    bucket = bucket_of(symbolizer, path, build_id);
+    for (module = *bucket; module != NULL; module = module->next)
+        if (strcmp(module->path, path) == 0 && strcasecmp(module->build_id, build_id) == 0) {
             *module_out = module;
             return 0;
         }
     if (pp_module_new(path, build_id, memory, n_memory_bytes, &module) != 0)
-        return pp_fail(err, -ENOMEM, 0, "no memory for the names of '%s'",
-                       path != NULL ? path : "");
+        return pp_fail(err, -ENOMEM, 0, "no memory for the names of '%s'", path);
     module->strings = &symbolizer->strings;
     module->debug_path = symbolizer->debug_path;
     module->no_inlines = symbolizer->no_inlines;
-    module->next = symbolizer->modules;
-    symbolizer->modules = module;
+    module->next = *bucket;
+    *bucket = module;
     *module_out = module;
     return 0;
 }
