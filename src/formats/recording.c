@@ -17,6 +17,9 @@ enum {
     N_TYPES = 2, /* samples and cpu */
     NOT_YET = -1,
     MAX_FRAMES = 4096, /* of one stack; capture keeps 512 and a mark */
+    /* Of all stacks, made anew whenever libraries have come or gone: 60 s of a storm of dlopen at
+     * 1000 Hz take half a million, a hostile recording any number. */
+    MAX_FRAMES_IN_EPOCHS = 1 << 22,
 };
 
 /* What one stack became. */
@@ -40,6 +43,7 @@ struct maker {
     uint64_t offset_ns;     /* its start less the base */
     uint64_t last_ns;       /* its last event */
     uint64_t n_frames_left; /* frames that distinct stacks may still have */
+    uint64_t n_frames_named;
     struct pp_recorded_modules modules;
     struct pp_recorded_frames frames;
     struct stack *stacks;
@@ -147,6 +151,7 @@ static int make_stack(struct maker *maker, const struct pp_recording_event *even
     size_t n_locations = 0;
     int status = charge_stack(maker, event);
 
+    maker->n_frames_named += event->n_frames;
     if (status == 0)
         status = name_frames(maker, event, stack, &n_locations);
     if (status == 0)
@@ -154,12 +159,20 @@ static int make_stack(struct maker *maker, const struct pp_recording_event *even
     return status;
 }
 
+/* Which libraries lay where when it happened. */
+static uint32_t epoch_of(const struct maker *maker, const struct pp_recording_event *event)
+{
+    if (maker->n_frames_named >= MAX_FRAMES_IN_EPOCHS)
+        return 0;
+    return pp_recorded_modules_epoch(&maker->modules, event->time_ns);
+}
+
 static int find_stack(struct maker *maker, const struct pp_recording_event *event,
                       const struct stack **stack_out)
 {
     struct stack wanted = {
         .key = event->stack_key,
-        .epoch = pp_recorded_modules_epoch(&maker->modules, event->time_ns),
+        .epoch = epoch_of(maker, event),
         .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
     };
     const uint64_t hash =
@@ -280,6 +293,7 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
     if (head->start_monotonic_ns < 0 || (uint64_t)head->start_monotonic_ns < maker->base_ns)
         maker->offset_ns = 0;
     maker->n_frames_left = head->n_bytes / sizeof(uint64_t);
+    maker->n_frames_named = 0;
     while (pp_recording_thread(reader, maker->n_threads) != NULL)
         maker->n_threads++;
     maker->thread_labels = calloc(maker->n_threads + 1UL, sizeof *maker->thread_labels);
@@ -307,6 +321,9 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
         pp_recorded_quality_add(maker->profile, reader);
         add_duration(maker);
     }
+    if (maker->n_frames_named >= MAX_FRAMES_IN_EPOCHS && maker->modules.n_changes > 0)
+        pp_profile_comment(maker->profile, "libraries changed places too often: some addresses in "
+                                           "them may have another one's names");
     end_recording(maker);
     return status < 0 ? (int)status : 0;
 }

@@ -7,6 +7,10 @@
 
 #include "base/memory.h"
 
+/* Binaries that are looked at for one address.  Honest recordings need a few; a hostile one may
+ * have any number in one place, and an address for each. */
+enum { MAX_LOOKED_AT = 512 };
+
 /* ---- the order: by place, then by what lies there, then by time ---- */
 
 static int compare(uint64_t a, uint64_t b)
@@ -79,6 +83,19 @@ static int list_modules(const struct pp_recording_reader *reader,
     return 0;
 }
 
+/* Times come in order of their beginnings. */
+static void add_time(struct pp_recorded_modules *modules, struct pp_recorded_module *module,
+                     const struct pp_rec_module *mapped)
+{
+    struct pp_recorded_time *time = &modules->times[module->first_time + module->n_times];
+    const uint64_t end_ns = end_of(mapped);
+    const uint64_t before_ns = module->n_times > 0 ? time[-1].latest_end_ns : 0;
+
+    *time = (struct pp_recorded_time){mapped->mapped_ns, end_ns,
+                                      end_ns > before_ns ? end_ns : before_ns};
+    module->n_times++;
+}
+
 static void group(struct pp_recorded_modules *modules, const struct pp_rec_module *const *list,
                   uint32_t n)
 {
@@ -96,8 +113,7 @@ static void group(struct pp_recorded_modules *modules, const struct pp_rec_modul
                 .first_time = i,
             };
         }
-        modules->times[i] = (struct pp_recorded_time){list[i]->mapped_ns, end_of(list[i])};
-        last->n_times++;
+        add_time(modules, last, list[i]);
     }
 }
 
@@ -165,26 +181,27 @@ uint32_t pp_recorded_modules_epoch(const struct pp_recorded_modules *modules, ui
     return low;
 }
 
-/* How far a mapping's time is from 'time_ns'; 0 inside.  What we note comes after the fact: a
- * library is used before the helper thread sees it, so a time before the mapping is nearer than one
- * after its end. */
-static uint64_t distance(const struct pp_recorded_time *time, uint64_t time_ns)
+/* How far 'time_ns' is from a time at which the module was mapped; 0 inside one.  What we note
+ * comes after the fact: a library is used before the helper thread sees it, so a time before the
+ * mapping is nearer than one after its end. */
+static uint64_t distance(const struct pp_recorded_modules *modules,
+                         const struct pp_recorded_module *module, uint64_t time_ns)
 {
-    if (time_ns < time->mapped_ns)
-        return (time->mapped_ns - time_ns) / 2;
-    return time_ns < time->unmapped_ns ? 0 : UINT64_MAX / 2 + (time_ns - time->unmapped_ns) / 2;
-}
+    const struct pp_recorded_time *times = &modules->times[module->first_time];
+    uint32_t low = 0, high = module->n_times;
 
-static uint64_t least_distance(const struct pp_recorded_modules *modules,
-                               const struct pp_recorded_module *module, uint64_t time_ns)
-{
-    uint64_t least = UINT64_MAX;
-
-    for (uint32_t t = 0; t < module->n_times; t++) {
-        const uint64_t here = distance(&modules->times[module->first_time + t], time_ns);
-        least = here < least ? here : least;
+    while (low < high) { /* the first that begins after 'time_ns' */
+        const uint32_t middle = low + (high - low) / 2;
+        if (times[middle].mapped_ns <= time_ns)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return least;
+    if (low > 0 && times[low - 1].latest_end_ns > time_ns)
+        return 0;
+    if (low < module->n_times)
+        return (times[low].mapped_ns - time_ns) / 2;
+    return UINT64_MAX / 2 + (time_ns - times[low - 1].latest_end_ns) / 2;
 }
 
 /* How many modules start at or below 'address'. */
@@ -208,7 +225,9 @@ int64_t pp_recorded_modules_find(const struct pp_recorded_modules *modules, uint
     uint64_t least = UINT64_MAX;
     int64_t found = -1;
 
-    for (uint32_t i = count_below(modules, address); i > 0; i--) {
+    const uint32_t n_below = count_below(modules, address);
+
+    for (uint32_t i = n_below; i > 0 && n_below - i < MAX_LOOKED_AT; i--) {
         const struct pp_recorded_module *module = &modules->modules[i - 1];
         uint64_t here;
         if (module->highest_limit <= address)
@@ -217,7 +236,7 @@ int64_t pp_recorded_modules_find(const struct pp_recorded_modules *modules, uint
             continue;
         if (!module->shares_place)
             return i - 1;
-        here = least_distance(modules, module, time_ns);
+        here = distance(modules, module, time_ns);
         if (found < 0 || here < least) {
             least = here;
             found = i - 1;

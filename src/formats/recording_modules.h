@@ -15,6 +15,7 @@ struct pp_recorded_module {
 
 struct pp_recorded_time {
     uint64_t mapped_ns, unmapped_ns; /* UINT64_MAX: never */
+    uint64_t latest_end_ns;          /* of this and those before it */
 };
 
 struct pp_recorded_modules {
@@ -32,7 +33,8 @@ void pp_recorded_modules_done(struct pp_recorded_modules *modules);
 /* Times with the same number see the same modules everywhere. */
 uint32_t pp_recorded_modules_epoch(const struct pp_recorded_modules *modules, uint64_t time_ns);
 
-/* The index of the module at 'address' at 'time_ns', or -1. */
+/* The index of the module at 'address' at 'time_ns', or -1.  Where more than 512 binaries overlap,
+ * those that start nearest below the address are looked at. */
 int64_t pp_recorded_modules_find(const struct pp_recorded_modules *modules, uint64_t address,
                                  uint64_t time_ns);
 
