@@ -53,6 +53,8 @@ install: ## install to $(DESTDIR)$(PREFIX)
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 uninstall: ## remove what the last 'make install' put there
+	@[ -f $(BUILD)-install/meson-logs/install-log.txt ] || \
+	    { echo "uninstall: nothing was installed from $(BUILD)-install; run make install, or remove the files by hand" >&2; exit 1; }
 	@ninja -C $(BUILD)-install uninstall >/dev/null
 	@echo "uninstall: removed"
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig

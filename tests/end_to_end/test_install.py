@@ -86,6 +86,26 @@ int main(int argc, char **argv)
 """
 
 
+# Every macro of pprofc.h, as C99 and C++17 know it.
+MACROS = r"""
+#include <pprofc/pprofc.h>
+
+const char *version(void);
+const char *version(void) { return PPROFC_VERSION; }
+
+double rates(void);
+double rates(void)
+{
+    struct pprofc_options options = PPROFC_OPTIONS_INIT;
+    struct pprofc_cursor cursor = PPROFC_CURSOR_INIT;
+    PPROFC_PROFILE_SCOPE("one.svg");
+    PPROFC_PROFILE_SCOPE("two.svg");
+    options.kinds = PPROFC_KIND_CPU;
+    return PPROFC_MODE_LOW + PPROFC_MODE_STANDARD + PPROFC_MODE_HIGH + (double)(cursor.session + options.kinds);
+}
+"""
+
+
 def has(*programs):
     return all(shutil.which(program) for program in programs)
 
@@ -247,7 +267,8 @@ class PkgConfig(Installed):
         self.assertNotIn("libm.so.6", self.needed(self.folder / "linked"))
 
     def test_headers(self):
-        """Each installed header alone is clean: gcc and clang, C99, C11 and C17, C++17 and C++20, -pedantic -Wall -Wextra -Werror."""
+        """Each installed header alone is clean: gcc and clang, C99, C11 and C17, C++17 and C++20, -pedantic -Wall -Wextra -Werror; so is
+        the use of every macro."""
         n_compiled = 0
         for compiler, standards in (("gcc", ("c99", "c11", "c17")), ("clang", ("c99", "c11", "c17")),
                                     ("g++", ("c++17", "c++20")), ("clang++", ("c++17", "c++20"))):
@@ -258,7 +279,8 @@ class PkgConfig(Installed):
                 is_cpp = "++" in compiler
                 if header.endswith(".hpp") and not is_cpp:
                     continue
-                source = self.source(f"#include <pprofc/{header}>\n#include <pprofc/{header}>\n", "one.cc" if is_cpp else "one.c")
+                text = f"#include <pprofc/{header}>\n#include <pprofc/{header}>\n" + (MACROS if header == "pprofc.h" else "")
+                source = self.source(text, "one.cc" if is_cpp else "one.c")
                 for standard in standards:
                     self.run_ok(compiler, f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                                 *self.pkg_config("--cflags", "pprofc"), source)
