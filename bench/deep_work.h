@@ -10,6 +10,11 @@
 
 enum { DEEP_FRAMES = 57, DEEP_PATHS = 50, DEEP_FUNCTIONS = 16 }; /* main and libc's start make 60 */
 
+/* What is done at the bottom; a program may say something else before it includes this. */
+#ifndef DEEP_LEAF
+#define DEEP_LEAF(n_iterations) TRUTH_SPIN(n_iterations)
+#endif
+
 typedef void deep_function(int n_more, uint64_t path, uint64_t n_iterations);
 static deep_function deep_0, deep_1, deep_2, deep_3, deep_4, deep_5, deep_6, deep_7, deep_8, deep_9,
     deep_10, deep_11, deep_12, deep_13, deep_14, deep_15;
@@ -25,7 +30,7 @@ static deep_function *const deep_functions[DEEP_FUNCTIONS] = {
         if (n_more > 0)                                                                   \
             deep_functions[next >> 60](n_more - 1, next, n_iterations);                   \
         else                                                                              \
-            TRUTH_SPIN(n_iterations);                                                     \
+            DEEP_LEAF(n_iterations);                                                      \
         TRUTH_KEEP_FRAME();                                                               \
     }
 DEEP_FUNCTION(0)

@@ -35,8 +35,8 @@ def complaints(name, text):
 def tracked_texts():
     """Every text of the project: code, and what stands beside it."""
     yield from files(*TEXT)
-    for pattern in ("*.md", "docs/**/*.md", "man/*", "completion/*", "cmake/*", "scripts/*", ".ci/*", "tests/run", "tests/fuzz/run", "bench/run", "Makefile",
-                    "meson.build", "**/meson.build"):
+    for pattern in ("*.md", "docs/**/*.md", "man/*", "completion/*", "cmake/*", "scripts/*", ".ci/*", "tests/run", "tests/fuzz/run",
+                    "bench/run", "bench/readme_table", "Makefile", "meson.build", "**/meson.build"):
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file() and not path.relative_to(ROOT).parts[0].startswith("build"):
                 yield path
