@@ -64,8 +64,8 @@ struct pprofc_cursor {
  * defaults and environment.  0 also when it runs already with the same options, or when options is
  * NULL; -EALREADY when it runs with others; -EINVAL for a rate out of range or options that were
  * not initialised; -ENOTSUP for kinds that this version does not know; -EPERM under setuid or
- * PPROFC=off; -ENOSPC without shared memory for the recording; -ENOMEM; -EAGAIN when no thread can
- * be made.
+ * PPROFC=off; -EBUSY when another copy of this library has profiled the process; -ENOSPC without
+ * shared memory for the recording; -ENOMEM; -EAGAIN when no thread can be made.
  * Cost:    about a millisecond; a helper thread while it runs.
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates and takes a lock.

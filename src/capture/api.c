@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "capture/got.h"
+#include "capture/other_copy.h"
 #include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/snapshot.h"
@@ -36,6 +37,16 @@ static int refuse_when_switched_off(struct pprofc_error *err)
     return 0;
 }
 
+static int refuse_beside_another_copy(struct pprofc_error *err)
+{
+    const char *other = pp_other_copy();
+
+    if (other == NULL)
+        return 0;
+    return pp_fail(err, -EBUSY, 0,
+                   "another copy of libpprofc, in %s, profiles this process: use that one", other);
+}
+
 /* With the lock held; *was_running_out tells whether this call began it. */
 static int start(const struct pprofc_options *options, bool *was_running_out,
                  struct pprofc_error *err)
@@ -44,7 +55,8 @@ static int start(const struct pprofc_options *options, bool *was_running_out,
     int result = pp_settings_make(&settings, options, err);
 
     *was_running_out = pp_session_runs();
-    if (result != 0 || (result = refuse_when_switched_off(err)) != 0)
+    if (result != 0 || (result = refuse_when_switched_off(err)) != 0 ||
+        (result = refuse_beside_another_copy(err)) != 0)
         return result;
     if (!*was_running_out && pp_session.header != NULL) {
         /* It was ended from outside, or its time was over; nobody has taken it. */

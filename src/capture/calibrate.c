@@ -37,7 +37,7 @@ static double measure_round(struct pp_sig_thread *block, enum pp_rec_delivery de
     uint64_t with_ns;
     uint32_t n;
 
-    if (pp_source_open(&source, delivery, pp_sig_gettid(), pp_sig_thread_hint(PP_HINT_LOOK_UP),
+    if (pp_source_open(&source, delivery, pp_sig_gettid(), pp_sig_thread_hint(block->index),
                        PERIOD_NS) != 0)
         return -1;
     with_ns = burn_ns(n_turns);
@@ -59,9 +59,9 @@ static double median(double *values, int n)
 
 uint64_t pp_calibrate_delivery(enum pp_rec_delivery delivery)
 {
-    /* Nobody's: the handler finds it, sees that it is free and takes no sample; it counts the
-     * times. */
-    static struct pp_sig_thread block;
+    /* That of a thread that has ended: the handler finds it, takes no sample and counts the times.
+     */
+    struct pp_sig_thread *block;
     double costs[N_ROUNDS];
     sigset_t mask, ours;
     uint64_t n_turns = 20000;
@@ -71,17 +71,20 @@ uint64_t pp_calibrate_delivery(enum pp_rec_delivery delivery)
     /* CPU timers come with the kernel's tick, which is there anyway: too few in so short a time. */
     if (delivery != PP_DELIVERY_PERF_TRAP && delivery != PP_DELIVERY_PERF_SIGNAL)
         return 0;
+    block = pp_sig_thread_running();
+    if (block == NULL)
+        return 0;
+    atomic_store(&block->state, PP_SIG_THREAD_ENDING);
     ns = burn_ns(n_turns);
     n_turns = n_turns * LOOP_NS / (ns == 0 ? 1 : ns);
-    pp_sig_self = &block;
     (void)sigemptyset(&ours);
     (void)sigaddset(&ours, pp_delivery_signal(delivery));
     (void)pthread_sigmask(SIG_UNBLOCK, &ours, &mask);
     for (int i = 0; i < N_ROUNDS; i++) {
-        costs[n] = measure_round(&block, delivery, n_turns);
+        costs[n] = measure_round(block, delivery, n_turns);
         n += costs[n] > 0;
     }
     (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    pp_sig_self = NULL;
+    pp_sig_thread_release(block);
     return n == 0 ? 0 : (uint64_t)median(costs, n);
 }

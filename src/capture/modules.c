@@ -280,6 +280,7 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
     modules->context = context;
     modules->is_first = true;
     pp_sig_rule_cache_prepare();
+    (void)madvise(pp_sig_rule_cache, sizeof pp_sig_rule_cache, MADV_DONTDUMP);
     modules->first_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
     result = pp_modules_refresh(modules, 0);
     modules->is_first = false;

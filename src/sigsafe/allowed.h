@@ -8,12 +8,9 @@
 #include "sigsafe/sigsafe.h"
 
 /* On POSIX's list of async-signal-safe functions; in the vdso or one system call, no lock, no
- * allocation. */
+ * allocation.  Asked for clocks that are always there only: it touches errno, a thread-local, when
+ * it fails. */
 PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
-
-/* Where errno of this thread lies: a constant offset from the thread pointer in libc's initial TLS.
- * The handler keeps it. */
-PP_SIG int *__errno_location(void);
 
 /* indirect: pp_sig_chain_call: the application's own handler, called as the kernel would have
  * called it */

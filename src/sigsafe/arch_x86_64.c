@@ -1,4 +1,5 @@
 /* x86-64: call frame information as rules, signal frames, system calls. */
+#include <asm/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -215,6 +216,14 @@ bool pp_sig_arch_read_memory(long pid, uint64_t addr, void *to, size_t n_bytes)
 long pp_sig_arch_getpid(void)
 {
     return system_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+uint64_t pp_sig_arch_thread_pointer(void)
+{
+    uint64_t pointer = 0;
+
+    (void)system_call(SYS_arch_prctl, ARCH_GET_FS, (long)&pointer, 0, 0, 0, 0);
+    return pointer;
 }
 
 #endif

@@ -197,4 +197,7 @@ static inline __attribute__((always_inline)) void pp_sig_arch_here(
 PP_SIG bool pp_sig_arch_read_memory(long pid, uint64_t addr, void *to, size_t n_bytes);
 PP_SIG long pp_sig_arch_getpid(void);
 
+/* This thread's, by a system call: one made by clone() may have none that could be read through. */
+PP_SIG uint64_t pp_sig_arch_thread_pointer(void);
+
 #endif

@@ -1,13 +1,14 @@
 /* The handler of our signals: it records where its thread is. */
 #include "sigsafe/handler.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "sigsafe/arch.h"
 #include "sigsafe/chain.h"
 #include "sigsafe/clock.h"
+#include "sigsafe/entry.h"
 #include "sigsafe/scratch.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
@@ -151,18 +152,29 @@ void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *t
 
 void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, const void *context)
 {
+    struct pp_sig_scratch *scratch = pp_sig_scratch_take();
+
+    if (scratch == NULL) {
+        pp_sig_count_loss(header, PP_LOSS_NO_SCRATCH);
+        add(&header->lost_ns, take_time(thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID)));
+        return;
+    }
+    pp_sig_sample_on(scratch->stack + sizeof scratch->stack, header, thread, context, scratch);
+    pp_sig_scratch_give(scratch);
+}
+
+void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                        const void *context, struct pp_sig_scratch *scratch)
+{
     const uint64_t cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     const uint64_t time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
     const uint64_t delta_ns = take_time(thread, cpu_ns);
     struct pp_rec_thread *slot = pp_sig_thread_record(header, thread);
-    struct pp_sig_scratch *scratch = pp_sig_scratch_take();
     struct pp_sig_walk walk;
     struct pp_sig_event event;
 
-    if (slot == NULL || scratch == NULL) {
-        if (scratch != NULL)
-            pp_sig_scratch_give(scratch);
-        pp_sig_count_loss(header, slot == NULL ? PP_LOSS_NO_THREAD_SLOT : PP_LOSS_NO_SCRATCH);
+    if (slot == NULL) {
+        pp_sig_count_loss(header, PP_LOSS_NO_THREAD_SLOT);
         add(&header->lost_ns, delta_ns);
         return;
     }
@@ -175,7 +187,7 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
         atomic_store_explicit(&pp_sig_gate->saw_new_code, 1, memory_order_relaxed);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
-        atomic_store_explicit(&thread->thread_pointer, (uintptr_t)__builtin_thread_pointer(),
+        atomic_store_explicit(&thread->thread_pointer, pp_sig_arch_thread_pointer(),
                               memory_order_relaxed);
     event.time_ns = time_ns;
     event.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
@@ -200,7 +212,6 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     } else {
         add(&header->lost_ns, delta_ns);
     }
-    pp_sig_scratch_give(scratch);
 }
 
 /* Above RLIMIT_SIGPENDING the kernel still delivers the sampler's signal but forgets what came with
@@ -211,7 +222,7 @@ static int is_called_by_sampler(const siginfo_t *info)
 
     if (info->si_code != SI_USER || info->si_pid != 0)
         return 0;
-    thread = pp_sig_self != NULL ? pp_sig_self : pp_sig_thread_find(pp_sig_gettid());
+    thread = pp_sig_thread_find(pp_sig_gettid());
     return thread != NULL &&
            atomic_load_explicit(&thread->is_called_upon, memory_order_relaxed) != 0;
 }
@@ -235,26 +246,6 @@ static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
            ((info->si_code >= POLL_IN && info->si_code <= POLL_HUP) || is_called_by_sampler(info));
 }
 
-static struct pp_sig_thread *thread_of(uint32_t index)
-{
-    struct pp_sig_thread *thread;
-
-    if (index != PP_HINT_LOOK_UP)
-        return pp_sig_thread_at(index);
-    if (pp_sig_self != NULL)
-        return pp_sig_self;
-    thread = pp_sig_thread_find(pp_sig_gettid());
-    if (thread == NULL) {
-        thread = pp_sig_thread_claim();
-        if (thread == NULL)
-            return NULL;
-        atomic_store_explicit(&thread->tid, pp_sig_gettid(), memory_order_relaxed);
-        atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
-    }
-    pp_sig_self = thread;
-    return thread;
-}
-
 /* Not one that has booked its last, nor a block given back since the signal was sent. */
 static int is_in_use(const struct pp_sig_thread *thread)
 {
@@ -263,27 +254,25 @@ static int is_in_use(const struct pp_sig_thread *thread)
     return state != PP_SIG_THREAD_FREE && state != PP_SIG_THREAD_ENDING;
 }
 
-void pp_sig_on_tick(int signo, siginfo_t *info, void *context)
+/* Touches no thread-local, errno neither: a thread of clone() may have none, or its parent's. */
+void pp_sig_handle(int signo, siginfo_t *info, void *context)
 {
-    const int saved_errno = errno;
     struct pp_rec_header *header;
     struct pp_sig_thread *thread;
     uint32_t index;
 
     if (!is_ours(signo, info, &index)) {
         pp_sig_chain_call(signo, info, context);
-        errno = saved_errno;
         return;
     }
-    thread = thread_of(index);
-    if (thread != NULL) {
-        pp_sig_enter(thread);
-        header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
-        if (header != NULL &&
-            atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-            is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
-            pp_sig_sample(header, thread, context);
-        pp_sig_leave(thread);
-    }
-    errno = saved_errno;
+    thread = index == PP_HINT_LOOK_UP ? pp_sig_thread_running() : pp_sig_thread_at(index);
+    if (thread == NULL)
+        return;
+    pp_sig_enter(thread);
+    header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
+    if (header != NULL &&
+        atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
+        is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
+        pp_sig_sample(header, thread, context);
+    pp_sig_leave(thread);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "recording/layout.h"
+#include "sigsafe/entry.h"
 #include "sigsafe/sigsafe.h"
 #include "sigsafe/threads.h"
 
@@ -33,9 +34,6 @@ struct pp_sig_chain {
     _Atomic uint32_t current; /* which of the two holds */
 };
 PP_SIG struct pp_sig_chain *pp_sig_chain_of(int signo); /* NULL: not one of our signals */
-
-/* Our signals' handler. */
-PP_SIG void pp_sig_on_tick(int signo, siginfo_t *info, void *context);
 
 /* Take one sample of 'thread' at 'context' (a ucontext_t).  What the handler does; tests and
  * benchmarks call it too. */

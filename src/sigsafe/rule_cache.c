@@ -2,7 +2,7 @@
 #include "sigsafe/rule_cache.h"
 
 struct pp_sig_rule_cache_entry pp_sig_rule_cache[1 << PP_RULE_CACHE_BITS]
-    __attribute__((aligned(64)));
+    __attribute__((aligned(4096)));
 
 void pp_sig_rule_cache_put(uint64_t pc, uint64_t salt, uint64_t rule)
 {

@@ -1,4 +1,4 @@
-/* Buffers for frames while a handler walks. */
+/* What handlers borrow while they walk. */
 #include "sigsafe/scratch.h"
 
 #include <stddef.h>

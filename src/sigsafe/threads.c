@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "sigsafe/syscall.h"
+
 /* Random bits; they only have to differ from what an application may put there. */
 #define HINT_MAGIC UINT64_C(0x5070726f66000000)
 #define HINT_INDEX UINT64_C(0x0000000000ffffff)
@@ -88,18 +90,43 @@ void pp_sig_thread_release(struct pp_sig_thread *thread)
         ;
 }
 
+static int is_of(const struct pp_sig_thread *thread, int32_t tid)
+{
+    return thread != NULL && atomic_load_explicit(&thread->tid, memory_order_acquire) == tid &&
+           atomic_load_explicit(&thread->state, memory_order_acquire) >= PP_SIG_THREAD_BORN;
+}
+
 struct pp_sig_thread *pp_sig_thread_find(int32_t tid)
 {
+    /* Where it was found last: a signal that tells no thread asks at every sample. */
+    static _Atomic uint32_t guesses[256];
+    _Atomic uint32_t *guess = &guesses[(uint32_t)tid % 256];
+    struct pp_sig_thread *thread =
+        pp_sig_thread_at(atomic_load_explicit(guess, memory_order_relaxed));
     const uint32_t n = pp_sig_thread_count();
 
+    if (is_of(thread, tid))
+        return thread;
     for (uint32_t i = 0; i < n; i++) {
-        struct pp_sig_thread *thread = pp_sig_thread_at(i);
-
-        if (thread != NULL && atomic_load_explicit(&thread->tid, memory_order_acquire) == tid &&
-            atomic_load_explicit(&thread->state, memory_order_acquire) >= PP_SIG_THREAD_BORN)
+        thread = pp_sig_thread_at(i);
+        if (is_of(thread, tid)) {
+            atomic_store_explicit(guess, i, memory_order_relaxed);
             return thread;
+        }
     }
     return NULL;
+}
+
+struct pp_sig_thread *pp_sig_thread_running(void)
+{
+    const int32_t tid = pp_sig_gettid();
+    struct pp_sig_thread *thread = pp_sig_thread_find(tid);
+
+    if (thread != NULL || (thread = pp_sig_thread_claim()) == NULL)
+        return thread;
+    atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
+    atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
+    return thread;
 }
 
 uint64_t pp_sig_thread_hint(uint32_t index)

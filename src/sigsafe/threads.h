@@ -51,7 +51,8 @@ struct pp_sig_thread {
 };
 
 extern _Atomic(struct pp_sig_thread *) pp_sig_thread_blocks[PP_N_THREAD_BLOCKS];
-extern PP_SIG_TLS struct pp_sig_thread *pp_sig_self; /* NULL until known */
+extern PP_SIG_TLS struct pp_sig_thread
+    *pp_sig_self;                        /* NULL until known; for calls, not for handlers */
 extern PP_SIG_TLS uint32_t pp_sig_guard; /* not 0: what this thread calls is our own doing */
 
 /* Number 'index', or NULL. */
@@ -66,6 +67,10 @@ PP_SIG void pp_sig_thread_release(struct pp_sig_thread *thread);
 
 /* The block of thread 'tid', or NULL. */
 PP_SIG struct pp_sig_thread *pp_sig_thread_find(int32_t tid);
+
+/* That of the calling thread, claimed when it has none; NULL when all are taken.  Without
+ * thread-locals. */
+PP_SIG struct pp_sig_thread *pp_sig_thread_running(void);
 
 /* How many blocks have ever been used: for loops over all. */
 PP_SIG uint32_t pp_sig_thread_count(void);
