@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
+#include "capture/delivery_watch.h"
 #include "capture/got.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
@@ -37,6 +38,7 @@ enum {
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
+    STOPPED_NS = 5 * 1000 * 1000,         /* a turn that comes so late may come after a stop */
     IDLE_INTERVAL_NS = 250 * 1000 * 1000, /* between looks at a process that does nothing */
     MODULE_INTERVAL_NS =
         500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
@@ -286,13 +288,15 @@ static void look_at_threads(struct pp_session *session, uint64_t now_ns)
     pp_threads_scan(session);
     session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
     pp_throttle_update(session->header);
-    pp_signal_check(pp_delivery_signal(session->delivery));
+    pp_delivery_look_at_masks(session);
 }
 
-static void work(struct pp_session *session, bool is_due)
+static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
 {
     const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
 
+    if (is_due) /* first: where a debugger has come, each moment counts */
+        pp_delivery_watch(session, now_ns, due_ns != 0 && now_ns > due_ns + STOPPED_NS);
     pp_threads_tend(session);
     if (is_due) {
         look_at_threads(session, now_ns);
@@ -330,7 +334,7 @@ static void loop(struct pp_session *session)
         if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
         if (is_due || seen != seen_before) /* else only the sampler's time has come */
-            work(session, is_due);
+            work(session, is_due, due_ns);
         seen_before = seen;
         if (is_due) {
             const uint64_t cpu_ns =
@@ -398,6 +402,8 @@ static void finish(struct pp_session *session)
     struct pp_rec_header *header = session->header;
 
     pp_threads_tend(session);
+    if (!session->is_paused)
+        pp_delivery_look_at_masks(session);
     pp_throttle_update(session->header);
     update_accounts(session);
     pp_threads_end(session);

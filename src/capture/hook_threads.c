@@ -9,6 +9,8 @@
 #include "sigsafe/handler.h"
 #include "sigsafe/syscall.h"
 
+enum { BLOCKED_LEAST_NS = 50 * 1000 * 1000 }; /* CPU time without a sample that wants a reason */
+
 /* The name that it has at its end: most are named after their start. */
 static void keep_name(struct pp_rec_header *header, struct pp_sig_thread *thread)
 {
@@ -16,6 +18,23 @@ static void keep_name(struct pp_rec_header *header, struct pp_sig_thread *thread
 
     if (slot != NULL && atomic_load_explicit(&thread->record, memory_order_relaxed) > 1)
         (void)prctl(PR_GET_NAME, slot->name);
+}
+
+/* A thread that ends between two looks of the helper says itself why it has no samples. */
+static void note_mask(struct pp_rec_header *header, struct pp_sig_thread *thread)
+{
+    const uint32_t delivery = atomic_load_explicit(&header->delivery, memory_order_relaxed);
+    const uint64_t last_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+    struct pp_rec_thread *slot;
+    sigset_t mask;
+
+    if (pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) < last_ns + BLOCKED_LEAST_NS ||
+        pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0 ||
+        sigismember(&mask, pp_delivery_signal(delivery)) != 1)
+        return;
+    slot = pp_sig_thread_record(header, thread);
+    if (slot != NULL)
+        atomic_fetch_or_explicit(&slot->flags, PP_THREAD_BLOCKS_SIGNAL, memory_order_relaxed);
 }
 
 /* The last of a thread's CPU time, and the helper's word that it may forget the thread. */
@@ -33,8 +52,10 @@ static void at_end(void *argument)
         keep_name(header, thread);
     if (header != NULL &&
         atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-        atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
+        atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
+        note_mask(header, thread);
         pp_sig_book_remainder(header, thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    }
     pp_sig_leave(thread);
     if (header == NULL) /* no helper is there to do it */
         pp_sig_thread_release(thread);

@@ -79,6 +79,8 @@ struct pp_session {
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
     struct pp_sampler sampler;
+    uint64_t next_tracer_look_ns;
+    bool has_left_traps;     /* for a debugger: until it leaves */
     uint32_t said_fallbacks; /* bits, by enum pp_rec_delivery that some thread could not have */
     bool is_paused, said_no_thread_slot;
 
@@ -143,6 +145,9 @@ int pp_signal_install(int signo);
 /* Whether our handler is installed for 'signo' (an application that links us may have replaced it);
  * puts it back and chains theirs. */
 void pp_signal_check(int signo);
+
+/* Whether our handler is installed for 'signo'. */
+bool pp_signal_is_ours(int signo);
 
 /* Whether a handler that we know nothing of is installed for 'signo'. */
 bool pp_signal_is_foreign(int signo);

@@ -10,7 +10,7 @@
 
 int (*pp_real_sigaction)(int, const struct sigaction *, struct sigaction *) = sigaction;
 
-static bool is_installed(int signo)
+bool pp_signal_is_ours(int signo)
 {
     struct sigaction now;
 
@@ -22,7 +22,7 @@ int pp_signal_install(int signo)
 {
     struct sigaction ours, before;
 
-    if (is_installed(signo))
+    if (pp_signal_is_ours(signo))
         return 0;
     memset(&ours, 0, sizeof ours);
     ours.sa_sigaction = pp_sig_on_tick;
@@ -40,7 +40,7 @@ int pp_signal_install(int signo)
 
 void pp_signal_check(int signo)
 {
-    if (!is_installed(signo))
+    if (!pp_signal_is_ours(signo))
         (void)pp_signal_install(signo);
 }
 

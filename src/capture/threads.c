@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "capture/cpu.h"
 #include "capture/maps.h"
-#include "capture/sampler.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -212,65 +210,6 @@ void pp_thread_settle_ignored(struct pp_session *session, struct pp_sig_thread *
 
 /* ---- births and ends ---- */
 
-static uint64_t limit_of(int resource)
-{
-    struct rlimit limit;
-
-    return getrlimit(resource, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
-}
-
-/* Once for each kind: what, why, what to do. */
-static void say_fallback(struct pp_session *session, enum pp_rec_delivery wanted, int error)
-{
-    if ((session->said_fallbacks >> wanted & 1) != 0)
-        return;
-    session->said_fallbacks |= 1u << wanted;
-    if (wanted == PP_DELIVERY_CPU_TIMER && error == EAGAIN)
-        pp_session_message(session->header,
-                           "no CPU timer left for some threads (RLIMIT_SIGPENDING is %llu); the "
-                           "sampler looks at those. For more: ulimit -i",
-                           (unsigned long long)limit_of(RLIMIT_SIGPENDING));
-    else if (wanted == PP_DELIVERY_CPU_TIMER)
-        pp_session_message(session->header,
-                           "no CPU timer for some threads (%s); the sampler looks "
-                           "at those",
-                           strerror(error));
-    else if (error == EMFILE)
-        pp_session_message(session->header,
-                           "no descriptor left for some threads' perf events (RLIMIT_NOFILE is "
-                           "%llu); those have CPU timers, at most %u Hz. For more: ulimit -n",
-                           (unsigned long long)limit_of(RLIMIT_NOFILE), pp_kernel_tick_hz());
-    else
-        pp_session_message(session->header,
-                           "no perf event for some threads (%s); those have CPU timers, at most %u "
-                           "Hz",
-                           strerror(error), pp_kernel_tick_hz());
-}
-
-/* The best that this thread may have. */
-static int open_source(struct pp_session *session, struct pp_sig_thread *thread,
-                       struct pp_watch *watch)
-{
-    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
-    enum pp_rec_delivery delivery = session->delivery;
-    int result = -EINVAL;
-
-    while (delivery != PP_DELIVERY_NONE) {
-        /* The handler first: the first signal would meet the default action. */
-        result = pp_signal_install(pp_delivery_signal(delivery));
-        if (result == 0)
-            result = pp_source_open(&watch->source, delivery, tid,
-                                    pp_sig_thread_hint(thread->index), pp_cpu_draw_period(session));
-        if (result == 0 || result == -ESRCH)
-            break;
-        say_fallback(session, delivery, -result);
-        delivery = pp_delivery_next(delivery);
-    }
-    if (result == 0 && delivery == PP_DELIVERY_SAMPLER)
-        pp_sampler_begin(session);
-    return result;
-}
-
 /* Room in the recording for the next threads, up to its bound. */
 static void reserve_slots(struct pp_session *session)
 {
@@ -313,7 +252,7 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
                                   memory_order_relaxed);
         if (pp_sig_thread_record(session->header, thread) != NULL && !session->is_paused &&
             session->delivery != PP_DELIVERY_TEST &&
-            open_source(session, thread, watch) == -ESRCH) {
+            pp_thread_open_source(session, thread, watch, session->delivery) == -ESRCH) {
             pp_sig_thread_release(thread);
             return;
         }

@@ -63,6 +63,14 @@ void pp_threads_resume(struct pp_session *session);
 void pp_threads_each(struct pp_session *session,
                      void (*visit)(struct pp_session *, struct pp_sig_thread *, struct pp_watch *));
 
+/* Open 'delivery' for a thread, or the next best that can be had.  0, or -ESRCH when it is gone. */
+int pp_thread_open_source(struct pp_session *session, struct pp_sig_thread *thread,
+                          struct pp_watch *watch, enum pp_rec_delivery delivery);
+
+/* The same for one that has a source now. */
+void pp_thread_change_source(struct pp_session *session, struct pp_sig_thread *thread,
+                             struct pp_watch *watch, enum pp_rec_delivery delivery);
+
 /* Name, bounds of the stack: what the helper finds out about a thread outside its handler. */
 void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch);

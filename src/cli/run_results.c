@@ -294,6 +294,7 @@ void pp_run_write_results(struct pp_run *run)
     if (main_at < run->files.n_files) {
         struct process process = process_at(run, main_at);
         pp_run_say_delivery(run, pp_recording_header(process.files[process.n_files - 1].reader));
+        pp_run_say_unsampled(process.files[process.n_files - 1].reader);
         (void)finish_process(run, &process, symbolizer, n_wanted > 1, true);
     } else {
         pp_complain("%s left no recording, so there is no profile: it did not load "

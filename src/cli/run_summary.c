@@ -70,6 +70,43 @@ void pp_run_say_delivery(const struct pp_run *run, const struct pp_rec_header *h
                 delivery_text(delivery, text, sizeof text));
 }
 
+/* ---- threads that were not sampled ---- */
+
+enum { MAX_NAMES = 3, NAMES_BYTES = 128 };
+
+static void add_name(char names[NAMES_BYTES], const struct pp_rec_thread *thread, size_t n_before)
+{
+    const size_t n_chars = strlen(names);
+
+    if (n_before < MAX_NAMES)
+        (void)snprintf(names + n_chars, NAMES_BYTES - n_chars, "%s%.*s (%u)",
+                       n_before == 0 ? "" : ", ", (int)strnlen(thread->name, sizeof thread->name),
+                       thread->name, (unsigned)atomic_load(&thread->tid));
+    else if (n_before == MAX_NAMES)
+        (void)snprintf(names + n_chars, NAMES_BYTES - n_chars, " ..");
+}
+
+void pp_run_say_unsampled(const struct pp_recording_reader *reader)
+{
+    const uint32_t delivery = atomic_load(&pp_recording_header(reader)->delivery);
+    const char *signal = delivery == PP_DELIVERY_PERF_TRAP ? "SIGTRAP" : "SIGPROF";
+    char names[NAMES_BYTES] = "", time[PP_NUMBER_TEXT_BYTES];
+    const struct pp_rec_thread *thread;
+    uint64_t unsampled_ns = 0;
+    size_t n_threads = 0;
+
+    for (uint32_t i = 0; (thread = pp_recording_thread(reader, i)) != NULL; i++) {
+        if ((atomic_load(&thread->flags) & PP_THREAD_BLOCKS_SIGNAL) == 0)
+            continue;
+        add_name(names, thread, n_threads++);
+        unsampled_ns += atomic_load(&thread->unsampled_ns);
+    }
+    if (n_threads > 0)
+        pp_say("%zu thread%s block%s %s, which samples come by: %s; %s of CPU is under [unsampled]",
+               n_threads, n_threads == 1 ? "" : "s", n_threads == 1 ? "s" : "", signal, names,
+               pp_duration_text((double)unsampled_ns, time));
+}
+
 /* ---- the result ---- */
 
 /* One decimal for seconds: people compare it with their watch. */

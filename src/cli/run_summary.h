@@ -8,6 +8,9 @@
 /* What the recording has to tell: its delivery when it is not the best, and its messages. */
 void pp_run_say_delivery(const struct pp_run *run, const struct pp_rec_header *header);
 
+/* Threads that block the signal which samples come by, and what they used. */
+void pp_run_say_unsampled(const struct pp_recording_reader *reader);
+
 /* "myprog exited 0 after 12.3 s; 1 229 cpu samples = ...", then the hottest lines. */
 void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *profile);
 

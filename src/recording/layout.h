@@ -120,7 +120,11 @@ struct pp_rec_segment_ref {
     uint64_t offset, n_bytes;
 };
 
-enum pp_rec_thread_flags { PP_THREAD_MAIN = 1, PP_THREAD_IGNORED = 2 };
+enum pp_rec_thread_flags {
+    PP_THREAD_MAIN = 1,
+    PP_THREAD_IGNORED = 2,
+    PP_THREAD_BLOCKS_SIGNAL = 4, /* ours: what it used so is in unsampled_ns */
+};
 
 struct pp_rec_thread {
     _Atomic uint32_t tid; /* 0: slot not filled yet */

@@ -3,6 +3,7 @@ owned by somebody else or taken away, and what the profile and the last lines sa
 import os
 import re
 import shutil
+import time
 import unittest
 
 from end_to_end.harness import PPROFC, EndToEnd, clean_environment, long_or, scorer
@@ -267,6 +268,109 @@ class Hazard81Affinity(Delivered):
                     yield from (int(tid) for tid in os.listdir(f"/proc/{pid}/task"))
             except OSError:
                 continue
+
+
+class Hazard26BlockedSignal(Delivered):
+    """A thread that blocks our signal lives, is named with its CPU seconds, and its time is under [unsampled]."""
+
+    def test_blocked(self):
+        """Every signal blocked: named and unsampled.  SIGTRAP alone: sampled by another signal.  None: as ever."""
+        path = self.folder / "out.pb.gz"
+        # Long enough for the helper's look, once a second, to meet the thread that can have another signal.
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("blocker"), long_or(5, 1.5))
+        truth = {row["name"]: row["cpu_ns"] for row in scorer.read_truth(finished.out)["phases"]}
+        self.assert_said(finished, r"1 thread blocks SIGTRAP.*: deaf \(\d+\); .* of CPU is under \[unsampled\]")
+        of_thread = {name: {True: 0, False: 0} for name in truth}
+        for stack in self.stacks(path).stacks:
+            if stack.thread in of_thread:
+                of_thread[stack.thread][stack.is_unsampled] += stack.weight
+        for name, cpu_ns in truth.items():
+            self.assertAlmostEqual(sum(of_thread[name].values()) / cpu_ns, 1, delta=0.02, msg=name)
+        self.assertGreater(of_thread["deaf"][True] / truth["deaf"], 0.95)
+        self.assertGreater(of_thread["hard"][False] / truth["hard"], 0.5)
+        self.assertLess(of_thread["open"][True] / truth["open"], 0.1)
+
+
+class Hazard27OwnedSignal(Delivered):
+    """The program owns SIGTRAP: by libc nothing changes, behind our back it gets it to itself and samples come by SIGPROF."""
+
+    def taken(self, how):
+        finished, path = self.run_profiled("-F", "200", "--", self.program("taker"), how, long_or(5, 1.5))
+        truth = scorer.read_truth(finished.out)
+        self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.02)
+        delivered = int(self.comment(path, "delivered"))
+        self.assertGreater(delivered, 50)
+        return finished, path, truth
+
+    def test_through_libc(self):
+        """A handler gets its own and none of ours; SIG_IGN and SIG_DFL, as Python sets at its end, change nothing."""
+        for how in ("handler", "ignore", "default"):
+            with self.subTest(how=how):
+                _, path, truth = self.taken(how)
+                self.assertEqual(self.comment(path, "delivery"), "perf-sigtrap")
+                self.assertEqual((truth["n_own"], truth["n_foreign"]), (20 if how == "handler" else 0, 0))
+
+    def test_by_raw_system_call(self):
+        """The helper notices, leaves SIGTRAP to the program and goes on with SIGPROF, which it says."""
+        for how in ("raw_handler", "raw_ignore"):
+            with self.subTest(how=how):
+                finished, path, truth = self.taken(how)
+                self.assertEqual(self.comment(path, "delivery"), "perf-signal")
+                self.assert_said(finished, "the program took SIGTRAP for itself; using perf signals")
+                self.assertEqual(truth["n_own"], 20 if how == "raw_handler" else 0)
+
+
+@unittest.skipUnless(shutil.which("gdb"), "no gdb")
+class Hazard87Debugger(Delivered):
+    """Under a debugger, from the start or later, breakpoints work, no stop is ours, and the profile is as ever."""
+
+    def gdb(self, *arguments):
+        return ("gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", *arguments)
+
+    def test_from_the_start(self):
+        """A script of gdb's that stops at a breakpoint and goes on: its output, the program's status, the profile."""
+        preload = PPROFC.parent / "libpprofc-preload.so"
+        path = self.folder / "out.ppc"
+        finished = self.run_command(
+            *self.gdb("-ex", f"set environment LD_PRELOAD {preload}", "-ex", "set environment PPROFC cpu",
+                      "-ex", "set environment PPROFC_FREQUENCY 200", "-ex", f"set environment PPROFC_OUTPUT {path}",
+                      "-ex", "break truth_print", "-ex", f"run {long_or(5, 1)}", "-ex", "echo reached\\n", "-ex", "continue",
+                      self.program("two_to_one")))
+        self.assertRegex(finished.out, r"Breakpoint 1, truth_print")
+        self.assertIn("reached", finished.out)
+        self.assertRegex(finished.out, r"exited normally")
+        self.assertNotIn("received signal", finished.out)
+        profile = self.folder / "out.pb.gz"
+        self.assertEqual(self.pprofc("convert", path, profile).status, 0)
+        self.assertEqual(self.comment(profile, "delivery"), "perf-signal")
+        result = scorer.score(self.stacks(profile), scorer.read_truth(finished.out))
+        self.assertEqual([text for text in result.problems if "periods a thread" not in text], [])
+
+    def test_attach_and_detach(self):
+        """gdb attaches in the middle, lets it run, detaches: the program ends as ever, the total and the shares are right."""
+        path = self.folder / "out.pb.gz"
+        child = self.start(PPROFC, "run", "-f", "-F", "100", "-o", path, "--", self.program("two_to_one"), long_or(10, 4))
+        pid = self.wait_for_program("two_to_one", child)
+        shown = self.run_command(*self.gdb("-p", pid, "-ex", "break light", "-ex", "continue", "-ex", "continue 20",
+                                           "-ex", "continue 20", "-ex", "delete", "-ex", "detach"))
+        finished = self.finish(child, timeout_s=120)
+        self.assertEqual(finished.status, 0, finished.err + shown.out + shown.err)
+        self.assertRegex(shown.out, r"hit Breakpoint 1, light")
+        print("stops of gdb that were ours:", shown.out.count("received signal SIGTRAP"), flush=True)
+        self.assert_said(finished, "a debugger attached")
+        truth = scorer.read_truth(finished.out)
+        result = scorer.score(self.stacks(path), truth)
+        self.assertEqual([text for text in result.problems if "periods a thread" not in text], [], scorer.show(result))
+
+    def wait_for_program(self, name, child):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and child.poll() is None:
+            for tid in Hazard81Affinity.tasks_of(name, child.pid):
+                time.sleep(0.3)
+                return tid
+            time.sleep(0.02)
+        self.fail("the program did not start")
+        return 0
 
 
 class Throttling(Delivered):

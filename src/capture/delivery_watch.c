@@ -1,0 +1,157 @@
+/* What can happen to a delivery while it is in use.
+ *
+ * A debugger that attaches owns SIGTRAP: it would stop at each of ours.  It passes SIGPROF on
+ * silently, so all threads move to perf signals, and back to traps when it has left.
+ *
+ * A program that takes SIGTRAP through libc is no matter: the hooks keep its handler in the chain.
+ * One that takes it behind them (a raw system call, a static program without wrapped functions)
+ * would do so again: it gets SIGTRAP to itself, and all threads move to perf signals.  SIGPROF is
+ * put back and chained: there is no third signal to go to.  Between the taking and the helper's
+ * next turn (40 to 500 ms) the program's own handler gets our signals, and SIG_DFL set in that way
+ * kills: no profiler can prevent that. */
+#include "capture/delivery_watch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/threads.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+
+enum {
+    TRACER_INTERVAL_NS = 500 * 1000 * 1000, /* a look costs 15 us */
+    BLOCKED_LEAST_NS = 50 * 1000 * 1000,    /* CPU time without a sample that asks for a look */
+    BLOCKED_PERIODS = 20,
+};
+
+/* ---- all threads at once ---- */
+
+static void change(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    /* Those that have something less keep it. */
+    if (watch->source.delivery == PP_DELIVERY_PERF_TRAP ||
+        watch->source.delivery == PP_DELIVERY_PERF_SIGNAL)
+        pp_thread_change_source(session, thread, watch, session->delivery);
+}
+
+static void change_all(struct pp_session *session, enum pp_rec_delivery delivery,
+                       const char *reason)
+{
+    struct pp_rec_header *header = session->header;
+    const bool is_new = reason[0] != '\0' && strcmp(header->delivery_reason, reason) != 0;
+
+    session->delivery = delivery;
+    (void)snprintf(header->delivery_reason, sizeof header->delivery_reason, "%s", reason);
+    atomic_store_explicit(&header->delivery, (uint32_t)delivery, memory_order_release);
+    if (!session->is_paused)
+        pp_threads_each(session, change);
+    if (is_new)
+        pp_session_message(header, "%s", reason);
+}
+
+/* ---- a debugger ---- */
+
+static void watch_for_tracer(struct pp_session *session)
+{
+    const bool is_traced = pp_delivery_tracer() != 0;
+
+    if (is_traced && session->delivery == PP_DELIVERY_PERF_TRAP) {
+        session->has_left_traps = true;
+        change_all(session, PP_DELIVERY_PERF_SIGNAL,
+                   "a debugger attached and owns SIGTRAP; using perf signals until it leaves");
+    } else if (!is_traced && session->has_left_traps) {
+        session->has_left_traps = false;
+        if (session->delivery == PP_DELIVERY_PERF_SIGNAL && !pp_signal_is_foreign(SIGTRAP))
+            change_all(session, PP_DELIVERY_PERF_TRAP, "");
+    }
+}
+
+/* ---- our signal is taken ---- */
+
+static void watch_for_taker(struct pp_session *session)
+{
+    if (session->delivery == PP_DELIVERY_PERF_TRAP && !pp_signal_is_ours(SIGTRAP)) {
+        if (pp_signal_is_foreign(SIGPROF))
+            pp_signal_check(SIGTRAP);
+        else
+            change_all(session, PP_DELIVERY_PERF_SIGNAL,
+                       "the program took SIGTRAP for itself; using perf signals, which cost more");
+    }
+    if (session->delivery != PP_DELIVERY_PERF_TRAP || session->said_fallbacks != 0)
+        pp_signal_check(SIGPROF);
+}
+
+void pp_delivery_watch(struct pp_session *session, uint64_t now_ns, bool was_stopped)
+{
+    if (session->delivery == PP_DELIVERY_TEST)
+        return;
+    if (was_stopped || now_ns >= session->next_tracer_look_ns) {
+        session->next_tracer_look_ns = now_ns + TRACER_INTERVAL_NS;
+        watch_for_tracer(session);
+    }
+    watch_for_taker(session);
+}
+
+/* ---- threads that block it ---- */
+
+/* SigBlk of a thread; 0 when it cannot be read. */
+static uint64_t blocked_signals(int32_t tid)
+{
+    char text[4096];
+    const char *at;
+    ssize_t n;
+    int fd;
+
+    (void)snprintf(text, sizeof text, "/proc/self/task/%d/status", tid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    at = strstr(text, "SigBlk:\t");
+    return at == NULL ? 0 : strtoull(at + strlen("SigBlk:\t"), NULL, 16);
+}
+
+static bool has_signal(uint64_t mask, int signo)
+{
+    return (mask >> (signo - 1) & 1) != 0;
+}
+
+static void look_at_mask(struct pp_session *session, struct pp_sig_thread *thread,
+                         struct pp_watch *watch)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    const uint64_t last_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+    struct pp_rec_thread *slot;
+    uint64_t cpu_ns, mask;
+
+    if (watch->source.delivery == PP_DELIVERY_NONE)
+        return;
+    cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
+    if (cpu_ns < last_ns + BLOCKED_LEAST_NS ||
+        cpu_ns < last_ns + BLOCKED_PERIODS * session->period_ns)
+        return;
+    mask = blocked_signals(tid);
+    if (!has_signal(mask, pp_delivery_signal(watch->source.delivery)))
+        return;
+    if (watch->source.delivery == PP_DELIVERY_PERF_TRAP && !has_signal(mask, SIGPROF)) {
+        pp_thread_change_source(session, thread, watch, PP_DELIVERY_PERF_SIGNAL);
+        return;
+    }
+    slot = pp_sig_thread_record(session->header, thread);
+    if (slot == NULL)
+        return;
+    atomic_fetch_or_explicit(&slot->flags, PP_THREAD_BLOCKS_SIGNAL, memory_order_relaxed);
+    pp_sig_book_remainder(session->header, thread, cpu_ns);
+}
+
+void pp_delivery_look_at_masks(struct pp_session *session)
+{
+    pp_threads_each(session, look_at_mask);
+}
