@@ -1,7 +1,6 @@
 /* What the environment says. */
 #include "capture/environment.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -16,7 +15,7 @@
 
 struct pp_environment pp_environment;
 
-static char config_text[8192]; /* of PPROFC_CONFIG: its values are pointed into */
+static char config_text[8192]; /* of PPROFC_CONFIG */
 
 static void complain(const char *what, const char *name, const char *value, const char *advice)
 {
@@ -27,23 +26,41 @@ static void complain(const char *what, const char *name, const char *value, cons
                        "%s %s%s%.60s; %s", what, name, value[0] == '\0' ? "" : "=", value, advice);
 }
 
+/* Digits, perhaps with a point, whatever the program's locale writes for one (strtod() would ask
+ * it).  The first character behind them, NULL when there are none. */
+static const char *read_decimal(const char *text, double *number_out)
+{
+    double number = 0, digit_value = 1;
+    bool is_behind_point = false, has_digits = false;
+
+    for (; (*text >= '0' && *text <= '9') || (*text == '.' && !is_behind_point); text++) {
+        if (*text == '.') {
+            is_behind_point = true;
+            continue;
+        }
+        has_digits = true;
+        digit_value /= is_behind_point ? 10 : 1;
+        number =
+            is_behind_point ? number + (*text - '0') * digit_value : number * 10 + (*text - '0');
+    }
+    *number_out = number;
+    return has_digits && isfinite(number) ? text : NULL;
+}
+
 double pp_environment_number(const char *text)
 {
-    char *end;
     double number;
+    const char *end = read_decimal(text, &number);
 
-    errno = 0;
-    number = strtod(text, &end);
-    return end == text || *end != '\0' || errno != 0 || !isfinite(number) || number < 0 ? -1
-                                                                                        : number;
+    return end != NULL && *end == '\0' ? number : -1;
 }
 
 double pp_environment_duration(const char *text)
 {
-    char *end;
-    const double number = strtod(text, &end);
+    double number;
+    const char *end = read_decimal(text, &number);
 
-    if (end == text || !isfinite(number) || number < 0)
+    if (end == NULL)
         return -1;
     if (strcmp(end, "ms") == 0)
         return number / 1000;
@@ -197,6 +214,11 @@ static void ignore(const char *name, const char *value)
     (void)name, (void)value;
 }
 
+static void refuse(const char *name, const char *value)
+{
+    complain("cannot do", name, value, "this version does not know how to");
+}
+
 static const struct known {
     const char *name;
     void (*read)(const char *name, const char *value);
@@ -218,8 +240,17 @@ static const struct known {
     {"PPROFC_COMMAND", read_text},
     {"PPROFC_RUN_ID", read_run_id},
     {"PPROFC_CONFIG", read_config},
+    /* Of later versions. */
+    {"PPROFC_CYCLE", refuse},
+    {"PPROFC_HEAP_INTERVAL", refuse},
     /* The report side's. */
     {"PPROFC_DEBUG_PATH", ignore},
+    {"PPROFC_HTTP", ignore},
+    {"PPROFC_TOKEN_FILE", ignore},
+    {"PPROFC_KEEP", ignore},
+    {"PPROFC_EXPORT", ignore},
+    {"PPROFC_BUDGET", ignore},
+    {"PPROFC_PRELOAD_DIR", ignore},
     {"PPROFC_BUILD_DIR", ignore},
     {"PPROFC_LONG", ignore},
 };
@@ -262,7 +293,9 @@ static void complain_unknown(const char *variable, size_t n)
     char name[32], advice[80];
 
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
-        const uint32_t d = distance(variable, n, KNOWN[i].name);
+        /* The beginning of a name is nearer than others as short: PPROFC_OUT is not PPROFC_MODE. */
+        const bool begins = n > strlen("PPROFC_") && strncmp(KNOWN[i].name, variable, n) == 0;
+        const uint32_t d = begins ? 1 : distance(variable, n, KNOWN[i].name);
         if (d < least) {
             least = d;
             nearest = KNOWN[i].name;
@@ -297,7 +330,9 @@ static void read_variable(const char *variable)
 
 static void read_config(const char *name, const char *value)
 {
-    const int fd = config_text[0] != '\0' ? -1 : open(value, O_RDONLY | O_CLOEXEC);
+    static bool is_open; /* a file that names another is not followed */
+    /* O_NONBLOCK: a pipe of that name must not keep the program from starting. */
+    const int fd = is_open ? -1 : open(value, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const ssize_t n = fd < 0 ? -1 : read(fd, config_text, sizeof config_text - 1);
 
     if (fd >= 0)
@@ -306,11 +341,15 @@ static void read_config(const char *name, const char *value)
         complain("cannot read", name, value, "it is a file of NAME=value lines");
         return;
     }
+    if (n == (ssize_t)sizeof config_text - 1)
+        complain("cannot read all of", name, value, "only its first 8191 bytes count");
     config_text[n] = '\0';
+    is_open = true;
     for (char *save, *line = strtok_r(config_text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save))
         if (line[0] != '#')
             read_variable(line);
+    is_open = false;
 }
 
 /* gperftools' names, for programs that are started with those. */
