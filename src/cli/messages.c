@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum { LINE_BYTES = 4096 };
 
 static enum pp_loudness loudness = PP_NORMAL;
@@ -21,8 +23,24 @@ enum pp_loudness pp_messages_loudness(void)
     return loudness;
 }
 
-/* One write a line, so that lines of several processes do not mix.  File names and errors may hold
- * control characters, which a terminal would obey: they become '?'. */
+/* File names and errors may hold control characters, which a terminal would obey: they become '?',
+ * and so does what is no UTF-8: terminals that take single bytes have controls among those. */
+static void make_harmless(char *line, size_t n_chars)
+{
+    size_t length;
+
+    for (size_t i = 0; i < n_chars; i += length) {
+        const unsigned char byte = (unsigned char)line[i];
+        length = pp_utf8_length(line + i, n_chars - i);
+        if (length == 2 && byte == 0xc2 && (unsigned char)line[i + 1] < 0xa0)
+            line[i] = line[i + 1] = '?'; /* U+0080 to U+009F */
+        else if (length == 0 || byte < ' ' || byte == 0x7f)
+            line[i] = '?';
+        length = length == 0 ? 1 : length;
+    }
+}
+
+/* One write a line, so that lines of several processes do not mix. */
 static void write_line(const char *prefix, const char *format, va_list arguments)
 {
     char line[LINE_BYTES];
@@ -32,9 +50,7 @@ static void write_line(const char *prefix, const char *format, va_list arguments
     if (n < 0)
         return;
     n_chars = strlen(line);
-    for (size_t i = 0; i < n_chars; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
+    make_harmless(line, n_chars);
     line[n_chars++] = '\n';
     for (size_t at = 0; at < n_chars;) {
         const ssize_t n_written = write(STDERR_FILENO, line + at, n_chars - at);
