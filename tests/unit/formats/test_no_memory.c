@@ -54,7 +54,7 @@ void *__wrap_reallocarray(void *old, size_t n_items, size_t n_bytes)
 /* ---- the operations.  Each returns what the call under test returned. ---- */
 
 static struct pprofc_profile *source;
-static struct pp_buffer pprof, pprof_gz, folded;
+static struct pp_buffer pprof, pprof_gz, folded, utf16;
 
 static int read_pprof(struct pprofc_error *err)
 {
@@ -80,6 +80,16 @@ static int read_folded(struct pprofc_error *err)
 {
     struct pprofc_profile *profile = NULL;
     const int failed = pp_folded_read(folded.bytes, folded.n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_utf16(struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_folded_read(utf16.bytes, utf16.n_bytes, "x", &profile, err);
 
     assert_true((failed == 0) == (profile != NULL));
     pprofc_profile_free(profile);
@@ -162,6 +172,25 @@ static int block(struct pprofc_error *err)
     return failed;
 }
 
+/* The same of samples left out; what fails leaves the copy as it was, which is new each time. */
+static int block_and_drop(struct pprofc_error *err)
+{
+    struct pprofc_profile *copy = NULL;
+    const long n_allowed = n_left;
+    int64_t total;
+    int failed;
+
+    n_left = -1;
+    assert_int_equal(pp_pprof_read(pprof.bytes, pprof.n_bytes, "x", &copy, NULL), 0);
+    total = pp_profile_total(copy, 0);
+    n_left = n_allowed;
+    failed = pp_profile_block(copy, "f1,f2,f3", true, err);
+    if (failed != 0)
+        assert_true(pp_profile_total(copy, 0) == total && copy->quality.n_dropped == 0);
+    pprofc_profile_free(copy);
+    return failed;
+}
+
 static int write_file(struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer in = PP_BUFFER_INIT;
@@ -208,6 +237,7 @@ static void test_sweep(void **state)
         {"read pprof", read_pprof},
         {"read pprof.gz", read_pprof_gz},
         {"read folded", read_folded},
+        {"read UTF-16", read_utf16},
         {"write pprof", write_pprof},
         {"write slices", write_slices},
         {"write folded", write_folded},
@@ -215,6 +245,7 @@ static void test_sweep(void **state)
         {"write tables", write_tables},
         {"merge", merge},
         {"block", block},
+        {"block and drop", block_and_drop},
         {"file", write_file},
     };
 
@@ -226,13 +257,22 @@ static void test_sweep(void **state)
     }
 }
 
+/* The folded stacks, each byte a character. */
+static int make_utf16(void)
+{
+    pp_buffer_text(&utf16, "\xff\xfe");
+    for (size_t i = 0; i < folded.n_bytes; i++)
+        pp_buffer_append(&utf16, (const char[]){folded.bytes[i], 0}, 2);
+    return utf16.failed;
+}
+
 static int make_inputs(void **state)
 {
     (void)state;
     source = make_random_profile(11);
     return source == NULL || pp_pprof_write(source, false, &pprof, NULL) != 0 ||
            pp_pprof_write(source, true, &pprof_gz, NULL) != 0 ||
-           pp_folded_write(source, 0, &folded, NULL) != 0;
+           pp_folded_write(source, 0, &folded, NULL) != 0 || make_utf16() != 0;
 }
 
 static int free_inputs(void **state)
@@ -242,6 +282,7 @@ static int free_inputs(void **state)
     pp_buffer_done(&pprof);
     pp_buffer_done(&pprof_gz);
     pp_buffer_done(&folded);
+    pp_buffer_done(&utf16);
     return 0;
 }
 
