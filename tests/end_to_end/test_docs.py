@@ -148,7 +148,7 @@ class Manual(unittest.TestCase):
     def test_variables(self):
         """pprofc(7) has every name that capture or the command reads from the environment."""
         source = (ROOT / "src/capture/environment.c").read_text()
-        names = set(re.findall(r'^ +\{"(\w+)", (?:read_\w+|ignore)\},', source, re.M)) | set(re.findall(r'"(CPUPROFILE\w*)=', source))
+        names = set(re.findall(r'^ +\{"(PPROFC\w*|ENABLE_PROFILING)", \w+\},', source, re.M)) | set(re.findall(r'"(CPUPROFILE\w*)=', source))
         names |= {name for path in (ROOT / "src/cli").glob("*.c") for name in re.findall(r'getenv\("(PPROFC\w*)"\)', path.read_text())}
         self.assertIn("PPROFC_FREQUENCY", names)
         text = (MAN / "pprofc.7").read_text()
