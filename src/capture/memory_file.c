@@ -49,7 +49,8 @@ static bool is_stale(const char *path, uint64_t start_ticks)
     struct pp_rec_header *header;
     struct stat status;
     bool stale = false;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* Anybody may put a pipe there, whose opening would wait for a writer. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0)
         return false;

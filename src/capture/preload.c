@@ -23,6 +23,7 @@
 
 char pp_preload_path[512];
 static pid_t root_pid;
+static char first_folder[512]; /* the current one at the start */
 
 void *pp_preload_next(const char *name)
 {
@@ -143,6 +144,20 @@ static void expand(const char *pattern, const struct pp_rec_header *header, char
     out[n] = '\0';
 }
 
+/* A relative name means the folder that the program was started in, wherever it has gone since. */
+static void make_absolute(char *path, size_t capacity)
+{
+    char now[sizeof first_folder];
+    const size_t n_folder = strlen(first_folder), n_name = strlen(path);
+
+    if (path[0] == '/' || n_folder == 0 || n_folder + n_name + 2 > capacity ||
+        (getcwd(now, sizeof now) != NULL && strcmp(now, first_folder) == 0))
+        return;
+    memmove(path + n_folder + 1, path, n_name + 1);
+    memcpy(path, first_folder, n_folder);
+    path[n_folder] = '/';
+}
+
 /* 'path' or, when that is taken, the same with .1, .2 .. before the extension. */
 static void free_name(char *path, size_t capacity)
 {
@@ -173,6 +188,7 @@ static void write_output(struct pp_session *session)
            sizeof path);
     if (strcmp(base_name(path), base_name(header->program)) == 0)
         pp_copy_text(path + strlen(path), sizeof path - strlen(path), ".pb.gz");
+    make_absolute(path, sizeof path);
     free_name(path, sizeof path);
     result = pp_snapshot_take(header, session->number, NULL, &recording, &err);
     if (result == 0)
@@ -252,6 +268,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
         say("the program is built with a sanitizer; it runs unprofiled");
         return;
     }
+    if (getcwd(first_folder, sizeof first_folder) == NULL)
+        first_folder[0] = '\0';
     result = pprofc_start(NULL, &err);
     if (result != 0) { /* there is no recording for the command to read it from */
         say_always(err.message);
