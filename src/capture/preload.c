@@ -239,6 +239,20 @@ static void install_toggle(void)
 
 /* ---- beginning and end ---- */
 
+void pp_preload_attend(struct pp_session *session)
+{
+    session->on_end = pp_environment.has_run_id ? NULL : write_output;
+}
+
+void pp_preload_keep(struct pp_session *session)
+{
+    /* Under `pprofc run` the command takes the recording by its name; after PPROFC_DURATION it is
+     * written already. */
+    if (session->on_end != NULL || (getpid() != root_pid && !pp_environment.has_run_id))
+        write_output(session);
+    pp_session_close(!pp_environment.has_run_id);
+}
+
 static bool is_sanitized(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -275,7 +289,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
         say_always(err.message);
         return;
     }
-    pp_session.on_end = pp_environment.has_run_id ? NULL : write_output;
+    pp_preload_attend(&pp_session);
     if (pp_environment.duration_s > 0) {
         pp_session.stop_at_ns =
             pp_sig_clock_ns(CLOCK_MONOTONIC) + (uint64_t)(pp_environment.duration_s * 1e9);
@@ -288,12 +302,7 @@ __attribute__((destructor)) static void end(void)
 {
     pp_session_lock();
     (void)pp_session_stop(NULL);
-    if (pp_session.header != NULL) {
-        /* Under `pprofc run` the command takes the recording by its name; after PPROFC_DURATION it
-         * is written already. */
-        if (pp_session.on_end != NULL || (getpid() != root_pid && !pp_environment.has_run_id))
-            write_output(&pp_session);
-        pp_session_close(!pp_environment.has_run_id);
-    }
+    if (pp_session.header != NULL)
+        pp_preload_keep(&pp_session);
     pp_session_unlock();
 }

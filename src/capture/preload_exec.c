@@ -90,10 +90,28 @@ static char *const *put_back(char *const envp[], const char **room)
     return (char *const *)(uintptr_t)room;
 }
 
-#define WITH_OURS(envp)                                                                        \
-    (pp_preload_goes_along()                                                                   \
-         ? put_back(envp, alloca((count(envp) + pp_environment.n_taken + 1) * sizeof(char *))) \
-         : (envp))
+/* 'envp' without an LD_PRELOAD that names nothing but us: in another root the loader would not find
+ * us, and complain on the program's standard error. */
+static char *const *leave_out(char *const envp[], const char **room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
+        if (strncmp(envp[i], "LD_PRELOAD=", 11) != 0 || strcmp(envp[i] + 11, pp_preload_path) != 0)
+            room[n++] = envp[i];
+    room[n] = NULL;
+    return (char *const *)(uintptr_t)room;
+}
+
+static char *const *with_ours(char *const envp[], const char **room)
+{
+    if (pp_preload_path[0] == '/' && access(pp_preload_path, R_OK) != 0)
+        return leave_out(envp, room);
+    return pp_preload_goes_along() ? put_back(envp, room) : envp;
+}
+
+#define WITH_OURS(envp) \
+    with_ours(envp, alloca((count(envp) + pp_environment.n_taken + 1) * sizeof(char *)))
 
 int execve(const char *path, char *const argv[], char *const envp[])
 {

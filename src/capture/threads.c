@@ -364,6 +364,52 @@ static bool is_one_on_its_way(void)
     return false;
 }
 
+/* False: a block may be on its way to this thread; look again soon. */
+static bool look_at(struct pp_session *session, int32_t tid, bool is_sure)
+{
+    /* All of a forked child's time is its session's, also what it used before that began. */
+    const bool is_young = session->delay_ns != 0;
+    struct pp_sig_thread *thread = pp_sig_thread_find(tid);
+    struct pp_watch *watch;
+
+    if (thread == NULL && !is_sure)
+        return false;
+    if (thread == NULL) {
+        (void)pp_threads_reserve(pp_sig_thread_count() + 8);
+        thread = pp_sig_thread_claim();
+        if (thread == NULL)
+            return true;
+        if ((watch = pp_watch_of(session, thread)) == NULL) {
+            pp_sig_thread_release(thread);
+            return true;
+        }
+        atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
+        begin(session, thread, watch, is_young || session->n_tasks_seen != 0);
+    } else if ((watch = pp_watch_of(session, thread)) == NULL) {
+        return true;
+    } else if (session->n_tasks_seen == 0) {
+        /* Known from an earlier session: in this one it counts from now on, too. */
+        begin(session, thread, watch, is_young);
+    }
+    watch->looked_at = 1;
+    return true;
+}
+
+/* The directory of our threads; -1 without /proc (chroot), and where that counts by the numbers of
+ * another pid namespace (unshare --pid without a new /proc). */
+static int open_tasks(void)
+{
+    const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "%d", pp_sig_gettid());
+    if (fd >= 0 && faccessat(fd, name, F_OK, 0) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 void pp_threads_scan(struct pp_session *session)
 {
     /* The directory's entries by the raw call: opendir() would allocate from the program's heap. */
@@ -374,15 +420,16 @@ void pp_threads_scan(struct pp_session *session)
         uint8_t type;
         char name[];
     };
-    /* All of a forked child's time is its session's, also what it used before that began. */
-    const bool is_young = session->delay_ns != 0;
     bool is_complete = true;
     _Alignas(struct entry) char entries[4096];
-    const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = open_tasks();
     long n;
 
-    if (fd < 0)
+    if (fd < 0) { /* the hooks know the others */
+        (void)look_at(session, getpid(), true);
+        session->n_tasks_seen = UINT64_MAX;
         return;
+    }
     while ((n = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0) {
         /* Asked after the threads were listed and before their blocks are looked for: a listed
          * thread whose block was on its way then is found by its number now, or is left for the
@@ -391,33 +438,9 @@ void pp_threads_scan(struct pp_session *session)
         for (long at = 0; at < n;) {
             const struct entry *entry = (const struct entry *)(entries + at);
             const int32_t tid = atoi(entry->name);
-            struct pp_sig_thread *thread = tid == 0 ? NULL : pp_sig_thread_find(tid);
-            struct pp_watch *watch;
             at += entry->n_bytes;
-            if (tid == 0 || tid == session->helper_tid)
-                continue;
-            if (thread == NULL && !is_sure) {
-                is_complete = false;
-                continue;
-            }
-            if (thread == NULL) {
-                (void)pp_threads_reserve(pp_sig_thread_count() + 8);
-                thread = pp_sig_thread_claim();
-                if (thread == NULL)
-                    continue;
-                if ((watch = pp_watch_of(session, thread)) == NULL) {
-                    pp_sig_thread_release(thread);
-                    continue;
-                }
-                atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
-                begin(session, thread, watch, is_young || session->n_tasks_seen != 0);
-            } else if ((watch = pp_watch_of(session, thread)) == NULL) {
-                continue;
-            } else if (session->n_tasks_seen == 0) {
-                /* Known from an earlier session: in this one it counts from now on, too. */
-                begin(session, thread, watch, is_young);
-            }
-            watch->looked_at = 1;
+            if (tid != 0 && tid != session->helper_tid)
+                is_complete = look_at(session, tid, is_sure) && is_complete;
         }
     }
     (void)close(fd);

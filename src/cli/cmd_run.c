@@ -10,10 +10,12 @@
 #include "cli/verbs.h"
 
 /* When we look for the program's recording: soon, so that we hold it even if the program is killed
- * or removes it, and again for programs that take their time. */
-static const int64_t look_at_ms[] = {2, 10, 50, 200, 1000, 5000};
+ * or removes it, and again for programs that take their time.  Later ones are for recordings that
+ * can be found only while their process lives, since they lie in another root: that of a program
+ * which was executed in a chroot, say. */
+static const int64_t look_at_ms[] = {2, 10, 50, 100, 200, 400, 700, 1000};
 
-enum { N_LOOKS = sizeof look_at_ms / sizeof look_at_ms[0] };
+enum { N_LOOKS = sizeof look_at_ms / sizeof look_at_ms[0], NEXT_LOOKS_MS = 1000 };
 
 static const int64_t millisecond_ns = 1000000;
 
@@ -127,20 +129,25 @@ static int start(struct pp_run *run)
                : PP_EXIT_NOT_EXECUTABLE;
 }
 
+/* What processes hold comes first, since that tells their numbers as we see them. */
 static void look_for_recordings(struct pp_run *run)
 {
+    pp_run_files_look_into(&run->files, run->child.pid);
     pp_run_files_look(&run->files);
-    if (run->files.n_files == 0)
-        pp_run_files_look_into(&run->files, run->child.pid);
 }
 
 /* Wait until the child has ended or 'end_ns' has come, looking for recordings on the way. */
 static bool wait_until(struct pp_run *run, int64_t end_ns)
 {
-    for (size_t i = 0; run->is_profiled && i < N_LOOKS; i++) {
-        const int64_t at_ns = run->child.start_ns + look_at_ms[i] * millisecond_ns;
+    for (size_t i = 0; run->is_profiled; i++) {
+        const int64_t at_ms =
+            i < N_LOOKS ? look_at_ms[i]
+                        : look_at_ms[N_LOOKS - 1] + (int64_t)(i - N_LOOKS + 1) * NEXT_LOOKS_MS;
+        const int64_t at_ns = run->child.start_ns + at_ms * millisecond_ns;
         if (at_ns >= end_ns)
             break;
+        if (at_ns < pp_monotonic_ns() && i >= N_LOOKS)
+            continue; /* the machine, or we, slept */
         if (pp_child_wait(&run->child, at_ns))
             return true;
         look_for_recordings(run);

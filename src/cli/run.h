@@ -17,9 +17,10 @@ struct pp_run {
     struct pp_output output;
     struct pp_run_files files;
     struct pp_child child;
-    char program[128]; /* "PROG" in names and messages */
-    bool is_profiled;  /* a recording is expected */
-    bool has_execed;   /* the program became another one: what was inspected is not what ended */
+    char program[128];      /* "PROG" in names and messages */
+    bool is_profiled;       /* a recording is expected */
+    int64_t outside_cpu_ns; /* of the program's own CPU time: used where no recording was */
+    bool has_execed; /* the program became another one: what was inspected is not what ended */
 };
 
 /* End the recordings of the run, make their profiles, write the files and say the last lines.

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/find_program.h"
 #include "cli/messages.h"
+#include "cli/run_family.h"
 
-enum { STALE_AFTER_S = 24 * 3600 };
+enum { STALE_AFTER_S = 24 * 3600, MAX_FAMILY = 256 };
 
 static const char name_start[] = "pprofc.";
 
@@ -51,16 +53,24 @@ static bool is_known(const struct pp_run_files *run, const struct stat *status)
 
 static bool comes_before(const struct pp_run_file *a, const struct pp_run_file *b)
 {
-    return a->pid != b->pid ? a->pid < b->pid : a->exec_sequence < b->exec_sequence;
+    if (a->pid != b->pid)
+        return a->pid < b->pid;
+    if (a->start_ticks != b->start_ticks)
+        return a->start_ticks < b->start_ticks;
+    return a->begin_ns != b->begin_ns ? a->begin_ns < b->begin_ns
+                                      : a->exec_sequence < b->exec_sequence;
 }
 
-/* Keep 'reader' when it belongs to the run; takes it over in any case. */
+/* Keep 'reader' when it belongs to the run; takes it over in any case.  'pid' is the process's, 0
+ * when only the recording tells. */
 static void add(struct pp_run_files *run, struct pp_recording_reader *reader,
-                const struct stat *status, const char *path)
+                const struct stat *status, const char *path, pid_t pid)
 {
     const struct pp_rec_header *header = pp_recording_header(reader);
     struct pp_run_file file = {.reader = reader,
-                               .pid = header->pid,
+                               .pid = pid != 0 ? pid : header->pid,
+                               .start_ticks = header->process_start_ticks,
+                               .begin_ns = header->start_monotonic_ns,
                                .exec_sequence = header->exec_sequence,
                                .device = status->st_dev,
                                .inode = status->st_ino};
@@ -91,7 +101,7 @@ static bool is_trusted(int descriptor, struct stat *status)
 
 /* 'descriptor' is an O_PATH one, so what was checked is what is opened.  A recording that is still
  * being made cannot be read yet: the next look finds it. */
-static void take_up(struct pp_run_files *run, int descriptor, const char *path)
+static void take_up(struct pp_run_files *run, int descriptor, const char *path, pid_t pid)
 {
     struct pp_recording_reader *reader = NULL;
     struct stat status;
@@ -101,7 +111,12 @@ static void take_up(struct pp_run_files *run, int descriptor, const char *path)
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     if (pp_recording_open(link, &reader, NULL) == 0)
-        add(run, reader, &status, path);
+        add(run, reader, &status, path, pid);
+}
+
+static void take_up_named(struct pp_run_files *run, int descriptor, const char *path)
+{
+    take_up(run, descriptor, path, 0);
 }
 
 /* A recording of this run that cannot be read. */
@@ -123,7 +138,7 @@ static void drop_unreadable(struct pp_run_files *run, int descriptor, const char
         memcmp(id, run->run_id, sizeof id) != 0)
         return;
     if (pp_recording_open(link, &reader, &err) == 0) {
-        add(run, reader, &status, path); /* it has just become readable */
+        add(run, reader, &status, path, 0); /* it has just become readable */
         return;
     }
     pp_complain("%s: its samples are missing", err.message);
@@ -172,7 +187,7 @@ void pp_run_files_reap(struct pp_run_files *run)
 
 void pp_run_files_look(struct pp_run_files *run)
 {
-    visit_names(run, take_up);
+    visit_names(run, take_up_named);
 }
 
 void pp_run_files_drop_unreadable(struct pp_run_files *run)
@@ -180,7 +195,7 @@ void pp_run_files_drop_unreadable(struct pp_run_files *run)
     visit_names(run, drop_unreadable);
 }
 
-/* ---- a recording without a name: among the descriptors of the thread "pprofc" ---- */
+/* ---- what a process holds: among the descriptors of its thread "pprofc" ---- */
 
 static bool is_helper(const char *task)
 {
@@ -191,7 +206,18 @@ static bool is_helper(const char *task)
     return file != NULL && fgets(name, sizeof name, file) != NULL && strcmp(name, "pprofc\n") == 0;
 }
 
-static void look_into_task(struct pp_run_files *run, const char *task)
+/* 'target', where it is a name of the same file for us too; "" in another root. */
+static const char *name_here(int descriptor, const char *target)
+{
+    struct stat file, named;
+
+    return fstat(descriptor, &file) == 0 && lstat(target, &named) == 0 &&
+                   file.st_ino == named.st_ino && file.st_dev == named.st_dev
+               ? target
+               : "";
+}
+
+static void look_into_task(struct pp_run_files *run, const char *task, pid_t pid)
 {
     char folder[PATH_MAX];
     const struct dirent *entry;
@@ -203,7 +229,7 @@ static void look_into_task(struct pp_run_files *run, const char *task)
     if (directory == NULL)
         return;
     while ((entry = readdir(directory)) != NULL) {
-        char path[PATH_MAX + 300], target[64];
+        char path[PATH_MAX + 300], target[PATH_MAX];
         pp_autoclose_fd int descriptor = -1;
         ssize_t n_chars;
         (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
@@ -211,33 +237,45 @@ static void look_into_task(struct pp_run_files *run, const char *task)
         if (n_chars <= 0)
             continue;
         target[n_chars] = '\0';
-        if (strncmp(target, "/memfd:pprofc", strlen("/memfd:pprofc")) != 0)
+        if (strncmp(target, "/memfd:pprofc", strlen("/memfd:pprofc")) != 0 &&
+            strncmp(pp_base_name(target), name_start, sizeof name_start - 1) != 0)
             continue;
         descriptor = open(path, O_PATH | O_CLOEXEC);
         if (descriptor >= 0)
-            take_up(run, descriptor, "");
+            take_up(run, descriptor, name_here(descriptor, target), pid);
     }
     (void)closedir(directory);
 }
 
-void pp_run_files_look_into(struct pp_run_files *run, pid_t pid)
+static void look_into_process(struct pp_run_files *run, pid_t pid)
 {
     char folder[64], task[PATH_MAX];
     const struct dirent *entry;
+    bool is_found = false;
     DIR *directory;
 
     (void)snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
     directory = opendir(folder);
     if (directory == NULL)
         return;
-    while ((entry = readdir(directory)) != NULL) {
+    while (!is_found && (entry = readdir(directory)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
         (void)snprintf(task, sizeof task, "%s/%s", folder, entry->d_name);
-        if (is_helper(task))
-            look_into_task(run, task);
+        is_found = is_helper(task);
     }
+    if (is_found)
+        look_into_task(run, task, pid);
     (void)closedir(directory);
+}
+
+void pp_run_files_look_into(struct pp_run_files *run, pid_t pid)
+{
+    pid_t pids[MAX_FAMILY];
+    const size_t n = pp_run_family(pid, pids, MAX_FAMILY);
+
+    for (size_t i = 0; i < n; i++)
+        look_into_process(run, pids[i]);
 }
 
 void pp_run_files_refresh(struct pp_run_files *run)

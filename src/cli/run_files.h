@@ -17,7 +17,9 @@ enum { PP_RUN_ID_BYTES = 16, PP_RUN_ID_HEX_BYTES = 2 * PP_RUN_ID_BYTES + 1 };
 
 struct pp_run_file {
     struct pp_recording_reader *reader;
-    pid_t pid;
+    pid_t pid;            /* as we see it, where that is known: the process may count otherwise */
+    uint64_t start_ticks; /* with the pid, tells one process from another */
+    int64_t begin_ns;     /* of the recording: one after an exec comes later */
     uint32_t exec_sequence;
     uint64_t device, inode;
     char path[PATH_MAX]; /* "" when it has no name (a memfd) */
@@ -26,7 +28,7 @@ struct pp_run_file {
 struct pp_run_files {
     const char *directory; /* where recordings are: "/dev/shm"; tests use another */
     uint8_t run_id[PP_RUN_ID_BYTES];
-    struct pp_run_file *files; /* by pid, then exec_sequence */
+    struct pp_run_file *files; /* by pid, then as they were made */
     size_t n_files, capacity;
 };
 
@@ -42,7 +44,8 @@ void pp_run_files_reap(struct pp_run_files *run);
 /* Find the recordings that came since the last look. */
 void pp_run_files_look(struct pp_run_files *run);
 
-/* The recording of 'pid' that has no name, where /dev/shm cannot be used: only while it lives. */
+/* The recordings that 'pid' and its descendants hold now, also those that have no name for us: in a
+ * chroot or another mount namespace, or where /dev/shm cannot be used. */
 void pp_run_files_look_into(struct pp_run_files *run, pid_t pid);
 
 /* Remove what belongs to the run and cannot be read, with a line about each: at the end only, since

@@ -81,6 +81,19 @@ static int64_t cpu_of_processes(const struct pp_run *run, pid_t except)
     return cpu_ns;
 }
 
+/* What the program used while nothing of us was there: before the start, and after it executed what
+ * cannot be profiled. */
+static int64_t cpu_outside(const struct pp_run *run, const struct process *process)
+{
+    int64_t left_ns = run->child.cpu_ns;
+
+    for (size_t i = 0; i < process->n_files; i++) {
+        const struct pp_rec_header *header = pp_recording_header(process->files[i].reader);
+        left_ns -= (int64_t)(atomic_load(&header->cpu_ns) + atomic_load(&header->helper_cpu_ns));
+    }
+    return left_ns;
+}
+
 /* ---- files ---- */
 
 /* "PROG" of a process's files: what the user typed for the program itself and for its copies, else
@@ -208,6 +221,7 @@ static bool finish_process(struct pp_run *run, struct process *process,
     if (process->files[0].pid == run->child.pid) {
         run->has_execed = strcmp(run->program, program) != 0;
         memcpy(run->program, program, sizeof run->program);
+        run->outside_cpu_ns = cpu_outside(run, process);
     }
     rc = make_profile(run, process, symbolizer, &err);
     if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
@@ -234,7 +248,8 @@ static struct process process_at(const struct pp_run *run, size_t first)
     struct process process = {.files = &run->files.files[first]};
 
     while (first + process.n_files < run->files.n_files &&
-           process.files[process.n_files].pid == process.files[0].pid)
+           process.files[process.n_files].pid == process.files[0].pid &&
+           process.files[process.n_files].start_ticks == process.files[0].start_ticks)
         process.n_files++;
     return process;
 }

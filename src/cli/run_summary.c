@@ -233,12 +233,24 @@ static void say_children(const struct pp_run *run, const struct pprofc_profile *
            pp_percent(children_ns, all_ns));
 }
 
+static void say_outside(const struct pp_run *run)
+{
+    if (run->child.cpu_ns < 0 || run->outside_cpu_ns < (int64_t)(second_ns / 20) ||
+        run->outside_cpu_ns <= run->child.cpu_ns / 10)
+        return;
+    pp_say(
+        "%.0f %% of the CPU is in no recording: the program became another one (exec) that could "
+        "not load libpprofc-preload.so: static, or in another root (chroot) that lacks it",
+        pp_percent(run->outside_cpu_ns, run->child.cpu_ns));
+}
+
 void pp_run_say_hints(const struct pp_run *run, const struct pprofc_profile *profile)
 {
     say_script(run);
     say_few_samples(run, profile);
     say_unnamed(profile);
     say_children(run, profile);
+    say_outside(run);
 }
 
 /* ---- the files ---- */
