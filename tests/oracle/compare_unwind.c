@@ -19,7 +19,7 @@
 #include "capture/maps.h"
 #include "capture/modules.h"
 
-enum { MAX_DUMPS = 20, RATE_HZ = 499 };
+enum { MAX_DUMPS = 20, RATE_HZ = 499, PAGE_BYTES = 4096 };
 
 static struct {
     uint64_t n_samples, n_equal, n_longer, n_shorter, n_differ, n_root, n_inferred;
@@ -52,7 +52,10 @@ static size_t walk_by_libunwind(ucontext_t *context)
     if (unw_init_local2(&cursor, context, UNW_INIT_SIGNAL_FRAME) < 0)
         return 0;
     do {
-        if (unw_get_reg(&cursor, UNW_REG_IP, &pc) < 0 || pc == 0)
+        /* No code is in the first page.  libunwind goes on there, by a frame that it takes for one:
+         * where libgcc's unwinder has just left its stack for a handler's (eh_return), its own
+         * information says what was before. */
+        if (unw_get_reg(&cursor, UNW_REG_IP, &pc) < 0 || pc < PAGE_BYTES)
             break;
         theirs[n++] = pc;
     } while (n < PP_MAX_WALK && unw_step(&cursor) > 0);

@@ -105,6 +105,23 @@ class EqualsLibunwind(unittest.TestCase):
         """cc1plus, by .eh_frame in place"""
         self.check_compiler(lazy=True)
 
+    def test_exceptions(self):
+        """A C++ program that throws and catches half of its time."""
+        program = BUILD / "tests/programs/exceptions"
+        if not program.exists():
+            self.skipTest("no C++ compiler: the program exceptions is not built")
+        self.check("C++ exceptions", [str(program), "3"])
+
+    def test_rust(self):
+        """A Rust program: std's hashing, sorting, formatting, and panics that are caught."""
+        if shutil.which("rustc") is None:
+            self.skipTest("rustc is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "work"
+            subprocess.run(["rustc", "--edition", "2021", "-O", "-o", program, str(WORKLOADS / "work.rs")], check=True,
+                           capture_output=True)
+            self.check("rust", [str(program), "1000"])
+
     def test_openssl(self):
         """openssl, with its assembly"""
         self.check("openssl", ["/usr/bin/openssl", "speed", "-seconds", "1", "sha256", "rsa2048"])
