@@ -6,17 +6,22 @@ from pathlib import Path
 
 from end_to_end.harness import BUILD, EndToEnd, clean_environment, long_or, scorer
 
-TIME_LIMIT_S = 900
+TIME_LIMIT_S = 10000
 MAGIC = b"pprofc\r\n"
 
 
-class Hazard19Crash(EndToEnd):
+class Hazard(EndToEnd):
+    """Base: time for the long form on a machine that does other things, too."""
+    TIMEOUT_S = long_or(1800, 120)
+
+
+class Hazard19Crash(Hazard):
     """A program that crashes dies as it would have without us, and what was recorded till then is there."""
     ENDS = {"segv": signal.SIGSEGV, "bus": signal.SIGBUS, "abort": signal.SIGABRT, "ill": signal.SIGILL,
             "trap": signal.SIGTRAP, "overflow": signal.SIGSEGV}
 
     def test_status_and_recording(self):
-        """By SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP and a stack overflow, at 1000 Hz: the same status, a whole profile."""
+        """By SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, a stack overflow: the same status, and a whole profile."""
         for how, signo in self.ENDS.items():
             for _ in range(long_or(30, 1)):
                 with self.subTest(end=how):
@@ -39,7 +44,7 @@ class Hazard19Crash(EndToEnd):
         self.assertGreaterEqual(left_out, (128 << 20) + (128 << 10))
 
     def test_core(self):
-        """Where cores go to files: one is written, of the size that it has without us, and nothing of the recording in it."""
+        """Where cores go to files: one is written, about as large as without us, without the recording."""
         if Path("/proc/sys/kernel/core_pattern").read_text().strip() != "core":
             self.skipTest("core_pattern sends cores elsewhere")
         if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
@@ -48,8 +53,8 @@ class Hazard19Crash(EndToEnd):
         for name, more in (("plain", {}), ("profiled", self.preloaded())):
             where = self.folder / name
             where.mkdir()
-            finished = self.run_command("sh", "-c", f"ulimit -c unlimited; exec {self.program('crashes')} segv 0.3", cwd=where,
-                                        env=clean_environment(**more))
+            script = f"ulimit -c unlimited; exec {self.program('crashes')} segv 0.3"
+            finished = self.run_command("sh", "-c", script, cwd=where, env=clean_environment(**more))
             self.assertEqual(finished.status, -signal.SIGSEGV)
             cores = list(where.glob("core*"))
             self.assertEqual(len(cores), 1, f"{name}: no core")
@@ -63,14 +68,14 @@ class Hazard19Crash(EndToEnd):
                 "PPROFC_OUTPUT": self.folder / "x.ppc"}
 
 
-class SignalsAtOneKilohertz(EndToEnd):
+class SignalsAtOneKilohertz(Hazard):
     """Signals that the program sends itself a thousand times a second arrive as without us."""
 
     def test_counts(self):
         """A timer's, another thread's, sigwaitinfo's and a signalfd's: each that was sent came, once, while sampled."""
         for rate_hz in (1000, 10000):
             with self.subTest(rate_hz=rate_hz):
-                finished, _ = self.run_profiled("-F", rate_hz, "--", self.program("own_signals"), long_or(30, 0.7), timeout_s=300)
+                finished, _ = self.run_profiled("-F", rate_hz, "--", self.program("own_signals"), long_or(30, 0.7))
                 truth = scorer.read_truth(finished.out)
                 self.assertEqual(truth["came"], truth["sent"])
                 self.assertEqual(truth["sums"], [truth["sum_sent"]] * 2)

@@ -1,5 +1,5 @@
-"""Hazards 4, 6, 10, 11, 12, 13, 14, 15 and 54 of hazards.md: stacks that are wrong, small, borrowed or strange, and threads
-and copies that nobody told us of."""
+"""Hazards 4, 6, 10, 11, 12, 13, 14, 15 and 54 of hazards.md: stacks that are wrong, small, borrowed or strange, and
+threads and copies that nobody told us of."""
 import os
 import re
 import shutil
@@ -8,16 +8,22 @@ import unittest
 
 from end_to_end.harness import BUILD, EndToEnd, clean_environment, long_or, scorer
 
-TIME_LIMIT_S = 1500
+TIME_LIMIT_S = 10000
 
 
-class Hazard04HostileFrames(EndToEnd):
+class Hazard(EndToEnd):
+    """Base: time for the long form on a machine that does other things, too."""
+    TIMEOUT_S = long_or(1800, 120)
+
+
+class Hazard04HostileFrames(Hazard):
     """Code whose frames or unwind information are wrong costs the stack from there on, never the program."""
     RIGHT = ["trashed_rbp", "ordinary"]
-    WRONG = ["odd_pushes", "rsp_relative", "odd_callee", "stale_information", "wild_cfa", "wild_expression", "no_progress"]
+    WRONG = ["odd_pushes", "rsp_relative", "odd_callee", "stale_information", "wild_cfa", "wild_expression",
+             "no_progress"]
 
     def check(self, rate_hz):
-        finished, path = self.run_profiled("-F", rate_hz, "--", self.program("asm_frames"), long_or(60, 1.5), timeout_s=300)
+        finished, path = self.run_profiled("-F", rate_hz, "--", self.program("asm_frames"), long_or(60, 1.5))
         stacks = [stack for stack in self.stacks(path).stacks if not stack.is_unsampled]
         total = sum(stack.n_samples for stack in stacks)
         for leaf in self.RIGHT + self.WRONG + ["wild_saves"]:
@@ -30,7 +36,7 @@ class Hazard04HostileFrames(EndToEnd):
         self.assertEqual(self.quality(finished)["n_lost"], 0)
 
     def test_at_1000_hz(self):
-        """Assembly with junk in rbp, odd pushes, no, stale or absurd unwind information at 1000 Hz: exits 0, truncated > 0."""
+        """Junk in rbp, odd pushes, no, stale or absurd unwind information at 1000 Hz: exits 0, truncated > 0."""
         self.check(1000)
 
     def test_at_10_khz(self):
@@ -38,14 +44,14 @@ class Hazard04HostileFrames(EndToEnd):
         self.check(10000)
 
 
-class Hazard06NestedSignals(EndToEnd):
+class Hazard06NestedSignals(Hazard):
     """A handler of the program's that walks and samples while it is sampled itself disturbs no other walk."""
 
     def test_walks_in_walks(self):
-        """SIGUSR2 at 1 kHz walks and takes samples as hooks do, main() walks all the time, at 1 and 10 kHz: one stack, always."""
+        """SIGUSR2 at 1 kHz walks and samples as hooks do, main() walks, at 1 and 10 kHz: always one stack."""
         for rate_hz in (1000, 10000):
             with self.subTest(rate_hz=rate_hz):
-                finished = self.run_command(self.program("nested_walks"), long_or(60, 1), rate_hz, timeout_s=300)
+                finished = self.run_command(self.program("nested_walks"), long_or(60, 1), rate_hz)
                 self.assertEqual(finished.status, 0, finished.err)
                 truth = scorer.read_truth(finished.out)
                 self.assertGreater(truth["n_walks"], 10000)
@@ -54,25 +60,25 @@ class Hazard06NestedSignals(EndToEnd):
                 self.assertGreater(truth["n_samples"], truth["n_own_samples"])
 
 
-class Hazard10SmallAlternateStack(EndToEnd):
-    """A handler on an alternate stack is sampled there without running over the stack's end, and the stack stays the program's."""
+class Hazard10SmallAlternateStack(Hazard):
+    """A handler on an alternate stack is sampled without running over its end, and the stack stays the program's."""
 
     def check(self, *args):
         program = self.program("alternate_stack")
         seconds = long_or(60, 1)
-        finished, path = self.run_profiled("-F", "1000", "--", program, seconds, *args, timeout_s=300)
+        finished, path = self.run_profiled("-F", "1000", "--", program, seconds, *args)
         truth = scorer.read_truth(finished.out)
         self.assertGreater(truth["n_faults"], 100)
         self.assertEqual((truth["n_changed"], truth["n_written"], truth["is_as_set"]), (0, 0, True))
         return [stack for stack in self.stacks(path).stacks if not stack.is_unsampled]
 
     def test_sigstksz(self):
-        """8192 bytes, what SIGSTKSZ is to most: two signal frames fill most of it; the handler's stacks go on to main."""
+        """8192 bytes, what SIGSTKSZ is to most: two signal frames fill most of it; stacks go on to main."""
         stacks = self.check(8192)
         inside = [stack for stack in stacks if stack.frames[0] == "on_fault"]
         n_inside = sum(stack.n_samples for stack in inside)
         self.assertGreater(n_inside, 0.3 * sum(stack.n_samples for stack in stacks))
-        n_whole = sum(stack.n_samples for stack in inside if "fault_and_recover" in stack.frames and "main" in stack.frames)
+        n_whole = sum(stack.n_samples for stack in inside if {"fault_and_recover", "main"} <= set(stack.frames))
         self.assertEqual(n_whole, n_inside)
 
     def test_two_frames(self):
@@ -85,8 +91,8 @@ class Hazard10SmallAlternateStack(EndToEnd):
         self.check(os.sysconf("SC_SIGSTKSZ") if "SC_SIGSTKSZ" in os.sysconf_names else 16384)
 
     def test_smallest(self):
-        """The smallest that the kernel takes a signal on, with all signals blocked in the handler (else the kernel kills at any
-        signal that comes): the samples come when it has returned."""
+        """The smallest that takes a signal, with all signals blocked in the handler (else the kernel kills at any that
+        comes): the samples come when it has returned."""
         self.check(smallest_signal_stack(), "blocked")
 
 
@@ -98,12 +104,12 @@ def smallest_signal_stack():
     return (int(found.group(1)) if found else 2048) + 1024
 
 
-class Hazard12StackUse(EndToEnd):
+class Hazard12StackUse(Hazard):
     """A sample takes little of the interrupted stack beside the frame that the kernel puts there for any signal."""
     MAX_OWN_BYTES = 256
 
     def test_bytes(self):
-        """Painted and looked at: the program's own empty handler takes the kernel's frame; ours at most 256 bytes more."""
+        """Painted and looked at: an empty handler takes the kernel's frame; ours at most 256 bytes more."""
         finished, _ = self.run_profiled("-F", "1000", "--", self.program("stack_use"), long_or(30, 1))
         truth = scorer.read_truth(finished.out)
         print(f"an empty handler {truth['plain_bytes']} bytes, with samples {truth['all_bytes']}", flush=True)
@@ -112,22 +118,22 @@ class Hazard12StackUse(EndToEnd):
 
     def test_smallest_threads(self):
         """16 KiB threads with 4 KiB left of them live: the kernel's frame is up to 3.4 KiB."""
-        finished, _ = self.run_profiled("-F", "1000", "--", self.program("small_stacks"), long_or(60, 1), 4096, timeout_s=300)
+        finished, _ = self.run_profiled("-F", "1000", "--", self.program("small_stacks"), long_or(60, 1), 4096)
         self.assertGreater(self.quality(finished)["n_samples"], 100)
 
 
-class Hazard13Coroutines(EndToEnd):
+class Hazard13Coroutines(Hazard):
     """Stacks of coroutines end where those begin: nothing of other stacks, nothing of the junk above."""
 
     def test_ucontext(self):
         """10 000 swapcontext() a CPU second: the shares are right, and whole stacks begin at the entry or in main."""
-        self.assert_truth("coroutines", long_or(60, 1.5), timeout_s=300)
+        self.assert_truth("coroutines", long_or(60, 1.5))
 
     def test_assembly(self):
         """Switches in assembly between stacks full of old return addresses, with and without unwind information."""
         if not (BUILD / "tests/programs/switches").exists():
             self.skipTest("switches is x86-64 assembly")
-        finished, path = self.run_profiled("-F", "1000", "--", self.program("switches"), long_or(60, 1.5), timeout_s=300)
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("switches"), long_or(60, 1.5))
         truth = scorer.read_truth(finished.out)
         self.assertGreater(truth["n_switches"], 10000)
         stacks = [stack for stack in self.stacks(path).stacks if stack.frames[0] in ("even_work", "odd_work")]
@@ -135,19 +141,18 @@ class Hazard13Coroutines(EndToEnd):
             self.assertEqual(stack.frames[1:-1], ["deeper"] * 6 + ["fiber_entry"], stack.frames)
             self.assertIn(stack.frames[-1], ("fiber_start", "bare_fiber_start"))
         self.assertGreater(sum(stack.n_samples for stack in stacks), long_or(30000, 700))
-        self.assertEqual({(stack.frames[0], stack.frames[-1]) for stack in stacks},
-                         {(leaf, root) for leaf in ("even_work", "odd_work") for root in ("fiber_start", "bare_fiber_start")})
+        self.assertEqual(len({(stack.frames[0], stack.frames[-1]) for stack in stacks}), 4)
 
 
-class Hazard14ForeignThreads(EndToEnd):
+class Hazard14ForeignThreads(Hazard):
     """Threads of clone() without libpthread are sampled like others, whatever their thread pointer holds."""
 
     def check(self, delivery):
         if not (BUILD / "tests/programs/raw_threads").exists():
             self.skipTest("raw_threads has x86-64 assembly")
         environment = clean_environment(PPROFC_DELIVERY=delivery)
-        finished, path = self.run_profiled("-F", "1000", "--", self.program("raw_threads"), long_or(20, 0.7), env=environment,
-                                           timeout_s=300)
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("raw_threads"), long_or(20, 0.7),
+                                           env=environment)
         truth = scorer.read_truth(finished.out)
         self.assertEqual(truth["n_lost_errnos"], 0, "errno of the parent, whose thread-locals one thread shares")
         self.assert_sum(path, truth["cpu_ns"] / 1e9, within=0.02)
@@ -178,17 +183,17 @@ class Hazard14ForeignThreads(EndToEnd):
         self.check("sampler")
 
 
-class Hazard15LoadedLate(EndToEnd):
-    """A library that was opened late is all there when a thread's first sign of life is a sample, and there is one only."""
+class Hazard15LoadedLate(Hazard):
+    """A library that was opened late is ready when a thread's first sign of life is a sample, and there is one only."""
 
     def test_two_copies(self):
-        """Opened by dlopen in a program whose threads run: sampled; a second copy refuses, and signals go their ways."""
+        """Opened by dlopen in a program whose threads run: sampled; a second copy refuses; signals go their ways."""
         library = BUILD / "libpprofc.so"
         if not library.exists():
             self.skipTest("no libpprofc.so in this build")
         copy, out = self.folder / "copy.so", self.folder / "out.ppc"
         shutil.copy(library, copy)
-        finished = self.run_command(self.program("two_copies"), library, copy, out, long_or(30, 0.7), timeout_s=120)
+        finished = self.run_command(self.program("two_copies"), library, copy, out, long_or(30, 0.7))
         self.assertEqual(finished.status, 0, finished.err)
         truth = scorer.read_truth(finished.out)
         self.assertEqual(truth["results"], [0, -16, -16, 0], "-EBUSY from the second")
@@ -199,8 +204,8 @@ class Hazard15LoadedLate(EndToEnd):
         self.assertGreater(self.share(stacks, "spin_in_thread"), 0.95)
 
     def test_linked_below_the_preload(self):
-        """A program with the library linked in, run under the command: the preload profiles, its own start is refused."""
-        finished = self.pprofc("run", "-F", "1000", "-o", self.folder / "x.pb.gz", "--", self.program("nested_walks"), "0.2")
+        """A program with the library linked in, under the command: the preload profiles, its own start is refused."""
+        finished = self.pprofc("run", "-o", self.folder / "x.pb.gz", "--", self.program("nested_walks"), "0.2")
         self.assertEqual(finished.status, 2, finished.err)
         self.assertIn("another copy of libpprofc", finished.err)
         self.assertTrue((self.folder / "x.pb.gz").exists())
@@ -211,16 +216,16 @@ class Hazard15LoadedLate(EndToEnd):
         if not objects:
             self.skipTest("this build kept no object files")
         for path in objects:
-            code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], capture_output=True, text=True, check=True).stdout
-            self.assertNotIn("%fs:", code, path.name)
+            shown = subprocess.run(["objdump", "-d", path], capture_output=True, text=True, check=True)
+            self.assertNotIn("%fs:", shown.stdout, path.name)
 
 
-class Hazard54ShortThreads(EndToEnd):
+class Hazard54ShortThreads(Hazard):
     """Threads that live for less than a few periods count with all of their time."""
 
     def test_two_thousand(self):
         """2000 threads of 5 ms at 1000 Hz: the sum is within 1 % of the kernel's clock."""
-        finished, path = self.run_profiled("-F", "1000", "--", self.program("many_threads"), long_or(2000, 400), 5, timeout_s=300)
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("many_threads"), long_or(2000, 400), 5)
         self.assert_sum(path, scorer.read_truth(finished.out)["cpu_ns"] / 1e9, within=0.01)
 
 

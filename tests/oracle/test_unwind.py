@@ -1,7 +1,7 @@
 """Our walks against libunwind's, at the same instant of the same program.
 
-Each program runs with compare_unwind.so preloaded, until it has enough samples.  'longer': libunwind stopped, with the same
-frames up to there; that is not counted as equal.  PPROFC_LONG=1 takes ten times the samples.
+Each program runs with compare_unwind.so preloaded, until it has enough samples.  'longer': libunwind stopped, with the
+same frames up to there; that is not counted as equal.  PPROFC_LONG=1 takes ten times the samples.
 """
 import json
 import os
