@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/environment.h"
 #include "capture/own_memory.h"
 #include "recording/layout.h"
 
@@ -43,7 +45,8 @@ uint64_t pp_process_start_ticks(void)
 }
 
 /* Whether the file at 'path' was left by another process that had this pid: then its name is free.
- */
+ * A process of another pid namespace with the same number may live, which its lock tells, and the
+ * command fetches those of its run later. */
 static bool is_stale(const char *path, uint64_t start_ticks)
 {
     struct pp_rec_header *header;
@@ -58,7 +61,10 @@ static bool is_stale(const char *path, uint64_t start_ticks)
         status.st_size >= (off_t)sizeof *header) {
         header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
         if (header != MAP_FAILED) {
-            stale = header->process_start_ticks != start_ticks;
+            stale = header->process_start_ticks != start_ticks &&
+                    !(pp_environment.has_run_id &&
+                      memcmp(header->run_id, pp_environment.run_id, sizeof header->run_id) == 0) &&
+                    flock(fd, LOCK_EX | LOCK_NB) == 0;
             (void)munmap(header, sizeof *header);
         }
     }
@@ -82,6 +88,7 @@ static int open_named(struct pp_memory_file *file)
             (void)unlink(file->path);
         fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd >= 0) {
+            (void)flock(fd, LOCK_EX | LOCK_NB);
             file->sequence = n;
             return fd;
         }

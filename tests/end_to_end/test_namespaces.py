@@ -3,9 +3,11 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import unittest
+from pathlib import Path
 
-from harness import BUILD, EndToEnd, long_or, scorer
+from harness import BUILD, EndToEnd, clean_environment, long_or, scorer
 
 TIME_LIMIT_S = 600
 
@@ -63,6 +65,28 @@ class Namespaces(Elsewhere):
         if "not permitted" in finished.err:
             self.skipTest(finished.err.splitlines()[0])
         self.assertEqual(len(list(self.profiles.glob("two_to_one.*.pb.gz"))), 2, finished.err)
+
+    def test_name_of_the_living(self):
+        """A process with the same number in another pid namespace leaves the recording of one that lives alone."""
+        names = lambda: {path: path.stat().st_ino for path in Path("/dev/shm").glob(f"pprofc.{os.geteuid()}.1*")
+                         if re.search(r"\.1(\.\d+)?$", path.name)}
+        before = names()
+        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload.so", PPROFC="cpu", PPROFC_FOLLOW=1, PPROFC_LOG="/dev/null",
+                                        PPROFC_OUTPUT=self.folder / "%n.%t.ppc")
+        words = ["unshare", "--pid", "--fork", "--mount-proc", self.program("two_to_one")]
+        first = self.start(*words, long_or(20, 5), env=environment)
+        for _ in range(500):
+            first_name = [path for path, inode in names().items() if before.get(path) != inode]
+            if first_name or first.poll() is not None:
+                break
+            time.sleep(0.02)
+        if not first_name:
+            self.skipTest("no pid namespace here")
+        inode = first_name[0].stat().st_ino
+        self.assertEqual(self.run_command(*words, "0.1", env=environment).status, 0)
+        self.assertIsNone(first.poll(), "the first has ended already")
+        self.assertEqual(names().get(first_name[0]), inode)
+        self.assertEqual(self.finish(first).status, 0)
 
     def test_user(self):
         """Only a process of one thread may enter a user namespace: our helper is not the second one."""
