@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from measure import Row
-from peers import costs, handlers, reports, tools, truths
+from peers import cells, costs, handlers, reports, tools, truths
 
 # Each may be run alone, as "peers-NAME"; "peers" is all of them.
 GROUPS = {
@@ -31,7 +31,8 @@ def row_of_tool(tool, reason):
 def peers(is_long):
     here, missing = tools.all_tools()
     rows = [row_of_tool(tool, "") for tool in here] + [row_of_tool(tool, reason) for tool, reason in missing]
-    return rows + measured(list(GROUPS), here, is_long)
+    rows += measured(list(GROUPS), here, is_long)
+    return rows + costs.sample_cost_rows(here, rows)
 
 
 def measured(names, here, is_long):
@@ -42,8 +43,8 @@ def measured(names, here, is_long):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 rows += GROUPS[name](here, is_long, Path(folder))
-            except (RuntimeError, OSError, ValueError, KeyError) as error:
-                rows.append(Row(f"peers-{name}", None, "", "", False, f"failed: {' '.join(str(error).split())[:300]}"))
+            except cells.FAILURES as error:
+                rows.append(Row(f"peers-{name}", None, "", "", False, f"failed: {cells.reason_of(error)}"))
     return rows
 
 

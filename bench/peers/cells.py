@@ -1,5 +1,6 @@
 """One figure of one profiler, as a row of bench/run and as a cell of the README's table."""
 import statistics
+import struct
 
 from measure import Row
 
@@ -10,14 +11,16 @@ METRICS = {
     "total-1000": "total told / CPU used, 1000 Hz",
     "total-100": "total told / CPU used, 100 Hz",
     "total-threads": "total told / CPU used, 4 threads, 1000 Hz",
-    "alias": "error of a 50 % share, strict turns, 100 Hz",
+    "alias": "error of a 50 % share, strict turns, 100 Hz, 30 s (1 sd: 0.9)",
     "root": "stacks that reach `main`, no frame pointers",
     "deep-300": "300 frames deep: kept; stacks that reach `main`",
     "deep-5000": "5000 frames deep: kept; stacks that reach `main`",
     "handler-queued": "handler, 60 frames, above an empty one: thread's own signal",
     "handler-signal": "handler, 60 frames, above an empty one: perf event's signal",
+    "handler-trap": "handler, 60 frames, above an empty one: perf trap",
     "added-1000": "CPU added to the work, 1000 Hz asked",
     "added-100": "CPU added to the work, 100 Hz asked",
+    "added-sample": "CPU added a sample taken, 1000 Hz asked",
     "besides": "CPU besides the work, 1 s at 1000 Hz: start, end, recorder",
     "start": "start-up before `main`",
     "memory": "memory added, 1 s at 1000 Hz",
@@ -43,13 +46,20 @@ def no_cell(metric, tool, reason):
                data={"metric": metric, "tool": tool.key, "text": None, "reason": reason})
 
 
+# What a peer that fails makes of its files and of the commands that read them.
+FAILURES = (RuntimeError, OSError, ValueError, KeyError, IndexError, StopIteration, struct.error, statistics.StatisticsError)
+
+
+def reason_of(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def attempt_all(metrics, tool, measure):
     """The cells that 'measure()' gives, or for each metric one that says why not: no peer's failure hides the others."""
     try:
         return measure()
-    except (RuntimeError, OSError, ValueError, KeyError, StopIteration, statistics.StatisticsError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        return [no_cell(metric, tool, reason) for metric in metrics]
+    except FAILURES as error:
+        return [no_cell(metric, tool, reason_of(error)) for metric in metrics]
 
 
 def attempt(metric, tool, measure_one):
@@ -58,12 +68,22 @@ def attempt(metric, tool, measure_one):
 
 
 def alternate(variants, n_rounds):
-    """Run each of 'variants' (name: callable) once a round, forwards and backwards in turn; gives lists by name."""
-    results = {name: [] for name in variants}
+    """Run each of 'variants' (name: callable) once a round, forwards and backwards in turn.
+
+    Gives (results by name, reasons by name): one that fails once is not run again, and has a reason instead of results."""
+    results, failed = {name: [] for name in variants}, {}
     for i in range(n_rounds):
-        for name in list(variants)[::1 if i % 2 == 0 else -1]:
-            results[name].append(variants[name]())
-    return results
+        for name in list(results)[::1 if i % 2 == 0 else -1]:
+            try:
+                results[name].append(variants[name]())
+            except FAILURES as error:
+                failed[name] = reason_of(error)
+                del results[name]
+    return results, failed
+
+
+def us_text(us):
+    return f"{us:.1f} µs" if us < 9.95 else f"{us:.0f} µs"
 
 
 def bytes_text(n_bytes):

@@ -7,7 +7,7 @@ from pathlib import Path
 from measure import Row, paired_estimate
 
 from . import tools
-from .cells import alternate, attempt, bytes_text, cell, no_cell
+from .cells import alternate, attempt, bytes_text, cell, no_cell, us_text
 
 PIECE_US = 100  # fixed_work's own
 NONE, NONE_AGAIN, NONE_FP = "nothing", "nothing again", "nothing, frame pointers"
@@ -53,50 +53,68 @@ class Costs:
             for rate_hz in (100, 1000):
                 variants[tool.key, rate_hz] = variant(tool, rate_hz, tool.needs_frame_pointers)
         variants[NONE_AGAIN] = variant(nothing, 0, False)
-        self.runs = alternate(variants, self.n_rounds)
+        self.runs, self.failed = alternate(variants, self.n_rounds)
 
     def base(self, tool):
         return self.runs[NONE_FP if tool.needs_frame_pointers else NONE]
 
-    def added(self, key, base):
-        """(estimate, low, high) of the part that was added to the work's CPU."""
-        return paired_estimate([own["cpu_ns"] / other["cpu_ns"] - 1 for own, other in zip(self.runs[key], base)])
-
     def rows(self):
-        centre, low, high = self.added(NONE_AGAIN, self.runs[NONE])
+        centre, low, high = added(self.runs[NONE_AGAIN], self.runs[NONE])
         rows = [Row("A/A: CPU added to the work by nothing", 100 * centre, " %",
                     detail=f"95 % limits {100 * low:+.2f} .. {100 * high:+.2f} %, {self.n_rounds} rounds: the floor of the next")]
-        for rate_hz in (1000, 100):
-            rows += [self.added_cell(tool, rate_hz) for tool in self.here]
-        return rows + [self.besides_cell(tool) for tool in self.here] + [self.file_cell(tool) for tool in self.here]
+        wanted = [(f"added-{rate_hz}", rate_hz, self.added_cell) for rate_hz in (1000, 100)]
+        wanted += [("besides", 1000, self.besides_cell), ("file", 1000, self.file_cell)]
+        for metric, rate_hz, make in wanted:
+            rows += [no_cell(metric, tool, self.failed[tool.key, rate_hz]) if (tool.key, rate_hz) in self.failed
+                     else make(metric, tool, self.runs[tool.key, rate_hz]) for tool in self.here]
+        return rows
 
-    def added_cell(self, tool, rate_hz):
-        centre, low, high = self.added((tool.key, rate_hz), self.base(tool))
-        text = f"{100 * centre:+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})"
-        return cell(f"added-{rate_hz}", tool, 100 * centre, " %", text,
-                    f"95 % limits {100 * low:+.2f} .. {100 * high:+.2f} %, {self.n_rounds} rounds",
-                    cpu_ns=[run["cpu_ns"] for run in self.runs[tool.key, rate_hz]])
+    def added_cell(self, metric, tool, runs):
+        return cell_of_added(metric, tool, runs, self.base(tool))
 
-    def besides_cell(self, tool):
+    def besides_cell(self, metric, tool, runs):
         """CPU time that is not the work's, less what the program alone takes to start and end."""
-        ms = statistics.median(own["besides_ns"] - other["besides_ns"]
-                               for own, other in zip(self.runs[tool.key, 1000], self.base(tool))) / 1e6
-        return cell("besides", tool, ms, " ms", f"{ms:.0f} ms", f"of {self.n_pieces * PIECE_US / 1e6:g} s of work at 1000 Hz")
+        ms = statistics.median(own["besides_ns"] - other["besides_ns"] for own, other in zip(runs, self.base(tool))) / 1e6
+        return cell(metric, tool, ms, " ms", f"{ms:.0f} ms", f"of {self.n_pieces * PIECE_US / 1e6:g} s of work at 1000 Hz")
 
-    def file_cell(self, tool):
-        n_bytes = statistics.median(run["n_bytes"] for run in self.runs[tool.key, 1000])
-        scale = 1e6 / PIECE_US / self.n_pieces
-        return cell("file", tool, n_bytes / 1024, " KiB", bytes_text(n_bytes),
-                    "" if scale == 1 else f"of {1 / scale:g} s at 1000 Hz")
+    def file_cell(self, metric, tool, runs):
+        n_bytes = statistics.median(run["n_bytes"] for run in runs)
+        return cell(metric, tool, n_bytes / 1024, " KiB", bytes_text(n_bytes),
+                    f"of {self.n_pieces * PIECE_US / 1e6:g} s of work at 1000 Hz")
+
+
+def added(runs, base):
+    """(estimate, low, high) of the part that was added to the work's CPU."""
+    return paired_estimate([own["cpu_ns"] / other["cpu_ns"] - 1 for own, other in zip(runs, base)])
+
+
+def cell_of_added(metric, tool, runs, base):
+    centre, low, high = (100 * part for part in added(runs, base))
+    return cell(metric, tool, centre, " %", f"{centre:+.1f} % ({low:+.1f} to {high:+.1f})",
+                f"95 % limits {low:+.2f} .. {high:+.2f} %, {len(runs)} rounds", cpu_ns=[run["cpu_ns"] for run in runs])
+
+
+def sample_cost_rows(here, rows):
+    """What one sample costs the program, of the rows measured before: profilers that take fewer than were asked look cheap."""
+    values = {(row.data.get("metric"), row.data.get("tool")): row for row in rows}
+    made = []
+    for tool in here:
+        added_row, taken_row = values.get(("added-1000", tool.key)), values.get(("samples-1000", tool.key))
+        if added_row is None or taken_row is None or added_row.value is None or not taken_row.value:
+            made.append(no_cell("added-sample", tool, "one of the two it is made of is missing"))
+            continue
+        us = added_row.value / 100 / (1000 * taken_row.value) * 1e6
+        made.append(cell("added-sample", tool, us, " us", us_text(us), f"{added_row.data['text']} for {taken_row.detail}"))
+    return made
 
 
 def start_rows(here, is_long, metric="start", program=None):
-    """From the launch to main(), wall time, less that of the program alone; and the memory it then has."""
+    """From the launch to main(), wall time, less that of the program alone."""
     program = program or fixed_work()
     variants = {tool.key: lambda tool=tool: one_run(tool, program, 0, 1, 1000)["start_ms"] for tool in [tools.Nothing(), *here]}
-    times = alternate(variants, 60 if is_long else 5)
-    rows = []
-    for tool in here:
+    times, failed = alternate(variants, 60 if is_long else 5)
+    rows = [no_cell(metric, tool, failed[tool.key]) for tool in here if tool.key in failed]
+    for tool in (tool for tool in here if tool.key in times):
         added = [own - other for own, other in zip(times[tool.key], times["none"])]
         ms = statistics.median(added)
         rows.append(cell(metric, tool, ms, " ms", f"{ms:.1f} ms" if ms < 99.5 else f"{ms:.0f} ms",
@@ -133,11 +151,8 @@ def rust_rows(here, is_long, folder):
     n_pieces = int((1.0 if is_long else 0.3) * 1e6 / PIECE_US)
     variants = {tool.key: lambda tool=tool: one_run(tool, program, n_pieces, iterations, 1000)
                 for tool in [tools.Nothing(), *both]}
-    runs = alternate(variants, 40 if is_long else 4)
-    for tool in both:
-        centre, low, high = paired_estimate([own["cpu_ns"] / other["cpu_ns"] - 1
-                                             for own, other in zip(runs[tool.key], runs["none"])])
-        rows.append(cell("rust-added", tool, 100 * centre, " %",
-                         f"{100 * centre:+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})"))
+    runs, failed = alternate(variants, 40 if is_long else 4)
+    rows += [no_cell("rust-added", tool, failed[tool.key]) if tool.key in failed
+             else cell_of_added("rust-added", tool, runs[tool.key], runs["none"]) for tool in both]
     return rows + [no_cell(metric, tool, "measured on the C programs") for tool in others
                    for metric in ("rust-added", "rust-memory", "rust-start")]

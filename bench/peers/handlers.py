@@ -5,7 +5,7 @@ import statistics
 from measure import Row
 
 from . import tools
-from .cells import cell, no_cell
+from .cells import cell, no_cell, us_text
 
 DRIVER = tools.BUILD / "bench" / "drive_handlers"
 BARS = {"gperftools": 0.05, "pprof-rs": 0.15}
@@ -48,22 +48,23 @@ def handler_rows(here, is_long, folder):
     library = by_key["pprof-rs"].library if "pprof-rs" in by_key else ""
     rows = []
     for metric, delivery, n_rounds in (("handler-queued", "queued", 200 if is_long else 20),
-                                       ("handler-signal", "perf-signal", 100 if is_long else 8)):
+                                       ("handler-signal", "perf-signal", 150 if is_long else 8),
+                                       ("handler-trap", "perf-trap", 150 if is_long else 8)):
         driven = drive(delivery, n_rounds, folder, library)
-        rows += cells_of(metric, driven, by_key)
+        rows += [cell_of(metric, tool, driven) for tool in here]
         rows += ratios_of(delivery, driven, is_long)
-    trap = drive("perf-trap", 100 if is_long else 8, folder, "")
-    rows.append(Row("handler by a perf trap, above an empty one: pprof-c", trap.above_us["pprof-c"], " us",
-                    detail=f"empty {trap.empty_us:.1f} us, floor {trap.floor_us:.2f} us"))
     return rows
 
 
-def cells_of(metric, driven, by_key):
-    about = f"empty {driven.empty_us:.1f} us a signal, floor (empty / empty) {driven.floor_us:.2f} us, {driven.n_frames} frames"
-    cells = [cell(metric, by_key[name], us, " us", f"{us:.1f} µs" if us < 9.95 else f"{us:.0f} µs", about,
-                  signal_us=driven.signal_us[name]) for name, us in driven.above_us.items() if name in by_key]
-    return cells + [no_cell(metric, tool, "it has no handler: the kernel takes the sample") for key, tool in by_key.items()
-                    if key.startswith("perf-")]
+def cell_of(metric, tool, driven):
+    if tool.has_recorder:
+        return no_cell(metric, tool, "it has no handler: the kernel takes the sample")
+    if tool.key not in driven.above_us:
+        return no_cell(metric, tool, "its handler is for SIGPROF")
+    us = driven.above_us[tool.key]
+    return cell(metric, tool, us, " us", us_text(us),
+                f"empty {driven.empty_us:.1f} us a signal, floor (empty / empty) {driven.floor_us:.2f} us, {driven.n_frames} frames",
+                signal_us=driven.signal_us[tool.key])
 
 
 def ratios_of(delivery, driven, is_long):

@@ -29,7 +29,7 @@ def report_cell(metric, tool, command, why_none, folder, n_times):
 def cells_of(tool, program, n_times):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tool.record([program], 1000, folder)
+        tool.record([program], 1000, folder, more={"PPROF_RS_PEER_SVG": 1})
         if tool.key == "pprof-rs":
             return own_report_cells(tool, folder)
         return [report_cell("text", tool, tool.text_command(folder, program), tool.why_no_text, folder, n_times),

@@ -95,9 +95,10 @@ class Tool:
         """(the command line, variables of its environment)"""
         raise NotImplementedError
 
-    def record(self, program, rate_hz, folder, limit_s=300, is_watched=False):
+    def record(self, program, rate_hz, folder, limit_s=300, is_watched=False, more=None):
+        """Run it under the profiler; 'more' are further variables of the environment."""
         argv, environment = self.command(program, rate_hz, folder)
-        return run(argv, folder, environment, limit_s, is_watched)
+        return run(argv, folder, {**environment, **(more or {})}, limit_s, is_watched)
 
     def files(self, folder):
         """What a run leaves for its report."""
@@ -277,7 +278,7 @@ class Perf(Tool):
         return scorer.Stacks(stacks, stacks[0].weight if stacks else 0)
 
     def text_command(self, folder, program):
-        return ["perf", "report", "--stdio", "-i", folder / "perf.data"]
+        return ["perf", "report", "--stdio", "--no-children", "-g", "none", "-i", folder / "perf.data"]
 
     why_no_svg = "draws none; scripts from elsewhere do"
 

@@ -1,7 +1,8 @@
 //! pprof-rs, as its own documentation uses it, behind what a preloaded library and a C program need.
 //!
-//! PPROF_RS_PEER_OUTPUT names the profile to write at exit (NAME.svg and NAME.json, its timings, beside
-//! it); PPROF_RS_PEER_HZ is the rate.  Without the first nothing starts.
+//! PPROF_RS_PEER_OUTPUT names the profile to write at exit (NAME.json, its timings, beside it);
+//! PPROF_RS_PEER_HZ is the rate; PPROF_RS_PEER_SVG asks for a flame graph too.  Without the first
+//! nothing starts.
 use pprof::protos::Message;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
@@ -38,7 +39,7 @@ pub extern "C" fn pprof_rs_peer_n_samples() -> i64 {
     }
 }
 
-/// Write the profile, the flame graph, and how long each took.
+/// Write the profile, the flame graph when it is wanted, and how long each took.
 fn write_all(output: &str) -> Result<(), Box<dyn std::error::Error>> {
     let (guard, start_ms) = GUARD.lock().unwrap().take().ok_or("not started")?;
     let start = Instant::now();
@@ -51,7 +52,7 @@ fn write_all(output: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     let start = Instant::now();
     let n_samples: isize = report.data.values().sum();
-    if n_samples > 0 {
+    if n_samples > 0 && std::env::var("PPROF_RS_PEER_SVG").is_ok() {
         report.flamegraph(std::fs::File::create(format!("{output}.svg"))?)?;
     }
     let svg_ms = milliseconds_since(start);
