@@ -31,7 +31,7 @@ enum {
     MOMENT_NS = 30 * 1000, /* between the two looks, waking not counted */
     SLICE_NS = 100 * 1000,
     LATE_NS = 200 * 1000,
-    MOST_LATE = 40,                   /* late looks in a row that are left out */
+    MOST_LATE = 400,                  /* late looks in a row that are left out */
     IDLE_LOOK_NS = 10 * 1000 * 1000,  /* a thread that does nothing is looked at so often */
     IDLE_SLEEP_NS = 40 * 1000 * 1000, /* and a process that does nothing */
     COST_SHARE = 10, /* looking takes at most one part in so many of a CPU: the rate falls, not the
@@ -88,7 +88,7 @@ static bool is_running(const struct pp_watch *watch, int32_t tid)
 }
 
 /* Not tgkill: its signal would look like the program's own raise(). */
-static bool call(struct pp_sig_thread *thread, int32_t tid)
+bool pp_sampler_signal(int32_t tid, uint64_t hint)
 {
     siginfo_t info;
 
@@ -97,9 +97,14 @@ static bool call(struct pp_sig_thread *thread, int32_t tid)
     info.si_code = PP_SI_SAMPLER;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_ptr = (void *)(uintptr_t)pp_sig_thread_hint(thread->index);
-    atomic_store_explicit(&thread->is_called_upon, 1, memory_order_relaxed);
+    info.si_value.sival_ptr = (void *)(uintptr_t)hint;
     return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGPROF, &info) == 0;
+}
+
+static bool call(struct pp_sig_thread *thread, int32_t tid)
+{
+    atomic_store_explicit(&thread->is_called_upon, 1, memory_order_relaxed);
+    return pp_sampler_signal(tid, pp_sig_thread_hint(thread->index));
 }
 
 /* A thread whose clock stands still is passed over, the longer the more often, up to IDLE_LOOK_NS.
