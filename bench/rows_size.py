@@ -1,16 +1,24 @@
 """What a profiled program pays beside samples: memory, start-up, interrupted calls, wake-ups while it sleeps."""
+import os
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from measure import Row
-from rows import BUILD, clean_environment, json_of, tool
+import many_functions
+from measure import Row, paired_estimate
+from rows import BUILD, PROGRAMS, clean_environment, json_of, tool
 
 PRELOAD = BUILD / "libpprofc-preload.so"
 MB = 1e6
+# Small and large; what is not there is left out.
+TABLE_MODULES = [f"/{folder}/{name}" for folder, names in (
+    ("lib/x86_64-linux-gnu", ("libc.so.6", "libm.so.6")),
+    ("usr/lib/x86_64-linux-gnu", ("libstdc++.so.6", "libcrypto.so.3", "libpython3.11.so.1.0", "libLLVM-14.so.1")),
+    ("usr/lib/gcc/x86_64-linux-gnu/12", ("cc1", "cc1plus")), ("usr/lib/chromium", ("chromium",))) for name in names]
 
 
 # ---- memory ------------------------------------------------------------------------------------
@@ -117,4 +125,108 @@ def memory(is_long):
     return rows
 
 
-ALL = {"memory": memory}
+# ---- start-up ----------------------------------------------------------------------------------
+
+def preloaded(folder, **more):
+    return clean_environment(LD_PRELOAD=PRELOAD, PPROFC_LOG="/dev/null", PPROFC_OUTPUT=Path(folder) / "out.ppc", **more)
+
+
+def time_start(program, env):
+    """(milliseconds to main, to the program's end, of CPU) of one run."""
+    before_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+    cpu_before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run([program], env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+    after_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (1e3 * (float(said.split()[0]) - before_s), 1e3 * (after_s - before_s),
+            1e3 * (cpu.ru_utime + cpu.ru_stime - cpu_before.ru_utime - cpu_before.ru_stime))
+
+
+def start(is_long):
+    """What profiling adds to the start and to the whole of a program that does nothing and has 20 MB of .eh_frame."""
+    program = many_functions.build(BUILD / "bench" / "many")
+    n_rounds = 200 if is_long else 40
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {"plain": clean_environment(), "plain again": clean_environment(), "loaded": preloaded(folder),
+                "profiled": preloaded(folder, PPROFC="cpu")}
+        times = {way: [] for way in ways}
+        for i in range(n_rounds):
+            for way in list(ways) if i % 2 == 0 else list(ways)[::-1]:
+                times[way].append(time_start(program, ways[way]))
+
+    def added(way, which):
+        return paired_estimate([one[which] - plain[which] for one, plain in zip(times[way], times["plain"])])
+
+    def row(label, way, which, bar_ms=None):
+        centre, low, high = added(way, which)
+        return Row(label, centre, " ms", f"<= {bar_ms} ms" if bar_ms else "", centre <= bar_ms if bar_ms else None,
+                   f"95 % limits {low:.2f} .. {high:.2f} ms, {n_rounds} pairs; CPU {added(way, 2)[0]:+.2f} ms", {"ms": times})
+
+    return [row("A/A: start of a program with 20 MB of .eh_frame", "plain again", 0),
+            row("added to its start, library loaded, profiling off", "loaded", 0),
+            row("added to its start, profiling on", "profiled", 0, 5),
+            row("added to all of its run, recording written", "profiled", 1)]
+
+
+# ---- unwind tables -----------------------------------------------------------------------------
+
+def tables(is_long):
+    """Bytes of an unwind table for each of its rows, in modules of all sizes that are on this machine."""
+    del is_long
+    rows = []
+    for module in json_of(tool(BUILD / "bench" / "table_size"), *TABLE_MODULES, timeout_s=120):
+        rows.append(Row(f"table of {module['name']}", module["row_bytes"], " B a row", "<= 8 B", module["row_bytes"] <= 8,
+                        f"{module['n_rows']} rows, {module['text_mb']:.2f} MB of text, {module['kilobytes']} KB,"
+                        f" built in {module['build_ms']:.1f} ms"))
+    return rows
+
+
+# ---- interrupted calls -------------------------------------------------------------------------
+
+def eintr(is_long):
+    """Blocking calls of six kinds that return EINTR while another thread is busy, as CPU sampling causes them."""
+    rows = []
+    for rate_hz in (1000, 10000):
+        with tempfile.TemporaryDirectory() as folder:
+            said = json_of(tool(PROGRAMS / "blocking_calls"), 3000 if is_long else 1000,
+                           env=preloaded(folder, PPROFC="cpu", PPROFC_FREQUENCY=rate_hz), timeout_s=600)
+        n_interrupted = sum(said["n_interrupted"].values())
+        rows.append(Row(f"EINTR in {said['n_calls']} blocking calls, {rate_hz} Hz", n_interrupted, "", "0", n_interrupted == 0,
+                        ", ".join(f"{kind} {n}" for kind, n in said["n_interrupted"].items())))
+    return rows
+
+
+# ---- a program that sleeps ---------------------------------------------------------------------
+
+def helper_task(pid):
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text() == "pprofc\n":
+            return task
+    raise RuntimeError("no helper thread")
+
+
+def switches(task):
+    return sum(int(n) for n in re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M))
+
+
+def idle(is_long):
+    """Wake-ups and CPU of the helper in a program that sleeps."""
+    seconds = 60 if is_long else 10
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(["sleep", "1000"], env=preloaded(folder, PPROFC="cpu"), stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(3)
+            task = helper_task(child.pid)
+            before = switches(task), int((task / "schedstat").read_text().split()[0])
+            time.sleep(seconds)
+            n_switches = switches(task) - before[0]
+            cpu_ns = int((task / "schedstat").read_text().split()[0]) - before[1]
+        finally:
+            child.terminate()
+            child.wait()
+            Path(f"/dev/shm/pprofc.{os.geteuid()}.{child.pid}").unlink(missing_ok=True)  # nobody was there to take it
+    return [Row("wake-ups of the helper in a sleeping program", n_switches / seconds, " a second"),
+            Row("CPU of the helper in a sleeping program", cpu_ns / 1e9 / seconds * 3600, " s an hour")]
+
+
+ALL = {"memory": memory, "start": start, "tables": tables, "eintr": eintr, "idle": idle}

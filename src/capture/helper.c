@@ -38,8 +38,9 @@ enum {
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
-    STOPPED_NS = 5 * 1000 * 1000,         /* a turn that comes so late may come after a stop */
-    IDLE_INTERVAL_NS = 250 * 1000 * 1000, /* between looks at a process that does nothing */
+    STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
+    IDLE_INTERVAL_NS = 1000 * 1000 * 1000, /* between looks at a process that does nothing */
+    IDLE_CPU_NS = 50 * 1000, /* less CPU than that is nothing: two clocks are not read at once */
     MODULE_INTERVAL_NS =
         500 * 1000 * 1000, /* between looks at what is mapped, when unknown code runs */
 };
@@ -249,14 +250,10 @@ static void answer_stop(struct pp_rec_command *command)
 
 /* ---- the loop ---- */
 
-static uint64_t interval_ns(const struct pp_session *session, uint64_t cpu_before_ns,
-                            uint64_t cpu_ns)
+static uint64_t interval_ns(const struct pp_session *session)
 {
-    /* Nothing ran since: sleep longer; the first samples of a new burst come without us. */
     const uint64_t redraw_ns = pp_cpu_redraw_interval_ns(session);
 
-    if (cpu_ns == cpu_before_ns)
-        return IDLE_INTERVAL_NS;
     /* Threads that do not tell of themselves are looked for more often. */
     return !pp_got_catches_threads() && redraw_ns > UNHOOKED_INTERVAL_NS ? UNHOOKED_INTERVAL_NS
                                                                          : redraw_ns;
@@ -320,16 +317,30 @@ static void sleep_until(_Atomic uint32_t *futex, uint32_t seen, uint64_t until_n
     (void)syscall(SYS_futex, futex, FUTEX_WAIT, seen, &timeout, NULL, 0);
 }
 
+/* When the next turn is due.  While nothing runs that is seldom: the first sample of a new burst
+ * wakes us, and so does a thread that is born. */
+static uint64_t next_turn_ns(const struct pp_session *session, uint64_t now_ns, uint64_t cpu_ns,
+                             uint64_t cpu_before_ns)
+{
+    if (cpu_ns >= cpu_before_ns + IDLE_CPU_NS)
+        return now_ns + interval_ns(session);
+    atomic_store_explicit(&pp_sig_gate->helper_dozes, 1, memory_order_relaxed);
+    return now_ns + IDLE_INTERVAL_NS;
+}
+
 static void loop(struct pp_session *session)
 {
     _Atomic uint32_t *futex = &session->header->command_block.futex;
     uint64_t due_ns = 0, until_ns, cpu_before_ns = 0;
     uint32_t seen_before = atomic_load_explicit(futex, memory_order_acquire) - 1;
+    bool dozes = false;
 
     for (;;) {
         const uint32_t seen = atomic_load_explicit(futex, memory_order_acquire);
         const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-        const bool is_due = now_ns >= due_ns;
+        const bool is_woken =
+            dozes && atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) == 0;
+        const bool is_due = now_ns >= due_ns || is_woken;
 
         if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
@@ -339,7 +350,10 @@ static void loop(struct pp_session *session)
         if (is_due) {
             const uint64_t cpu_ns =
                 atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed);
-            due_ns = now_ns + interval_ns(session, cpu_before_ns, cpu_ns);
+            atomic_store_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed);
+            due_ns = is_woken ? now_ns + interval_ns(session)
+                              : next_turn_ns(session, now_ns, cpu_ns, cpu_before_ns);
+            dozes = atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) != 0;
             cpu_before_ns = cpu_ns;
         }
         until_ns = pp_sampler_tend(session);

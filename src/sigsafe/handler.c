@@ -227,6 +227,16 @@ static int is_called_by_sampler(const siginfo_t *info)
            atomic_load_explicit(&thread->is_called_upon, memory_order_relaxed) != 0;
 }
 
+/* The first sample after a rest: the helper looks seldom while nothing runs. */
+static void wake_helper(struct pp_rec_header *header)
+{
+    if (atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) == 0 ||
+        atomic_exchange_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed) == 0)
+        return;
+    atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
+    pp_sig_futex_wake((void *)&header->command_block.futex);
+}
+
 /* 1 when the signal is ours; then *index_out is the thread block it was sent for, or
  * PP_HINT_LOOK_UP. */
 static int is_ours(int signo, const siginfo_t *info, uint32_t *index_out)
@@ -272,7 +282,9 @@ void pp_sig_handle(int signo, siginfo_t *info, void *context)
     header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
     if (header != NULL &&
         atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
-        is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0)
+        is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
         pp_sig_sample(header, thread, context);
+        wake_helper(header);
+    }
     pp_sig_leave(thread);
 }

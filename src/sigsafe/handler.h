@@ -25,6 +25,7 @@ struct pp_sig_gate {
     _Atomic uint32_t
         saw_new_code;         /* a walk met code that is in no known module, or has no table yet */
     _Atomic uint32_t is_ours; /* 0 in a child that no fork handler has told of its birth */
+    _Atomic uint32_t helper_dozes; /* nothing ran for a while: the next sample wakes the helper */
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */
 
