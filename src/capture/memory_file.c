@@ -161,7 +161,10 @@ int pp_memory_file_create(struct pp_memory_file *file, uint64_t n_bytes, uint64_
     if (file->n_bytes == 0 || map(file) != 0) {
         const int code = file->n_bytes == 0 && errno != 0 ? -errno : -ENOMEM;
         pp_memory_file_close(file, true);
-        return pp_fail(err, code, 0, "no shared memory for the recording: %s", strerror(-code));
+        return pp_fail(err, code, 0, "no shared memory for the recording: %s%s", strerror(-code),
+                       code == -EFBIG    ? "; raise RLIMIT_FSIZE (ulimit -f) to 512 KiB or more"
+                       : code == -ENOMEM ? "; raise RLIMIT_AS (ulimit -v) or free some"
+                                         : "");
     }
     return 0;
 }

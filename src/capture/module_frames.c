@@ -111,6 +111,9 @@ int pp_module_copy_frames(struct pp_module_copies *copies, const struct pp_modul
     uint64_t eh_frame = entry->eh_frame, limit = entry->eh_frame_limit;
     int result;
 
+    /* What cannot be unloaded is read where it is: a copy would take as much memory again. */
+    if (entry->stays && pp_module_open_in_place(entry, cfi) == 0)
+        return 0;
     memset(cfi, 0, sizeof *cfi);
     if (eh_frame == 0) {
         result = pp_elf_read_image(entry->header, entry->shown.start, entry->shown.offset, &image);

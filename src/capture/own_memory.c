@@ -53,7 +53,7 @@ uint64_t pp_address_space_share(void)
 
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
-    return limit.rlim_cur / 16;
+    return limit.rlim_cur / 64;
 }
 
 void pp_own_memory_reserve(void)

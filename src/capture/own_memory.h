@@ -11,8 +11,8 @@
  * memory comes from anywhere. */
 void pp_own_memory_reserve(void);
 
-/* The most address space that one reservation of ours may take: a sixteenth of RLIMIT_AS, which the
- * program's own memory has to come out of. */
+/* The most address space that one reservation of ours may take: a sixty-fourth of RLIMIT_AS, which
+ * the program's own memory has to come out of. */
 uint64_t pp_address_space_share(void);
 
 /* Zeroed memory, left out of core dumps, or NULL.  Any thread, not a handler: it takes a lock for a

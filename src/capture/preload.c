@@ -65,14 +65,17 @@ bool pp_preload_goes_along(void)
 /* One line at most, to PPROFC_LOG or else standard error; only where no command speaks for us. */
 static void say_always(const char *text)
 {
+    struct pp_file_size_signal held;
     char line[700];
     int fd = STDERR_FILENO, n;
 
     if (pp_environment.log[0] != '\0')
         fd = open(pp_environment.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
     n = snprintf(line, sizeof line, "pprofc: %s\n", text);
+    pp_file_size_signal_hold(&held);
     if (fd >= 0 && n > 0)
         (void)!write(fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    pp_file_size_signal_release(&held);
     if (fd >= 0 && fd != STDERR_FILENO)
         (void)close(fd);
 }

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -25,14 +23,7 @@ int pp_write_is_raw(const char *path)
     return n >= 4 && strcmp(path + n - 4, ".ppc") == 0;
 }
 
-/* A file beyond RLIMIT_FSIZE brings SIGXFSZ, which ends a program that may never have come near its
- * limit itself.  While we write it is blocked; what we have caused is taken out again. */
-struct file_size_signal {
-    sigset_t before, ours;
-    bool was_pending;
-};
-
-static void hold_signal(struct file_size_signal *held)
+void pp_file_size_signal_hold(struct pp_file_size_signal *held)
 {
     sigset_t pending;
 
@@ -44,7 +35,7 @@ static void hold_signal(struct file_size_signal *held)
     held->was_pending = sigismember(&pending, SIGXFSZ) == 1;
 }
 
-static void release_signal(const struct file_size_signal *held)
+void pp_file_size_signal_release(const struct pp_file_size_signal *held)
 {
     const struct timespec now = {0, 0};
 
@@ -69,7 +60,7 @@ static int write_all(int fd, const char *bytes, size_t n_bytes)
 
 int pp_write_file(const void *bytes, size_t n_bytes, const char *path, struct pprofc_error *err)
 {
-    struct file_size_signal held;
+    struct pp_file_size_signal held;
     char temporary[4096];
     int result, fd;
 
@@ -80,9 +71,9 @@ int pp_write_file(const void *bytes, size_t n_bytes, const char *path, struct pp
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
         return pp_fail(err, -errno, 0, "cannot write '%s': %s", path, strerror(errno));
-    hold_signal(&held);
+    pp_file_size_signal_hold(&held);
     result = write_all(fd, bytes, n_bytes);
-    release_signal(&held);
+    pp_file_size_signal_release(&held);
     if (close(fd) != 0 && result == 0)
         result = -errno;
     if (result == 0 && rename(temporary, path) != 0)

@@ -1,6 +1,7 @@
 /* pprofc: which verb is it? */
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,11 +101,30 @@ static int dispatch(char **words)
     return run_or_explain(words);
 }
 
+static void do_nothing(int signo)
+{
+    (void)signo;
+}
+
+/* A file at RLIMIT_FSIZE is an error to be told; ended by its signal we would lose the program's
+ * status.  By a handler, which unlike SIG_IGN nothing that we start inherits. */
+static void outlive_file_size_limit(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGXFSZ, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+        return;
+    action.sa_handler = do_nothing;
+    action.sa_flags = SA_RESTART;
+    (void)sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     int code;
 
     hold_standard_descriptors();
+    outlive_file_size_limit();
     code = dispatch(argc > 0 ? argv + 1 : argv);
     if (fflush(stdout) != 0 && code == PP_EXIT_OK) {
         pp_complain("cannot write to standard output");

@@ -312,9 +312,11 @@ void pp_run_write_results(struct pp_run *run)
         pp_run_say_unsampled(process.files[process.n_files - 1].reader);
         (void)finish_process(run, &process, symbolizer, n_wanted > 1, true);
     } else {
-        pp_complain("%s left no recording, so there is no profile: it did not load "
-                    "libpprofc-preload.so, or cleared its environment before it started",
-                    run->program);
+        pp_complain(
+            "%s left no recording, so there is no profile: its own line says why it could not "
+            "begin, else it did not load libpprofc-preload.so or cleared its environment "
+            "before it started",
+            run->program);
     }
     pp_symbolizer_free(symbolizer);
 }

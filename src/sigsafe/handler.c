@@ -155,8 +155,9 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     struct pp_sig_scratch *scratch = pp_sig_scratch_take();
 
     if (scratch == NULL) {
+        /* The stack is lost; the time stays the thread's. */
         pp_sig_count_loss(header, PP_LOSS_NO_SCRATCH);
-        add(&header->lost_ns, take_time(thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID)));
+        pp_sig_book_remainder(header, thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
         return;
     }
     pp_sig_sample_on(scratch->stack + sizeof scratch->stack, header, thread, context, scratch);
