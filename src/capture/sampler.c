@@ -169,15 +169,16 @@ static void look(struct pp_session *session, struct pp_sig_thread *thread, struc
         add_candidate(session, thread, watch);
 }
 
-/* It ran a moment ago and can still run: signal it. */
+/* It ran half the moment at least and can still run: signal it.  One that got a CPU within the
+ * moment stands shortly behind the place where it was preempted before. */
 static void call_if_running(struct pp_session *session, struct pp_sig_thread *thread,
-                            const struct pp_watch *watch)
+                            const struct pp_watch *watch, uint64_t moment_ns)
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     const uint64_t cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
 
-    if (cpu_ns <= watch->looked_at_cpu_ns || !is_running(watch, tid) || call(thread, tid) ||
-        errno == ESRCH || session->sampler.has_failed)
+    if (cpu_ns < watch->looked_at_cpu_ns + moment_ns / 2 || !is_running(watch, tid) ||
+        call(thread, tid) || errno == ESRCH || session->sampler.has_failed)
         return;
     session->sampler.has_failed = true;
     pp_session_message(session->header,
@@ -190,7 +191,7 @@ static bool look_twice(struct pp_session *session)
 {
     const struct timespec moment = {0, MOMENT_NS};
     struct pp_sampler *sampler = &session->sampler;
-    uint64_t before_ns;
+    uint64_t before_ns, moment_ns;
 
     sampler->n_threads = sampler->n_running = sampler->n_candidates = 0;
     pp_threads_each(session, look);
@@ -200,8 +201,10 @@ static bool look_twice(struct pp_session *session)
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
     if (is_late(sampler, before_ns + MOMENT_NS))
         return false;
+    moment_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - before_ns;
     for (uint32_t i = 0; i < sampler->n_candidates && i < PP_SAMPLER_CANDIDATES; i++)
-        call_if_running(session, sampler->candidates[i].thread, sampler->candidates[i].watch);
+        call_if_running(session, sampler->candidates[i].thread, sampler->candidates[i].watch,
+                        moment_ns);
     return true;
 }
 
