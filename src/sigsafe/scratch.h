@@ -12,7 +12,7 @@ enum { PP_N_SCRATCH = 64, PP_SCRATCH_STACK_BYTES = 8128 };
 
 struct pp_sig_scratch {
     uint64_t pcs[PP_MAX_FRAMES + 1 + 7]; /* whole cache lines */
-    /* Whole pages with 'pcs'.  A sample takes under 2 KiB, with the address sanitizer 6. */
+    /* Whole pages with 'pcs'.  A sample takes under 2 KiB, with the address sanitizer about 3. */
     _Alignas(64) char stack[PP_SCRATCH_STACK_BYTES];
 };
 
