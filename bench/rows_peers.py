@@ -25,7 +25,8 @@ GROUPS = {
 def row_of_tool(tool, reason):
     """Its version, or why it is not here."""
     about = {"tool": tool.key, "label": tool.label, "version": "" if reason else tool.version(), "missing": reason}
-    return Row(f"{'not measured' if reason else 'measured'}: {tool.label}", None, "", detail=reason or about["version"], data=about)
+    return Row(f"{'not measured' if reason else 'measured'}: {tool.label}", None, "", data=about,
+               detail=reason or about["version"])
 
 
 def peers(is_long):
@@ -48,5 +49,8 @@ def measured(names, here, is_long):
     return rows
 
 
-ALL = {"peers": peers,
-       **{f"peers-{name}": lambda is_long, name=name: measured([name], tools.all_tools()[0], is_long) for name in GROUPS}}
+def part(name):
+    return lambda is_long: measured([name], tools.all_tools()[0], is_long)
+
+
+ALL = {"peers": peers, **{f"peers-{name}": part(name) for name in GROUPS}}

@@ -47,7 +47,8 @@ def no_cell(metric, tool, reason):
 
 
 # What a peer that fails makes of its files and of the commands that read them.
-FAILURES = (RuntimeError, OSError, ValueError, KeyError, IndexError, StopIteration, struct.error, statistics.StatisticsError)
+FAILURES = (RuntimeError, OSError, ValueError, KeyError, IndexError, StopIteration, struct.error,
+            statistics.StatisticsError)
 
 
 def reason_of(error):
@@ -55,7 +56,7 @@ def reason_of(error):
 
 
 def attempt_all(metrics, tool, measure):
-    """The cells that 'measure()' gives, or for each metric one that says why not: no peer's failure hides the others."""
+    """The cells that 'measure()' gives, or for each metric one that says why not: no failure hides the others."""
     try:
         return measure()
     except FAILURES as error:
@@ -70,7 +71,7 @@ def attempt(metric, tool, measure_one):
 def alternate(variants, n_rounds):
     """Run each of 'variants' (name: callable) once a round, forwards and backwards in turn.
 
-    Gives (results by name, reasons by name): one that fails once is not run again, and has a reason instead of results."""
+    Gives (results by name, reasons by name): one that fails is not run again, and has a reason instead of results."""
     results, failed = {name: [] for name in variants}, {}
     for i in range(n_rounds):
         for name in list(results)[::1 if i % 2 == 0 else -1]:

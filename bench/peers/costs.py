@@ -41,6 +41,7 @@ class Costs:
         self.here = here
         self.n_rounds, seconds = (40, 1.0) if is_long else (4, 0.3)
         self.n_pieces = int(seconds * 1e6 / PIECE_US)
+        self.amount = f"of {seconds:g} s of work at 1000 Hz"
         iterations = iterations_of_a_piece(fixed_work(), folder)
         nothing = tools.Nothing()
 
@@ -61,7 +62,7 @@ class Costs:
     def rows(self):
         centre, low, high = added(self.runs[NONE_AGAIN], self.runs[NONE])
         rows = [Row("A/A: CPU added to the work by nothing", 100 * centre, " %",
-                    detail=f"95 % limits {100 * low:+.2f} .. {100 * high:+.2f} %, {self.n_rounds} rounds: the floor of the next")]
+                    detail=f"95 % limits {100 * low:+.2f} .. {100 * high:+.2f} %, {self.n_rounds} rounds: the floor")]
         wanted = [(f"added-{rate_hz}", rate_hz, self.added_cell) for rate_hz in (1000, 100)]
         wanted += [("besides", 1000, self.besides_cell), ("file", 1000, self.file_cell)]
         for metric, rate_hz, make in wanted:
@@ -74,13 +75,13 @@ class Costs:
 
     def besides_cell(self, metric, tool, runs):
         """CPU time that is not the work's, less what the program alone takes to start and end."""
-        ms = statistics.median(own["besides_ns"] - other["besides_ns"] for own, other in zip(runs, self.base(tool))) / 1e6
-        return cell(metric, tool, ms, " ms", f"{ms:.0f} ms", f"of {self.n_pieces * PIECE_US / 1e6:g} s of work at 1000 Hz")
+        ms = statistics.median(own["besides_ns"] - other["besides_ns"]
+                               for own, other in zip(runs, self.base(tool))) / 1e6
+        return cell(metric, tool, ms, " ms", f"{ms:.0f} ms", self.amount)
 
     def file_cell(self, metric, tool, runs):
         n_bytes = statistics.median(run["n_bytes"] for run in runs)
-        return cell(metric, tool, n_bytes / 1024, " KiB", bytes_text(n_bytes),
-                    f"of {self.n_pieces * PIECE_US / 1e6:g} s of work at 1000 Hz")
+        return cell(metric, tool, n_bytes / 1024, " KiB", bytes_text(n_bytes), self.amount)
 
 
 def added(runs, base):
@@ -95,7 +96,7 @@ def cell_of_added(metric, tool, runs, base):
 
 
 def sample_cost_rows(here, rows):
-    """What one sample costs the program, of the rows measured before: profilers that take fewer than were asked look cheap."""
+    """What one sample costs the program, from rows measured before: who takes fewer than were asked looks cheap."""
     values = {(row.data.get("metric"), row.data.get("tool")): row for row in rows}
     made = []
     for tool in here:
@@ -104,14 +105,16 @@ def sample_cost_rows(here, rows):
             made.append(no_cell("added-sample", tool, "one of the two it is made of is missing"))
             continue
         us = added_row.value / 100 / (1000 * taken_row.value) * 1e6
-        made.append(cell("added-sample", tool, us, " us", us_text(us), f"{added_row.data['text']} for {taken_row.detail}"))
+        made.append(cell("added-sample", tool, us, " us", us_text(us),
+                         f"{added_row.data['text']} for {taken_row.detail}"))
     return made
 
 
 def start_rows(here, is_long, metric="start", program=None):
     """From the launch to main(), wall time, less that of the program alone."""
     program = program or fixed_work()
-    variants = {tool.key: lambda tool=tool: one_run(tool, program, 0, 1, 1000)["start_ms"] for tool in [tools.Nothing(), *here]}
+    variants = {tool.key: lambda tool=tool: one_run(tool, program, 0, 1, 1000)["start_ms"]
+                for tool in [tools.Nothing(), *here]}
     times, failed = alternate(variants, 60 if is_long else 5)
     rows = [no_cell(metric, tool, failed[tool.key]) for tool in here if tool.key in failed]
     for tool in (tool for tool in here if tool.key in times):

@@ -21,7 +21,8 @@ class Driven:
         self.check_counts(said)
         empty = [(one + other) / 2 for one, other in zip(signal_us[EMPTY], signal_us[EMPTY_AGAIN])]
         self.empty_us = statistics.median(empty)
-        self.floor_us = abs(statistics.median(one - other for one, other in zip(signal_us[EMPTY], signal_us[EMPTY_AGAIN])))
+        self.floor_us = abs(statistics.median(one - other
+                                              for one, other in zip(signal_us[EMPTY], signal_us[EMPTY_AGAIN])))
         # Paired within a round: the machine's speed is about the same in it.
         self.above_us = {name: statistics.median(us - base for us, base in zip(values, empty))
                          for name, values in signal_us.items() if name not in (EMPTY, EMPTY_AGAIN)}
@@ -39,8 +40,8 @@ class Driven:
 
 
 def drive(delivery, n_rounds, folder, library):
-    said = tools.run([DRIVER, delivery, n_rounds, folder, library], folder, {"CPUPROFILE_FREQUENCY": 1}, limit_s=900).out
-    return Driven(json.loads(said))
+    command = [DRIVER, delivery, n_rounds, folder, library]
+    return Driven(json.loads(tools.run(command, folder, {"CPUPROFILE_FREQUENCY": 1}, limit_s=900).out))
 
 
 def handler_rows(here, is_long, folder):
@@ -63,12 +64,13 @@ def cell_of(metric, tool, driven):
         return no_cell(metric, tool, "its handler is for SIGPROF")
     us = driven.above_us[tool.key]
     return cell(metric, tool, us, " us", us_text(us),
-                f"empty {driven.empty_us:.1f} us a signal, floor (empty / empty) {driven.floor_us:.2f} us, {driven.n_frames} frames",
+                f"empty {driven.empty_us:.1f} us a signal, floor (empty / empty) {driven.floor_us:.2f} us,"
+                f" {driven.n_frames} frames",
                 signal_us=driven.signal_us[tool.key])
 
 
 def ratios_of(delivery, driven, is_long):
-    """The bars; by a perf event's signal the cost above empty is a difference of large numbers, so only --long decides."""
+    """The bars; by a perf event's signal the cost is a difference of large numbers, so only --long decides."""
     rows = []
     for peer, bar in BARS.items():
         if peer in driven.above_us:
@@ -76,5 +78,6 @@ def ratios_of(delivery, driven, is_long):
             ratio = driven.ratio(peer)
             rows.append(Row(f"handler above empty, pprof-c / {peer}, {delivery}", ratio, "", f"<= {bar:g}",
                             ratio <= bar if is_decided else None,
-                            f"{driven.above_us['pprof-c']:.2f} over {driven.above_us[peer]:.2f} us, floor {driven.floor_us:.2f}"))
+                            f"{driven.above_us['pprof-c']:.2f} over {driven.above_us[peer]:.2f} us,"
+                            f" floor {driven.floor_us:.2f}"))
     return rows

@@ -62,7 +62,8 @@ def compile_into(folder, limit_s):
     target = folder / "target"
     command = [cargo(), "build", "--release", "--locked", "--quiet", "--jobs", "2", "--target-dir", str(target)]
     try:
-        done = subprocess.run(command, cwd=CRATE, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=CRATE, capture_output=True, text=True, timeout=limit_s,
+                              stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         raise Unavailable(f"cargo build took over {limit_s} s") from None
     if done.returncode != 0:

@@ -39,8 +39,8 @@ def machine_line(data):
     floor = next((row["value"] for row in data["rows"] if row["name"] == FLOOR), None)
     form = "" if about["is_long"] else "Short form, nothing close is decided. "
     said = "" if floor is None else f" Work measured against itself (A/A) differs by {floor:+.2f} %."
-    return (f"{form}Measured on {about['date']}: {about['processor']}, {about['n_cpus']} processors, Linux {about['kernel']},"
-            f" load {about['load_before'][0]:.1f} before.{said}")
+    return (f"{form}Measured on {about['date']}: {about['processor']}, {about['n_cpus']} processors,"
+            f" Linux {about['kernel']}, load {about['load_before'][0]:.1f} before.{said}")
 
 
 class Notes:
@@ -60,7 +60,8 @@ class Notes:
 
 def table(data):
     """The lines of the table and those of its notes."""
-    cells = {(row["data"]["metric"], row["data"]["tool"]): row["data"] for row in data["rows"] if row["data"].get("metric")}
+    cells = {(row["data"]["metric"], row["data"]["tool"]): row["data"]
+             for row in data["rows"] if row["data"].get("metric")}
     heads, notes = columns(data), Notes()
     lines = ["| | " + " | ".join(head for _, head in heads) + " |", "|---|" + "---|" * len(heads)]
     for metric, label in METRICS.items():
@@ -75,8 +76,8 @@ def table(data):
 def block(data):
     """Everything between the two markers, these included."""
     lines, notes = table(data)
-    how = ("Alternating runs of the same work by `bench/run --long peers`; in brackets 95 % limits. Where perf walks frame"
-           " pointers the program was compiled with them.")
+    how = ("Alternating runs of the same work by `bench/run --long peers`; in brackets 95 % limits."
+           " Where perf walks frame pointers the program was compiled with them.")
     parts = [BEGIN, machine_line(data), how, "", *lines, ""]
     return "\n".join(parts + ([*notes, ""] if notes else []) + [END])
 
@@ -98,10 +99,11 @@ def with_block(readme, new):
 
 
 def shape(text):
-    """What stays the same whatever the figures are: row names, the number of cells, the profilers, what is said of the machine."""
+    """What stays the same whatever the figures are: row names, numbers of cells, profilers, the machine's line."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
             if line.startswith("|") and not line.startswith("|---")]
     head = [re.sub(r"[\d.]+$", "VERSION", cell) for cell in rows[0]] if rows else []
     machine = re.search(r"Measured on \d{4}-\d\d-\d\d: .+, \d+ processors, Linux \S+, load [\d.]+ before\.", text)
     empty = [row[0] for row in rows[1:] if any(cell == "" for cell in row[1:])]
-    return {"head": head, "rows": [(row[0], len(row)) for row in rows[1:]], "has_machine": machine is not None, "empty": empty}
+    return {"head": head, "rows": [(row[0], len(row)) for row in rows[1:]], "has_machine": machine is not None,
+            "empty": empty}

@@ -47,5 +47,6 @@ def own_report_cells(tool, folder):
 
 def report_rows(here, is_long):
     program = big_binary.build(tools.BUILD / "bench" / "big")
+    n_times = 4 if is_long else 2
     return [row for tool in here
-            for row in attempt_all(("text", "svg"), tool, lambda tool=tool: cells_of(tool, program, 4 if is_long else 2))]
+            for row in attempt_all(("text", "svg"), tool, lambda tool=tool: cells_of(tool, program, n_times))]

@@ -147,7 +147,8 @@ class Ours(Tool):
         return {"XDG_CACHE_HOME": folder / "cache"}
 
     def stacks(self, folder, program):
-        run([PPROFC, "convert", "-f", folder / "out.ppc", folder / "out.pb.gz"], folder, self.report_environment(folder))
+        command = [PPROFC, "convert", "-f", folder / "out.ppc", folder / "out.pb.gz"]
+        run(command, folder, self.report_environment(folder))
         return scorer.load(folder / "out.pb.gz")
 
     def text_command(self, folder, program):
@@ -165,11 +166,13 @@ class Gperftools(Tool):
         return "" if "libprofiler.so.0 " in listed else "libprofiler.so.0 is not installed (libgoogle-perftools4)"
 
     def version(self):
-        done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "libgoogle-perftools4"], capture_output=True, text=True)
+        query = ["dpkg-query", "-W", "-f", "${Version}", "libgoogle-perftools4"]
+        done = subprocess.run(query, capture_output=True, text=True)
         return done.stdout.split("-")[0]
 
     def command(self, program, rate_hz, folder):
-        return program, {"LD_PRELOAD": "libprofiler.so.0", "CPUPROFILE": folder / "out.prof", "CPUPROFILE_FREQUENCY": rate_hz}
+        return program, {"LD_PRELOAD": "libprofiler.so.0", "CPUPROFILE": folder / "out.prof",
+                         "CPUPROFILE_FREQUENCY": rate_hz}
 
     def files(self, folder):
         return [folder / "out.prof"]
@@ -249,24 +252,24 @@ class Perf(Tool):
     def why_missing(self):
         if shutil.which("perf") is None:
             return "perf is not installed (linux-perf)"
-        done = subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-o", "/dev/null", "--", "true"], capture_output=True,
-                              text=True, timeout=60)
+        command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", "/dev/null", "--", "true"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         return "" if done.returncode == 0 else f"perf record fails here: {' '.join(done.stderr.split())[-120:]}"
 
     def version(self):
         return subprocess.run(["perf", "--version"], capture_output=True, text=True).stdout.split()[-1]
 
     def command(self, program, rate_hz, folder):
-        return ["perf", "record", "-e", "cpu-clock", "-F", rate_hz, "--call-graph", self.graph, "-o", folder / "perf.data",
-                "--", *program], {}
+        return ["perf", "record", "-e", "cpu-clock", "-F", rate_hz, "--call-graph", self.graph,
+                "-o", folder / "perf.data", "--", *program], {}
 
     def files(self, folder):
         return [folder / "perf.data"]
 
     def stacks(self, folder, program):
         """Every sample of the program; --no-inline for the time it takes, no name of ours is inlined."""
-        text = run(["perf", "script", "-i", folder / "perf.data", "--no-inline", "-F", "comm,tid,period,ip,sym"], folder,
-                   limit_s=900).out
+        command = ["perf", "script", "-i", folder / "perf.data", "--no-inline", "-F", "comm,tid,period,ip,sym"]
+        text = run(command, folder, limit_s=900).out
         stacks = []
         for block in re.split(r"\n\s*\n", text):
             lines = block.strip("\n").splitlines()

@@ -1,4 +1,4 @@
-"""What profiles say of programs that tell their truth: how many samples, what they add up to, whose they are, how deep."""
+"""What profiles say of programs that tell their truth: samples, totals, shares, depths."""
 import tempfile
 from pathlib import Path
 
@@ -66,8 +66,11 @@ def sample_rows(here, is_long, folder):
         return [samples_cell(f"samples-{rate_hz}", tool, run, rate_hz),
                 total_cell(f"total-{rate_hz}", tool, run, run.said["program_ns"])]
 
-    return [row for rate_hz in (1000, 100) for tool in here
-            for row in attempt_all((f"samples-{rate_hz}", f"total-{rate_hz}"), tool, lambda tool=tool: measure(tool, rate_hz))]
+    rows = []
+    for rate_hz in (1000, 100):
+        for tool in here:
+            rows += attempt_all((f"samples-{rate_hz}", f"total-{rate_hz}"), tool, lambda: measure(tool, rate_hz))
+    return rows
 
 
 def thread_cell(tool, seconds):
@@ -84,8 +87,9 @@ def alias_cell(tool, seconds):
         errors[turn_us] = 100 * (run.share_with("turn_a") - truth)
     worst = max(errors, key=lambda turn_us: abs(errors[turn_us]))
     sd = 50 / (100 * seconds) ** 0.5
-    return cell("alias", tool, abs(errors[worst]), " points", f"{abs(errors[worst]):.1f} points (turns of {worst / 1000:g} ms)",
-                f"{', '.join(f'{us / 1000:g} ms: {error:+.1f}' for us, error in errors.items())}; sampling itself: {sd:.1f}",
+    each = ", ".join(f"{us / 1000:g} ms: {error:+.1f}" for us, error in errors.items())
+    return cell("alias", tool, abs(errors[worst]), " points",
+                f"{abs(errors[worst]):.1f} points (turns of {worst / 1000:g} ms)", f"{each}; sampling itself: {sd:.1f}",
                 errors=errors)
 
 

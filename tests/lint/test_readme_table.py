@@ -11,7 +11,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 from measure import Row, as_json  # noqa: E402
 from peers import cells, readme  # noqa: E402
 
-TOOLS = {"pprof-c": "pprof-c", "gperftools": "gperftools", "pprof-rs": "pprof-rs", "perf-fp": "perf (fp)", "perf-dwarf": "perf (dwarf)"}
+TOOLS = {"pprof-c": "pprof-c", "gperftools": "gperftools", "pprof-rs": "pprof-rs", "perf-fp": "perf (fp)",
+         "perf-dwarf": "perf (dwarf)"}
 
 
 class Tool:
@@ -22,7 +23,8 @@ class Tool:
 def made_up(missing=()):
     """What the bench writes, with figures out of the air and one profiler that cannot do one thing."""
     tools = [Tool(key, label) for key, label in TOOLS.items()]
-    rows = [Row("tool", None, "", data={"tool": tool.key, "label": tool.label, "missing": "not here" if tool.key in missing else "",
+    rows = [Row("tool", None, "", data={"tool": tool.key, "label": tool.label,
+                                        "missing": "not here" if tool.key in missing else "",
                                         "version": "" if tool.key == "pprof-c" else "1.2.3"}) for tool in tools]
     for metric in cells.METRICS:
         for tool in tools:
