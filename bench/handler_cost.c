@@ -5,57 +5,15 @@
  * handler: clock, unwinding, storing session  everything as users get it: jitter, the helper
  * thread's CPU included idle     no samples in either sort of window: the noise of this measurement
  */
-#include <errno.h>
-#include <linux/perf_event.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 
 #include "deep_work.h"
+#include "empty_handler.h"
 #include "pprofc/pprofc.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/threads.h"
 
 enum { MAX_WINDOWS = 4000, SPIN_PIECE_US = 20, MODE_STANDS_STILL_HZ = 1 };
-
-static volatile long n_empty;
-static uint64_t last_ns;
-
-static void on_empty(int signo, siginfo_t *info, void *context)
-{
-    const uint64_t now_ns = truth_thread_ns();
-    (void)signo, (void)info, (void)context;
-    last_ns = now_ns;
-    n_empty = n_empty + 1;
-}
-
-static void give_up(const char *what, const char *why)
-{
-    (void)fprintf(stderr, "handler_cost: %s: %s\n", what, why);
-    exit(1);
-}
-
-/* The delivery that capture uses, held by this thread: a fixed period and off until enabled. */
-static int open_event(double rate_hz, uint64_t hint)
-{
-    struct perf_event_attr attr;
-
-    memset(&attr, 0, sizeof attr);
-    attr.size = sizeof attr;
-    attr.type = PERF_TYPE_SOFTWARE;
-    attr.config = PERF_COUNT_SW_CPU_CLOCK;
-    attr.sample_period = (uint64_t)(1e9 / rate_hz);
-    attr.exclude_kernel = 1;
-    attr.sigtrap = 1;
-    attr.remove_on_exec = 1;
-    attr.disabled = 1;
-    attr.sig_data = hint;
-    const int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd < 0)
-        give_up("perf_event_open", strerror(errno));
-    return fd;
-}
 
 static uint64_t n_samples_now(void)
 {
@@ -70,7 +28,7 @@ static void start_session(double rate_hz)
 
     options.frequency_hz = rate_hz;
     if (pprofc_start(&options, &err) != 0)
-        give_up("pprofc_start", err.message);
+        bench_give_up("pprofc_start", err.message);
 }
 
 static void switch_samples(bool is_session, int fd, double rate_hz, bool on)
@@ -79,9 +37,9 @@ static void switch_samples(bool is_session, int fd, double rate_hz, bool on)
 
     if (is_session) {
         if (pprofc_set_frequency(on ? rate_hz : MODE_STANDS_STILL_HZ, &err) != 0)
-            give_up("pprofc_set_frequency", err.message);
-    } else if (fd >= 0 && ioctl(fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) != 0) {
-        give_up("perf ioctl", strerror(errno));
+            bench_give_up("pprofc_set_frequency", err.message);
+    } else if (fd >= 0) {
+        bench_switch_event(fd, on);
     }
 }
 
@@ -100,7 +58,6 @@ int main(int argc, char **argv)
     const double window_ms = truth_argument(argc, argv, 4, 50);
     const bool is_empty = strcmp(mode, "empty") == 0, is_handler = strcmp(mode, "handler") == 0;
     const bool is_session = strcmp(mode, "session") == 0;
-    struct sigaction action = {.sa_sigaction = on_empty, .sa_flags = SA_SIGINFO | SA_RESTART};
     uint64_t sum_on_ns = 0, sum_off_ns = 0, n_samples;
     int fd = -1;
 
@@ -110,15 +67,15 @@ int main(int argc, char **argv)
 
     if (is_handler || is_session)
         start_session(MODE_STANDS_STILL_HZ);
-    if (is_empty && sigaction(SIGTRAP, &action, NULL) != 0)
-        give_up("sigaction", strerror(errno));
+    if (is_empty)
+        bench_install_empty_handler();
     deep_work(n_pieces, n_iterations); /* also makes this thread known to the helper */
     if (is_handler && pp_sig_thread_find((int32_t)syscall(SYS_gettid)) == NULL)
-        give_up("this thread", "the helper does not know it");
+        bench_give_up("this thread", "the helper does not know it");
     if (is_empty)
-        fd = open_event(rate_hz, 0);
+        fd = bench_open_event(rate_hz, 0);
     if (is_handler)
-        fd = open_event(
+        fd = bench_open_event(
             rate_hz, pp_sig_thread_hint(pp_sig_thread_find((int32_t)syscall(SYS_gettid))->index));
 
     const uint64_t n_before = n_samples_now();
@@ -133,7 +90,7 @@ int main(int argc, char **argv)
         differences_ns[i / 2] += on ? (double)took_ns : -(double)took_ns;
     }
     switch_samples(is_session, fd, rate_hz, false);
-    n_samples = is_empty ? (uint64_t)n_empty : n_samples_now() - n_before;
+    n_samples = is_empty ? (uint64_t)bench_n_empty : n_samples_now() - n_before;
     qsort(differences_ns, (size_t)n_windows, sizeof differences_ns[0], compare);
     const double median_ns = differences_ns[n_windows / 2];
     const double per_window = n_samples > 0 ? (double)n_samples / n_windows : 1;
