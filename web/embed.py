@@ -2,9 +2,39 @@
 """Write the assembler file that carries the page's files: embed.py OUTPUT FILE...
 
 .incbin takes 11 ms for a megabyte and the bytes stay read-only; gcc 12 has no #embed.
+What stands around the scripts is written here too, so that their hashes can be known: a server that
+shows the picture names them in its content security policy.
 """
+import base64
+import hashlib
+import json
 import os
 import sys
+
+OPENING = "\n(function () {\n'use strict';\n"
+CLOSING = "})();\n"
+# With scripts on, the static picture is not even laid out.
+MARK = "document.documentElement.classList.add('scripted')"
+
+
+def source(text):
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def script_of(paths):
+    """The page's script as it stands in the picture."""
+    parts = []
+    for path in paths:
+        if path.endswith(".js"):
+            with open(path, encoding="utf-8", newline="") as file:
+                parts.append(file.read())
+    return OPENING + "".join(parts) + CLOSING
+
+
+def string_lines(name, text):
+    return [f".globl {name}", f".hidden {name}", f".type {name}, @object", f"{name}: .asciz {json.dumps(text)}",
+            f".size {name}, . - {name}"]
 
 
 def main(output, *paths):
@@ -15,6 +45,10 @@ def main(output, *paths):
             f"begin{i}: .incbin \"{os.path.abspath(path)}\"",
             f"end{i}:",
         ]
+    lines += string_lines("pp_web_script_opening", OPENING)
+    lines += string_lines("pp_web_script_closing", CLOSING)
+    lines += string_lines("pp_web_mark_script", MARK)
+    lines += string_lines("pp_web_script_sources", source(MARK) + " " + source(script_of(paths)))
     lines += [
         ".section .data.rel.ro, \"aw\"",
         ".balign 8",

@@ -4,7 +4,8 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "cli/encode.h"
+#include "cli/output_format.h"
+#include "formats/encode.h"
 #include "cli/messages.h"
 #include "cli/options.h"
 #include "cli/profile_input.h"

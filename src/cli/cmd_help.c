@@ -12,6 +12,7 @@ static const char overview[] =
     "  pprofc run [OPTIONS] -- PROGRAM ARGUMENTS   profile a program from start to end\n"
     "  pprofc report FILE                          the hottest functions of a profile\n"
     "  pprofc convert IN OUT                       a profile in another format\n"
+    "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
     "  pprofc --version\n"
     "\n"
@@ -70,11 +71,25 @@ static const char convert_help[] =
     "  -f, --force          overwrite what is there\n"
     "  -q, --quiet          errors only\n";
 
+static const char serve_help[] =
+    "pprofc serve [OPTIONS] PID|RECORDING..\n"
+    "\n"
+    "Serves profiles of running processes (started by pprofc run, preloaded, or linked with\n"
+    "libpprofc) or of recordings over HTTP, for go tool pprof, browsers and scrapers.\n"
+    "\n"
+    "  -l, --listen ADDR    HOST:PORT, :PORT or unix:PATH (127.0.0.1:6060, or PPROFC_HTTP)\n"
+    "      --token-file F   ask for this token: Authorization: Bearer TOKEN (or PPROFC_TOKEN_FILE)\n"
+    "      --insecure       another address than loopback without a token\n"
+    "      --hide-cmdline   /debug/pprof/cmdline answers 403\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0 when it was ended by a signal, 1 failed, 2 usage, 5 not permitted.\n";
+
 static const struct {
     const char *verb, *text;
 } texts[] = {
     {"", overview},          {"help", overview},        {"run", run_help},
-    {"report", report_help}, {"convert", convert_help},
+    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -98,7 +113,7 @@ int pp_cmd_help(char **words)
         return fflush(stdout) == 0 ? PP_EXIT_OK : PP_EXIT_FAILED;
     nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
     pp_complain("unknown verb '%s'; %s%s", verb,
-                nearest != NULL ? "did you mean " : "there are run, report, convert and help",
+                nearest != NULL ? "did you mean " : "there are run, report, convert, serve and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/encode.h"
+#include "cli/output_format.h"
 #include "cli/messages.h"
 #include "cli/nearest.h"
 #include "cli/options.h"

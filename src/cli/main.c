@@ -18,6 +18,7 @@ static const struct {
     {"run", pp_cmd_run},
     {"report", pp_cmd_report},
     {"convert", pp_cmd_convert},
+    {"serve", pp_cmd_serve},
     {"help", pp_cmd_help},
     {"attach", NULL},
     {"off", NULL},
@@ -25,7 +26,6 @@ static const struct {
     {"stacks", NULL},
     {"leaks", NULL},
     {"doctor", NULL},
-    {"serve", NULL},
     {"history", NULL},
     {"push", NULL},
     {"diff", NULL},
@@ -35,7 +35,7 @@ static const struct {
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 4 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 5 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -64,7 +64,7 @@ static int run_or_explain(char **words)
     if (nearest != NULL)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
-        pp_complain("'%s' is neither a verb (run, report, convert, help) nor a "
+        pp_complain("'%s' is neither a verb (run, report, convert, serve, help) nor a "
                     "program in PATH; see "
                     "pprofc help",
                     word);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/encode.h"
+#include "cli/output_format.h"
 #include "cli/find_program.h"
 
 enum { MAX_COPIES = 100000 };

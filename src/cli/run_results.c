@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/encode.h"
+#include "cli/output_format.h"
+#include "formats/encode.h"
 #include "cli/find_program.h"
 #include "cli/messages.h"
 #include "cli/run.h"

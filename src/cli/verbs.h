@@ -10,6 +10,7 @@ enum pp_exit_code {
     PP_EXIT_FAILED = 1,
     PP_EXIT_USAGE = 2,
     PP_EXIT_NO_SAMPLES = 4,
+    PP_EXIT_NOT_PERMITTED = 5,
     PP_EXIT_NOT_STARTED = 125, /* run: we failed before the program started */
     PP_EXIT_NOT_EXECUTABLE = 126,
     PP_EXIT_NOT_FOUND = 127,
@@ -18,6 +19,7 @@ enum pp_exit_code {
 int pp_cmd_run(char **words);
 int pp_cmd_report(char **words);
 int pp_cmd_convert(char **words);
+int pp_cmd_serve(char **words);
 int pp_cmd_help(char **words);
 
 /* Help for one verb ("" for all of it) on standard output; false when there is no such verb. */

@@ -35,8 +35,9 @@ struct maker {
     struct pp_symbolizer *symbolizer;
     struct pprofc_error *err;
     uint64_t slice_ns;
-    uint64_t base_ns; /* start of the first recording, CLOCK_MONOTONIC */
-    bool has_kernel;  /* some sample was taken in the kernel */
+    uint64_t base_ns;                         /* start of the first recording, CLOCK_MONOTONIC */
+    bool has_kernel;                          /* some sample was taken in the kernel */
+    const struct pp_recording_window *window; /* NULL: all of it */
 
     /* of the recording at work */
     struct pp_recording_reader *reader;
@@ -215,27 +216,52 @@ static int64_t at_least_zero(int64_t value)
     return value < 0 ? 0 : value;
 }
 
+/* A recording may hold any numbers. */
+static void add_count(int64_t *sum, int64_t more)
+{
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = INT64_MAX;
+}
+
+/* Of a window the quality is counted from its events: threads' totals are of the whole. */
+static void count_in_window(struct maker *maker, const struct pp_recording_event *event,
+                            const int64_t *values)
+{
+    struct pp_quality *quality = &maker->profile->quality;
+
+    if (maker->window == NULL)
+        return;
+    add_count(&quality->n_samples, values[0]);
+    add_count(&quality->n_truncated, (event->flags & PP_EVENT_TRUNCATED) != 0 ? values[0] : 0);
+    add_count((event->flags & PP_EVENT_REMAINDER) != 0 ? &quality->unsampled_ns
+                                                       : &quality->sampled_ns,
+              values[1]);
+}
+
 static int add_event(void *context, const struct pp_recording_event *event)
 {
     struct maker *maker = context;
     const struct stack *stack = NULL;
-    const uint64_t slice = add_times(event->time_ns, maker->offset_ns) / maker->slice_ns;
+    const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
     int64_t values[N_TYPES];
+    uint64_t slice;
     int status;
 
     if (event->family != PP_FAMILY_CPU || event->n_values < N_TYPES)
         return 0;
+    values[0] = at_least_zero(event->values[0]);
+    values[1] = at_least_zero(event->values[1]);
+    if (maker->window != NULL && !pp_recording_window_takes(maker->window, event, &values[1]))
+        return 0;
+    slice = add_times(event->time_ns - begin_ns, maker->offset_ns) / maker->slice_ns;
     status = find_stack(maker, event, &stack);
     if (status != 0)
         return status;
-    values[0] = at_least_zero(event->values[0]);
-    values[1] = at_least_zero(event->values[1]);
+    count_in_window(maker, event, values);
     pp_profile_add(maker->profile, stack->node, labels_of_thread(maker, event->thread),
                    slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX, values);
-    if (!stack->is_named &&
-        __builtin_add_overflow(maker->profile->quality.n_unsymbolised, values[0],
-                               &maker->profile->quality.n_unsymbolised))
-        maker->profile->quality.n_unsymbolised = INT64_MAX;
+    if (!stack->is_named)
+        add_count(&maker->profile->quality.n_unsymbolised, values[0]);
     if (event->time_ns > maker->last_ns)
         maker->last_ns = event->time_ns;
     maker->has_kernel |= (event->flags & PP_EVENT_KERNEL) != 0;
@@ -317,7 +343,9 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
 
     if (status == 0)
         status = pp_recording_each(reader, add_event, maker);
-    if (status >= 0) {
+    if (status >= 0 && maker->window != NULL) {
+        pp_recording_window_quality(maker->window, maker->profile);
+    } else if (status >= 0) {
         pp_recorded_quality_add(maker->profile, reader);
         add_duration(maker);
     }
@@ -372,6 +400,7 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
         (void)pp_recording_each(readers[i], note_slice, &maker->slice_ns);
     maker->base_ns = (uint64_t)at_least_zero(pp_recording_header(readers[0])->start_monotonic_ns);
     pp_recorded_facts_set(maker->profile, readers, n_readers);
+    maker->window = options != NULL ? options->window : NULL;
     maker->profile->slice_ns = (int64_t)maker->slice_ns;
     for (size_t i = 0; status == 0 && i < n_readers; i++)
         status = add_recording(maker, readers[i]);

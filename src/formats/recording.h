@@ -3,6 +3,7 @@
 #define PP_FORMATS_RECORDING_H
 
 #include "binary/symbolizer.h"
+#include "formats/recording_window.h"
 #include "profile/profile.h"
 #include "recording/reader.h"
 
@@ -10,6 +11,7 @@ struct pp_recording_profile_options {
     int64_t cpu_ns_override; /* the process's CPU time by its parent's wait4(), 0: none; used when
                               * the recording was cut off (by a kill), since nobody read the clock
                               * at the end then */
+    const struct pp_recording_window *window; /* only what lies in it; NULL: all (one recording) */
 };
 
 /* Make the cpu profile of 'reader'.  'symbolizer' NULL: one for this call; 'options' NULL: none.

@@ -38,7 +38,7 @@ static void add_count(int64_t *sum, uint64_t count)
         *sum = INT64_MAX;
 }
 
-static void add_loss(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
+void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
 {
     struct pp_quality *quality = &profile->quality;
     const pp_id name = pp_profile_text(profile, loss_causes[cause].name);
@@ -71,7 +71,7 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
         add_count(&quality->unsampled_ns, thread->unsampled_ns);
     }
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
-        add_loss(profile, cause, head->losses[cause]);
+        pp_recorded_loss_add(profile, cause, head->losses[cause]);
     /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
     add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
     add_count(&quality->n_truncated, head->n_truncated);

@@ -16,4 +16,7 @@ void pp_recorded_facts_set(struct pprofc_profile *profile,
 void pp_recorded_quality_add(struct pprofc_profile *profile,
                              const struct pp_recording_reader *reader);
 
+/* Count 'n' losses of this cause, none of them when 'n' is 0. */
+void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n);
+
 #endif

@@ -108,9 +108,7 @@ static void put_head(const struct pp_flame_picture *picture, uint32_t height, st
         "<style><![CDATA[\n");
     pp_flame_palette(svg, picture->kind);
     put_web_files(svg, ".css");
-    /* With scripts on, the static picture is not even laid out. */
-    pp_buffer_text(svg, "]]></style>\n"
-                        "<script>document.documentElement.classList.add('scripted')</script>\n");
+    pp_buffer_printf(svg, "]]></style>\n<script>%s</script>\n", pp_web_mark_script);
 }
 
 static int write_picture(const struct pp_flame_picture *picture, struct pp_buffer *svg,
@@ -130,9 +128,9 @@ static int write_picture(const struct pp_flame_picture *picture, struct pp_buffe
     rc = pp_flame_write_data(picture, svg, err);
     if (rc != 0)
         return rc;
-    pp_buffer_text(svg, "</script>\n<script><![CDATA[\n(function () {\n'use strict';\n");
+    pp_buffer_printf(svg, "</script>\n<script><![CDATA[%s", pp_web_script_opening);
     put_web_files(svg, ".js");
-    pp_buffer_text(svg, "})();\n]]></script>\n</svg>\n");
+    pp_buffer_printf(svg, "%s]]></script>\n</svg>\n", pp_web_script_closing);
     return 0;
 }
 
@@ -172,4 +170,9 @@ int pp_flamegraph_write(const struct pprofc_profile *profile,
     pp_flame_modules_done(&modules);
     pp_flame_tree_done(&tree);
     return rc;
+}
+
+const char *pp_flamegraph_script_sources(void)
+{
+    return pp_web_script_sources;
 }

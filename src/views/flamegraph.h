@@ -22,4 +22,7 @@ int pp_flamegraph_write(const struct pprofc_profile *profile,
                         const struct pp_flamegraph_options *options, struct pp_buffer *svg,
                         struct pprofc_error *err);
 
+/* The picture's scripts as sources of a content security policy: "'sha256-..' 'sha256-..'". */
+const char *pp_flamegraph_script_sources(void);
+
 #endif

@@ -28,8 +28,8 @@ ARROWS["cli"] = REPORT_SIDE | {"serve", "export", "pprofc"}
 # Headers that hold for a single file instead of its room.
 FILE_ARROWS = {
     "recording/layout.h": set(),
-    # pprofc_profile_write(): pictures and tables are formats to whoever names a file; views know nothing of formats.
-    "formats/public_write.c": {"base", "profile", "formats", "views"} | REPORT_PUBLIC,
+    # Pictures and tables are formats to whoever names a file; views know nothing of formats.
+    "formats/encode.c": {"base", "profile", "formats", "views"} | REPORT_PUBLIC,
 }
 
 # In other people's processes there is libc and nothing else.

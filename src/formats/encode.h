@@ -1,6 +1,6 @@
 /* A profile as the bytes of a file, whatever the format. */
-#ifndef PP_CLI_ENCODE_H
-#define PP_CLI_ENCODE_H
+#ifndef PP_FORMATS_ENCODE_H
+#define PP_FORMATS_ENCODE_H
 
 #include "base/error.h"
 #include "formats/formats.h"
@@ -9,8 +9,5 @@
  * JSON hold all of them.  -ENOTSUP for formats that cannot be made from a profile. */
 int pp_encode_profile(const struct pprofc_profile *profile, enum pp_format format, uint32_t type,
                       struct pp_buffer *out, struct pprofc_error *err);
-
-/* The format that the extension of 'path' names; -EINVAL with the known ones in 'err'. */
-int pp_format_for_writing(const char *path, enum pp_format *format_out, struct pprofc_error *err);
 
 #endif

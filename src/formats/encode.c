@@ -1,10 +1,10 @@
-/* A profile as the bytes of a file, whatever the format. */
-#include "cli/encode.h"
+/* Every format that a profile can be written in.  This file alone of the room leans on views: what
+ * people look at is a file like any other to whoever names one, and views know nothing of formats,
+ * so the arrows make no circle. */
+#include "formats/encode.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "cli/find_program.h"
 #include "views/flamegraph.h"
 #include "views/top_table.h"
 
@@ -48,23 +48,4 @@ int pp_encode_profile(const struct pprofc_profile *profile, enum pp_format forma
         break;
     }
     return pp_fail(err, -ENOTSUP, 0, "a profile cannot become a raw recording (.ppc) again");
-}
-
-int pp_format_for_writing(const char *path, enum pp_format *format_out, struct pprofc_error *err)
-{
-    static const char *const later[] = {".speedscope.json", ".csv", ".otlp", ".html"};
-    const char *name = pp_base_name(path);
-
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        const size_t n_name = strlen(name), n_later = strlen(later[i]);
-        if (n_name > n_later && strcmp(name + n_name - n_later, later[i]) == 0)
-            return pp_fail(err, -EINVAL, 0,
-                           "%s: the format %s is not available in this version; give one of %s",
-                           path, later[i], pp_format_extensions());
-    }
-    *format_out = pp_format_of_path(path);
-    if (*format_out == PP_FORMAT_UNKNOWN)
-        return pp_fail(err, -EINVAL, 0, "%s: the extension names no known format; give one of %s",
-                       path, pp_format_extensions());
-    return 0;
 }

@@ -1,0 +1,175 @@
+/* pprofc serve: /debug/pprof for processes and recordings, beside them. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/messages.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "serve/server.h"
+
+enum {
+    OPTION_LISTEN,
+    OPTION_TOKEN_FILE,
+    OPTION_INSECURE,
+    OPTION_HIDE_CMDLINE,
+    OPTION_QUIET,
+    OPTION_HELP,
+    N_OPTIONS
+};
+
+static const struct pp_option serve_options[N_OPTIONS] = {
+    [OPTION_LISTEN] = {"listen", 'l', true, false},
+    [OPTION_TOKEN_FILE] = {"token-file", 0, true, false},
+    [OPTION_INSECURE] = {"insecure", 0, false, false},
+    [OPTION_HIDE_CMDLINE] = {"hide-cmdline", 0, false, false},
+    [OPTION_QUIET] = {"quiet", 'q', false, false},
+    [OPTION_HELP] = {"help", 'h', false, false},
+};
+
+enum { MAX_NAMES = 256 };
+
+static const char default_address[] = "127.0.0.1:6060";
+
+struct serving {
+    const char *names[MAX_NAMES];
+    size_t n_names;
+    const char *address, *token_file;
+    bool hides_command_line, wants_help;
+    struct pp_server_options options;
+};
+
+static int take(struct serving *serving, int option, const char *value, struct pprofc_error *err)
+{
+    switch (option) {
+    case OPTION_LISTEN:
+        serving->address = value;
+        return 0;
+    case OPTION_TOKEN_FILE:
+        serving->token_file = value;
+        return 0;
+    case OPTION_INSECURE:
+        serving->options.is_insecure = true;
+        return 0;
+    case OPTION_HIDE_CMDLINE:
+        serving->hides_command_line = true;
+        return 0;
+    case OPTION_QUIET:
+        pp_messages_set_loudness(PP_QUIET);
+        return 0;
+    case OPTION_HELP:
+        serving->wants_help = true;
+        return 0;
+    default: /* a word */
+        if (serving->n_names == MAX_NAMES)
+            return pp_fail(err, -EINVAL, 0, "%d processes at most", MAX_NAMES);
+        serving->names[serving->n_names++] = value;
+        return 0;
+    }
+}
+
+static const char *from_environment(const char *given, const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+
+    if (given != NULL)
+        return given;
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+static int read_options(char **words, struct serving *serving, struct pprofc_error *err)
+{
+    struct pp_option_reader reader = {
+        .options = serve_options, .n_options = N_OPTIONS, .verb = "serve", .words = words};
+    int option;
+
+    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
+        int rc = option;
+        if (option >= 0 || option == PP_OPTION_WORD)
+            rc = take(serving, option, reader.value, err);
+        if (rc < 0)
+            return rc;
+    }
+    for (char **word = words + reader.at; *word != NULL; word++)
+        if (take(serving, PP_OPTION_WORD, *word, err) < 0)
+            return -EINVAL;
+    if (serving->n_names == 0 && !serving->wants_help)
+        return pp_fail(err, -EINVAL, 0,
+                       "no process given; write pprofc serve PID, or a recording's path");
+    serving->address = from_environment(serving->address, "PPROFC_HTTP", default_address);
+    serving->token_file = from_environment(serving->token_file, "PPROFC_TOKEN_FILE", NULL);
+    return 0;
+}
+
+/* Until we are told to end: by ^C or TERM, which no thread of the server takes. */
+static void wait_for_end(const sigset_t *ends)
+{
+    int signal_number;
+
+    while (sigwait(ends, &signal_number) != 0)
+        ;
+}
+
+static void say_urls(const struct pp_service *service, const char *url)
+{
+    for (size_t i = 0; i < service->n_targets; i++)
+        pp_say("serving %s (process %d) at %s/debug/pprof/", service->targets[i].program,
+               service->targets[i].pid, url);
+    pp_say_more("next:  go tool pprof '%s/debug/pprof/profile?seconds=5'", url);
+}
+
+static int serve(const struct serving *serving, struct pp_service *service,
+                 struct pprofc_error *err)
+{
+    struct pp_server *server = NULL;
+    struct pp_listener listener;
+    char url[sizeof listener.url];
+    sigset_t ends;
+    int status = pp_listen(serving->address, &listener, err);
+
+    if (status != 0)
+        return status;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    memcpy(url, listener.url, sizeof url);
+    status = pp_server_start(service, &listener, &serving->options, &server, err);
+    if (status != 0)
+        return status;
+    say_urls(service, url);
+    wait_for_end(&ends);
+    pp_server_stop(server);
+    return 0;
+}
+
+int pp_cmd_serve(char **words)
+{
+    struct serving serving = {.n_names = 0};
+    struct pp_service service;
+    struct pprofc_error err;
+    int status;
+
+    if (read_options(words, &serving, &err) < 0 ||
+        (serving.token_file != NULL &&
+         pp_access_read_token(&serving.options.access, serving.token_file, &err) < 0)) {
+        pp_complain("%s", err.message);
+        return PP_EXIT_USAGE;
+    }
+    if (serving.wants_help) {
+        (void)pp_help_show("serve");
+        return PP_EXIT_OK;
+    }
+    status = pp_service_init(&service, serving.names, serving.n_names, &err);
+    if (status == 0) {
+        service.hides_command_line = serving.hides_command_line;
+        status = serve(&serving, &service, &err);
+        pp_service_done(&service);
+    }
+    if (status == 0)
+        return PP_EXIT_OK;
+    pp_complain("%s", err.message);
+    return status == -EPERM || status == -EACCES ? PP_EXIT_NOT_PERMITTED : PP_EXIT_FAILED;
+}

@@ -1,0 +1,62 @@
+/* The counters at a window's ends, and what of the events lies between. */
+#include "formats/recording_window.h"
+
+#include <time.h>
+
+#include "formats/recording_facts.h"
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recording_mark *mark_out)
+{
+    struct timespec now;
+    uint64_t now_ns;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    mark_out->time_ns = now_ns > (uint64_t)head->start_monotonic_ns
+                            ? now_ns - (uint64_t)head->start_monotonic_ns
+                            : 0;
+    mark_out->cpu_ns = load(&head->cpu_ns);
+    mark_out->n_samples = load(&head->n_samples);
+    mark_out->own_cpu_ns = load(&head->helper_cpu_ns) + load(&head->handler_cpu_ns);
+    for (int i = 0; i < PP_LOSS_COUNT; i++)
+        mark_out->losses[i] = load(&head->losses[i]);
+}
+
+bool pp_recording_window_takes(const struct pp_recording_window *window,
+                               const struct pp_recording_event *event, int64_t *cpu_ns)
+{
+    const uint64_t since_ns = event->time_ns - window->begin.time_ns;
+
+    if (event->time_ns < window->begin.time_ns || event->time_ns >= window->end.time_ns)
+        return false;
+    if (*cpu_ns > 0 && (uint64_t)*cpu_ns > since_ns)
+        *cpu_ns = (int64_t)since_ns;
+    return true;
+}
+
+static int64_t grown(uint64_t before, uint64_t after)
+{
+    return after > before && after - before <= INT64_MAX ? (int64_t)(after - before) : 0;
+}
+
+void pp_recording_window_quality(const struct pp_recording_window *window,
+                                 struct pprofc_profile *profile)
+{
+    const struct pp_recording_mark *begin = &window->begin, *end = &window->end;
+    struct pp_quality *quality = &profile->quality;
+
+    quality->cpu_ns = grown(begin->cpu_ns, end->cpu_ns);
+    quality->own_cpu_ns = grown(begin->own_cpu_ns, end->own_cpu_ns);
+    quality->n_lost = 0;
+    quality->n_losses = 0;
+    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+        pp_recorded_loss_add(profile, cause,
+                             (uint64_t)grown(begin->losses[cause], end->losses[cause]));
+    profile->time_ns += (int64_t)begin->time_ns;
+    profile->duration_ns = grown(begin->time_ns, end->time_ns);
+}

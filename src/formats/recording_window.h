@@ -1,0 +1,35 @@
+/* A window of a recording: the events between two marks, with the quality of just that time. */
+#ifndef PP_FORMATS_RECORDING_WINDOW_H
+#define PP_FORMATS_RECORDING_WINDOW_H
+
+#include "profile/profile.h"
+#include "recording/layout.h"
+#include "recording/reader.h"
+
+/* What a recording's counters stood at. */
+struct pp_recording_mark {
+    uint64_t time_ns; /* since the recording's start */
+    uint64_t cpu_ns, own_cpu_ns;
+    uint64_t n_samples; /* of the whole; those of the window are counted from its events */
+    uint64_t losses[PP_LOSS_COUNT];
+};
+
+struct pp_recording_window {
+    struct pp_recording_mark begin, end;
+};
+
+/* Read the counters of 'head', which may be one that others write: ask for PP_REQUEST_FLUSH before,
+ * since the CPU time is as old as the helper's last turn. */
+void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recording_mark *mark_out);
+
+/* Whether an event belongs to 'window'; '*cpu_ns' is cut to what a thread can have used within it:
+ * a thread's first sample also stands for what it did before. */
+bool pp_recording_window_takes(const struct pp_recording_window *window,
+                               const struct pp_recording_event *event, int64_t *cpu_ns);
+
+/* Make 'quality', which speaks of the whole recording but for what was counted from the window's
+ * events, speak of the window. */
+void pp_recording_window_quality(const struct pp_recording_window *window,
+                                 struct pprofc_profile *profile);
+
+#endif

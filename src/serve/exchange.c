@@ -1,0 +1,126 @@
+/* Between libmicrohttpd's view of a request and ours. */
+#include "serve/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "views/flamegraph.h"
+
+struct pp_exchange *pp_exchange_new(struct pp_server *server, struct MHD_Connection *connection,
+                                    const char *target)
+{
+    struct pp_exchange *exchange = calloc(1, sizeof *exchange);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const char *query = strchr(target, '?');
+
+    if (exchange == NULL)
+        return NULL;
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->socket = info != NULL ? info->connect_fd : -1;
+    exchange->path = strndup(target, query != NULL ? (size_t)(query - target) : strlen(target));
+    exchange->query = strdup(query != NULL ? query + 1 : "");
+    exchange->query_text = strdup(query != NULL ? query + 1 : "");
+    if (exchange->path != NULL && exchange->query != NULL && exchange->query_text != NULL)
+        return exchange;
+    pp_exchange_free(exchange);
+    return NULL;
+}
+
+void pp_exchange_set_method(struct pp_exchange *exchange, const char *method)
+{
+    exchange->request.method = strcmp(method, "GET") == 0    ? PP_HTTP_GET
+                               : strcmp(method, "HEAD") == 0 ? PP_HTTP_HEAD
+                               : strcmp(method, "POST") == 0 ? PP_HTTP_POST
+                                                             : PP_HTTP_OTHER;
+}
+
+void pp_exchange_free(struct pp_exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    free(exchange->path);
+    free(exchange->query);
+    free(exchange->query_text);
+    pp_buffer_done(&exchange->body);
+    pp_http_answer_done(&exchange->answer);
+    free(exchange);
+}
+
+bool pp_exchange_complete(struct pp_exchange *exchange)
+{
+    struct pp_http_request *request = &exchange->request;
+    int n;
+
+    if (exchange->is_too_long || exchange->body.failed) {
+        pp_http_error(&exchange->answer, 413, "a body has at most %d bytes here",
+                      PP_EXCHANGE_MAX_BODY_BYTES);
+        return false;
+    }
+    n = pp_http_split_query(exchange->query, exchange->pairs);
+    if (n < 0 || !pp_http_decode(exchange->path, false) || exchange->path[0] != '/') {
+        pp_http_error(&exchange->answer, 400, "the request's path or parameters are malformed");
+        return false;
+    }
+    request->path = exchange->path;
+    request->query = exchange->pairs;
+    request->n_query = (size_t)n;
+    request->query_text = exchange->query_text;
+    request->body = exchange->body.bytes != NULL ? exchange->body.bytes : "";
+    request->n_body_bytes = exchange->body.n_bytes;
+    return true;
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_headers(const struct pp_http_answer *answer, struct MHD_Response *response)
+{
+    char text[512];
+
+    add_header(response, "Content-Type", answer->content_type);
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "Cache-Control", "no-store");
+    add_header(response, "Referrer-Policy", "no-referrer");
+    if (answer->is_error)
+        add_header(response, "X-Go-Pprof", "1");
+    if (answer->status == 401)
+        add_header(response, "WWW-Authenticate", "Bearer");
+    if (answer->status == 503)
+        add_header(response, "Retry-After", "1");
+    if (strncmp(answer->content_type, "image/svg+xml", strlen("image/svg+xml")) == 0)
+        (void)snprintf(text, sizeof text,
+                       "default-src 'none'; style-src 'unsafe-inline'; script-src %s; "
+                       "frame-ancestors 'none'",
+                       pp_flamegraph_script_sources());
+    else
+        (void)snprintf(text, sizeof text,
+                       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    add_header(response, "Content-Security-Policy", text);
+    if (answer->file_name[0] != '\0') {
+        (void)snprintf(text, sizeof text, "attachment; filename=\"%s\"", answer->file_name);
+        add_header(response, "Content-Disposition", text);
+    }
+}
+
+enum MHD_Result pp_exchange_send(struct pp_exchange *exchange)
+{
+    struct pp_http_answer *answer = &exchange->answer;
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    if (answer->body.failed)
+        pp_http_error(answer, 500, "no memory for the answer");
+    response = MHD_create_response_from_buffer(answer->body.n_bytes, answer->body.bytes,
+                                               MHD_RESPMEM_MUST_COPY);
+    if (response == NULL)
+        return MHD_NO;
+    add_headers(answer, response);
+    result = MHD_queue_response(exchange->connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,221 @@
+/* What is known without sampling: the index, the command line, threads, quality. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_writer.h"
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "base/utf8.h"
+#include "formats/encode.h"
+#include "serve/routes.h"
+
+/* ---- the index ---- */
+
+static const struct {
+    const char *link, *about;
+} index_rows[] = {
+    {"profile?seconds=5", "CPU time, as a pprof file: sampled for as long as seconds= says (30)"},
+    {"flamegraph?seconds=5", "the same as a flame graph"},
+    {"top", "the hottest functions of all that was recorded so far"},
+    {"quality", "how good the data is, and what profiling costs"},
+    {"heap", "memory in use (not measured by this version: empty)"},
+    {"allocs", "memory allocated (not measured by this version: empty)"},
+    {"block", "waiting (not measured by this version: empty)"},
+    {"mutex", "waiting for locks (not measured by this version: empty)"},
+    {"offcpu", "time off the CPU (not measured by this version: empty)"},
+    {"threadcreate", "threads that were seen"},
+    {"cmdline", "the command line"},
+};
+
+static const char *state_name(const struct pp_rec_header *head)
+{
+    switch (atomic_load(&head->state)) {
+    case PP_REC_STARTING:
+        return "starting";
+    case PP_REC_RUNNING:
+        return "sampling";
+    case PP_REC_PAUSED:
+        return "paused";
+    default:
+        return "ended";
+    }
+}
+
+static void append_escaped(struct pp_buffer *out, const char *text, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes && text[i] != '\0'; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        if (c == '<' || c == '>' || c == '&' || c == '"' || c < ' ' || c == 0x7f)
+            pp_buffer_printf(out, "&#%d;", c < ' ' || c == 0x7f ? '?' : c);
+        else
+            pp_buffer_append(out, text + i, 1);
+    }
+}
+
+static void append_target(struct pp_buffer *out, struct pp_target *target)
+{
+    const struct pp_rec_header *head = pp_target_header(target);
+    uint64_t n_lost = 0;
+
+    for (int i = 0; i < PP_LOSS_COUNT; i++)
+        n_lost += atomic_load(&head->losses[i]);
+    pp_buffer_printf(out, "<h2>");
+    append_escaped(out, target->program, sizeof target->program);
+    pp_buffer_printf(out, " <small>process %d</small></h2>\n<p><code>", target->pid);
+    append_escaped(out, head->command, sizeof head->command);
+    pp_buffer_printf(
+        out,
+        "</code></p>\n<p>%s at %g Hz; %.2f s of CPU; %llu lost; profiling cost "
+        "%.2f s</p>\n<table>\n",
+        state_name(head), (double)atomic_load(&head->rate_millihertz) / 1000,
+        (double)atomic_load(&head->cpu_ns) / 1e9, (unsigned long long)n_lost,
+        (double)(atomic_load(&head->helper_cpu_ns) + atomic_load(&head->handler_cpu_ns)) / 1e9);
+    for (size_t i = 0; i < sizeof index_rows / sizeof index_rows[0]; i++) {
+        const char *link = index_rows[i].link;
+        pp_buffer_printf(
+            out, "<tr><td><a href=\"/debug/pprof/%s%spid=%d\">%.*s</a></td><td>%s</td></tr>\n",
+            link, strchr(link, '?') != NULL ? "&amp;" : "?", target->pid, (int)strcspn(link, "?"),
+            link, index_rows[i].about);
+    }
+    pp_buffer_text(out, "</table>\n");
+}
+
+void pp_route_index(struct pp_call *call)
+{
+    struct pp_buffer *out = &call->answer->body;
+
+    call->answer->status = 200;
+    call->answer->content_type = "text/html; charset=utf-8";
+    call->answer->forbids_scripts = true;
+    pp_buffer_text(out,
+                   "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>pprof-c"
+                   "</title><style>body{font:15px sans-serif;margin:2em;max-width:60em}"
+                   "td{padding:.15em 1em .15em 0}:root{color-scheme:light dark}</style></head>"
+                   "<body><h1>/debug/pprof/</h1>\n");
+    for (size_t i = 0; i < call->service->n_targets; i++)
+        append_target(out, &call->service->targets[i]);
+    pp_buffer_text(out,
+                   "<p>For <code>go tool pprof http://HOST/debug/pprof/profile?seconds=5</code>"
+                   " as for a Go program. <a href=\"/metrics\">/metrics</a></p>\n"
+                   "</body></html>\n");
+}
+
+/* ---- the process ---- */
+
+void pp_route_cmdline(struct pp_call *call)
+{
+    const struct pp_rec_header *head = pp_target_header(call->target);
+    const size_t n_bytes = strnlen(head->command, sizeof head->command);
+    struct pp_buffer *out = &call->answer->body;
+    char path[40];
+    char chunk[4096];
+
+    if (call->service->hides_command_line) {
+        pp_http_error(call->answer, 403, "the command line is hidden here (--hide-cmdline)");
+        return;
+    }
+    call->answer->status = 200;
+    call->answer->content_type = "text/plain; charset=utf-8";
+    /* The kernel's text separates arguments as they are; the recording's by spaces. */
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", head->pid);
+    pp_autoclose FILE *file = head->pid == head->namespace_pid && pp_target_is_alive(call->target)
+                                  ? fopen(path, "re")
+                                  : NULL;
+    for (size_t n; file != NULL && (n = fread(chunk, 1, sizeof chunk, file)) > 0;)
+        pp_buffer_append(out, chunk, n);
+    if (out->n_bytes == 0)
+        pp_buffer_append(out, head->command, n_bytes);
+    else
+        out->n_bytes--; /* the last argument's end separates nothing */
+}
+
+/* Every thread that was ever seen, on one root: where threads were made is not recorded. */
+void pp_route_threadcreate(struct pp_call *call)
+{
+    const struct pp_rec_header *head = pp_target_header(call->target);
+    struct pprofc_profile *profile = pp_profile_new();
+    const int64_t n_threads = atomic_load(&head->n_threads_seen);
+
+    if (profile == NULL) {
+        pp_http_error(call->answer, 500, "no memory for the profile");
+        return;
+    }
+    (void)pp_profile_add_type(profile, "threadcreate", "count");
+    profile->period_type = profile->types[0];
+    profile->period = 1;
+    profile->time_ns = head->start_realtime_ns;
+    if (n_threads > 0) {
+        const pp_id location =
+            pp_profile_named_location(profile, "[threads seen]", strlen("[threads seen]"));
+        pp_profile_add(profile, pp_profile_stack(profile, &location, 1), 0, 0, &n_threads);
+    }
+    pp_answer_profile(call, profile, pp_http_parameter(call->request, "format"), "pprof",
+                      "threadcreate");
+}
+
+/* ---- quality ---- */
+
+void pp_route_quality(struct pp_call *call)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    const int status = pp_service_whole(call->service, call->target, &profile, &err);
+    const struct pp_quality *quality;
+    struct pp_json json = {.out = &call->answer->body};
+    char line[400];
+
+    if (status != 0) {
+        pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
+        return;
+    }
+    quality = &profile->quality;
+    pp_profile_quality_line(profile, line, sizeof line);
+    call->answer->status = 200;
+    call->answer->content_type = "application/json";
+    pp_json_begin_object(&json, NULL);
+    pp_json_text(&json, "line", line);
+    pp_json_integer(&json, "n_samples", quality->n_samples);
+    pp_json_integer(&json, "n_lost", quality->n_lost);
+    pp_json_integer(&json, "n_truncated", quality->n_truncated);
+    pp_json_integer(&json, "n_unsymbolised", quality->n_unsymbolised);
+    pp_json_integer(&json, "cpu_ns", quality->cpu_ns);
+    pp_json_integer(&json, "sampled_ns", quality->sampled_ns);
+    pp_json_integer(&json, "unsampled_ns", quality->unsampled_ns);
+    pp_json_integer(&json, "own_cpu_ns", quality->own_cpu_ns);
+    pp_json_fraction(&json, "own_cpu_percent", pp_percent(quality->own_cpu_ns, quality->cpu_ns));
+    pp_json_text(&json, "delivery", pp_profile_chars(profile, quality->delivery));
+    pp_json_text(&json, "delivery_reason", pp_profile_chars(profile, quality->delivery_reason));
+    pp_json_end_object(&json);
+    pp_buffer_text(&call->answer->body, "\n");
+    pprofc_profile_free(profile);
+}
+
+/* ---- the rest ---- */
+
+void pp_route_healthz(struct pp_call *call)
+{
+    if (pp_target_is_alive(call->target))
+        pp_http_text(call->answer, "ok\n");
+    else
+        pp_http_error(call->answer, 503, "%s (process %d) has ended; its recording is served",
+                      call->target->program, call->target->pid);
+}
+
+void pp_route_trace(struct pp_call *call)
+{
+    pp_http_error(call->answer, 501,
+                  "execution traces are of Go's runtime; /debug/pprof/profile has CPU time, with "
+                  "time slices in format=json");
+}
+
+void pp_route_off(struct pp_call *call)
+{
+    struct pprofc_error err;
+    const int status = pp_target_switch_off(call->target, &err);
+
+    if (status != 0)
+        pp_http_status_json(call->answer, pp_http_status_of(status), "%s", err.message);
+    else
+        pp_http_status_json(call->answer, 200, "Profiling of process %d is off", call->target->pid);
+}

@@ -1,0 +1,168 @@
+/* /metrics, in OpenMetrics text. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "base/memory.h"
+#include "profile/top.h"
+#include "serve/routes.h"
+
+enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120 };
+
+struct metrics {
+    struct pp_buffer *out;
+    char process[192]; /* the labels of the process */
+};
+
+/* A label's value: what would end it is escaped, what is no UTF-8 becomes '?'. */
+static void append_value(struct pp_buffer *out, const char *text)
+{
+    const size_t n_bytes = strlen(text);
+    size_t n;
+
+    for (size_t i = 0; i < n_bytes && i < MAX_NAME_BYTES; i += n) {
+        n = pp_utf8_length(text + i, n_bytes - i);
+        if (n == 0 || i + n > MAX_NAME_BYTES) {
+            pp_buffer_text(out, "?");
+            n = 1;
+        } else if (text[i] == '\\' || text[i] == '"') {
+            pp_buffer_printf(out, "\\%c", text[i]);
+        } else if (text[i] == '\n') {
+            pp_buffer_text(out, "\\n");
+        } else {
+            pp_buffer_append(out, text + i, n);
+        }
+    }
+}
+
+static void head(struct metrics *metrics, const char *name, const char *type, const char *unit,
+                 const char *help)
+{
+    pp_buffer_printf(metrics->out, "# TYPE %s %s\n", name, type);
+    if (unit[0] != '\0')
+        pp_buffer_printf(metrics->out, "# UNIT %s %s\n", name, unit);
+    pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, help);
+}
+
+static void each(struct pp_service *service, struct pprofc_profile **profiles,
+                 struct metrics *metrics,
+                 void (*write)(struct metrics *, struct pp_target *, const struct pprofc_profile *))
+{
+    for (size_t i = 0; i < service->n_targets; i++) {
+        struct pp_buffer program = PP_BUFFER_INIT;
+        if (profiles[i] == NULL)
+            continue;
+        append_value(&program, service->targets[i].program);
+        pp_buffer_text(&program, "");
+        (void)snprintf(metrics->process, sizeof metrics->process, "pid=\"%d\",program=\"%s\"",
+                       service->targets[i].pid, program.bytes != NULL ? program.bytes : "");
+        pp_buffer_done(&program);
+        write(metrics, &service->targets[i], profiles[i]);
+    }
+}
+
+static void write_samples(struct metrics *metrics, struct pp_target *target,
+                          const struct pprofc_profile *profile)
+{
+    (void)target;
+    pp_buffer_printf(metrics->out, "profiling_samples_total{%s,kind=\"cpu\"} %lld\n",
+                     metrics->process, (long long)profile->quality.n_samples);
+}
+
+static void write_losses(struct metrics *metrics, struct pp_target *target,
+                         const struct pprofc_profile *profile)
+{
+    (void)target;
+    for (uint32_t i = 0; i < profile->quality.n_losses; i++)
+        pp_buffer_printf(metrics->out, "profiling_lost_samples_total{%s,cause=\"%s\"} %lld\n",
+                         metrics->process,
+                         pp_profile_chars(profile, profile->quality.losses[i].cause),
+                         (long long)profile->quality.losses[i].n);
+}
+
+static void write_cpu(struct metrics *metrics, struct pp_target *target,
+                      const struct pprofc_profile *profile)
+{
+    (void)target;
+    pp_buffer_printf(metrics->out, "profiling_process_cpu_seconds_total{%s} %.6f\n",
+                     metrics->process, (double)profile->quality.cpu_ns / 1e9);
+}
+
+static void write_own_cpu(struct metrics *metrics, struct pp_target *target,
+                          const struct pprofc_profile *profile)
+{
+    (void)target;
+    pp_buffer_printf(metrics->out, "profiling_own_cpu_seconds_total{%s} %.6f\n", metrics->process,
+                     (double)profile->quality.own_cpu_ns / 1e9);
+}
+
+static void write_rate(struct metrics *metrics, struct pp_target *target,
+                       const struct pprofc_profile *profile)
+{
+    const struct pp_rec_header *header = pp_target_header(target);
+    const bool is_sampling = atomic_load(&header->state) == PP_REC_RUNNING;
+
+    (void)profile;
+    pp_buffer_printf(metrics->out, "profiling_frequency_hertz{%s} %g\n", metrics->process,
+                     is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
+}
+
+static void write_functions(struct metrics *metrics, struct pp_target *target,
+                            const struct pprofc_profile *profile)
+{
+    struct pp_top top;
+
+    (void)target;
+    if (pp_top_make(profile, profile->default_type, PP_BY_FUNCTION, &top, NULL) != 0)
+        return;
+    for (uint32_t i = 0; i < top.n_rows && i < MAX_FUNCTIONS && top.total > 0; i++) {
+        pp_buffer_printf(metrics->out, "profiling_function_cpu_time_ratio{%s,function=\"",
+                         metrics->process);
+        append_value(metrics->out, top.rows[i].name);
+        pp_buffer_printf(metrics->out, "\"} %.6f\n", (double)top.rows[i].flat / (double)top.total);
+    }
+    pp_top_done(&top);
+}
+
+static void write_all(struct metrics *metrics, struct pp_service *service,
+                      struct pprofc_profile **profiles)
+{
+    head(metrics, "profiling_samples", "counter", "", "Samples taken.");
+    each(service, profiles, metrics, write_samples);
+    head(metrics, "profiling_lost_samples", "counter", "",
+         "Samples that are in no stack, by cause.");
+    each(service, profiles, metrics, write_losses);
+    head(metrics, "profiling_process_cpu_seconds", "counter", "seconds",
+         "CPU time of the process while it was profiled, by the kernel's clock.");
+    each(service, profiles, metrics, write_cpu);
+    head(metrics, "profiling_own_cpu_seconds", "counter", "seconds",
+         "CPU time that profiling took of the process.");
+    each(service, profiles, metrics, write_own_cpu);
+    head(metrics, "profiling_frequency_hertz", "gauge", "hertz",
+         "Samples a CPU second asked for now; 0: paused or ended.");
+    each(service, profiles, metrics, write_rate);
+    head(metrics, "profiling_function_cpu_time_ratio", "gauge", "ratio",
+         "Share of the CPU time recorded that was spent in the function itself; the first 20.");
+    each(service, profiles, metrics, write_functions);
+    pp_buffer_text(metrics->out, "# EOF\n");
+}
+
+void pp_route_metrics(struct pp_call *call)
+{
+    struct pp_service *service = call->service;
+    struct metrics metrics = {.out = &call->answer->body};
+    pp_autofree struct pprofc_profile **profiles = calloc(service->n_targets, sizeof *profiles);
+
+    if (profiles == NULL) {
+        pp_http_error(call->answer, 500, "no memory for the metrics");
+        return;
+    }
+    for (size_t i = 0; i < service->n_targets; i++)
+        if (pp_service_whole(service, &service->targets[i], &profiles[i], NULL) != 0)
+            profiles[i] = NULL;
+    call->answer->status = 200;
+    call->answer->content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    write_all(&metrics, service, profiles);
+    for (size_t i = 0; i < service->n_targets; i++)
+        pprofc_profile_free(profiles[i]);
+}

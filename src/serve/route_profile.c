@@ -1,0 +1,253 @@
+/* Profiles: sampled for the client, or of kinds that this version does not measure. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/encode.h"
+#include "serve/routes.h"
+#include "views/top_table.h"
+
+static const char default_block[] = "libc,libpthread";
+
+/* ---- parameters ---- */
+
+static bool parse_number(const char *text, double *number_out)
+{
+    char *end = NULL;
+    const double number = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(number >= 0 && number < 1e12))
+        return false;
+    *number_out = number;
+    return true;
+}
+
+bool pp_call_seconds(struct pp_call *call, double otherwise, double *seconds_out)
+{
+    const char *text = pp_http_parameter(call->request, "seconds");
+    double seconds = 0;
+
+    if (text != NULL && !parse_number(text, &seconds)) {
+        pp_http_error(call->answer, 400,
+                      "invalid value for \"seconds\" - must be a positive number");
+        return false;
+    }
+    if (seconds > PP_SERVE_MAX_SECONDS) {
+        pp_http_error(call->answer, 400, "seconds=%s is too long; %d at most", text,
+                      PP_SERVE_MAX_SECONDS);
+        return false;
+    }
+    *seconds_out = seconds > 0 ? seconds : otherwise;
+    return true;
+}
+
+bool pp_call_rate(struct pp_call *call, double *rate_hz_out)
+{
+    const char *text = pp_http_parameter(call->request, "frequency");
+    double rate_hz = PP_SERVE_DEFAULT_HZ;
+
+    if (text == NULL)
+        text = pp_http_parameter(call->request, "hz");
+    if (text != NULL && (!parse_number(text, &rate_hz) || !(rate_hz >= 1 && rate_hz <= 10000))) {
+        pp_http_error(call->answer, 400,
+                      "invalid value for \"frequency\" - must be 1 to 10000 a second");
+        return false;
+    }
+    *rate_hz_out = rate_hz;
+    return true;
+}
+
+/* ---- answers ---- */
+
+static const struct {
+    const char *name, *content_type;
+    enum pp_format format;
+    bool is_saved; /* a browser is to save it */
+} formats[] = {
+    {"pprof", "application/octet-stream", PP_FORMAT_PPROF, true},
+    {"pb", "application/octet-stream", PP_FORMAT_PPROF_RAW, true},
+    {"svg", "image/svg+xml; charset=utf-8", PP_FORMAT_SVG, false},
+    {"folded", "text/plain; charset=utf-8", PP_FORMAT_FOLDED, false},
+    {"json", "application/json", PP_FORMAT_JSON, false},
+    {"text", "text/plain; charset=utf-8", PP_FORMAT_TEXT, false},
+};
+
+void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, const char *format,
+                       const char *otherwise, const char *file_name)
+{
+    struct pp_http_answer *answer = call->answer;
+    struct pprofc_error err;
+    int status;
+
+    format = format != NULL ? format : otherwise;
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(formats[i].name, format) != 0)
+            continue;
+        answer->status = 200;
+        answer->content_type = formats[i].content_type;
+        if (formats[i].is_saved)
+            (void)snprintf(answer->file_name, sizeof answer->file_name, "%s", file_name);
+        status = pp_encode_profile(profile, formats[i].format, profile->default_type, &answer->body,
+                                   &err);
+        pprofc_profile_free(profile);
+        if (status < 0)
+            pp_http_error(answer, 500, "%s", err.message);
+        return;
+    }
+    pprofc_profile_free(profile);
+    pp_http_error(answer, 400, "unknown format '%s'; there are pprof, pb, svg, folded, json, text",
+                  format);
+}
+
+/* ?format=, or what ?debug=1 means. */
+static const char *asked_format(const struct pp_call *call)
+{
+    const char *format = pp_http_parameter(call->request, "format");
+    const char *debug = pp_http_parameter(call->request, "debug");
+
+    if (format == NULL && debug != NULL && strcmp(debug, "0") != 0 && debug[0] != '\0')
+        return "text";
+    return format;
+}
+
+static bool is_known_format(const char *format)
+{
+    for (size_t i = 0; format != NULL && i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(formats[i].name, format) == 0)
+            return true;
+    return format == NULL;
+}
+
+void pp_route_profile(struct pp_call *call)
+{
+    const bool is_picture = strcmp(call->name, "flamegraph") == 0;
+    const char *block = pp_http_parameter(call->request, "block");
+    const char *kind = pp_http_parameter(call->request, "kind");
+    struct pp_profile_wish wish = {.target = call->target,
+                                   .block = block != NULL ? block : default_block,
+                                   .request = call->request};
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    int status;
+
+    if (kind != NULL && strcmp(kind, "cpu") != 0) {
+        call->name = kind;
+        pp_route_later_kind(call);
+        return;
+    }
+    if (!pp_call_seconds(call, PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
+        !pp_call_rate(call, &wish.rate_hz))
+        return;
+    /* Before half a minute of sampling, not after. */
+    if (!is_known_format(asked_format(call))) {
+        pp_answer_profile(call, NULL, asked_format(call), "", "");
+        return;
+    }
+    status = pp_service_profile(call->service, &wish, &profile, &err);
+    if (status != 0)
+        pp_http_error(call->answer, pp_http_status_of(status), "Could not profile: %s",
+                      err.message);
+    else
+        pp_answer_profile(call, profile, asked_format(call), is_picture ? "svg" : "pprof",
+                          "profile");
+}
+
+void pp_route_top(struct pp_call *call)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    const int status = pp_service_whole(call->service, call->target, &profile, &err);
+
+    if (status != 0)
+        pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
+    else
+        pp_answer_profile(call, profile, asked_format(call), "text", "profile");
+}
+
+/* ---- kinds to come ---- */
+
+static const struct {
+    const char *name, *kind;
+    const char *types[8]; /* type, unit, type, unit .. */
+    const char *period_type, *period_unit;
+} later_kinds[] = {
+    {"heap",
+     "heap",
+     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
+      "bytes"},
+     "space",
+     "bytes"},
+    {"allocs",
+     "heap",
+     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
+      "bytes"},
+     "space",
+     "bytes"},
+    {"delta_heap",
+     "heap",
+     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
+      "bytes"},
+     "space",
+     "bytes"},
+    {"growth", "heap", {"objects", "count", "space", "bytes"}, "space", "bytes"},
+    {"leak", "leak", {"objects", "count", "space", "bytes"}, "space", "bytes"},
+    {"block", "offcpu", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
+    {"delta_block",
+     "offcpu",
+     {"contentions", "count", "delay", "nanoseconds"},
+     "contentions",
+     "count"},
+    {"mutex", "lock", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
+    {"delta_mutex",
+     "lock",
+     {"contentions", "count", "delay", "nanoseconds"},
+     "contentions",
+     "count"},
+    {"lock", "lock", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
+    {"contention",
+     "lock",
+     {"contentions", "count", "delay", "nanoseconds"},
+     "contentions",
+     "count"},
+    {"goroutine", "threads", {"goroutine", "count"}, "goroutine", "count"},
+    {"offcpu", "offcpu", {"waits", "count", "wait", "nanoseconds"}, "wait", "nanoseconds"},
+    {"wall", "wall", {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"},
+    {"fgprof", "wall", {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"},
+};
+
+static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
+{
+    struct pprofc_profile *profile = pp_profile_new();
+
+    if (profile == NULL)
+        return NULL;
+    for (size_t k = 0; k < 8 && later_kinds[i].types[k] != NULL; k += 2)
+        (void)pp_profile_add_type(profile, later_kinds[i].types[k], later_kinds[i].types[k + 1]);
+    profile->default_type = profile->n_types - 1;
+    profile->kind = pp_profile_text(profile, later_kinds[i].kind);
+    profile->period_type.type = pp_profile_text(profile, later_kinds[i].period_type);
+    profile->period_type.unit = pp_profile_text(profile, later_kinds[i].period_unit);
+    profile->period = 1;
+    profile->time_ns = pp_target_header(call->target)->start_realtime_ns;
+    pp_profile_comment(profile, "this version of pprof-c does not measure %s: the profile is empty",
+                       call->name);
+    return profile;
+}
+
+void pp_route_later_kind(struct pp_call *call)
+{
+    for (size_t i = 0; i < sizeof later_kinds / sizeof later_kinds[0]; i++) {
+        struct pprofc_profile *profile;
+        if (strcmp(later_kinds[i].name, call->name) != 0)
+            continue;
+        profile = empty_profile(call, i);
+        if (profile == NULL)
+            pp_http_error(call->answer, 500, "no memory for the profile");
+        else
+            pp_answer_profile(call, profile, asked_format(call), "pprof", call->name);
+        return;
+    }
+    pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu, offcpu, wall, lock, heap",
+                  call->name);
+}

@@ -1,0 +1,102 @@
+/* Which function answers which path. */
+#include <errno.h>
+#include <string.h>
+
+#include "serve/routes.h"
+
+enum { GET = 1, POST = 2 };
+
+static const struct {
+    const char *path;
+    pp_route *route;
+    int methods;
+} routes[] = {
+    {"/debug/pprof/profile", pp_route_profile, GET},
+    {"/debug/pprof/flamegraph", pp_route_profile, GET},
+    {"/debug/pprof/top", pp_route_top, GET},
+    {"/debug/pprof/heap", pp_route_later_kind, GET},
+    {"/debug/pprof/allocs", pp_route_later_kind, GET},
+    {"/debug/pprof/block", pp_route_later_kind, GET},
+    {"/debug/pprof/mutex", pp_route_later_kind, GET},
+    {"/debug/pprof/goroutine", pp_route_later_kind, GET},
+    {"/debug/pprof/threadcreate", pp_route_threadcreate, GET},
+    {"/debug/pprof/offcpu", pp_route_later_kind, GET},
+    {"/debug/pprof/wall", pp_route_later_kind, GET},
+    {"/debug/pprof/lock", pp_route_later_kind, GET},
+    {"/debug/pprof/leak", pp_route_later_kind, GET},
+    {"/debug/pprof/delta_heap", pp_route_later_kind, GET},
+    {"/debug/pprof/delta_block", pp_route_later_kind, GET},
+    {"/debug/pprof/delta_mutex", pp_route_later_kind, GET},
+    {"/debug/fgprof", pp_route_later_kind, GET},
+    {"/debug/pprof/cmdline", pp_route_cmdline, GET},
+    {"/debug/pprof/symbol", pp_route_symbol, GET | POST},
+    {"/debug/pprof/trace", pp_route_trace, GET},
+    {"/debug/pprof/quality", pp_route_quality, GET},
+    {"/debug/pprof/overhead", pp_route_quality, GET},
+    {"/debug/pprof/", pp_route_index, GET},
+    {"/", pp_route_index, GET},
+    {"/pprof/profile", pp_route_profile, GET},
+    {"/pprof/heap", pp_route_later_kind, GET},
+    {"/pprof/growth", pp_route_later_kind, GET},
+    {"/pprof/contention", pp_route_later_kind, GET},
+    {"/pprof/symbol", pp_route_symbol, GET | POST},
+    {"/pprof/cmdline", pp_route_cmdline, GET},
+    {"/sampling/start", pp_route_sampling_start, POST},
+    {"/sampling/stop", pp_route_sampling_stop, GET | POST},
+    {"/sampling/status", pp_route_sampling_status, GET},
+    {"/metrics", pp_route_metrics, GET},
+    {"/healthz", pp_route_healthz, GET},
+    {"/off", pp_route_off, POST},
+};
+
+static int bit_of(enum pp_http_method method)
+{
+    if (method == PP_HTTP_GET || method == PP_HTTP_HEAD)
+        return GET;
+    return method == PP_HTTP_POST ? POST : 0;
+}
+
+static bool is_path(const char *path, const char *wanted)
+{
+    const size_t n = strlen(wanted);
+
+    /* "/debug/pprof" is the folder too. */
+    return strcmp(path, wanted) == 0 || (n > 1 && wanted[n - 1] == '/' && strlen(path) == n - 1 &&
+                                         strncmp(path, wanted, n - 1) == 0);
+}
+
+static void call_route(struct pp_call *call, size_t i)
+{
+    const char *methods = routes[i].methods == GET    ? "GET"
+                          : routes[i].methods == POST ? "POST"
+                                                      : "GET or POST";
+
+    call->name = strrchr(routes[i].path, '/') + 1;
+    if ((routes[i].methods & bit_of(call->request->method)) == 0)
+        pp_http_error(call->answer, 405, "%s takes %s", routes[i].path, methods);
+    else if (call->target == NULL)
+        pp_http_error(call->answer, 404, "no process %s is served here; / lists those that are",
+                      pp_http_parameter(call->request, "pid"));
+    else
+        routes[i].route(call);
+}
+
+void pp_service_answer(struct pp_service *service, const struct pp_http_request *request,
+                       struct pp_http_answer *answer)
+{
+    struct pp_call call = {.service = service,
+                           .target = pp_service_target(service, pp_http_parameter(request, "pid")),
+                           .request = request,
+                           .answer = answer};
+
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (is_path(request->path, routes[i].path)) {
+            call_route(&call, i);
+            return;
+        }
+    }
+    if (strncmp(request->path, "/debug/pprof/", strlen("/debug/pprof/")) == 0)
+        pp_http_error(answer, 404, "Unknown profile; /debug/pprof/ lists those that there are");
+    else
+        pp_http_error(answer, 404, "nothing is here; / lists what there is");
+}

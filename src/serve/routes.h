@@ -1,0 +1,53 @@
+/* The paths that are served, one function each. */
+#ifndef PP_SERVE_ROUTES_H
+#define PP_SERVE_ROUTES_H
+
+#include "serve/service.h"
+
+struct pp_call {
+    struct pp_service *service;
+    struct pp_target *target; /* by ?pid=, else the first */
+    const struct pp_http_request *request;
+    struct pp_http_answer *answer;
+    const char *name; /* the last part of the path: "heap", "profile" */
+};
+
+typedef void pp_route(struct pp_call *call);
+
+/* route_profile.c */
+pp_route pp_route_profile;    /* profile, flamegraph, /pprof/profile: sample, then answer */
+pp_route pp_route_top;        /* the table of what the recording holds */
+pp_route pp_route_later_kind; /* kinds that this version does not measure: valid and empty */
+
+/* route_facts.c */
+pp_route pp_route_index;
+pp_route pp_route_cmdline;
+pp_route pp_route_threadcreate;
+pp_route pp_route_quality;
+pp_route pp_route_healthz;
+pp_route pp_route_trace;
+pp_route pp_route_off;
+
+/* route_symbol.c */
+pp_route pp_route_symbol;
+
+/* route_sampling.c */
+pp_route pp_route_sampling_start;
+pp_route pp_route_sampling_stop;
+pp_route pp_route_sampling_status;
+
+/* route_metrics.c */
+pp_route pp_route_metrics;
+
+/* Put 'profile' into the answer as 'format' names it (NULL: 'otherwise'); the profile is freed.
+ * 'file_name' is what a browser saves pprof files as. */
+void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, const char *format,
+                       const char *otherwise, const char *file_name);
+
+/* ?seconds=, 'otherwise' when it is missing or 0; false after a 400. */
+bool pp_call_seconds(struct pp_call *call, double otherwise, double *seconds_out);
+
+/* ?frequency= (or hz=); false after a 400. */
+bool pp_call_rate(struct pp_call *call, double *rate_hz_out);
+
+#endif

@@ -1,0 +1,331 @@
+/* The server's threads: one that moves bytes, and one a request that is being answered.
+ *
+ * A request that is complete is suspended and handed to a thread; when that has the answer, the
+ * connection is resumed and the mover sends it.  Only the mover touches libmicrohttpd's
+ * connections, but for resuming, which is made for other threads. */
+#include "serve/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "serve/exchange.h"
+
+enum {
+    MAX_ANSWERS = 48, /* at a time */
+    MAX_CONNECTIONS = 512,
+    CONNECTION_BYTES = 32 * 1024, /* of headers */
+    IDLE_SECONDS = 20,
+    TICK_MS = 500,
+    STACK_BYTES = 512 * 1024,
+};
+
+struct pp_server {
+    struct pp_service *service;
+    struct pp_listener listener;
+    struct pp_access access;
+    struct MHD_Daemon *daemon;
+    pthread_t mover, ticker;
+    bool has_mover, has_ticker;
+    int wake, stop; /* eventfds: the mover is to look; the ticker is to end */
+    _Atomic bool is_stopping, has_ended;
+    pthread_mutex_t lock;
+    pthread_cond_t all_answered;
+    uint32_t n_answers;
+};
+
+/* ---- answering ---- */
+
+static bool is_gone(void *context)
+{
+    const struct pp_exchange *exchange = context;
+    char byte;
+
+    return atomic_load(&exchange->server->is_stopping) ||
+           recv(exchange->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void end_answer(struct pp_server *server)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    server->n_answers--;
+    (void)pthread_cond_broadcast(&server->all_answered);
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
+static void *answer_main(void *argument)
+{
+    struct pp_exchange *exchange = argument;
+    struct pp_server *server = exchange->server;
+
+    pp_service_answer(server->service, &exchange->request, &exchange->answer);
+    atomic_store(&exchange->is_answered, true);
+    /* From here on the exchange is the mover's. */
+    MHD_resume_connection(exchange->connection);
+    end_answer(server);
+    return NULL;
+}
+
+static bool begin_answer(struct pp_server *server)
+{
+    bool has_room;
+
+    (void)pthread_mutex_lock(&server->lock);
+    has_room = server->n_answers < MAX_ANSWERS && !atomic_load(&server->is_stopping);
+    server->n_answers += has_room;
+    (void)pthread_mutex_unlock(&server->lock);
+    return has_room;
+}
+
+static int start_thread(pthread_t *thread_out, bool is_detached, void *(*run)(void *),
+                        void *argument)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int status = pthread_attr_init(&attributes);
+
+    if (status != 0)
+        return -status;
+    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (is_detached)
+        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    /* Signals are for the program's own threads. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    status = pthread_create(&thread, &attributes, run, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    if (status == 0 && thread_out != NULL)
+        *thread_out = thread;
+    return -status;
+}
+
+static enum MHD_Result hand_over(struct pp_exchange *exchange)
+{
+    struct pp_server *server = exchange->server;
+
+    exchange->request.is_gone = is_gone;
+    exchange->request.is_gone_context = exchange;
+    if (!begin_answer(server)) {
+        pp_http_error(&exchange->answer, 503, "%d requests are being answered; try again",
+                      MAX_ANSWERS);
+        return pp_exchange_send(exchange);
+    }
+    MHD_suspend_connection(exchange->connection);
+    if (start_thread(NULL, true, answer_main, exchange) == 0)
+        return MHD_YES;
+    end_answer(server);
+    pp_http_error(&exchange->answer, 503, "no thread for the answer; try again");
+    atomic_store(&exchange->is_answered, true);
+    MHD_resume_connection(exchange->connection);
+    return MHD_YES;
+}
+
+/* ---- what libmicrohttpd calls ---- */
+
+static bool is_refused(struct pp_exchange *exchange)
+{
+    struct MHD_Connection *connection = exchange->connection;
+    int status = 403;
+    const char *why = pp_access_refusal(
+        &exchange->server->access,
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST),
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+        &status);
+
+    if (why == NULL)
+        return false;
+    pp_http_error(&exchange->answer, status, "%s", why);
+    return true;
+}
+
+static void take_body(struct pp_exchange *exchange, const char *bytes, size_t *n_bytes)
+{
+    if (exchange->body.n_bytes + *n_bytes > PP_EXCHANGE_MAX_BODY_BYTES)
+        exchange->is_too_long = true;
+    else
+        pp_buffer_append(&exchange->body, bytes, *n_bytes);
+    *n_bytes = 0;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *n_upload_bytes, void **state)
+{
+    struct pp_exchange *exchange = *state;
+
+    (void)context, (void)url, (void)version, (void)connection;
+    if (exchange == NULL) /* no memory for it */
+        return MHD_NO;
+    if (exchange->state == PP_EXCHANGE_NEW) {
+        pp_exchange_set_method(exchange, method);
+        exchange->state = PP_EXCHANGE_READING;
+        return is_refused(exchange) ? pp_exchange_send(exchange) : MHD_YES;
+    }
+    if (exchange->state == PP_EXCHANGE_ANSWERING)
+        return atomic_load(&exchange->is_answered) ? pp_exchange_send(exchange) : MHD_YES;
+    if (*n_upload_bytes > 0) {
+        take_body(exchange, upload, n_upload_bytes);
+        return MHD_YES;
+    }
+    exchange->state = PP_EXCHANGE_ANSWERING;
+    return pp_exchange_complete(exchange) ? hand_over(exchange) : pp_exchange_send(exchange);
+}
+
+static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+{
+    return pp_exchange_new(context, connection, target);
+}
+
+static void on_end(void *context, struct MHD_Connection *connection, void **state,
+                   enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)connection, (void)code;
+    pp_exchange_free(*state);
+    *state = NULL;
+}
+
+static void say_nothing(void *context, const char *format, va_list arguments)
+{
+    (void)context, (void)format, (void)arguments;
+}
+
+/* ---- threads ---- */
+
+static void *mover_main(void *argument)
+{
+    struct pp_server *server = argument;
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+    while (!atomic_load(&server->has_ended)) {
+        struct pollfd waits[] = {{info->epoll_fd, POLLIN, 0}, {server->wake, POLLIN, 0}};
+        MHD_UNSIGNED_LONG_LONG timeout_ms = TICK_MS;
+        if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES || timeout_ms > TICK_MS)
+            timeout_ms = TICK_MS;
+        (void)poll(waits, 2, (int)timeout_ms);
+        (void)MHD_run(server->daemon);
+    }
+    return NULL;
+}
+
+static void *ticker_main(void *argument)
+{
+    struct pp_server *server = argument;
+    struct pollfd wait = {server->stop, POLLIN, 0};
+
+    while (poll(&wait, 1, TICK_MS) <= 0)
+        pp_service_tick(server->service);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static struct MHD_Daemon *start_daemon(struct pp_server *server)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
+        server->listener.fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, server, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+}
+
+static int start_all(struct pp_server *server, struct pprofc_error *err)
+{
+    int status = 0;
+
+    server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->wake < 0 || server->stop < 0)
+        return pp_fail(err, -errno, 0, "cannot make an eventfd: %s", strerror(errno));
+    server->daemon = start_daemon(server);
+    if (server->daemon == NULL)
+        return pp_fail(err, -ENOMEM, 0, "cannot start the HTTP server at %s", server->listener.url);
+    status = start_thread(&server->mover, false, mover_main, server);
+    server->has_mover = status == 0;
+    if (status == 0)
+        status = start_thread(&server->ticker, false, ticker_main, server);
+    server->has_ticker = status == 0;
+    return status == 0 ? 0
+                       : pp_fail(err, status, 0, "cannot start the server's threads: %s",
+                                 strerror(-status));
+}
+
+int pp_server_start(struct pp_service *service, const struct pp_listener *listener,
+                    const struct pp_server_options *options, struct pp_server **server_out,
+                    struct pprofc_error *err)
+{
+    struct pp_server *server;
+    int status;
+
+    if (!listener->is_loopback && options->access.token[0] == '\0' && !options->is_insecure)
+        return pp_fail(err, -EACCES, 0,
+                       "%s can be reached from elsewhere: give a token (--token-file, "
+                       "PPROFC_TOKEN_FILE), or --insecure",
+                       listener->url);
+    server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for the HTTP server");
+    server->service = service;
+    server->listener = *listener;
+    server->access = options->access;
+    server->access.is_local = listener->is_unix;
+    server->wake = server->stop = -1;
+    (void)pthread_mutex_init(&server->lock, NULL);
+    (void)pthread_cond_init(&server->all_answered, NULL);
+    status = start_all(server, err);
+    if (status != 0)
+        pp_server_stop(server);
+    else
+        *server_out = server;
+    return status;
+}
+
+static void signal_event(int fd)
+{
+    const uint64_t one = 1;
+
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0)
+        return; /* it is signalled already */
+}
+
+void pp_server_stop(struct pp_server *server)
+{
+    if (server == NULL)
+        return;
+    atomic_store(&server->is_stopping, true);
+    signal_event(server->stop);
+    (void)pthread_mutex_lock(&server->lock);
+    while (server->n_answers > 0)
+        (void)pthread_cond_wait(&server->all_answered, &server->lock);
+    (void)pthread_mutex_unlock(&server->lock);
+    atomic_store(&server->has_ended, true);
+    signal_event(server->wake);
+    if (server->has_mover)
+        (void)pthread_join(server->mover, NULL);
+    if (server->has_ticker)
+        (void)pthread_join(server->ticker, NULL);
+    if (server->daemon != NULL) {
+        MHD_stop_daemon(server->daemon); /* closes the listening socket too */
+        server->listener.fd = -1;
+    }
+    pp_listener_close(&server->listener);
+    if (server->wake >= 0)
+        (void)close(server->wake);
+    if (server->stop >= 0)
+        (void)close(server->stop);
+    (void)pthread_cond_destroy(&server->all_answered);
+    (void)pthread_mutex_destroy(&server->lock);
+    free(server);
+}

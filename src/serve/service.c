@@ -1,0 +1,190 @@
+/* Windows of time become profiles with names. */
+#include "serve/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "formats/recording.h"
+
+enum { LOOK_MS = 250, ENOUGH_SAMPLES = 20 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int pp_service_init(struct pp_service *service, const char *const *names, size_t n_names,
+                    struct pprofc_error *err)
+{
+    const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH")};
+    int status;
+
+    memset(service, 0, sizeof *service);
+    (void)pthread_mutex_init(&service->names_lock, NULL);
+    (void)pthread_mutex_init(&service->sampling.lock, NULL);
+    service->targets = calloc(n_names, sizeof *service->targets);
+    if (service->targets == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to serve %zu processes", n_names);
+    status = pp_symbolizer_new(&options, &service->symbolizer, err);
+    for (size_t i = 0; status == 0 && i < n_names; i++) {
+        status = pp_target_open(&service->targets[i], names[i], err);
+        service->n_targets += status == 0;
+    }
+    if (status != 0)
+        pp_service_done(service);
+    return status;
+}
+
+void pp_service_done(struct pp_service *service)
+{
+    for (size_t i = 0; i < service->n_targets; i++)
+        pp_target_close(&service->targets[i]);
+    free(service->targets);
+    pp_symbolizer_free(service->symbolizer);
+    pprofc_profile_free(service->sampling.profile);
+    (void)pthread_mutex_destroy(&service->names_lock);
+    (void)pthread_mutex_destroy(&service->sampling.lock);
+    memset(service, 0, sizeof *service);
+}
+
+struct pp_target *pp_service_target(struct pp_service *service, const char *pid)
+{
+    int64_t number = 0;
+
+    if (pid == NULL)
+        return &service->targets[0];
+    if (!pp_parse_int64(pid, strlen(pid), &number))
+        return NULL;
+    for (size_t i = 0; i < service->n_targets; i++)
+        if (service->targets[i].pid == number)
+            return &service->targets[i];
+    return NULL;
+}
+
+/* ---- profiles ---- */
+
+static int read_profile(struct pp_service *service, struct pp_target *target,
+                        const struct pp_recording_window *window,
+                        struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    const struct pp_recording_profile_options options = {.window = window};
+    struct pp_recording_reader *reader = NULL;
+    pp_autofree void *bytes = NULL;
+    size_t n_bytes = 0;
+    int status = pp_target_copy(target, &bytes, &n_bytes, err);
+
+    if (status == 0)
+        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
+    if (status != 0)
+        return status;
+    (void)pthread_mutex_lock(&service->names_lock);
+    status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
+    (void)pthread_mutex_unlock(&service->names_lock);
+    pp_recording_close(reader);
+    return status;
+}
+
+int pp_service_whole(struct pp_service *service, struct pp_target *target,
+                     struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    return read_profile(service, target, NULL, profile_out, err);
+}
+
+/* What a sample stands for: as measured, where there are enough of them to tell. */
+static void state_period(struct pprofc_profile *profile, double asked_hz, double highest_hz)
+{
+    struct pp_quality *quality = &profile->quality;
+
+    quality->asked_hz = asked_hz;
+    profile->period = (int64_t)(1e9 / (highest_hz > asked_hz ? highest_hz : asked_hz));
+    if (quality->n_samples >= ENOUGH_SAMPLES && quality->sampled_ns > 0)
+        profile->period = quality->sampled_ns / quality->n_samples;
+    if (highest_hz > asked_hz)
+        pp_profile_comment(profile,
+                           "sampled at up to %g Hz, for another client; values are CPU time and "
+                           "do not change with the rate",
+                           highest_hz);
+}
+
+int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,
+                          uint32_t window, struct pprofc_profile **profile_out,
+                          struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    struct pp_recording_window span;
+    double highest_hz = 0;
+    int status = pp_target_end_window(wish->target, window, &span, &highest_hz, err);
+
+    if (status == 0)
+        status = read_profile(service, wish->target, &span, &profile, err);
+    if (status != 0)
+        return status;
+    state_period(profile, wish->rate_hz, highest_hz);
+    if (wish->block[0] != '\0')
+        status = pp_profile_block(profile, wish->block, false, err);
+    if (status != 0)
+        pprofc_profile_free(profile);
+    else
+        *profile_out = profile;
+    return status;
+}
+
+/* False when the client has gone. */
+static bool wait_until(const struct pp_profile_wish *wish, uint64_t end_ns)
+{
+    const struct pp_http_request *request = wish->request;
+
+    for (uint64_t at_ns = now_ns(); at_ns < end_ns; at_ns = now_ns()) {
+        const uint64_t left_ns = end_ns - at_ns, look_ns = LOOK_MS * UINT64_C(1000000);
+        const struct timespec pause = {0, (long)(left_ns < look_ns ? left_ns : look_ns)};
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+        if (request != NULL && request->is_gone != NULL &&
+            request->is_gone(request->is_gone_context))
+            return false;
+        if (!pp_target_is_alive(wish->target))
+            return true; /* what there is of it */
+    }
+    return true;
+}
+
+int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    const uint64_t end_ns = now_ns() + (uint64_t)(wish->seconds * 1e9);
+    uint32_t window = 0;
+    int status = pp_target_begin_window(wish->target, wish->rate_hz, &window, err);
+
+    if (status != 0)
+        return status;
+    if (!wait_until(wish, end_ns)) {
+        struct pp_recording_window span;
+        double highest_hz;
+        (void)pp_target_end_window(wish->target, window, &span, &highest_hz, NULL);
+        return pp_fail(err, -ECANCELED, 0, "the client went away");
+    }
+    return pp_service_end_window(service, wish, window, profile_out, err);
+}
+
+/* ---- time limits ---- */
+
+void pp_service_tick(struct pp_service *service)
+{
+    struct pp_sampling *sampling = &service->sampling;
+
+    (void)pthread_mutex_lock(&sampling->lock);
+    if (sampling->is_active && !sampling->has_ended && now_ns() >= sampling->limit_ns) {
+        const struct pp_profile_wish wish = {
+            .target = sampling->target, .rate_hz = sampling->rate_hz, .block = ""};
+        sampling->has_ended = true;
+        if (pp_service_end_window(service, &wish, sampling->window, &sampling->profile, NULL) != 0)
+            sampling->profile = NULL;
+    }
+    (void)pthread_mutex_unlock(&sampling->lock);
+}

@@ -1,0 +1,78 @@
+/* What is served, whoever speaks HTTP: processes and recordings, and the sampling that clients
+ * switched on. Used by many threads at once. */
+#ifndef PP_SERVE_SERVICE_H
+#define PP_SERVE_SERVICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "binary/symbolizer.h"
+#include "serve/http.h"
+#include "serve/target.h"
+
+enum {
+    PP_SERVE_DEFAULT_SECONDS = 30,
+    PP_SERVE_DEFAULT_HZ = 100,
+    PP_SERVE_MAX_SECONDS = 3600,
+    PP_SERVE_SAMPLING_SECONDS = 600, /* /sampling/start without a limit of its own */
+};
+
+/* What POST /sampling/start switched on. */
+struct pp_sampling {
+    pthread_mutex_t lock;
+    bool is_active; /* until somebody stops it, its limit included */
+    bool has_ended; /* the limit was reached: 'profile' waits for whoever asks */
+    struct pp_target *target;
+    uint32_t window;
+    double rate_hz;
+    uint64_t start_ns, limit_ns; /* CLOCK_MONOTONIC */
+    struct pprofc_profile *profile;
+};
+
+struct pp_service {
+    struct pp_target *targets;
+    size_t n_targets;
+    pthread_mutex_t names_lock; /* guards the symbolizer */
+    struct pp_symbolizer *symbolizer;
+    struct pp_sampling sampling;
+    bool hides_command_line;
+};
+
+/* Open what 'names' (process numbers and recordings) stand for. */
+int pp_service_init(struct pp_service *service, const char *const *names, size_t n_names,
+                    struct pprofc_error *err);
+void pp_service_done(struct pp_service *service);
+
+/* The target that ?pid= asks for, else the first; NULL when it is none of ours. */
+struct pp_target *pp_service_target(struct pp_service *service, const char *pid);
+
+/* How a profile is asked for. */
+struct pp_profile_wish {
+    struct pp_target *target;
+    double seconds, rate_hz;
+    const char *block; /* libraries whose frames are folded into their callers; "" */
+    const struct pp_http_request *request; /* whose client may go away; NULL */
+};
+
+/* Sample for as long as asked and make the profile.  -ECANCELED when the client went away. */
+int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* Everything that the target's recording holds. */
+int pp_service_whole(struct pp_service *service, struct pp_target *target,
+                     struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* End 'window' of 'wish' and make its profile. */
+int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,
+                          uint32_t window, struct pprofc_profile **profile_out,
+                          struct pprofc_error *err);
+
+/* To be called about once a second: what has a time limit ends. */
+void pp_service_tick(struct pp_service *service);
+
+/* Answer 'request': the one entrance.  May take as long as the client asks for. */
+void pp_service_answer(struct pp_service *service, const struct pp_http_request *request,
+                       struct pp_http_answer *answer);
+
+#endif
