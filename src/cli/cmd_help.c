@@ -113,7 +113,8 @@ int pp_cmd_help(char **words)
         return fflush(stdout) == 0 ? PP_EXIT_OK : PP_EXIT_FAILED;
     nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
     pp_complain("unknown verb '%s'; %s%s", verb,
-                nearest != NULL ? "did you mean " : "there are run, report, convert, serve and help",
+                nearest != NULL ? "did you mean "
+                                : "there are run, report, convert, serve and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -1,0 +1,363 @@
+"""pprofc serve: what clients get, and what nobody gets."""
+import http.client
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import socket
+import threading
+import time
+import unittest
+
+import browser
+from harness import BUILD, PPROFC, EndToEnd, clean_environment, scorer
+
+SHARES = {"heavy_50": 0.5, "middle_30": 0.3, "light_20": 0.2}
+SPIN_S = "600"  # ended by the test
+
+
+class Served(EndToEnd):
+    """A program that spins in known shares, preloaded by hand at 10 Hz, and a server beside it."""
+    OPTIONS = ()
+    VARIABLES = {}
+
+    def setUp(self):
+        super().setUp()
+        preload = BUILD / "libpprofc-preload.so"
+        environment = clean_environment(LD_PRELOAD=preload, PPROFC="cpu", PPROFC_FREQUENCY=10,
+                                        PPROFC_OUTPUT=self.folder / "left.ppc")
+        self.target = self.start(self.program("shares_50_30_20"), SPIN_S, env=environment)
+        self.await_recording()
+        self.server = self.start(PPROFC, "serve", *self.OPTIONS, "--listen", self.address(), self.target.pid,
+                                 env=clean_environment(**self.VARIABLES))
+        self.port = self.await_port()
+
+    def address(self):
+        return "127.0.0.1:0"
+
+    def await_recording(self):
+        self.wait_for(lambda: os.path.exists(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}"))
+        self.wait_for(lambda: self.is_sampling())
+
+    def is_sampling(self):
+        with open(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}", "rb") as file:
+            return file.read(8) == b"pprofc\r\n"
+
+    def wait_for(self, is_true, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not is_true():
+            self.assertLess(time.monotonic(), deadline, "did not become true in time")
+            time.sleep(0.05)
+
+    def await_port(self):
+        self.wait_for(lambda: " at " in self.text(self.server, 1) or self.server.poll() is not None)
+        said = self.text(self.server, 1)
+        found = re.search(r"at http://127\.0\.0\.1:(\d+)/", said)
+        self.assertTrue(found, said)
+        return int(found.group(1))
+
+    def ask(self, path, method="GET", body=None, timeout_s=60, **headers):
+        """(status, headers, bytes) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            connection.request(method, path, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def profile(self, path):
+        status, _, body = self.ask(path)
+        self.assertEqual(status, 200, body[:200])
+        file = self.folder / f"p{len(list(self.folder.iterdir()))}.pb.gz"
+        file.write_bytes(body)
+        return file
+
+    def rate_now(self):
+        found = re.search(r"^profiling_frequency_hertz\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.M)
+        return float(found.group(1))
+
+    def assert_shares(self, path, n_least, slow_s=0.0):
+        """Each share within 4 standard deviations; 'slow_s' of the window's CPU seconds were sampled at 10 Hz only."""
+        stacks = self.stacks(path)
+        seen = [stack for stack in stacks.stacks if not stack.is_unsampled]
+        n = sum(stack.n_samples for stack in seen)
+        total_s = sum(stack.weight for stack in seen) / 1e9
+        self.assertGreaterEqual(n, n_least)
+        # A sample weighs what its thread used since the one before: the sum of their squares decides.
+        squares = (scorer.JITTER_CV2 + 1) * (slow_s * 0.1 + total_s ** 2 / n) + (0.15 ** 2 if slow_s else 0)
+        for name, share in SHARES.items():
+            bound = 4 * math.sqrt(share * (1 - share) * squares) / total_s
+            self.assertAlmostEqual(self.share(stacks, name), share, delta=bound, msg=f"{name} of {n} samples")
+        return n
+
+
+class Profiles(Served):
+    def test_profile(self):
+        """A window at 1000 Hz has the right shares, its CPU time is the kernel's, and afterwards the rate is as before."""
+        path = self.profile("/debug/pprof/profile?seconds=2&frequency=1000")
+        self.assert_shares(path, 50)
+        comments = " ".join(self.read_profile(path).comments)
+        self.assertIn("1000", comments)
+        self.assertEqual(self.rate_now(), 10)
+
+    def test_overlapping_clients(self):
+        """Two clients at 10 and 1000 Hz share the sampler; both have true values, and the slow one is told why it has more."""
+        found = {}
+
+        def take(hz, seconds):
+            found[hz] = self.profile(f"/debug/pprof/profile?seconds={seconds}&frequency={hz}")
+
+        slow = threading.Thread(target=take, args=(10, 4))
+        slow.start()
+        time.sleep(0.5)
+        take(1000, 2)
+        slow.join()
+        totals = {hz: sum(stack.weight for stack in self.stacks(path).stacks) / 1e9 for hz, path in found.items()}
+        n_fast = self.assert_shares(found[1000], 50)
+        n_slow = self.assert_shares(found[10], 50, slow_s=totals[10] - totals[1000])
+        self.assertGreater(n_slow, n_fast * 0.8)
+        self.assertIn("for another client", " ".join(self.read_profile(found[10]).comments))
+        self.assertGreater(totals[10], totals[1000])
+        self.assertLess(totals[1000], 2.3)
+        self.assertLess(totals[10], 4.6)
+
+    def test_flamegraph_and_formats(self):
+        for path, content_type, begins in (
+                ("flamegraph?seconds=0.3", "image/svg+xml", b"<?xml"),
+                ("profile?seconds=0.3&format=folded", "text/plain", b""),
+                ("profile?seconds=0.3&format=json", "application/json", b"{"),
+                ("profile?seconds=0.3&debug=1", "text/plain", b""),
+                ("profile?seconds=0.3&format=pb", "application/octet-stream", b"")):
+            with self.subTest(path):
+                status, headers, body = self.ask("/debug/pprof/" + path)
+                self.assertEqual(status, 200, body[:200])
+                self.assertTrue(headers["Content-Type"].startswith(content_type), headers)
+                self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+                self.assertTrue(body.startswith(begins))
+
+    def test_go_tool(self):
+        if shutil.which("go") is None:
+            self.skipTest("no go: its pprof reads what is served")
+        url = f"http://127.0.0.1:{self.port}/debug/pprof/profile?seconds=1"
+        said = self.run_command("go", "tool", "pprof", "-top", url, env=clean_environment(PPROF_TMPDIR=self.folder),
+                                timeout_s=120)
+        self.assertEqual(said.status, 0, said.err)
+        self.assertIn("heavy_50", said.out)
+
+    def test_kinds_to_come_are_empty_and_valid(self):
+        for name, types in (("heap", ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]),
+                            ("allocs", ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]),
+                            ("mutex", ["contentions", "delay"]), ("block", ["contentions", "delay"]),
+                            ("goroutine", ["goroutine"]), ("threadcreate", ["threadcreate"])):
+            with self.subTest(name):
+                profile = self.read_profile(self.profile(f"/debug/pprof/{name}"))
+                self.assertEqual([one for one, _ in profile.sample_types], types)
+
+    def test_gone_client(self):
+        """A client that goes away ends its window within a second."""
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.sendall(b"GET /debug/pprof/profile?seconds=60&frequency=500 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.wait_for(lambda: self.rate_now() == 500)
+        connection.close()
+        gone_s = time.monotonic()
+        self.wait_for(lambda: self.rate_now() == 10)
+        self.assertLess(time.monotonic() - gone_s, 5)  # a second, and what a loaded machine takes to answer
+
+    def test_process_that_ends(self):
+        """What there is of a window is answered when the process ends within it."""
+        found = []
+        client = threading.Thread(target=lambda: found.append(self.ask("/debug/pprof/profile?seconds=60&frequency=500")))
+        client.start()
+        self.wait_for(lambda: self.rate_now() == 500)
+        time.sleep(0.5)
+        os.kill(self.target.pid, signal.SIGTERM)
+        client.join(30)
+        self.assertEqual(found[0][0], 200, found[0][2][:200])
+        self.assertEqual(self.ask("/healthz")[0], 503)
+
+
+class Facts(Served):
+    def test_index_links_work(self):
+        status, headers, body = self.ask("/debug/pprof/")
+        self.assertEqual(status, 200)
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        links = re.findall(r'href="([^"]+)"', body.decode())
+        self.assertGreater(len(links), 8)
+        for link in links:
+            link = link.replace("&amp;", "&").replace("seconds=5", "seconds=0.1")
+            with self.subTest(link):
+                self.assertEqual(self.ask(link)[0], 200)
+
+    def test_cmdline(self):
+        self.assertEqual(self.ask("/debug/pprof/cmdline")[2].split(b"\0")[1], SPIN_S.encode())
+
+    def test_symbol(self):
+        """GET says that there are names; POST names addresses, as pprof asks for them."""
+        self.assertTrue(self.ask("/debug/pprof/symbol")[2].startswith(b"num_symbols: 1\n"))
+        profile = self.read_profile(self.profile("/debug/pprof/profile?seconds=1&frequency=500"))
+        addresses = {frame.function: frame.address for sample in profile.samples for frame in sample.frames
+                     if frame.function in SHARES and frame.address}
+        self.assertTrue(addresses)
+        body = "+".join(hex(address) for address in addresses.values())
+        status, _, named = self.ask("/debug/pprof/symbol", "POST", body)
+        self.assertEqual(status, 200)
+        self.assertEqual(dict(reversed(line.split("\t")) for line in named.decode().splitlines()),
+                         {name: hex(address) for name, address in addresses.items()})
+
+    def test_metrics(self):
+        _, headers, body = self.ask("/metrics")
+        self.assertTrue(headers["Content-Type"].startswith("application/openmetrics-text"))
+        self.assertTrue(body.endswith(b"# EOF\n"))
+        self.wait_for(lambda: b'function="heavy_50"' in self.ask("/metrics")[2])
+
+    def test_errors_are_sentences(self):
+        """Status, text/plain, X-Go-Pprof, and one sentence."""
+        for path, method, status in (("/debug/pprof/profile?seconds=x", "GET", 400),
+                                     ("/debug/pprof/profile?seconds=1e9", "GET", 400),
+                                     ("/debug/pprof/profile?frequency=0", "GET", 400),
+                                     ("/debug/pprof/profile?format=tiff", "GET", 400),
+                                     ("/debug/pprof/nothing", "GET", 404), ("/elsewhere", "GET", 404),
+                                     ("/debug/pprof/profile?pid=1", "GET", 404), ("/debug/pprof/trace", "GET", 501),
+                                     ("/debug/pprof/profile", "POST", 405), ("/off", "GET", 405),
+                                     ("/debug/pprof/profile?%zz", "GET", 400)):
+            with self.subTest(path):
+                got, headers, body = self.ask(path, method)
+                self.assertEqual(got, status, body)
+                self.assertEqual(headers["X-Go-Pprof"], "1")
+                self.assertTrue(headers["Content-Type"].startswith("text/plain"))
+                self.assertEqual(body.count(b"\n"), 1)
+
+    def test_other_hosts_are_refused(self):
+        """A page that leads its own name here gets nothing."""
+        self.assertEqual(self.ask("/", Host="evil.example")[0], 403)
+        self.assertEqual(self.ask("/", Host="localhost:1")[0], 200)
+
+    def test_off(self):
+        """POST /off ends profiling for good; the program goes on."""
+        self.assertEqual(self.ask("/off", "POST")[0], 200)
+        self.assertEqual(self.ask("/debug/pprof/profile?seconds=1")[0], 500)
+        self.assertIsNone(self.target.poll())
+
+    def test_end_of_the_server(self):
+        """TERM ends the server at once, with a client waiting; the program goes on at its own rate."""
+        client = threading.Thread(target=self.ask_in_vain)
+        client.start()
+        self.wait_for(lambda: self.rate_now() == 500)
+        self.server.terminate()
+        self.assertEqual(self.finish(self.server).status, 0)
+        client.join(10)
+        self.assertIsNone(self.target.poll())
+
+    def ask_in_vain(self):
+        try:
+            self.ask("/debug/pprof/profile?seconds=60&frequency=500")
+        except OSError:
+            pass
+        except http.client.HTTPException:
+            pass
+
+
+class Sampling(Served):
+    def test_start_stop(self):
+        status, _, body = self.ask("/sampling/start", "POST", json.dumps({"frequency": 500}))
+        self.assertEqual((status, json.loads(body)["message"]), (200, "Sampling started at 500Hz"))
+        self.assertEqual(self.rate_now(), 500)
+        status, _, body = self.ask("/sampling/start", "POST", "{}")
+        self.assertEqual((status, json.loads(body)["message"]), (409, "Sampling already in progress"))
+        self.assertEqual(json.loads(self.ask("/sampling/status")[2])["status"], "active")
+        status, headers, body = self.ask("/sampling/stop", "POST")
+        self.assertEqual(status, 200)
+        self.assertTrue(headers["Content-Type"].startswith("image/svg+xml"))
+        self.assertEqual(self.rate_now(), 10)
+        status, _, body = self.ask("/sampling/stop")
+        self.assertEqual((status, json.loads(body)["message"]), (404, "No active sampling"))
+
+    def test_bad_bodies(self):
+        for body in ("[]", "{", '{"frequency": 0}', '{"frequency": "x"}', '{"seconds": 1e9}', '{"kinds": ["heap"]}', "\xff"):
+            with self.subTest(body):
+                status, _, said = self.ask("/sampling/start", "POST", body.encode("latin-1"))
+                self.assertEqual(status, 400, said)
+                self.assertEqual(json.loads(said)["status"], "error")
+
+    def test_limit(self):
+        """What was switched on for a second ends by itself, and its profile waits for whoever asks."""
+        self.ask("/sampling/start", "POST", json.dumps({"frequency": 500, "seconds": 1}))
+        self.wait_for(lambda: json.loads(self.ask("/sampling/status")[2])["status"] == "ended")
+        self.assertEqual(self.rate_now(), 10)
+        self.assertEqual(self.ask("/sampling/stop?format=pprof")[0], 200)
+
+
+class Token(Served):
+    OPTIONS = ("--token-file", "/dev/stdin")
+
+    def setUp(self):
+        EndToEnd.setUp(self)
+        token_file = self.folder / "token"
+        token_file.write_text("0123456789abcdef-secret\n")
+        self.OPTIONS = ("--token-file", token_file)
+        super().setUp()
+
+    def test_token(self):
+        self.assertEqual(self.ask("/debug/pprof/")[0], 401)
+        self.assertEqual(self.ask("/debug/pprof/", Authorization="Bearer 0123456789abcdef-secreT")[0], 401)
+        self.assertEqual(self.ask("/debug/pprof/", Authorization="Bearer 0123456789abcdef-secret")[0], 200)
+
+
+class UnixSocket(Served):
+    def address(self):
+        return f"unix:{self.folder}/socket"
+
+    def await_port(self):
+        self.wait_for(lambda: " at " in self.text(self.server, 1) or self.server.poll() is not None)
+        return 0
+
+    def test_curl(self):
+        path = self.folder / "socket"
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        if shutil.which("curl") is not None:
+            said = self.run_command("curl", "-s", "--unix-socket", path, "http://localhost/healthz")
+            self.assertEqual(said.out, "ok\n")
+        self.server.terminate()
+        self.assertEqual(self.finish(self.server).status, 0)
+        self.assertFalse(path.exists())
+
+
+class Refusals(EndToEnd):
+    """What cannot be served is said in one line."""
+
+    def test_each(self):
+        for words, status, text in (([], 2, "no process given"), (["1"], 1, "has no recording"),
+                                    (["/nowhere/x.ppc"], 1, "cannot"), (["-l", "x", "1"], 1, ""),
+                                    (["--token-file", "/nowhere", "1"], 2, "cannot read a token")):
+            with self.subTest(words):
+                said = self.pprofc("serve", *words)
+                self.assertEqual(said.status, status, said.err)
+                self.assertEqual(len(said.own_lines), 1, said.err)
+                self.assertIn(text, said.err)
+
+    def test_open_address_needs_a_token(self):
+        finished, path = self.run_profiled("--", self.program("shares_50_30_20"), "0.1", output="x.ppc")
+        said = self.pprofc("serve", "-l", "0.0.0.0:0", path)
+        self.assertEqual(said.status, 5, said.err)
+        self.assertIn("token", said.err)
+
+
+class InABrowser(Served):
+    def test_flame_graph_runs_its_scripts(self):
+        """The policy sent along lets the page's own scripts run, and nothing else."""
+        reason = browser.missing()
+        if reason:
+            self.skipTest(reason)
+        page = browser.Browser()
+        self.addCleanup(page.close)
+        page.open(f"http://127.0.0.1:{self.port}/debug/pprof/flamegraph?seconds=1&frequency=500")
+        page.wait_for("return document.documentElement.classList.contains('scripted')"
+                      " && document.documentElement.textContent.includes('heavy_50')")
+        self.assertEqual([text for text in page.errors() if "favicon" not in text], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
