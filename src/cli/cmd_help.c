@@ -38,6 +38,7 @@ static const char run_help[] =
     "      --follow         profile the programs that it starts as well, a file each\n"
     "      --block-lib LIBS fold the frames of these libraries (libc,libm) into their callers\n"
     "      --block-drop     leave their samples out instead, and count them\n"
+    "      --http ADDR      serve /debug/pprof meanwhile, at HOST:PORT, :PORT or unix:PATH\n"
     "      --signal NAME    the program's switch: USR2 pauses and resumes profiling\n"
     "      --strict         do not run the program when it cannot be profiled\n"
     "  -q, --quiet          errors only          -v, --verbose   more\n"

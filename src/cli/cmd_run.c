@@ -67,6 +67,10 @@ static int prepare(struct pp_run *run)
         return go_on_unprofiled(run, run->target.shortcoming);
     if (!run->target.links_capture && pp_preload_find(&run->preload, &err) < 0)
         return go_on_unprofiled(run, err.message);
+    if (run->options.http != NULL && pp_run_http_open(&run->http, run->options.http, &err) < 0) {
+        pp_complain("%s", err.message);
+        return PP_EXIT_NOT_STARTED;
+    }
     return 0;
 }
 
@@ -115,6 +119,8 @@ static int start(struct pp_run *run)
                             : pp_child_start(&run->child, run->target.path, run->options.command,
                                              environment.entries, &err);
     pp_child_environment_done(&environment);
+    if (rc == 0 && pp_run_http_start(&run->http, &err) < 0)
+        pp_complain("%s", err.message); /* the program runs, and its profile is made */
     if (rc == 0)
         return 0;
     if (rc == -ENOENT && run->target.is_script)
@@ -134,6 +140,7 @@ static void look_for_recordings(struct pp_run *run)
 {
     pp_run_files_look_into(&run->files, run->child.pid);
     pp_run_files_look(&run->files);
+    pp_run_http_look(&run->http, &run->files);
 }
 
 /* Wait until the child has ended or 'end_ns' has come, looking for recordings on the way. */
@@ -164,12 +171,14 @@ static int attend(struct pp_run *run)
     if (run->is_profiled && duration_ns > 0 &&
         !wait_until(run, run->child.start_ns + duration_ns)) {
         look_for_recordings(run);
+        pp_run_http_stop(&run->http);
         pp_run_write_results(run);
         is_written = true;
     }
     if (!run->child.has_ended)
         (void)(is_written ? pp_child_wait(&run->child, INT64_MAX) : wait_until(run, INT64_MAX));
     pp_child_reap(&run->child);
+    pp_run_http_stop(&run->http);
     if (run->is_profiled && !is_written) {
         pp_run_files_look(&run->files);
         pp_run_write_results(run);

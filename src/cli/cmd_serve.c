@@ -113,9 +113,9 @@ static void wait_for_end(const sigset_t *ends)
 
 static void say_urls(const struct pp_service *service, const char *url)
 {
-    for (size_t i = 0; i < service->n_targets; i++)
-        pp_say("serving %s (process %d) at %s/debug/pprof/", service->targets[i].program,
-               service->targets[i].pid, url);
+    for (uint32_t i = 0; i < service->n_targets; i++)
+        pp_say("serving %s (process %d) at %s/debug/pprof/", service->targets[i]->program,
+               service->targets[i]->pid, url);
     pp_say_more("next:  go tool pprof '%s/debug/pprof/profile?seconds=5'", url);
 }
 
@@ -162,12 +162,13 @@ int pp_cmd_serve(char **words)
         (void)pp_help_show("serve");
         return PP_EXIT_OK;
     }
-    status = pp_service_init(&service, serving.names, serving.n_names, &err);
-    if (status == 0) {
-        service.hides_command_line = serving.hides_command_line;
+    status = pp_service_init(&service, &err);
+    for (size_t i = 0; status == 0 && i < serving.n_names; i++)
+        status = pp_service_add(&service, serving.names[i], &err);
+    service.hides_command_line = serving.hides_command_line;
+    if (status == 0)
         status = serve(&serving, &service, &err);
-        pp_service_done(&service);
-    }
+    pp_service_done(&service);
     if (status == 0)
         return PP_EXIT_OK;
     pp_complain("%s", err.message);

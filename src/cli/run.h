@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/preload.h"
 #include "cli/run_files.h"
+#include "cli/run_http.h"
 #include "cli/run_options.h"
 #include "cli/target.h"
 
@@ -17,6 +18,7 @@ struct pp_run {
     struct pp_output output;
     struct pp_run_files files;
     struct pp_child child;
+    struct pp_run_http http;
     char program[128];      /* "PROG" in names and messages */
     bool is_profiled;       /* a recording is expected */
     int64_t outside_cpu_ns; /* of the program's own CPU time: used where no recording was */

@@ -23,6 +23,7 @@ struct pp_run_file {
     uint32_t exec_sequence;
     uint64_t device, inode;
     char path[PATH_MAX]; /* "" when it has no name (a memfd) */
+    bool is_served;      /* by run --http */
 };
 
 struct pp_run_files {

@@ -46,7 +46,7 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_VERBOSE] = {"verbose", 'v', false, false},
     [OPTION_HELP] = {"help", 'h', false, false},
     [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, true},
-    [OPTION_HTTP] = {"http", 0, true, true},
+    [OPTION_HTTP] = {"http", 0, true, false},
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -113,6 +113,9 @@ static int take(struct pp_run_options *options, int option, const char *value,
     case OPTION_VERBOSE:
         options->loudness = PP_VERBOSE;
         return 0;
+    case OPTION_HTTP:
+        options->http = value;
+        return 0;
     case OPTION_HELP:
         options->wants_help = true;
         return 0;
@@ -126,8 +129,11 @@ static int take_environment(struct pp_run_options *options, struct pprofc_error 
 {
     const char *rate = getenv("PPROFC_FREQUENCY"), *mode = getenv("PPROFC_MODE");
     const char *duration = getenv("PPROFC_DURATION");
+    const char *http = getenv("PPROFC_HTTP");
     int rc = 0;
 
+    if (options->http == NULL && http != NULL && http[0] != '\0')
+        options->http = http;
     if (options->rate_hz == 0 && rate != NULL && rate[0] != '\0')
         rc = pp_parse_rate(rate, &options->rate_hz, err);
     else if (options->rate_hz == 0 && mode != NULL && mode[0] != '\0')

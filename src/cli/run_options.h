@@ -14,6 +14,7 @@ struct pp_run_options {
     int64_t duration_ns;    /* 0: to the end */
     const char *output;     /* -o, or NULL */
     const char *signal;     /* "USR2", or NULL */
+    const char *http;       /* where to serve meanwhile, or NULL */
     struct pp_buffer block; /* "libc,libm"; text, empty when nothing is blocked */
     bool block_drops, follows, is_strict, overwrites, wants_help;
     enum pp_loudness loudness;

@@ -53,9 +53,9 @@ static void append_escaped(struct pp_buffer *out, const char *text, size_t n_byt
     }
 }
 
-static void append_target(struct pp_buffer *out, struct pp_target *target)
+static void append_target(struct pp_buffer *out, struct pp_served *target)
 {
-    const struct pp_rec_header *head = pp_target_header(target);
+    const struct pp_rec_header *head = pp_served_header(target);
     uint64_t n_lost = 0;
 
     for (int i = 0; i < PP_LOSS_COUNT; i++)
@@ -94,7 +94,7 @@ void pp_route_index(struct pp_call *call)
                    "td{padding:.15em 1em .15em 0}:root{color-scheme:light dark}</style></head>"
                    "<body><h1>/debug/pprof/</h1>\n");
     for (size_t i = 0; i < call->service->n_targets; i++)
-        append_target(out, &call->service->targets[i]);
+        append_target(out, call->service->targets[i]);
     pp_buffer_text(out,
                    "<p>For <code>go tool pprof http://HOST/debug/pprof/profile?seconds=5</code>"
                    " as for a Go program. <a href=\"/metrics\">/metrics</a></p>\n"
@@ -105,7 +105,7 @@ void pp_route_index(struct pp_call *call)
 
 void pp_route_cmdline(struct pp_call *call)
 {
-    const struct pp_rec_header *head = pp_target_header(call->target);
+    const struct pp_rec_header *head = pp_served_header(call->target);
     const size_t n_bytes = strnlen(head->command, sizeof head->command);
     struct pp_buffer *out = &call->answer->body;
     char path[40];
@@ -119,7 +119,7 @@ void pp_route_cmdline(struct pp_call *call)
     call->answer->content_type = "text/plain; charset=utf-8";
     /* The kernel's text separates arguments as they are; the recording's by spaces. */
     (void)snprintf(path, sizeof path, "/proc/%d/cmdline", head->pid);
-    pp_autoclose FILE *file = head->pid == head->namespace_pid && pp_target_is_alive(call->target)
+    pp_autoclose FILE *file = head->pid == head->namespace_pid && pp_served_is_alive(call->target)
                                   ? fopen(path, "re")
                                   : NULL;
     for (size_t n; file != NULL && (n = fread(chunk, 1, sizeof chunk, file)) > 0;)
@@ -133,7 +133,7 @@ void pp_route_cmdline(struct pp_call *call)
 /* Every thread that was ever seen, on one root: where threads were made is not recorded. */
 void pp_route_threadcreate(struct pp_call *call)
 {
-    const struct pp_rec_header *head = pp_target_header(call->target);
+    const struct pp_rec_header *head = pp_served_header(call->target);
     struct pprofc_profile *profile = pp_profile_new();
     const int64_t n_threads = atomic_load(&head->n_threads_seen);
 
@@ -195,7 +195,7 @@ void pp_route_quality(struct pp_call *call)
 
 void pp_route_healthz(struct pp_call *call)
 {
-    if (pp_target_is_alive(call->target))
+    if (pp_served_is_alive(call->target))
         pp_http_text(call->answer, "ok\n");
     else
         pp_http_error(call->answer, 503, "%s (process %d) has ended; its recording is served",
@@ -212,7 +212,7 @@ void pp_route_trace(struct pp_call *call)
 void pp_route_off(struct pp_call *call)
 {
     struct pprofc_error err;
-    const int status = pp_target_switch_off(call->target, &err);
+    const int status = pp_served_switch_off(call->target, &err);
 
     if (status != 0)
         pp_http_status_json(call->answer, pp_http_status_of(status), "%s", err.message);

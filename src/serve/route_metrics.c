@@ -11,6 +11,9 @@ enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120 };
 
 struct metrics {
     struct pp_buffer *out;
+    struct pp_service *service;
+    struct pprofc_profile **profiles; /* one a target, NULL where it could not be read */
+    uint32_t n_profiles;
     char process[192]; /* the labels of the process */
 };
 
@@ -44,24 +47,23 @@ static void head(struct metrics *metrics, const char *name, const char *type, co
     pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, help);
 }
 
-static void each(struct pp_service *service, struct pprofc_profile **profiles,
-                 struct metrics *metrics,
-                 void (*write)(struct metrics *, struct pp_target *, const struct pprofc_profile *))
+static void each(struct metrics *metrics,
+                 void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *))
 {
-    for (size_t i = 0; i < service->n_targets; i++) {
-        struct pp_buffer program = PP_BUFFER_INIT;
-        if (profiles[i] == NULL)
+    for (uint32_t i = 0; i < metrics->n_profiles; i++) {
+        struct pp_served *target = metrics->service->targets[i];
+        pp_autobuffer struct pp_buffer program = PP_BUFFER_INIT;
+        if (metrics->profiles[i] == NULL)
             continue;
-        append_value(&program, service->targets[i].program);
+        append_value(&program, target->program);
         pp_buffer_text(&program, "");
         (void)snprintf(metrics->process, sizeof metrics->process, "pid=\"%d\",program=\"%s\"",
-                       service->targets[i].pid, program.bytes != NULL ? program.bytes : "");
-        pp_buffer_done(&program);
-        write(metrics, &service->targets[i], profiles[i]);
+                       target->pid, program.bytes != NULL ? program.bytes : "");
+        write(metrics, target, metrics->profiles[i]);
     }
 }
 
-static void write_samples(struct metrics *metrics, struct pp_target *target,
+static void write_samples(struct metrics *metrics, struct pp_served *target,
                           const struct pprofc_profile *profile)
 {
     (void)target;
@@ -69,7 +71,7 @@ static void write_samples(struct metrics *metrics, struct pp_target *target,
                      metrics->process, (long long)profile->quality.n_samples);
 }
 
-static void write_losses(struct metrics *metrics, struct pp_target *target,
+static void write_losses(struct metrics *metrics, struct pp_served *target,
                          const struct pprofc_profile *profile)
 {
     (void)target;
@@ -80,7 +82,7 @@ static void write_losses(struct metrics *metrics, struct pp_target *target,
                          (long long)profile->quality.losses[i].n);
 }
 
-static void write_cpu(struct metrics *metrics, struct pp_target *target,
+static void write_cpu(struct metrics *metrics, struct pp_served *target,
                       const struct pprofc_profile *profile)
 {
     (void)target;
@@ -88,7 +90,7 @@ static void write_cpu(struct metrics *metrics, struct pp_target *target,
                      metrics->process, (double)profile->quality.cpu_ns / 1e9);
 }
 
-static void write_own_cpu(struct metrics *metrics, struct pp_target *target,
+static void write_own_cpu(struct metrics *metrics, struct pp_served *target,
                           const struct pprofc_profile *profile)
 {
     (void)target;
@@ -96,10 +98,10 @@ static void write_own_cpu(struct metrics *metrics, struct pp_target *target,
                      (double)profile->quality.own_cpu_ns / 1e9);
 }
 
-static void write_rate(struct metrics *metrics, struct pp_target *target,
+static void write_rate(struct metrics *metrics, struct pp_served *target,
                        const struct pprofc_profile *profile)
 {
-    const struct pp_rec_header *header = pp_target_header(target);
+    const struct pp_rec_header *header = pp_served_header(target);
     const bool is_sampling = atomic_load(&header->state) == PP_REC_RUNNING;
 
     (void)profile;
@@ -107,7 +109,7 @@ static void write_rate(struct metrics *metrics, struct pp_target *target,
                      is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
 }
 
-static void write_functions(struct metrics *metrics, struct pp_target *target,
+static void write_functions(struct metrics *metrics, struct pp_served *target,
                             const struct pprofc_profile *profile)
 {
     struct pp_top top;
@@ -124,45 +126,46 @@ static void write_functions(struct metrics *metrics, struct pp_target *target,
     pp_top_done(&top);
 }
 
-static void write_all(struct metrics *metrics, struct pp_service *service,
-                      struct pprofc_profile **profiles)
+static void write_all(struct metrics *metrics)
 {
     head(metrics, "profiling_samples", "counter", "", "Samples taken.");
-    each(service, profiles, metrics, write_samples);
+    each(metrics, write_samples);
     head(metrics, "profiling_lost_samples", "counter", "",
          "Samples that are in no stack, by cause.");
-    each(service, profiles, metrics, write_losses);
+    each(metrics, write_losses);
     head(metrics, "profiling_process_cpu_seconds", "counter", "seconds",
          "CPU time of the process while it was profiled, by the kernel's clock.");
-    each(service, profiles, metrics, write_cpu);
+    each(metrics, write_cpu);
     head(metrics, "profiling_own_cpu_seconds", "counter", "seconds",
          "CPU time that profiling took of the process.");
-    each(service, profiles, metrics, write_own_cpu);
+    each(metrics, write_own_cpu);
     head(metrics, "profiling_frequency_hertz", "gauge", "hertz",
          "Samples a CPU second asked for now; 0: paused or ended.");
-    each(service, profiles, metrics, write_rate);
+    each(metrics, write_rate);
     head(metrics, "profiling_function_cpu_time_ratio", "gauge", "ratio",
          "Share of the CPU time recorded that was spent in the function itself; the first 20.");
-    each(service, profiles, metrics, write_functions);
+    each(metrics, write_functions);
     pp_buffer_text(metrics->out, "# EOF\n");
 }
 
 void pp_route_metrics(struct pp_call *call)
 {
-    struct pp_service *service = call->service;
-    struct metrics metrics = {.out = &call->answer->body};
-    pp_autofree struct pprofc_profile **profiles = calloc(service->n_targets, sizeof *profiles);
+    struct metrics metrics = {.out = &call->answer->body,
+                              .service = call->service,
+                              .n_profiles = atomic_load(&call->service->n_targets)};
+    pp_autofree struct pprofc_profile **profiles = calloc(metrics.n_profiles, sizeof *profiles);
 
     if (profiles == NULL) {
         pp_http_error(call->answer, 500, "no memory for the metrics");
         return;
     }
-    for (size_t i = 0; i < service->n_targets; i++)
-        if (pp_service_whole(service, &service->targets[i], &profiles[i], NULL) != 0)
+    metrics.profiles = profiles;
+    for (uint32_t i = 0; i < metrics.n_profiles; i++)
+        if (pp_service_whole(call->service, call->service->targets[i], &profiles[i], NULL) != 0)
             profiles[i] = NULL;
     call->answer->status = 200;
     call->answer->content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    write_all(&metrics, service, profiles);
-    for (size_t i = 0; i < service->n_targets; i++)
+    write_all(&metrics);
+    for (uint32_t i = 0; i < metrics.n_profiles; i++)
         pprofc_profile_free(profiles[i]);
 }

@@ -229,7 +229,7 @@ static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
     profile->period_type.type = pp_profile_text(profile, later_kinds[i].period_type);
     profile->period_type.unit = pp_profile_text(profile, later_kinds[i].period_unit);
     profile->period = 1;
-    profile->time_ns = pp_target_header(call->target)->start_realtime_ns;
+    profile->time_ns = pp_served_header(call->target)->start_realtime_ns;
     pp_profile_comment(profile, "this version of pprof-c does not measure %s: the profile is empty",
                        call->name);
     return profile;

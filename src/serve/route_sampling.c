@@ -88,7 +88,7 @@ void pp_route_sampling_start(struct pp_call *call)
     (void)pthread_mutex_lock(&sampling->lock);
     status = sampling->is_active
                  ? -EALREADY
-                 : pp_target_begin_window(call->target, start.rate_hz, &sampling->window, &err);
+                 : pp_served_begin_window(call->target, start.rate_hz, &sampling->window, &err);
     if (status == 0) {
         sampling->is_active = true;
         sampling->has_ended = false;

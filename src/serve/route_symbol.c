@@ -57,7 +57,7 @@ static int name_all(struct pp_call *call, const uint64_t *addresses, size_t n,
     struct pp_recording_reader *reader = NULL;
     pp_autofree void *bytes = NULL;
     size_t n_bytes = 0;
-    int status = pp_target_copy(call->target, &bytes, &n_bytes, err);
+    int status = pp_served_copy(call->target, &bytes, &n_bytes, err);
 
     if (status == 0)
         status = pp_recording_view(bytes, n_bytes, call->target->path, &reader, err);

@@ -74,6 +74,8 @@ static void call_route(struct pp_call *call, size_t i)
     call->name = strrchr(routes[i].path, '/') + 1;
     if ((routes[i].methods & bit_of(call->request->method)) == 0)
         pp_http_error(call->answer, 405, "%s takes %s", routes[i].path, methods);
+    else if (call->target == NULL && pp_http_parameter(call->request, "pid") == NULL)
+        pp_http_error(call->answer, 503, "the program has not begun to record yet; try again");
     else if (call->target == NULL)
         pp_http_error(call->answer, 404, "no process %s is served here; / lists those that are",
                       pp_http_parameter(call->request, "pid"));

@@ -6,7 +6,7 @@
 
 struct pp_call {
     struct pp_service *service;
-    struct pp_target *target; /* by ?pid=, else the first */
+    struct pp_served *target; /* by ?pid=, else the first */
     const struct pp_http_request *request;
     struct pp_http_answer *answer;
     const char *name; /* the last part of the path: "heap", "profile" */

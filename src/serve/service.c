@@ -20,57 +20,81 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-int pp_service_init(struct pp_service *service, const char *const *names, size_t n_names,
-                    struct pprofc_error *err)
+int pp_service_init(struct pp_service *service, struct pprofc_error *err)
 {
     const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH")};
-    int status;
 
     memset(service, 0, sizeof *service);
     (void)pthread_mutex_init(&service->names_lock, NULL);
+    (void)pthread_mutex_init(&service->targets_lock, NULL);
     (void)pthread_mutex_init(&service->sampling.lock, NULL);
-    service->targets = calloc(n_names, sizeof *service->targets);
-    if (service->targets == NULL)
-        return pp_fail(err, -ENOMEM, 0, "no memory to serve %zu processes", n_names);
-    status = pp_symbolizer_new(&options, &service->symbolizer, err);
-    for (size_t i = 0; status == 0 && i < n_names; i++) {
-        status = pp_target_open(&service->targets[i], names[i], err);
-        service->n_targets += status == 0;
+    return pp_symbolizer_new(&options, &service->symbolizer, err);
+}
+
+static int add(struct pp_service *service, const char *name, struct pprofc_error *err)
+{
+    const uint32_t n = atomic_load(&service->n_targets);
+    struct pp_served *target;
+    int status;
+
+    if (n == PP_SERVE_MAX_TARGETS)
+        return pp_fail(err, -ENOSPC, 0, "%d recordings are served at most", PP_SERVE_MAX_TARGETS);
+    target = calloc(1, sizeof *target);
+    if (target == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to serve %s", name);
+    status = pp_served_open(target, name, err);
+    if (status != 0) {
+        free(target);
+        return status;
     }
-    if (status != 0)
-        pp_service_done(service);
+    service->targets[n] = target;
+    atomic_store(&service->n_targets, n + 1);
+    return 0;
+}
+
+int pp_service_add(struct pp_service *service, const char *name, struct pprofc_error *err)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&service->targets_lock);
+    status = add(service, name, err);
+    (void)pthread_mutex_unlock(&service->targets_lock);
     return status;
 }
 
 void pp_service_done(struct pp_service *service)
 {
-    for (size_t i = 0; i < service->n_targets; i++)
-        pp_target_close(&service->targets[i]);
-    free(service->targets);
+    for (uint32_t i = 0; i < service->n_targets; i++) {
+        pp_served_close(service->targets[i]);
+        free(service->targets[i]);
+    }
     pp_symbolizer_free(service->symbolizer);
     pprofc_profile_free(service->sampling.profile);
     (void)pthread_mutex_destroy(&service->names_lock);
+    (void)pthread_mutex_destroy(&service->targets_lock);
     (void)pthread_mutex_destroy(&service->sampling.lock);
     memset(service, 0, sizeof *service);
 }
 
-struct pp_target *pp_service_target(struct pp_service *service, const char *pid)
+struct pp_served *pp_service_target(struct pp_service *service, const char *pid)
 {
+    const uint32_t n = atomic_load(&service->n_targets);
     int64_t number = 0;
 
-    if (pid == NULL)
-        return &service->targets[0];
-    if (!pp_parse_int64(pid, strlen(pid), &number))
+    if (pid != NULL && !pp_parse_int64(pid, strlen(pid), &number))
         return NULL;
-    for (size_t i = 0; i < service->n_targets; i++)
-        if (service->targets[i].pid == number)
-            return &service->targets[i];
-    return NULL;
+    for (uint32_t i = n; pid != NULL && i-- > 0;)
+        if (service->targets[i]->pid == number)
+            return service->targets[i];
+    for (uint32_t i = 0; pid == NULL && i < n; i++)
+        if (pp_served_is_alive(service->targets[i]))
+            return service->targets[i];
+    return pid == NULL && n > 0 ? service->targets[0] : NULL;
 }
 
 /* ---- profiles ---- */
 
-static int read_profile(struct pp_service *service, struct pp_target *target,
+static int read_profile(struct pp_service *service, struct pp_served *target,
                         const struct pp_recording_window *window,
                         struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
@@ -78,7 +102,7 @@ static int read_profile(struct pp_service *service, struct pp_target *target,
     struct pp_recording_reader *reader = NULL;
     pp_autofree void *bytes = NULL;
     size_t n_bytes = 0;
-    int status = pp_target_copy(target, &bytes, &n_bytes, err);
+    int status = pp_served_copy(target, &bytes, &n_bytes, err);
 
     if (status == 0)
         status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
@@ -91,7 +115,7 @@ static int read_profile(struct pp_service *service, struct pp_target *target,
     return status;
 }
 
-int pp_service_whole(struct pp_service *service, struct pp_target *target,
+int pp_service_whole(struct pp_service *service, struct pp_served *target,
                      struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     return read_profile(service, target, NULL, profile_out, err);
@@ -120,7 +144,7 @@ int pp_service_end_window(struct pp_service *service, const struct pp_profile_wi
     struct pprofc_profile *profile = NULL;
     struct pp_recording_window span;
     double highest_hz = 0;
-    int status = pp_target_end_window(wish->target, window, &span, &highest_hz, err);
+    int status = pp_served_end_window(wish->target, window, &span, &highest_hz, err);
 
     if (status == 0)
         status = read_profile(service, wish->target, &span, &profile, err);
@@ -148,7 +172,7 @@ static bool wait_until(const struct pp_profile_wish *wish, uint64_t end_ns)
         if (request != NULL && request->is_gone != NULL &&
             request->is_gone(request->is_gone_context))
             return false;
-        if (!pp_target_is_alive(wish->target))
+        if (!pp_served_is_alive(wish->target))
             return true; /* what there is of it */
     }
     return true;
@@ -159,14 +183,14 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
 {
     const uint64_t end_ns = now_ns() + (uint64_t)(wish->seconds * 1e9);
     uint32_t window = 0;
-    int status = pp_target_begin_window(wish->target, wish->rate_hz, &window, err);
+    int status = pp_served_begin_window(wish->target, wish->rate_hz, &window, err);
 
     if (status != 0)
         return status;
     if (!wait_until(wish, end_ns)) {
         struct pp_recording_window span;
         double highest_hz;
-        (void)pp_target_end_window(wish->target, window, &span, &highest_hz, NULL);
+        (void)pp_served_end_window(wish->target, window, &span, &highest_hz, NULL);
         return pp_fail(err, -ECANCELED, 0, "the client went away");
     }
     return pp_service_end_window(service, wish, window, profile_out, err);

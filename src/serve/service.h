@@ -4,18 +4,20 @@
 #define PP_SERVE_SERVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "binary/symbolizer.h"
 #include "serve/http.h"
-#include "serve/target.h"
+#include "serve/served.h"
 
 enum {
     PP_SERVE_DEFAULT_SECONDS = 30,
     PP_SERVE_DEFAULT_HZ = 100,
     PP_SERVE_MAX_SECONDS = 3600,
     PP_SERVE_SAMPLING_SECONDS = 600, /* /sampling/start without a limit of its own */
+    PP_SERVE_MAX_TARGETS = 256,
 };
 
 /* What POST /sampling/start switched on. */
@@ -23,7 +25,7 @@ struct pp_sampling {
     pthread_mutex_t lock;
     bool is_active; /* until somebody stops it, its limit included */
     bool has_ended; /* the limit was reached: 'profile' waits for whoever asks */
-    struct pp_target *target;
+    struct pp_served *target;
     uint32_t window;
     double rate_hz;
     uint64_t start_ns, limit_ns; /* CLOCK_MONOTONIC */
@@ -31,25 +33,29 @@ struct pp_sampling {
 };
 
 struct pp_service {
-    struct pp_target *targets;
-    size_t n_targets;
-    pthread_mutex_t names_lock; /* guards the symbolizer */
+    /* Only ever added to: who found one may use it until the service ends. */
+    struct pp_served *targets[PP_SERVE_MAX_TARGETS];
+    _Atomic uint32_t n_targets;
+    pthread_mutex_t targets_lock; /* guards adding */
+    pthread_mutex_t names_lock;   /* guards the symbolizer */
     struct pp_symbolizer *symbolizer;
     struct pp_sampling sampling;
     bool hides_command_line;
 };
 
-/* Open what 'names' (process numbers and recordings) stand for. */
-int pp_service_init(struct pp_service *service, const char *const *names, size_t n_names,
-                    struct pprofc_error *err);
+int pp_service_init(struct pp_service *service, struct pprofc_error *err);
+
+/* Serve also what 'name' (a process number, or a recording's path) stands for, from now on. */
+int pp_service_add(struct pp_service *service, const char *name, struct pprofc_error *err);
 void pp_service_done(struct pp_service *service);
 
-/* The target that ?pid= asks for, else the first; NULL when it is none of ours. */
-struct pp_target *pp_service_target(struct pp_service *service, const char *pid);
+/* The target that ?pid= asks for (of several recordings of a process the newest), else the first
+ * that still runs, else the first; NULL when there is none. */
+struct pp_served *pp_service_target(struct pp_service *service, const char *pid);
 
 /* How a profile is asked for. */
 struct pp_profile_wish {
-    struct pp_target *target;
+    struct pp_served *target;
     double seconds, rate_hz;
     const char *block; /* libraries whose frames are folded into their callers; "" */
     const struct pp_http_request *request; /* whose client may go away; NULL */
@@ -60,7 +66,7 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* Everything that the target's recording holds. */
-int pp_service_whole(struct pp_service *service, struct pp_target *target,
+int pp_service_whole(struct pp_service *service, struct pp_served *target,
                      struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* End 'window' of 'wish' and make its profile. */

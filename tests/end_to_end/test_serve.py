@@ -345,6 +345,32 @@ class Refusals(EndToEnd):
         self.assertIn("token", said.err)
 
 
+class RunHttp(Served):
+    """pprofc run --http: served while it runs; the profile of the whole is written all the same."""
+
+    def setUp(self):
+        EndToEnd.setUp(self)
+        self.server = self.start(PPROFC, "run", "-F", "10", "-o", self.folder / "whole.pb.gz", "--http", "127.0.0.1:0",
+                                 "--", self.program("shares_50_30_20"), SPIN_S)
+        self.port = self.await_port()
+
+    def test_window_and_whole(self):
+        self.wait_for(lambda: self.ask("/healthz")[0] == 200)
+        self.assert_shares(self.profile("/debug/pprof/profile?seconds=1&frequency=1000"), 50)
+        self.server.terminate()
+        self.assertEqual(self.finish(self.server).status, 128 + signal.SIGTERM)
+        self.assertTrue((self.folder / "whole.pb.gz").exists())
+        with self.assertRaises(OSError):
+            self.ask("/healthz")
+
+    def test_taken_port(self):
+        """A port that is taken is said before the program starts."""
+        said = self.pprofc("run", "--http", f"127.0.0.1:{self.port}", "--", self.program("shares_50_30_20"), "1")
+        self.assertEqual(said.status, 125)
+        self.assertIn("cannot listen", said.err)
+        self.assertEqual(said.out, "")
+
+
 class InABrowser(Served):
     def test_flame_graph_runs_its_scripts(self):
         """The policy sent along lets the page's own scripts run, and nothing else."""

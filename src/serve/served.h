@@ -3,8 +3,8 @@
  *
  * A target is used by many threads at once: 'lock' guards its commands and the list of windows, and
  * is never held while somebody waits for time to pass or for names. */
-#ifndef PP_SERVE_TARGET_H
-#define PP_SERVE_TARGET_H
+#ifndef PP_SERVE_SERVED_H
+#define PP_SERVE_SERVED_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "profile/profile.h"
 #include "recording/reader.h"
 
-enum { PP_TARGET_MAX_WINDOWS = 64 };
+enum { PP_SERVED_MAX_WINDOWS = 64 };
 
 /* A client's span of time, and the rate that it wants meanwhile. */
 struct pp_window {
@@ -24,13 +24,13 @@ struct pp_window {
     struct pp_recording_mark begin;
 };
 
-struct pp_target {
+struct pp_served {
     char path[512]; /* of the recording */
     char program[128];
     int32_t pid;
     pthread_mutex_t lock;
     struct pp_recording_reader *reader; /* commands and live counters go through it */
-    struct pp_window windows[PP_TARGET_MAX_WINDOWS];
+    struct pp_window windows[PP_SERVED_MAX_WINDOWS];
     uint32_t n_windows;
     bool was_paused; /* how the sampler was before the first window */
     double base_hz;
@@ -38,30 +38,30 @@ struct pp_target {
 
 /* 'name' is a process number, or the path of a recording.  -ESRCH with what to do when the process
  * has no recording. */
-int pp_target_open(struct pp_target *target, const char *name, struct pprofc_error *err);
-void pp_target_close(struct pp_target *target);
+int pp_served_open(struct pp_served *target, const char *name, struct pprofc_error *err);
+void pp_served_close(struct pp_served *target);
 
 /* Whether the process still runs and listens. */
-bool pp_target_is_alive(struct pp_target *target);
+bool pp_served_is_alive(struct pp_served *target);
 
 /* The live header, or of a recording that was left the copy; valid until the target is closed. */
-const struct pp_rec_header *pp_target_header(struct pp_target *target);
+const struct pp_rec_header *pp_served_header(struct pp_served *target);
 
 /* Begin a window: from now on the sampler runs at 'rate_hz' at least.  'index_out' names it.
  * -EBUSY when there are too many, -ESRCH when the process is gone. */
-int pp_target_begin_window(struct pp_target *target, double rate_hz, uint32_t *index_out,
+int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *index_out,
                            struct pprofc_error *err);
 
 /* End it: the sampler goes back to what the others want, or to what it did before all. */
-int pp_target_end_window(struct pp_target *target, uint32_t index,
+int pp_served_end_window(struct pp_served *target, uint32_t index,
                          struct pp_recording_window *window_out, double *highest_hz_out,
                          struct pprofc_error *err);
 
 /* The recording as it is now, to be free()d: windows are read from it. */
-int pp_target_copy(struct pp_target *target, void **bytes_out, size_t *n_bytes_out,
+int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,
                    struct pprofc_error *err);
 
 /* End sampling for good (POST /off). */
-int pp_target_switch_off(struct pp_target *target, struct pprofc_error *err);
+int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* Windows share one sampler: it runs at the highest rate that any of them wants. */
-#include "serve/target.h"
+#include "serve/served.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -61,7 +61,7 @@ static bool find_recording(int64_t pid, char *path_out, size_t capacity)
     return best >= 0;
 }
 
-static void set_program(struct pp_target *target)
+static void set_program(struct pp_served *target)
 {
     const struct pp_rec_header *head = pp_recording_header(target->reader);
     char path[sizeof head->program + 1];
@@ -72,7 +72,7 @@ static void set_program(struct pp_target *target)
     target->pid = head->pid;
 }
 
-int pp_target_open(struct pp_target *target, const char *name, struct pprofc_error *err)
+int pp_served_open(struct pp_served *target, const char *name, struct pprofc_error *err)
 {
     int64_t pid = 0;
     int status;
@@ -95,7 +95,7 @@ int pp_target_open(struct pp_target *target, const char *name, struct pprofc_err
     return 0;
 }
 
-void pp_target_close(struct pp_target *target)
+void pp_served_close(struct pp_served *target)
 {
     if (target->reader == NULL)
         return;
@@ -104,7 +104,7 @@ void pp_target_close(struct pp_target *target)
     (void)pthread_mutex_destroy(&target->lock);
 }
 
-bool pp_target_is_alive(struct pp_target *target)
+bool pp_served_is_alive(struct pp_served *target)
 {
     bool is_alive;
 
@@ -114,7 +114,7 @@ bool pp_target_is_alive(struct pp_target *target)
     return is_alive;
 }
 
-const struct pp_rec_header *pp_target_header(struct pp_target *target)
+const struct pp_rec_header *pp_served_header(struct pp_served *target)
 {
     const struct pp_rec_header *shared;
 
@@ -126,7 +126,7 @@ const struct pp_rec_header *pp_target_header(struct pp_target *target)
 
 /* ---- steering; the lock is held ---- */
 
-static int command(struct pp_target *target, enum pp_rec_request request, uint64_t argument,
+static int command(struct pp_served *target, enum pp_rec_request request, uint64_t argument,
                    struct pprofc_error *err)
 {
     const int status = pp_recording_command(target->reader, request, argument, COMMAND_TIMEOUT_MS);
@@ -142,11 +142,11 @@ static int command(struct pp_target *target, enum pp_rec_request request, uint64
     return 0;
 }
 
-static double wanted_hz(const struct pp_target *target)
+static double wanted_hz(const struct pp_served *target)
 {
     double highest_hz = target->was_paused ? 0 : target->base_hz;
 
-    for (uint32_t i = 0; i < PP_TARGET_MAX_WINDOWS; i++)
+    for (uint32_t i = 0; i < PP_SERVED_MAX_WINDOWS; i++)
         if (target->windows[i].rate_hz > highest_hz)
             highest_hz = target->windows[i].rate_hz;
     return highest_hz;
@@ -167,7 +167,7 @@ static void hold_events(struct pp_rec_header *head, bool hold)
     }
 }
 
-static int run_at(struct pp_target *target, double rate_hz, struct pprofc_error *err)
+static int run_at(struct pp_served *target, double rate_hz, struct pprofc_error *err)
 {
     const struct pp_rec_header *head = pp_recording_shared_header(target->reader);
     const uint64_t millihertz = (uint64_t)(rate_hz * 1000);
@@ -175,13 +175,13 @@ static int run_at(struct pp_target *target, double rate_hz, struct pprofc_error 
 
     if (head != NULL && atomic_load(&head->rate_millihertz) != millihertz)
         status = command(target, PP_REQUEST_RATE, millihertz, err);
-    for (uint32_t i = 0; i < PP_TARGET_MAX_WINDOWS; i++)
+    for (uint32_t i = 0; i < PP_SERVED_MAX_WINDOWS; i++)
         if (target->windows[i].rate_hz > 0 && target->windows[i].highest_hz < rate_hz)
             target->windows[i].highest_hz = rate_hz;
     return status;
 }
 
-static int wake_sampler(struct pp_target *target, struct pp_rec_header *head,
+static int wake_sampler(struct pp_served *target, struct pp_rec_header *head,
                         struct pprofc_error *err)
 {
     if (target->n_windows > 0)
@@ -196,7 +196,7 @@ static int wake_sampler(struct pp_target *target, struct pp_rec_header *head,
     return status;
 }
 
-static void let_sampler_rest(struct pp_target *target)
+static void let_sampler_rest(struct pp_served *target)
 {
     struct pp_rec_header *head = pp_recording_shared_header(target->reader);
 
@@ -214,9 +214,9 @@ static void let_sampler_rest(struct pp_target *target)
 
 /* ---- windows ---- */
 
-static int take_slot(struct pp_target *target, double rate_hz, uint32_t *index_out)
+static int take_slot(struct pp_served *target, double rate_hz, uint32_t *index_out)
 {
-    for (uint32_t i = 0; i < PP_TARGET_MAX_WINDOWS; i++) {
+    for (uint32_t i = 0; i < PP_SERVED_MAX_WINDOWS; i++) {
         if (target->windows[i].rate_hz > 0)
             continue;
         target->windows[i] = (struct pp_window){.rate_hz = rate_hz};
@@ -226,7 +226,7 @@ static int take_slot(struct pp_target *target, double rate_hz, uint32_t *index_o
     return -EBUSY;
 }
 
-static int begin_window(struct pp_target *target, double rate_hz, uint32_t *index_out,
+static int begin_window(struct pp_served *target, double rate_hz, uint32_t *index_out,
                         struct pprofc_error *err)
 {
     struct pp_rec_header *head = pp_recording_shared_header(target->reader);
@@ -234,9 +234,9 @@ static int begin_window(struct pp_target *target, double rate_hz, uint32_t *inde
 
     if (head == NULL)
         return pp_fail(err, -ESRCH, 0, "%s (process %d) has ended", target->program, target->pid);
-    if (target->n_windows == PP_TARGET_MAX_WINDOWS)
+    if (target->n_windows == PP_SERVED_MAX_WINDOWS)
         return pp_fail(err, -EBUSY, 0, "%d profiles of %s are being taken; try again later",
-                       PP_TARGET_MAX_WINDOWS, target->program);
+                       PP_SERVED_MAX_WINDOWS, target->program);
     status = wake_sampler(target, head, err);
     if (status == 0)
         status = take_slot(target, rate_hz, index_out);
@@ -256,7 +256,7 @@ static int begin_window(struct pp_target *target, double rate_hz, uint32_t *inde
     return status;
 }
 
-int pp_target_begin_window(struct pp_target *target, double rate_hz, uint32_t *index_out,
+int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *index_out,
                            struct pprofc_error *err)
 {
     int status;
@@ -267,7 +267,7 @@ int pp_target_begin_window(struct pp_target *target, double rate_hz, uint32_t *i
     return status;
 }
 
-int pp_target_end_window(struct pp_target *target, uint32_t index,
+int pp_served_end_window(struct pp_served *target, uint32_t index,
                          struct pp_recording_window *window_out, double *highest_hz_out,
                          struct pprofc_error *err)
 {
@@ -294,7 +294,7 @@ int pp_target_end_window(struct pp_target *target, uint32_t index,
     return status;
 }
 
-int pp_target_copy(struct pp_target *target, void **bytes_out, size_t *n_bytes_out,
+int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,
                    struct pprofc_error *err)
 {
     int status;
@@ -305,7 +305,7 @@ int pp_target_copy(struct pp_target *target, void **bytes_out, size_t *n_bytes_o
     return status;
 }
 
-int pp_target_switch_off(struct pp_target *target, struct pprofc_error *err)
+int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err)
 {
     int status;
 
