@@ -167,7 +167,8 @@ int pp_module_load(struct pp_module *module)
         module->debug = NULL;
         return -ENOMEM;
     }
-    open_dwarf(module);
+    if (!module->only_symbols)
+        open_dwarf(module);
     module->is_loaded = true;
     return 0;
 }

@@ -14,7 +14,7 @@ struct pp_module {
     struct pp_module *next;
     struct pp_string_pool *strings; /* the symbolizer's */
     const char *debug_path;         /* the symbolizer's, may be NULL */
-    bool no_inlines;
+    bool no_inlines, only_symbols;
     char *path;
     char *build_id;                /* as it was asked for, "" when it was not known */
     const char *name;              /* the last part of the path */

@@ -17,7 +17,7 @@ struct pp_symbolizer {
     struct pp_string_pool strings;
     struct pp_module *modules[N_BUCKETS]; /* by path and build id */
     char *debug_path;                     /* may be NULL */
-    bool no_inlines;
+    bool no_inlines, only_symbols;
 };
 
 int pp_symbolizer_new(const struct pp_symbolizer_options *options,
@@ -27,6 +27,7 @@ int pp_symbolizer_new(const struct pp_symbolizer_options *options,
 
     if (symbolizer != NULL && options != NULL) {
         symbolizer->no_inlines = options->no_inlines;
+        symbolizer->only_symbols = options->only_symbols;
         if (options->debug_path != NULL &&
             (symbolizer->debug_path = strdup(options->debug_path)) == NULL) {
             free(symbolizer);
@@ -86,6 +87,7 @@ int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, con
     module->strings = &symbolizer->strings;
     module->debug_path = symbolizer->debug_path;
     module->no_inlines = symbolizer->no_inlines;
+    module->only_symbols = symbolizer->only_symbols;
     module->next = *bucket;
     *bucket = module;
     *module_out = module;

@@ -13,6 +13,7 @@ static const char overview[] =
     "  pprofc report FILE                          the hottest functions of a profile\n"
     "  pprofc convert IN OUT                       a profile in another format\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
+    "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
     "  pprofc --version\n"
     "\n"
@@ -86,11 +87,23 @@ static const char serve_help[] =
     "\n"
     "Exit status: 0 when it was ended by a signal, 1 failed, 2 usage, 5 not permitted.\n";
 
+static const char symbolize_help[] =
+    "pprofc symbolize [OPTIONS] FILE [OUT]\n"
+    "\n"
+    "Looks the addresses of a profile up in the programs that its mappings name, where their build\n"
+    "ids agree, and in their debug files (also below PPROFC_DEBUG_PATH), and writes the profile with\n"
+    "names, lines and inlined calls as OUT, or in the place of FILE.  - is standard input and output.\n"
+    "\n"
+    "  -f, --force          overwrite OUT\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, 1 when a file cannot be read or written, 2 for usage.\n";
+
 static const struct {
     const char *verb, *text;
 } texts[] = {
     {"", overview},          {"help", overview},        {"run", run_help},
-    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
+    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help}, {"symbolize", symbolize_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -115,7 +128,7 @@ int pp_cmd_help(char **words)
     nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
     pp_complain("unknown verb '%s'; %s%s", verb,
                 nearest != NULL ? "did you mean "
-                                : "there are run, report, convert, serve and help",
+                                : "there are run, report, convert, serve, symbolize and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -162,7 +162,7 @@ int pp_cmd_serve(char **words)
         (void)pp_help_show("serve");
         return PP_EXIT_OK;
     }
-    status = pp_service_init(&service, &err);
+    status = pp_service_init(&service, false, &err);
     for (size_t i = 0; status == 0 && i < serving.n_names; i++)
         status = pp_service_add(&service, serving.names[i], &err);
     service.hides_command_line = serving.hides_command_line;

@@ -19,6 +19,7 @@ static const struct {
     {"report", pp_cmd_report},
     {"convert", pp_cmd_convert},
     {"serve", pp_cmd_serve},
+    {"symbolize", pp_cmd_symbolize},
     {"help", pp_cmd_help},
     {"attach", NULL},
     {"off", NULL},
@@ -31,11 +32,10 @@ static const struct {
     {"diff", NULL},
     {"bench", NULL},
     {"merge", NULL},
-    {"symbolize", NULL},
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 5 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 6 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -64,7 +64,7 @@ static int run_or_explain(char **words)
     if (nearest != NULL)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
-        pp_complain("'%s' is neither a verb (run, report, convert, serve, help) nor a "
+        pp_complain("'%s' is neither a verb (run, report, convert, serve, symbolize, help) nor a "
                     "program in PATH; see "
                     "pprofc help",
                     word);

@@ -35,7 +35,7 @@ int pp_run_http_start(struct pp_run_http *http, struct pprofc_error *err)
 
     if (!http->is_on)
         return 0;
-    status = pp_service_init(&http->service, err);
+    status = pp_service_init(&http->service, false, err);
     if (status == 0)
         status =
             pp_server_start(&http->service, &http->listener, &http->options, &http->server, err);

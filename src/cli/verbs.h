@@ -20,6 +20,7 @@ int pp_cmd_run(char **words);
 int pp_cmd_report(char **words);
 int pp_cmd_convert(char **words);
 int pp_cmd_serve(char **words);
+int pp_cmd_symbolize(char **words);
 int pp_cmd_help(char **words);
 
 /* Help for one verb ("" for all of it) on standard output; false when there is no such verb. */

@@ -73,13 +73,18 @@ static void merge_functions(struct pprofc_profile *target, const struct pprofc_p
 }
 
 static int merge_locations(struct pprofc_profile *target, const struct pprofc_profile *source,
-                           struct translation *to)
+                           struct translation *to, const struct pp_renaming *renaming)
 {
     pp_autofree struct pp_line *lines = NULL;
     size_t lines_capacity = 0;
 
     for (pp_id id = 1; id < source->n_locations; id++) {
         struct pp_location location = source->locations[id];
+        if (renaming != NULL)
+            to->locations[id] = renaming->rename(renaming->context, target, source, id,
+                                                 to->mappings[location.mapping]);
+        if (to->locations[id] != 0)
+            continue;
         if (pp_array_reserve(&lines, &lines_capacity, location.n_lines, sizeof *lines) != 0)
             return -ENOMEM;
         for (uint32_t i = 0; i < location.n_lines; i++) {
@@ -270,8 +275,8 @@ static void merge_comments(struct pprofc_profile *target, const struct pprofc_pr
     }
 }
 
-int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile *source,
-                     struct pprofc_error *err)
+static int merge(struct pprofc_profile *target, const struct pprofc_profile *source,
+                 const struct pp_renaming *renaming, struct pprofc_error *err)
 {
     __attribute__((cleanup(translation_done))) struct translation to;
     const bool is_fresh = target->n_types == 0 && target->n_samples == 0;
@@ -295,10 +300,33 @@ int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile 
     merge_comments(target, source, &to);
     merge_mappings(target, source, &to);
     merge_functions(target, source, &to);
-    if (merge_locations(target, source, &to) != 0 || merge_labels(target, source, &to) != 0)
+    if (merge_locations(target, source, &to, renaming) != 0 ||
+        merge_labels(target, source, &to) != 0)
         target->tables->failed = true;
     merge_samples(target, source, &to, first_slice, has_slices);
     if (pp_profile_failed(target))
         return pp_fail(err, -ENOMEM, 0, "cannot merge profiles: out of memory");
     return 0;
+}
+
+int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile *source,
+                     struct pprofc_error *err)
+{
+    return merge(target, source, NULL, err);
+}
+
+int pp_profile_rename(const struct pprofc_profile *source, const struct pp_renaming *renaming,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = pp_profile_new();
+    int status;
+
+    if (profile == NULL)
+        return pp_fail(err, -ENOMEM, 0, "cannot rename a profile's frames: out of memory");
+    status = merge(profile, source, renaming, err);
+    if (status != 0)
+        pprofc_profile_free(profile);
+    else
+        *profile_out = profile;
+    return status;
 }

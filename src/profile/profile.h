@@ -209,6 +209,18 @@ const char *pp_profile_base_name(const char *path);
 int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile *source,
                      struct pprofc_error *err);
 
+/* What gives locations other names: the id in 'target' of what 'location' of 'source' becomes, 0 to
+ * keep it as it is. 'mapping' is the target's id of its mapping. */
+struct pp_renaming {
+    pp_id (*rename)(void *context, struct pprofc_profile *target,
+                    const struct pprofc_profile *source, pp_id location, pp_id mapping);
+    void *context;
+};
+
+/* A copy of 'source' with the names that 'renaming' gives. */
+int pp_profile_rename(const struct pprofc_profile *source, const struct pp_renaming *renaming,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err);
+
 /* Take the frames of 'libraries' ("libc,libm") out of the stacks: what was spent there counts for
  * the caller, and a stack that is nothing else keeps one frame "[libc]".  With 'drop' the samples
  * whose leaf lies in such a library are left out instead, and counted in quality.n_dropped.  An

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "serve/capture_calls.h"
 #include "serve/exchange.h"
 
 enum {
@@ -41,6 +42,13 @@ struct pp_server {
     uint32_t n_answers;
 };
 
+/* What serves a program is no part of what it does. */
+static void leave_profiles(void)
+{
+    if (pprofc_thread_ignore != NULL)
+        (void)pprofc_thread_ignore(NULL);
+}
+
 /* ---- answering ---- */
 
 static bool is_gone(void *context)
@@ -65,6 +73,7 @@ static void *answer_main(void *argument)
     struct pp_exchange *exchange = argument;
     struct pp_server *server = exchange->server;
 
+    leave_profiles();
     pp_service_answer(server->service, &exchange->request, &exchange->answer);
     atomic_store(&exchange->is_answered, true);
     /* From here on the exchange is the mover's. */
@@ -206,6 +215,7 @@ static void *mover_main(void *argument)
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
+    leave_profiles();
     while (!atomic_load(&server->has_ended)) {
         struct pollfd waits[] = {{info->epoll_fd, POLLIN, 0}, {server->wake, POLLIN, 0}};
         MHD_UNSIGNED_LONG_LONG timeout_ms = TICK_MS;
@@ -222,6 +232,7 @@ static void *ticker_main(void *argument)
     struct pp_server *server = argument;
     struct pollfd wait = {server->stop, POLLIN, 0};
 
+    leave_profiles();
     while (poll(&wait, 1, TICK_MS) <= 0)
         pp_service_tick(server->service);
     return NULL;

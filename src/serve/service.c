@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/recording.h"
+#include "serve/line_numbers.h"
 
 enum { LOOK_MS = 250, ENOUGH_SAMPLES = 20 };
 
@@ -20,11 +21,13 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-int pp_service_init(struct pp_service *service, struct pprofc_error *err)
+int pp_service_init(struct pp_service *service, bool is_in_program, struct pprofc_error *err)
 {
-    const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH")};
+    const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH"),
+                                                  .only_symbols = is_in_program};
 
     memset(service, 0, sizeof *service);
+    service->is_in_program = is_in_program;
     (void)pthread_mutex_init(&service->names_lock, NULL);
     (void)pthread_mutex_init(&service->targets_lock, NULL);
     (void)pthread_mutex_init(&service->sampling.lock, NULL);
@@ -112,6 +115,8 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
     status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
     (void)pthread_mutex_unlock(&service->names_lock);
     pp_recording_close(reader);
+    if (status == 0 && service->is_in_program)
+        pp_add_line_numbers(profile_out);
     return status;
 }
 

@@ -41,9 +41,11 @@ struct pp_service {
     struct pp_symbolizer *symbolizer;
     struct pp_sampling sampling;
     bool hides_command_line;
+    bool is_in_program; /* the process serves itself: no DWARF here */
 };
 
-int pp_service_init(struct pp_service *service, struct pprofc_error *err);
+/* 'is_in_program': the process serves itself, so that debug information stays out of it. */
+int pp_service_init(struct pp_service *service, bool is_in_program, struct pprofc_error *err);
 
 /* Serve also what 'name' (a process number, or a recording's path) stands for, from now on. */
 int pp_service_add(struct pp_service *service, const char *name, struct pprofc_error *err);

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -369,6 +370,61 @@ class RunHttp(Served):
         self.assertEqual(said.status, 125)
         self.assertIn("cannot listen", said.err)
         self.assertEqual(said.out, "")
+
+
+class InProgram(Served):
+    """pprofc_http_serve: the program serves itself, sampled only when somebody asks."""
+
+    def setUp(self):
+        EndToEnd.setUp(self)
+        self.server = self.start(self.program("serves_itself"), SPIN_S, "127.0.0.1:0", stdin=subprocess.PIPE,
+                                 env=clean_environment(PPROFC_COMMAND=PPROFC))
+        self.addCleanup(self.server.stdin.close)
+        self.port = self.await_port()
+
+    def tell(self, line):
+        n_before = self.text(self.server, 0).count("\n")
+        self.server.stdin.write(f"{line}\n".encode())
+        self.server.stdin.flush()
+        self.wait_for(lambda: self.text(self.server, 0).count("\n") > n_before)
+        return self.text(self.server, 0).splitlines()[n_before]
+
+    def test_profile(self):
+        """Shares are right, lines come from the child, and no thread of the server is in it."""
+        self.assertEqual(self.rate_now(), 0)
+        path = self.profile("/debug/pprof/profile?seconds=2&frequency=1000")
+        self.assert_shares(path, 50)
+        profile = self.read_profile(path)
+        self.assertTrue(any(frame.line > 0 for sample in profile.samples for frame in sample.frames
+                            if frame.function == "heavy_50"), profile.comments)
+        self.assertEqual({sample.labels.get("thread_name") for sample in profile.samples}, {"serves_itself"})
+        self.assertFalse(any("server.c" in frame.file for sample in profile.samples for frame in sample.frames))
+        self.assertEqual(self.rate_now(), 0)
+
+    def test_memory_stays(self):
+        """Debug information never enters the program: a hundred profiles later it is as large as after the first."""
+        def memory_kb():
+            with open(f"/proc/{self.server.pid}/status", encoding="ascii") as status:
+                return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+        before_kb = memory_kb()
+        self.profile("/debug/pprof/profile?seconds=0.05")
+        for _ in range(4):
+            self.profile("/debug/pprof/profile?seconds=0.05&frequency=1000")
+        self.assertLess(memory_kb() - before_kb, 32 * 1024)
+
+    def test_own_server(self):
+        """A server of the program's own may mount the paths."""
+        self.assertTrue(self.tell("handle /debug/pprof/profile?seconds=0.2").startswith("200 application/octet-stream "))
+        self.assertTrue(self.tell("handle /nowhere").startswith("404 text/plain"))
+        self.assertTrue(self.tell("handle /?%00").startswith("400 text/plain"))
+
+    def test_stop(self):
+        self.assertEqual(self.tell("stop"), "0")
+        with self.assertRaises(OSError):
+            self.ask("/healthz")
+        self.assertEqual(self.tell("stop"), str(-3))
+        self.assertIsNone(self.server.poll())
 
 
 class InABrowser(Served):

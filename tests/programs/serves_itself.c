@@ -1,0 +1,89 @@
+/* Spins like shares_50_30_20 and serves its own profiles.  Arguments: CPU seconds, address.
+ * Reads commands from standard input: "stop" ends serving and says so, "handle TARGET" answers a
+ * request as a server of the program's own would and prints status and bytes; end of input ends it
+ * all. */
+#include <pthread.h>
+#include <string.h>
+
+#include "pprofc/pprofc.h"
+#include "pprofc/serve.h"
+#include "truth.h"
+
+TRUTH_NOINLINE static void heavy_50(uint64_t us)
+{
+    TRUTH_SPIN_US(us);
+}
+
+TRUTH_NOINLINE static void middle_30(uint64_t us)
+{
+    TRUTH_SPIN_US(us + 1);
+}
+
+TRUTH_NOINLINE static void light_20(uint64_t us)
+{
+    TRUTH_SPIN_US(us + 2);
+}
+
+static void *work(void *seconds)
+{
+    const uint64_t end_ns = truth_deadline_ns(*(double *)seconds);
+    uint64_t random = 2463534242u;
+
+    while (truth_thread_ns() < end_ns) {
+        const uint64_t us = 200 + truth_random(&random) % 1800;
+        const uint64_t ticket = truth_random(&random) % 10;
+        if (ticket < 5)
+            heavy_50(us);
+        else if (ticket < 8)
+            middle_30(us);
+        else
+            light_20(us);
+    }
+    return NULL;
+}
+
+static void handle(const char *target)
+{
+    struct pprofc_http_request request = PPROFC_HTTP_REQUEST_INIT;
+    struct pprofc_http_response response;
+    struct pprofc_error err;
+
+    request.target = target;
+    if (pprofc_http_handle(&request, &response, &err) != 0) {
+        printf("failed %s\n", err.message);
+        return;
+    }
+    printf("%d %s %zu\n", response.status, response.content_type, response.n_body_bytes);
+    pprofc_http_response_free(&response);
+}
+
+static void obey(char *line)
+{
+    struct pprofc_error err = {0};
+
+    line[strcspn(line, "\n")] = '\0';
+    if (strcmp(line, "stop") == 0)
+        printf("%d\n", pprofc_http_stop(&err));
+    else if (strncmp(line, "handle ", strlen("handle ")) == 0)
+        handle(line + strlen("handle "));
+    (void)fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    double seconds = truth_argument(argc, argv, 1, 5);
+    struct pprofc_error err;
+    pthread_t thread;
+    char line[256];
+
+    (void)truth_calibrate();
+    if (pprofc_http_serve(argc > 2 ? argv[2] : "127.0.0.1:0", &err) != 0) {
+        (void)fprintf(stderr, "serves_itself: %s\n", err.message);
+        return 1;
+    }
+    if (pthread_create(&thread, NULL, work, &seconds) != 0)
+        return 1;
+    while (fgets(line, sizeof line, stdin) != NULL)
+        obey(line);
+    return 0;
+}
