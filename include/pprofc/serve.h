@@ -29,7 +29,10 @@ int pprofc_http_serve(const char *address, struct pprofc_error *err);
 
 /* The URL that is served at ("http://127.0.0.1:6060", "unix:PATH"), with its NUL in 'url'.  -ESRCH
  * when nothing is served, -ENOSPC.
- * Cost:    a copy.  Threads: any.  Signals: no.  Fork: the child's own. */
+ * Cost:    a copy.
+ * Threads: any thread.
+ * Signals: not from a signal handler.
+ * Fork:    in a child, about the child's own. */
 int pprofc_http_url(char *url, size_t capacity, struct pprofc_error *err);
 
 /* End serving: requests that wait are ended, the address is given back.  -ESRCH when nothing is
@@ -75,7 +78,11 @@ struct pprofc_http_response {
 int pprofc_http_handle(const struct pprofc_http_request *request,
                        struct pprofc_http_response *response_out, struct pprofc_error *err);
 
-/* Cost: frees memory.  Threads: the owner's.  Signals: no.  Fork: nothing special. */
+/* Give an answer's memory back; NULL and an answer that was given back are fine.
+ * Cost:    frees memory.
+ * Threads: the owner's.
+ * Signals: not from a signal handler.
+ * Fork:    nothing special. */
 void pprofc_http_response_free(struct pprofc_http_response *response);
 
 #pragma GCC visibility pop

@@ -29,7 +29,7 @@ struct pp_frame {
 struct pp_symbolizer_options {
     const char *debug_path; /* more roots, before /usr/lib/debug, separated by ':'; may be NULL */
     bool no_inlines;        /* only the physical function of an address */
-    bool only_symbols;      /* no DWARF: symbol tables are a few per cent of it in time and memory */
+    bool only_symbols; /* no DWARF: symbol tables are a few per cent of it in time and memory */
 };
 
 int pp_symbolizer_new(const struct pp_symbolizer_options *options,

@@ -102,8 +102,13 @@ static const char symbolize_help[] =
 static const struct {
     const char *verb, *text;
 } texts[] = {
-    {"", overview},          {"help", overview},        {"run", run_help},
-    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help}, {"symbolize", symbolize_help},
+    {"", overview},
+    {"help", overview},
+    {"run", run_help},
+    {"report", report_help},
+    {"convert", convert_help},
+    {"serve", serve_help},
+    {"symbolize", symbolize_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
+
 enum { BACKLOG = 128 };
 
 static int give_up(struct pp_listener *listener, const char *text, struct pprofc_error *err)
@@ -107,9 +109,12 @@ static int listen_at(const struct addrinfo *where, const char *text, struct pp_l
 static int split(const char *text, char *host, size_t n_host, char *port, size_t n_port)
 {
     const char *colon = strrchr(text, ':');
+    int64_t number;
     size_t n;
 
-    if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) >= n_port)
+    /* getaddrinfo() takes any number, and its low bits. */
+    if (colon == NULL || strlen(colon + 1) >= n_port ||
+        !pp_parse_int64(colon + 1, strlen(colon + 1), &number) || number < 0 || number > 65535)
         return -EINVAL;
     n = (size_t)(colon - text);
     (void)snprintf(port, n_port, "%s", colon + 1);

@@ -154,7 +154,8 @@ struct pp_web_file {
     const char *bytes, *end;
 };
 extern const struct pp_web_file pp_web_files[]; /* ends with a NULL name */
-/* What stands around the page's script, and the script that tells the picture of scripts being on. */
+/* What stands around the page's script, and the script that tells the picture of scripts being on.
+ */
 extern const char pp_web_script_opening[], pp_web_script_closing[], pp_web_mark_script[];
 extern const char pp_web_script_sources[];
 

@@ -9,7 +9,7 @@ from harness import PPROFC, ROOT, EndToEnd
 
 BASH = ROOT / "completion/pprofc"
 ZSH = ROOT / "completion/_pprofc"
-VERBS = ["convert", "help", "report", "run"]
+VERBS = ["convert", "help", "report", "run", "serve", "symbolize"]
 TABLES = {"run": "run_options.c", "report": "cmd_report.c", "convert": "cmd_convert.c"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
