@@ -1,10 +1,12 @@
 /* CPU sampling: how long until a thread's next sample.
  *
  * A fixed period runs in step with programs that take turns (50 points wrong at 100 Hz and 5 ms
- * turns), so every thread's period is drawn anew after a few samples.  The helper does it, since
- * only it holds the descriptors: IOC_PERIOD from there costs the handler nothing.  Setting a period
- * restarts the running interval, so the helper comes back just after the busiest thread's next few
- * samples, when little of an interval is lost; 'scale' makes up for what other threads lose. */
+ * turns), so every thread's period is drawn anew after some samples. How many hardly matters to
+ * the error: over uniform periods the phases of different samples are not correlated.  The helper
+ * does it, since only it holds the descriptors: IOC_PERIOD from there costs the handler nothing.
+ * Setting a period restarts the running interval, so the helper comes back just after the busiest
+ * thread's next few samples, when little of an interval is lost; 'scale' makes up for what other
+ * threads lose. */
 #include "capture/cpu.h"
 
 #include <sched.h>
@@ -14,7 +16,7 @@
 #include "sigsafe/store.h"
 
 enum {
-    REDRAW_SAMPLES = 7,                 /* a period serves about so many samples */
+    REDRAW_SAMPLES = 20,                /* a period serves about so many samples */
     REDRAW_LEAST_NS = 40 * 1000 * 1000, /* at high rates: more samples rather than more work */
     REDRAW_MOST_NS = 500 * 1000 * 1000,
     WAKE_NS = 150 * 1000,     /* about what the helper's own waking takes */
