@@ -336,5 +336,6 @@ int main(int argc, char **argv)
         pprof_rs->n_samples = pprof_rs_n_samples();
     print_results(delivery, n_rounds);
     (void)fflush(stdout);
-    _exit(0); /* nobody's last words: they would write files and end sessions */
+    (void)pprofc_stop(NULL, NULL); /* takes its recording away */
+    _exit(0);                      /* no last words of the others: they would write files */
 }
