@@ -15,7 +15,8 @@ TIME_LIMIT_S = 600
 
 HEADERS = sorted(path.name for path in (ROOT / "include/pprofc").iterdir())
 VERSION = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M).group(1)
-MAN_PAGES = {"man1/pprofc.1", "man1/pprofc-run.1", "man1/pprofc-report.1", "man1/pprofc-convert.1", "man3/pprofc.3", "man7/pprofc.7"}
+MAN_PAGES = {"man1/pprofc.1", "man1/pprofc-run.1", "man1/pprofc-report.1", "man1/pprofc-convert.1", "man1/pprofc-serve.1",
+             "man1/pprofc-symbolize.1", "man3/pprofc.3", "man7/pprofc.7"}
 FUNCTIONS = sorted(set(re.findall(r"^(?:int|void|const void \*|struct \w+) ?\*?(pprofc_\w+)\(",
                                   "".join(path.read_text() for path in (ROOT / "include/pprofc").glob("*.h")), re.M)))
 
@@ -229,7 +230,7 @@ class PkgConfig(Installed):
     def test_static_program(self):
         """A -static program built with --static --libs profiles itself, its threads found at their birth by the linker's wrapping."""
         flags = self.pkg_config("--static", "--cflags", "--libs", "pprofc")
-        self.assertIn("-Wl,--wrap=pthread_create,--wrap=sigaction,--wrap=signal", flags)
+        self.assertIn("-Wl,-u,pprofc_start,--wrap=pthread_create,--wrap=sigaction,--wrap=signal", flags)
         self.run_ok("gcc", "-O2", "-g", "-static", self.source(BUSY), *flags, "-o", self.folder / "busy")
         self.assertNotIn("NEEDED", self.run_ok("readelf", "-dW", self.folder / "busy").out)
         self.assertIn("__wrap_pthread_create", self.run_ok("nm", self.folder / "busy").out)
