@@ -167,67 +167,59 @@ void pp_route_top(struct pp_call *call)
 
 /* ---- kinds to come ---- */
 
-static const struct {
-    const char *name, *kind;
+/* Sample types and period as the field has them. */
+struct shape {
     const char *types[8]; /* type, unit, type, unit .. */
     const char *period_type, *period_unit;
+};
+
+static const struct shape heap = {{"alloc_objects", "count", "alloc_space", "bytes",
+                                   "inuse_objects", "count", "inuse_space", "bytes"},
+                                  "space",
+                                  "bytes"};
+static const struct shape objects = {{"objects", "count", "space", "bytes"}, "space", "bytes"};
+static const struct shape contentions = {
+    {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"};
+static const struct shape waits = {
+    {"waits", "count", "wait", "nanoseconds"}, "wait", "nanoseconds"};
+static const struct shape wall = {
+    {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"};
+static const struct shape threads = {{"goroutine", "count"}, "goroutine", "count"};
+
+static const struct {
+    const char *name, *kind;
+    const struct shape *shape;
 } later_kinds[] = {
-    {"heap",
-     "heap",
-     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
-      "bytes"},
-     "space",
-     "bytes"},
-    {"allocs",
-     "heap",
-     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
-      "bytes"},
-     "space",
-     "bytes"},
-    {"delta_heap",
-     "heap",
-     {"alloc_objects", "count", "alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
-      "bytes"},
-     "space",
-     "bytes"},
-    {"growth", "heap", {"objects", "count", "space", "bytes"}, "space", "bytes"},
-    {"leak", "leak", {"objects", "count", "space", "bytes"}, "space", "bytes"},
-    {"block", "offcpu", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
-    {"delta_block",
-     "offcpu",
-     {"contentions", "count", "delay", "nanoseconds"},
-     "contentions",
-     "count"},
-    {"mutex", "lock", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
-    {"delta_mutex",
-     "lock",
-     {"contentions", "count", "delay", "nanoseconds"},
-     "contentions",
-     "count"},
-    {"lock", "lock", {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"},
-    {"contention",
-     "lock",
-     {"contentions", "count", "delay", "nanoseconds"},
-     "contentions",
-     "count"},
-    {"goroutine", "threads", {"goroutine", "count"}, "goroutine", "count"},
-    {"offcpu", "offcpu", {"waits", "count", "wait", "nanoseconds"}, "wait", "nanoseconds"},
-    {"wall", "wall", {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"},
-    {"fgprof", "wall", {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"},
+    {"heap", "heap", &heap},
+    {"allocs", "heap", &heap},
+    {"delta_heap", "heap", &heap},
+    {"growth", "heap", &objects},
+    {"leak", "leak", &objects},
+    {"block", "offcpu", &contentions},
+    {"delta_block", "offcpu", &contentions},
+    {"mutex", "lock", &contentions},
+    {"delta_mutex", "lock", &contentions},
+    {"lock", "lock", &contentions},
+    {"contention", "lock", &contentions},
+    {"goroutine", "threads", &threads},
+    {"offcpu", "offcpu", &waits},
+    {"wall", "wall", &wall},
+    {"fgprof", "wall", &wall},
 };
 
 static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
 {
     struct pprofc_profile *profile = pp_profile_new();
+    const struct shape *shape = later_kinds[i].shape;
 
     if (profile == NULL)
         return NULL;
-    for (size_t k = 0; k < 8 && later_kinds[i].types[k] != NULL; k += 2)
-        (void)pp_profile_add_type(profile, later_kinds[i].types[k], later_kinds[i].types[k + 1]);
+    for (size_t k = 0; k < 8 && shape->types[k] != NULL; k += 2)
+        (void)pp_profile_add_type(profile, shape->types[k], shape->types[k + 1]);
     profile->default_type = profile->n_types - 1;
     profile->kind = pp_profile_text(profile, later_kinds[i].kind);
-    profile->period_type.type = pp_profile_text(profile, later_kinds[i].period_type);
-    profile->period_type.unit = pp_profile_text(profile, later_kinds[i].period_unit);
+    profile->period_type.type = pp_profile_text(profile, shape->period_type);
+    profile->period_type.unit = pp_profile_text(profile, shape->period_unit);
     profile->period = 1;
     profile->time_ns = pp_served_header(call->target)->start_realtime_ns;
     pp_profile_comment(profile, "this version of pprof-c does not measure %s: the profile is empty",
