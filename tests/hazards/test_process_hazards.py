@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from end_to_end.harness import BUILD, PROGRAMS, ROOT, EndToEnd, clean_environment, long_or, scorer
+from end_to_end.harness import BUILD, PROGRAMS, ROOT, EndToEnd, clean_environment, long_or, not_sanitized, scorer
 
 TIME_LIMIT_S = 1500
 
@@ -152,6 +152,7 @@ class Hazard36AsNeeded(Processes):
         shown = subprocess.run(["readelf", "-dW", self.folder / "linked"], capture_output=True, text=True, check=True).stdout
         return "libpprofc.so" in shown
 
+    @not_sanitized("that build is not for installing")
     def test_what_is_kept(self):
         """Called: kept.  Not called: dropped by the plain -lpprofc, kept by what pprofc.pc says."""
         called = '#include <pprofc/pprofc.h>\nint main(void) { return pprofc_start(0, 0) || pprofc_stop(0, 0); }\n'
@@ -224,6 +225,7 @@ class BareFork(Processes):
             self.assertEqual(json.loads(finished.out)["n_good"], [n, n, n], finished.err)
 
 
+@not_sanitized("the runtime's own variables are on the stack, and a life without them has no runtime")
 class StackOfTheKernel(Processes):
     """What the kernel put on the first stack stays as programs expect it, though our variables are gone from it."""
 
