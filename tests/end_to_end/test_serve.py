@@ -330,7 +330,7 @@ class Refusals(EndToEnd):
     """What cannot be served is said in one line."""
 
     def test_each(self):
-        for words, status, text in (([], 2, "no process given"), (["1"], 1, "has no recording"),
+        for words, status, text in (([], 2, "no process given"), ([str(2 ** 22 + 1)], 1, "has no recording"),
                                     (["/nowhere/x.ppc"], 1, "cannot"), (["-l", "x", "1"], 1, ""),
                                     (["--token-file", "/nowhere", "1"], 2, "cannot read a token")):
             with self.subTest(words):

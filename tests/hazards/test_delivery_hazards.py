@@ -6,7 +6,7 @@ import shutil
 import time
 import unittest
 
-from end_to_end.harness import PPROFC, EndToEnd, clean_environment, long_or, scorer
+from end_to_end.harness import PPROFC, EndToEnd, clean_environment, long_or, not_sanitized, scorer
 
 TIME_LIMIT_S = 900
 DELIVERIES = ("perf-sigtrap", "perf-signal", "cpu-timer", "sampler")
@@ -113,6 +113,7 @@ class Hazard18DescriptorsUsedUp(Delivered):
     """Where RLIMIT_NOFILE leaves too few descriptors the other threads have timers; the program loses none of its own."""
 
     @unittest.skipUnless(shutil.which("prlimit"), "no prlimit")
+    @not_sanitized("the runtime's own part of opening files is a phase of its own")
     def test_few_descriptors(self):
         """48 threads, 32 descriptors: the program opens as many files as without us, one line, the total right."""
         limit = ("prlimit", "--nofile=32")
@@ -321,6 +322,7 @@ class Hazard27OwnedSignal(Delivered):
 
 
 @unittest.skipUnless(shutil.which("gdb"), "no gdb")
+@not_sanitized("gdb would have the runtime preloaded too")
 class Hazard87Debugger(Delivered):
     """Under a debugger, from the start or later, breakpoints work, no stop is ours, and the profile is as ever."""
 

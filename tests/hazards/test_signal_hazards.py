@@ -51,6 +51,9 @@ class Hazard28WhatChildrenInherit(EndToEnd):
         program = self.program("fdlist")
         plain = self.view(program, "child")
         profiled = self.view(PPROFC, "run", "-q", "-F", "1000", "-o", self.folder / "x.pb.gz", "--", program, "child")
+        for one in (plain, profiled):
+            # Signals 32 and 33 are libc's: whoever started us may have had them ignored until libc made its first thread.
+            one["SigIgn"] = f"{int(one['SigIgn'], 16) & ~(3 << 31):016x}"
         for key in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd", "timers", "environ", "limits", "cwd"):
             self.assertEqual(profiled[key], plain[key], key)
         self.assertFalse([line for line in profiled["environ"] if "PPROFC" in line or "libpprofc" in line])

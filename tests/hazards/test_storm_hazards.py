@@ -8,12 +8,13 @@ import time
 import unittest
 from pathlib import Path
 
-from end_to_end.harness import BUILD, IS_LONG, PPROFC, EndToEnd, Finished, clean_environment, long_or, scorer
+from end_to_end.harness import BUILD, IS_LONG, PPROFC, EndToEnd, Finished, clean_environment, long_or, not_sanitized, scorer
 
 TIME_LIMIT_S = 1500
 NOBODY = 65534
 
 
+@not_sanitized("the runtime keeps freed memory, and some of every thread's")
 class StartsAndStops(EndToEnd):
     """However often profiling is started and stopped, the process holds what it held before."""
 
@@ -180,6 +181,7 @@ class Limits(EndToEnd):
                                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
                 self.assertEqual(finished.status, 7)
 
+    @not_sanitized("the runtime reserves terabytes of address space")
     def test_address_space(self):
         """With little RLIMIT_AS we take little of it: what the program could allocate it still can, and it is profiled."""
         for n_mb in (200, 1000):
