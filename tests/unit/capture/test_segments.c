@@ -132,9 +132,13 @@ static void add_to_storm(void *context, struct pp_rec_segment *segment, struct p
         storm->frequent[(pc - 0x1000) / 16] += event->values[0];
 }
 
-/* Bytes of memory: the file's, and what else the process has touched. */
+/* Bytes of memory: the file's, and what else the process has touched.  A sanitizer's shadow of what
+ * was mapped anew is not ours: there the file's alone. */
 static uint64_t memory_bytes(const struct rig *rig)
 {
+#ifdef __SANITIZE_ADDRESS__
+    return held_bytes(rig);
+#endif
     unsigned long n_pages = 0, n_resident = 0, n_shared = 0;
     FILE *file = fopen("/proc/self/statm", "re");
 
