@@ -55,7 +55,7 @@ class Notes:
         return f"{NOTHING_TO_TELL} ({self.reasons.index(reason) + 1})"
 
     def lines(self):
-        return [f"({i}) {reason}  " for i, reason in enumerate(self.reasons, 1)]
+        return [f"{i}. {reason}" for i, reason in enumerate(self.reasons, 1)]
 
 
 def table(data):
@@ -76,7 +76,8 @@ def table(data):
 def block(data):
     """Everything between the two markers, these included."""
     lines, notes = table(data)
-    how = ("Alternating runs of the same work by `bench/run --long peers`; in brackets 95 % limits."
+    command = "bench/run --long peers" if data["about"]["is_long"] else "bench/run peers"
+    how = (f"Alternating runs of the same work by `{command}`; in brackets 95 % limits."
            " Where perf walks frame pointers the program was compiled with them.")
     parts = [BEGIN, machine_line(data), how, "", *lines, ""]
     return "\n".join(parts + ([*notes, ""] if notes else []) + [END])

@@ -301,9 +301,14 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
     install_toggle();
 }
 
+enum { END_TIMEOUT_MS = 1000 };
+
 __attribute__((destructor)) static void end(void)
 {
-    pp_session_lock();
+    /* A signal handler that calls exit() may have come upon a call of ours in its own thread: that
+     * one will never give the lock back.  The recording stays in shared memory then. */
+    if (!pp_session_lock_within(END_TIMEOUT_MS))
+        return;
     (void)pp_session_stop(NULL);
     if (pp_session.header != NULL)
         pp_preload_keep(&pp_session);

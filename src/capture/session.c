@@ -43,6 +43,15 @@ void pp_session_lock(void)
     (void)pthread_mutex_lock(&session_lock);
 }
 
+bool pp_session_lock_within(uint32_t timeout_ms)
+{
+    const uint64_t until_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + timeout_ms * UINT64_C(1000000);
+    const struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
+
+    pp_fork_look();
+    return pthread_mutex_clocklock(&session_lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 void pp_session_unlock(void)
 {
     (void)pthread_mutex_unlock(&session_lock);

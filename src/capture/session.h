@@ -110,6 +110,7 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
 
 /* Start, stop: the caller holds the lock. */
 void pp_session_lock(void);
+bool pp_session_lock_within(uint32_t timeout_ms); /* false: somebody holds it for longer */
 void pp_session_unlock(void);
 int pp_session_start(const struct pp_settings *settings, struct pprofc_error *err);
 int pp_session_stop(struct pprofc_error *err); /* the recording stays until pp_session_close() */

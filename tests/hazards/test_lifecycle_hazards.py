@@ -38,6 +38,15 @@ class Hazard33EndOfMain(EndToEnd):
             self.read_profile(path)
 
 
+class ExitInsideACall(EndToEnd):
+    """A signal handler may call exit() while its thread is within a call of ours: the program ends all the same."""
+
+    def test_ends(self):
+        for ms in (20, 30, 50, 80, 130):
+            finished, _ = self.run_profiled("-F", "1000", "--", self.program("exits_inside"), ms, status=7)
+            self.assertLess(finished.took_s, 30)
+
+
 class Hazard34SuddenEnds(EndToEnd):
     """However a program ends, the file holds all but the last period of it."""
     ENDS = ["_exit", "quick_exit", "abort", "segv", int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGKILL)]
