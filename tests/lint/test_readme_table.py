@@ -49,7 +49,7 @@ class ReadmeTable(unittest.TestCase):
         self.assertEqual(shape["empty"], [])
         self.assertIn("differs by +0.05 %", text)
         self.assertIn("| - (1) |", text)
-        self.assertIn("(1) draws none", text)
+        self.assertIn("1. draws none", text)
 
     def test_missing_profiler(self):
         """One that was not there has no column, and the README's shape is not that."""
