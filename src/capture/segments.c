@@ -3,6 +3,7 @@
 #include "capture/segments.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "capture/fold.h"
@@ -136,15 +137,25 @@ static bool is_sealed(struct pp_rec_segment *segment)
     return (atomic_load_explicit(&segment->used, memory_order_acquire) & PP_SEGMENT_SEALED) != 0;
 }
 
+/* A reader that was killed left its slot behind.  One that lives in another pid namespace may look
+ * so: then it gets sums, as those who come late do. */
+static bool is_dead(uint32_t pid)
+{
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 /* The lowest sequence that a reader has not yet taken; readers that died do not count. */
 static uint64_t needed_from(struct pp_segments *segments)
 {
     uint64_t least = UINT64_MAX;
 
     for (uint32_t i = 0; i < PP_REC_MAX_READERS; i++) {
-        const struct pp_rec_reader *reader = &segments->header->readers[i];
+        struct pp_rec_reader *reader = &segments->header->readers[i];
         const uint64_t sequence = atomic_load_explicit(&reader->sequence, memory_order_acquire);
-        if (atomic_load_explicit(&reader->pid, memory_order_acquire) != 0 && sequence < least)
+        uint32_t pid = atomic_load_explicit(&reader->pid, memory_order_acquire);
+        if (pid != 0 && is_dead(pid))
+            (void)atomic_compare_exchange_strong(&reader->pid, &pid, 0);
+        else if (pid != 0 && sequence < least)
             least = sequence;
     }
     return least;

@@ -1,5 +1,7 @@
 /* The chain of segments: an hour in simulated time, storms of stacks, readers, and little memory.
  */
+#include <sys/wait.h>
+#include <unistd.h>
 #include "rig.h"
 
 #include <errno.h>
@@ -270,7 +272,7 @@ static void readers(void **state)
     make_stacks();
     assert_int_equal(rig_open(&rig, 2 << 20, 256 << 20, rig_no_wait, NULL), 0);
     atomic_store(&rig.header->readers[3].sequence, 12);
-    atomic_store(&rig.header->readers[3].pid, 4711);
+    atomic_store(&rig.header->readers[3].pid, (uint32_t)getpid());
     fill(&rig, 26 * n_in_segment, &futex_seen);
     assert_in_range(last_folded(&rig), 8, 11); /* several at once */
     assert_in_range(rig_n_segments(&rig), 15, 25);
@@ -281,6 +283,28 @@ static void readers(void **state)
     assert_in_range(last_folded(&rig), 60, 120);
     assert_in_range(rig_n_segments(&rig), 5, PP_REC_MAX_SEGMENTS / 2 + 8);
     assert_int_equal(rig_total(&rig).count, 128 * n_in_segment);
+    rig_close(&rig);
+}
+
+/* A reader that was killed holds nothing back, and its slot is free again. */
+static void dead_readers(void **state)
+{
+    static struct rig rig;
+    uint32_t futex_seen = 0;
+    const uint32_t n_in_segment =
+        (PP_SEGMENT_BYTES - PP_SEGMENT_SLOTS * 8 - 100 * (16 + N_FRAMES * 8)) / 48;
+    const pid_t child = fork();
+    (void)state;
+
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    make_stacks();
+    assert_int_equal(rig_open(&rig, 2 << 20, 256 << 20, rig_no_wait, NULL), 0);
+    atomic_store(&rig.header->readers[3].pid, (uint32_t)child);
+    fill(&rig, 26 * n_in_segment, &futex_seen);
+    assert_in_range(last_folded(&rig), 17, 26);
+    assert_int_equal(atomic_load(&rig.header->readers[3].pid), 0);
     rig_close(&rig);
 }
 
@@ -357,8 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_hour),          cmocka_unit_test(storm_of_stacks),
         cmocka_unit_test(storm_of_threads), cmocka_unit_test(readers),
-        cmocka_unit_test(sequence),         cmocka_unit_test(tiny_memory),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(dead_readers),     cmocka_unit_test(sequence),
+        cmocka_unit_test(tiny_memory),      cmocka_unit_test(no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
