@@ -53,7 +53,7 @@ static void append_escaped(struct pp_buffer *out, const char *text, size_t n_byt
     }
 }
 
-static void append_target(struct pp_buffer *out, struct pp_served *target)
+static void append_target(struct pp_buffer *out, struct pp_served *target, bool hides_command_line)
 {
     const struct pp_rec_header *head = pp_served_header(target);
     uint64_t n_lost = 0;
@@ -63,7 +63,10 @@ static void append_target(struct pp_buffer *out, struct pp_served *target)
     pp_buffer_printf(out, "<h2>");
     append_escaped(out, target->program, sizeof target->program);
     pp_buffer_printf(out, " <small>process %d</small></h2>\n<p><code>", target->pid);
-    append_escaped(out, head->command, sizeof head->command);
+    if (hides_command_line)
+        pp_buffer_text(out, "(hidden)");
+    else
+        append_escaped(out, head->command, sizeof head->command);
     pp_buffer_printf(
         out,
         "</code></p>\n<p>%s at %g Hz; %.2f s of CPU; %llu lost; profiling cost "
@@ -94,7 +97,7 @@ void pp_route_index(struct pp_call *call)
                    "td{padding:.15em 1em .15em 0}:root{color-scheme:light dark}</style></head>"
                    "<body><h1>/debug/pprof/</h1>\n");
     for (size_t i = 0; i < call->service->n_targets; i++)
-        append_target(out, call->service->targets[i]);
+        append_target(out, call->service->targets[i], call->service->hides_command_line);
     pp_buffer_text(out,
                    "<p>For <code>go tool pprof http://HOST/debug/pprof/profile?seconds=5</code>"
                    " as for a Go program. <a href=\"/metrics\">/metrics</a></p>\n"

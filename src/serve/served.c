@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,20 @@ static int sequence_of(const char *name, int64_t pid)
     return -1;
 }
 
+/* Anybody may put files into /dev/shm: a recording belongs to us, or, for root, to whoever the
+ * process belongs to. */
+static bool is_trusted(int folder, const char *name, int64_t pid)
+{
+    struct stat file, process;
+    char path[40];
+
+    if (fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(file.st_mode))
+        return false;
+    (void)snprintf(path, sizeof path, "/proc/%lld", (long long)pid);
+    return file.st_uid == geteuid() ||
+           (geteuid() == 0 && stat(path, &process) == 0 && process.st_uid == file.st_uid);
+}
+
 /* The newest recording of 'pid': an exec makes another one. */
 static bool find_recording(int64_t pid, char *path_out, size_t capacity)
 {
@@ -52,7 +67,7 @@ static bool find_recording(int64_t pid, char *path_out, size_t capacity)
         return false;
     while ((entry = readdir(folder)) != NULL) {
         const int sequence = sequence_of(entry->d_name, pid);
-        if (sequence <= best)
+        if (sequence <= best || !is_trusted(dirfd(folder), entry->d_name, pid))
             continue;
         best = sequence;
         (void)snprintf(path_out, capacity, "%s/%s", recording_folder, entry->d_name);
@@ -267,6 +282,20 @@ int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *i
     return status;
 }
 
+/* A process that has just ended flushed its accounts itself.  Read from a copy: others look at the
+ * reader's own meanwhile. */
+static int mark_of_ended(struct pp_served *target, struct pp_recording_mark *mark_out,
+                         struct pprofc_error *err)
+{
+    pp_autofree void *bytes = NULL;
+    size_t n_bytes = 0;
+    const int status = pp_recording_copy(target->reader, &bytes, &n_bytes, err);
+
+    if (status == 0)
+        pp_recording_mark_read(bytes, mark_out);
+    return status;
+}
+
 int pp_served_end_window(struct pp_served *target, uint32_t index,
                          struct pp_recording_window *window_out, double *highest_hz_out,
                          struct pprofc_error *err)
@@ -276,16 +305,13 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
     int status;
 
     (void)pthread_mutex_lock(&target->lock);
-    /* A process that has just ended flushed its accounts itself. */
     status = command(target, PP_REQUEST_FLUSH, 0, err);
     head = pp_recording_shared_header(target->reader);
-    if (head == NULL && status == -ESRCH && pp_recording_refresh(target->reader, err) == 0) {
-        head = pp_recording_header(target->reader);
-        status = 0;
-    }
     window_out->begin = window->begin;
     if (head != NULL)
         pp_recording_mark_read(head, &window_out->end);
+    else if (status == -ESRCH)
+        status = mark_of_ended(target, &window_out->end, err);
     *highest_hz_out = window->highest_hz;
     window->rate_hz = 0;
     target->n_windows--;

@@ -115,6 +115,8 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
     status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
     (void)pthread_mutex_unlock(&service->names_lock);
     pp_recording_close(reader);
+    if (status == 0 && service->hides_command_line)
+        (*profile_out)->command = 0;
     if (status == 0 && service->is_in_program)
         pp_add_line_numbers(profile_out);
     return status;
