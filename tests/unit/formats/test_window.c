@@ -1,0 +1,91 @@
+/* Windows of a recording: what of the events and counters belongs to them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "formats/recording_window.h"
+
+static const struct pp_recording_window window = {
+    .begin = {.time_ns = 1000, .cpu_ns = 500, .own_cpu_ns = 10, .losses = {[PP_LOSS_NO_SPACE] = 3}},
+    .end = {.time_ns = 2000, .cpu_ns = 1400, .own_cpu_ns = 14, .losses = {[PP_LOSS_NO_SPACE] = 8}},
+};
+
+static int64_t taken_ns(uint64_t time_ns, int64_t cpu_ns)
+{
+    const struct pp_recording_event event = {.time_ns = time_ns};
+
+    return pp_recording_window_takes(&window, &event, &cpu_ns) ? cpu_ns : -1;
+}
+
+/* The begin belongs to a window and the end does not, so that windows one after the other have each
+ * event once. */
+static void ends(void **state)
+{
+    (void)state;
+    assert_int_equal(taken_ns(999, 0), -1);
+    assert_int_equal(taken_ns(1000, 0), 0);
+    assert_int_equal(taken_ns(1999, 5), 5);
+    assert_int_equal(taken_ns(2000, 5), -1);
+}
+
+/* A sample stands for what its thread used since the one before: no more of it than the window had
+ * lasted. */
+static void values_are_cut(void **state)
+{
+    (void)state;
+    assert_int_equal(taken_ns(1100, 70), 70);
+    assert_int_equal(taken_ns(1100, 100), 100);
+    assert_int_equal(taken_ns(1100, 5000), 100);
+    assert_int_equal(taken_ns(1000, 5000), 0);
+    assert_int_equal(taken_ns(1100, 0), 0);
+}
+
+/* Clocks and losses are those of the window alone. */
+static void quality(void **state)
+{
+    struct pprofc_profile *profile = pp_profile_new();
+    (void)state;
+
+    assert_non_null(profile);
+    profile->time_ns = 7;
+    profile->quality = (struct pp_quality){.is_known = true, .cpu_ns = 9999, .n_lost = 9999};
+    pp_recording_window_quality(&window, profile);
+    assert_int_equal(profile->quality.cpu_ns, 900);
+    assert_int_equal(profile->quality.own_cpu_ns, 4);
+    assert_int_equal(profile->quality.n_lost, 5);
+    assert_int_equal(profile->quality.n_losses, 1);
+    assert_int_equal(profile->quality.losses[0].n, 5);
+    assert_int_equal(profile->time_ns, 1007);
+    assert_int_equal(profile->duration_ns, 1000);
+    pprofc_profile_free(profile);
+}
+
+/* Counters that went back, as in a recording that is damaged, give nothing rather than a huge sum.
+ */
+static void counters_that_go_back(void **state)
+{
+    const struct pp_recording_window reversed = {.begin = window.end, .end = window.begin};
+    struct pprofc_profile *profile = pp_profile_new();
+    (void)state;
+
+    assert_non_null(profile);
+    pp_recording_window_quality(&reversed, profile);
+    assert_int_equal(profile->quality.cpu_ns, 0);
+    assert_int_equal(profile->quality.n_lost, 0);
+    assert_int_equal(profile->duration_ns, 0);
+    pprofc_profile_free(profile);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ends),
+        cmocka_unit_test(values_are_cut),
+        cmocka_unit_test(quality),
+        cmocka_unit_test(counters_that_go_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
