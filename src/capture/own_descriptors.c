@@ -15,19 +15,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/directory_entry.h"
 
-/* Without close_range: copies of the program's pipes and sockets must not be kept open by us.  By
- * raw calls: opendir() would allocate from the program's heap. */
+/* Without close_range: copies of the program's pipes and sockets must not be kept open by us. */
 static int close_all(void)
 {
-    struct entry {
-        uint64_t inode;
-        int64_t offset;
-        uint16_t n_bytes;
-        uint8_t type;
-        char name[];
-    };
-    _Alignas(struct entry) char entries[4096];
+    _Alignas(struct pp_directory_entry) char entries[4096];
     const int folder = open("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     long n;
 
@@ -35,7 +28,8 @@ static int close_all(void)
         return -errno;
     while ((n = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
         for (long at = 0; at < n;) {
-            const struct entry *entry = (const struct entry *)(entries + at);
+            const struct pp_directory_entry *entry =
+                (const struct pp_directory_entry *)(entries + at);
             const int fd = atoi(entry->name);
             at += entry->n_bytes;
             if (entry->name[0] != '.' && fd != folder)

@@ -1,5 +1,4 @@
 /* The chain of segments: spares ahead of need, sealed ones folded behind. */
-#include "capture/own_memory.h"
 #include "capture/segments.h"
 
 #include <errno.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "capture/fold.h"
+#include "capture/own_memory.h"
 #include "sigsafe/store.h"
 
 enum {

@@ -1,5 +1,4 @@
 /* The one session of a process: start and stop. */
-#include "capture/own_memory.h"
 #include "capture/session.h"
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/own_memory.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"

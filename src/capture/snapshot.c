@@ -5,7 +5,6 @@
  * cursor is complete but for events reserved and not yet committed: the copy stops there and the
  * next one takes them.  The helper may fold meanwhile: it flips the directory before it frees
  * anything, so a copy whose directory is still in force at its end is consistent. */
-#include "capture/own_memory.h"
 #include "capture/snapshot.h"
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "base/error.h"
 #include "capture/fold.h"
 #include "capture/memory_file.h"
+#include "capture/own_memory.h"
 #include "sigsafe/store.h"
 
 enum { MAX_TRIES = 50, PAGE_BYTES = 4096 };

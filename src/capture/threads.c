@@ -1,5 +1,4 @@
 /* The threads of this process, as the helper watches them. */
-#include "capture/own_memory.h"
 #include "capture/threads.h"
 
 #include <dirent.h>
@@ -14,6 +13,8 @@
 
 #include "capture/cpu.h"
 #include "capture/maps.h"
+#include "capture/directory_entry.h"
+#include "capture/own_memory.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -412,16 +413,8 @@ static int open_tasks(void)
 
 void pp_threads_scan(struct pp_session *session)
 {
-    /* The directory's entries by the raw call: opendir() would allocate from the program's heap. */
-    struct entry {
-        uint64_t inode;
-        int64_t offset;
-        uint16_t n_bytes;
-        uint8_t type;
-        char name[];
-    };
     bool is_complete = true;
-    _Alignas(struct entry) char entries[4096];
+    _Alignas(struct pp_directory_entry) char entries[4096];
     const int fd = open_tasks();
     long n;
 
@@ -436,7 +429,8 @@ void pp_threads_scan(struct pp_session *session)
          * next look. With a block more it would be sampled and counted twice. */
         const bool is_sure = !is_one_on_its_way();
         for (long at = 0; at < n;) {
-            const struct entry *entry = (const struct entry *)(entries + at);
+            const struct pp_directory_entry *entry =
+                (const struct pp_directory_entry *)(entries + at);
             const int32_t tid = atoi(entry->name);
             at += entry->n_bytes;
             if (tid != 0 && tid != session->helper_tid)

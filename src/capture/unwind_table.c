@@ -1,5 +1,4 @@
 /* From call frame information to a table of rules. */
-#include "capture/own_memory.h"
 #include "capture/unwind_table.h"
 
 #include <errno.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "capture/own_memory.h"
 #include "sigsafe/arch.h"
 
 enum { MAX_RULES = 65535, MIN_HASH_BITS = 11, MAX_HASH_BITS = 17, MIN_PAGE_SHIFT = 10 };

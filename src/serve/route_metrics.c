@@ -38,15 +38,6 @@ static void append_value(struct pp_buffer *out, const char *text)
     }
 }
 
-static void head(struct metrics *metrics, const char *name, const char *type, const char *unit,
-                 const char *help)
-{
-    pp_buffer_printf(metrics->out, "# TYPE %s %s\n", name, type);
-    if (unit[0] != '\0')
-        pp_buffer_printf(metrics->out, "# UNIT %s %s\n", name, unit);
-    pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, help);
-}
-
 static void each(struct metrics *metrics,
                  void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *))
 {
@@ -126,25 +117,34 @@ static void write_functions(struct metrics *metrics, struct pp_served *target,
     pp_top_done(&top);
 }
 
+static const struct {
+    const char *name, *type, *unit, *help;
+    void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *);
+} families[] = {
+    {"profiling_samples", "counter", "", "Samples taken.", write_samples},
+    {"profiling_lost_samples", "counter", "", "Samples that are in no stack, by cause.",
+     write_losses},
+    {"profiling_process_cpu_seconds", "counter", "seconds",
+     "CPU time of the process while it was profiled, by the kernel's clock.", write_cpu},
+    {"profiling_own_cpu_seconds", "counter", "seconds",
+     "CPU time that profiling took of the process.", write_own_cpu},
+    {"profiling_frequency_hertz", "gauge", "hertz",
+     "Samples a CPU second asked for now; 0: paused or ended.", write_rate},
+    {"profiling_function_cpu_time_ratio", "gauge", "ratio",
+     "Share of the CPU time recorded that was spent in the function itself; the first 20.",
+     write_functions},
+};
+
 static void write_all(struct metrics *metrics)
 {
-    head(metrics, "profiling_samples", "counter", "", "Samples taken.");
-    each(metrics, write_samples);
-    head(metrics, "profiling_lost_samples", "counter", "",
-         "Samples that are in no stack, by cause.");
-    each(metrics, write_losses);
-    head(metrics, "profiling_process_cpu_seconds", "counter", "seconds",
-         "CPU time of the process while it was profiled, by the kernel's clock.");
-    each(metrics, write_cpu);
-    head(metrics, "profiling_own_cpu_seconds", "counter", "seconds",
-         "CPU time that profiling took of the process.");
-    each(metrics, write_own_cpu);
-    head(metrics, "profiling_frequency_hertz", "gauge", "hertz",
-         "Samples a CPU second asked for now; 0: paused or ended.");
-    each(metrics, write_rate);
-    head(metrics, "profiling_function_cpu_time_ratio", "gauge", "ratio",
-         "Share of the CPU time recorded that was spent in the function itself; the first 20.");
-    each(metrics, write_functions);
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        const char *name = families[i].name;
+        pp_buffer_printf(metrics->out, "# TYPE %s %s\n", name, families[i].type);
+        if (families[i].unit[0] != '\0')
+            pp_buffer_printf(metrics->out, "# UNIT %s %s\n", name, families[i].unit);
+        pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, families[i].help);
+        each(metrics, families[i].write);
+    }
     pp_buffer_text(metrics->out, "# EOF\n");
 }
 
