@@ -7,38 +7,15 @@
 
 #include "pprofc/pprofc.h"
 #include "pprofc/serve.h"
-#include "truth.h"
-
-TRUTH_NOINLINE static void heavy_50(uint64_t us)
-{
-    TRUTH_SPIN_US(us);
-}
-
-TRUTH_NOINLINE static void middle_30(uint64_t us)
-{
-    TRUTH_SPIN_US(us + 1);
-}
-
-TRUTH_NOINLINE static void light_20(uint64_t us)
-{
-    TRUTH_SPIN_US(us + 2);
-}
+#include "shares.h"
 
 static void *work(void *seconds)
 {
     const uint64_t end_ns = truth_deadline_ns(*(double *)seconds);
     uint64_t random = 2463534242u;
 
-    while (truth_thread_ns() < end_ns) {
-        const uint64_t us = 200 + truth_random(&random) % 1800;
-        const uint64_t ticket = truth_random(&random) % 10;
-        if (ticket < 5)
-            heavy_50(us);
-        else if (ticket < 8)
-            middle_30(us);
-        else
-            light_20(us);
-    }
+    while (truth_thread_ns() < end_ns)
+        (void)run_slice(&random);
     return NULL;
 }
 
