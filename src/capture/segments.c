@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "capture/fold.h"
 #include "capture/own_memory.h"
@@ -137,11 +138,15 @@ static bool is_sealed(struct pp_rec_segment *segment)
     return (atomic_load_explicit(&segment->used, memory_order_acquire) & PP_SEGMENT_SEALED) != 0;
 }
 
-/* A reader that was killed left its slot behind.  One that lives in another pid namespace may look
- * so: then it gets sums, as those who come late do. */
-static bool is_dead(uint32_t pid)
+/* A reader that was killed left its slot behind.  Of one in another pid namespace nobody here can
+ * tell. */
+static bool is_dead(const struct pp_rec_reader *reader, uint32_t pid)
 {
-    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    const uint32_t its = atomic_load_explicit(&reader->pid_namespace, memory_order_relaxed);
+    struct stat ours;
+
+    return (its == 0 || (stat("/proc/self/ns/pid", &ours) == 0 && (uint32_t)ours.st_ino == its)) &&
+           pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 /* The lowest sequence that a reader has not yet taken; readers that died do not count. */
@@ -153,7 +158,7 @@ static uint64_t needed_from(struct pp_segments *segments)
         struct pp_rec_reader *reader = &segments->header->readers[i];
         const uint64_t sequence = atomic_load_explicit(&reader->sequence, memory_order_acquire);
         uint32_t pid = atomic_load_explicit(&reader->pid, memory_order_acquire);
-        if (pid != 0 && is_dead(pid))
+        if (pid != 0 && is_dead(reader, pid))
             (void)atomic_compare_exchange_strong(&reader->pid, &pid, 0);
         else if (pid != 0 && sequence < least)
             least = sequence;

@@ -179,9 +179,10 @@ struct pp_rec_command {
 };
 
 struct pp_rec_reader {
-    _Atomic uint32_t pid; /* 0: free */
-    _Atomic uint32_t pad;
-    _Atomic uint64_t sequence; /* raw segments up to this one are not needed any more */
+    _Atomic uint32_t pid;           /* 0: free */
+    _Atomic uint32_t pid_namespace; /* inode of /proc/self/ns/pid, where 'pid' means something; 0:
+                                       the process's own */
+    _Atomic uint64_t sequence;      /* raw segments up to this one are not needed any more */
 };
 
 enum pp_rec_state { PP_REC_STARTING, PP_REC_RUNNING, PP_REC_PAUSED, PP_REC_ENDED };

@@ -286,7 +286,8 @@ static void readers(void **state)
     rig_close(&rig);
 }
 
-/* A reader that was killed holds nothing back, and its slot is free again. */
+/* A reader that was killed holds nothing back, and its slot is free again; one of another pid
+ * namespace, where that number may live, goes on holding. */
 static void dead_readers(void **state)
 {
     static struct rig rig;
@@ -305,6 +306,13 @@ static void dead_readers(void **state)
     fill(&rig, 26 * n_in_segment, &futex_seen);
     assert_in_range(last_folded(&rig), 17, 26);
     assert_int_equal(atomic_load(&rig.header->readers[3].pid), 0);
+    rig_close(&rig);
+    assert_int_equal(rig_open(&rig, 2 << 20, 256 << 20, rig_no_wait, NULL), 0);
+    atomic_store(&rig.header->readers[3].pid_namespace, 1);
+    atomic_store(&rig.header->readers[3].pid, (uint32_t)child);
+    fill(&rig, 26 * n_in_segment, &futex_seen);
+    assert_int_equal(last_folded(&rig), 0);
+    assert_int_equal(atomic_load(&rig.header->readers[3].pid), (uint32_t)child);
     rig_close(&rig);
 }
 
