@@ -13,7 +13,10 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 
-enum { COMMAND_TIMEOUT_MS = 2000, EVERY_READER_NEEDS_ALL = 0 };
+enum { COMMAND_TIMEOUT_MS = 2000 };
+
+/* Of a reader's slot: no process has this number. */
+#define CLAIMED UINT32_MAX
 
 static const char recording_folder[] = "/dev/shm";
 
@@ -167,19 +170,35 @@ static double wanted_hz(const struct pp_served *target)
     return highest_hz;
 }
 
-/* A reader that is there keeps events as they are: sums would not tell a window's from others'. */
-static void hold_events(struct pp_rec_header *head, bool hold)
+/* A reader that is there keeps events as they are: sums would not tell a window's from others'. The
+ * slot is claimed, filled and only then signed: the helper looks who is gone. */
+static void hold_events(struct pp_served *target, struct pp_rec_header *head)
 {
-    const uint32_t me = (uint32_t)getpid();
+    struct stat space;
+    const uint32_t space_id = stat("/proc/self/ns/pid", &space) == 0 ? (uint32_t)space.st_ino : 0;
 
     for (uint32_t i = 0; i < PP_REC_MAX_READERS; i++) {
         struct pp_rec_reader *slot = &head->readers[i];
-        uint32_t expected = hold ? 0 : me;
-        if (hold)
-            atomic_store_explicit(&slot->sequence, EVERY_READER_NEEDS_ALL, memory_order_release);
-        if (atomic_compare_exchange_strong(&slot->pid, &expected, hold ? me : 0))
-            return;
+        uint32_t expected = 0;
+        if (!atomic_compare_exchange_strong(&slot->pid, &expected, CLAIMED))
+            continue;
+        atomic_store(&slot->sequence, 0);
+        atomic_store(&slot->pid_namespace, space_id);
+        atomic_store(&slot->pid, (uint32_t)getpid());
+        target->slot = i + 1;
+        return;
     }
+}
+
+static void let_events_go(struct pp_served *target, struct pp_rec_header *head)
+{
+    struct pp_rec_reader *slot = &head->readers[target->slot > 0 ? target->slot - 1 : 0];
+
+    if (target->slot == 0)
+        return; /* there were more readers than slots */
+    atomic_store(&slot->pid_namespace, 0);
+    atomic_store(&slot->pid, 0);
+    target->slot = 0;
 }
 
 static int run_at(struct pp_served *target, double rate_hz, struct pprofc_error *err)
@@ -207,7 +226,7 @@ static int wake_sampler(struct pp_served *target, struct pp_rec_header *head,
     const int status = target->was_paused ? command(target, PP_REQUEST_RESUME, 0, err) : 0;
 
     if (status == 0)
-        hold_events(head, true);
+        hold_events(target, head);
     return status;
 }
 
@@ -224,7 +243,7 @@ static void let_sampler_rest(struct pp_served *target)
     if (target->was_paused)
         (void)command(target, PP_REQUEST_PAUSE, 0, NULL);
     (void)run_at(target, target->base_hz, NULL);
-    hold_events(head, false);
+    let_events_go(target, head);
 }
 
 /* ---- windows ---- */

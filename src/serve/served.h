@@ -32,6 +32,7 @@ struct pp_served {
     struct pp_recording_reader *reader; /* commands and live counters go through it */
     struct pp_window windows[PP_SERVED_MAX_WINDOWS];
     uint32_t n_windows;
+    uint32_t slot;   /* of the recording's readers, + 1; 0: none */
     bool was_paused; /* how the sampler was before the first window */
     double base_hz;
 };

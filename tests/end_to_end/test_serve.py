@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -178,6 +179,27 @@ class Profiles(Served):
         client.join(30)
         self.assertEqual(found[0][0], 200, found[0][2][:200])
         self.assertEqual(self.ask("/healthz")[0], 503)
+
+
+class Readers(Served):
+    """The recording's slots for readers: those of others stay as they are."""
+
+    def slot(self):
+        """Where in the header the server's slot is, None without one."""
+        with open(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}", "rb") as file:
+            header = file.read(32 * 1024)
+        signed = struct.pack("<IIQ", self.server.pid, os.stat("/proc/self/ns/pid").st_ino & 0xffffffff, 0)
+        at = header.find(signed)
+        return None if at < 0 else at
+
+    def test_slot_is_taken_and_given_back(self):
+        """A window takes one slot, signed by the server, and its end gives it back."""
+        self.assertIsNone(self.slot())
+        client = threading.Thread(target=lambda: self.ask("/debug/pprof/profile?seconds=2"))
+        client.start()
+        self.wait_for(lambda: self.slot() is not None)
+        client.join()
+        self.assertIsNone(self.slot())
 
 
 class Facts(Served):
