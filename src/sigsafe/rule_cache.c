@@ -7,8 +7,7 @@ struct pp_sig_rule_cache_entry pp_sig_rule_cache[1 << PP_RULE_CACHE_BITS]
 void pp_sig_rule_cache_put(uint64_t pc, uint64_t salt, uint64_t rule)
 {
     const uint64_t product = pc * PP_RULE_CACHE_FACTOR;
-    struct pp_sig_rule_cache_entry *entry =
-        &pp_sig_rule_cache[product >> (64 - PP_RULE_CACHE_BITS)];
+    struct pp_sig_rule_cache_entry *entry = pp_sig_rule_cache_at(pc);
 
     __atomic_store_n(&entry->rule, rule, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->key, product ^ salt ^ rule, __ATOMIC_RELAXED);

@@ -22,11 +22,19 @@ extern struct pp_sig_rule_cache_entry pp_sig_rule_cache[1 << PP_RULE_CACHE_BITS]
 /* Odd, hence nothing is lost by multiplying with it. */
 #define PP_RULE_CACHE_FACTOR 0x9e3779b97f4a7c15ull
 
+/* Code that lies together has entries that lie together: a walk then touches few pages of the
+ * cache, and the program has turned most of them out of the TLB since the last sample.  Calls are
+ * four bytes apart or more, as good as always; code 32 KiB apart is laid out in another order. */
+static inline struct pp_sig_rule_cache_entry *pp_sig_rule_cache_at(uint64_t pc)
+{
+    return &pp_sig_rule_cache[(pc ^ pc >> PP_RULE_CACHE_BITS) >> 2 &
+                              ((1u << PP_RULE_CACHE_BITS) - 1)];
+}
+
 static inline bool pp_sig_rule_cache_get(uint64_t pc, uint64_t salt, uint64_t *rule_out)
 {
     const uint64_t product = pc * PP_RULE_CACHE_FACTOR;
-    const struct pp_sig_rule_cache_entry *entry =
-        &pp_sig_rule_cache[product >> (64 - PP_RULE_CACHE_BITS)];
+    const struct pp_sig_rule_cache_entry *entry = pp_sig_rule_cache_at(pc);
     const uint64_t rule = __atomic_load_n(&entry->rule, __ATOMIC_RELAXED);
     const uint64_t key = __atomic_load_n(&entry->key, __ATOMIC_RELAXED);
 
