@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -152,6 +153,7 @@ static void fill_header(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
     const struct pp_environment *env = &pp_environment;
+    struct stat space;
 
     memcpy(header->magic, PP_REC_MAGIC, sizeof header->magic);
     header->layout = PP_REC_LAYOUT;
@@ -161,6 +163,8 @@ static void fill_header(struct pp_session *session)
     if (env->has_run_id)
         memcpy(header->run_id, env->run_id, sizeof header->run_id);
     header->pid = header->namespace_pid = getpid();
+    if (stat("/proc/self/ns/pid", &space) == 0)
+        header->pid_namespace = (uint32_t)space.st_ino;
     header->parent_pid = getppid();
     header->uid = (int32_t)geteuid();
     header->start_realtime_ns = (int64_t)pp_sig_clock_ns(CLOCK_REALTIME);

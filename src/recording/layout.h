@@ -225,7 +225,9 @@ struct pp_rec_header {
         delivery_ns; /* what one sample costs besides its handler, measured here; 0: not (yet) */
     _Atomic uint64_t n_throttled, throttled_ns; /* the process's control group, since the start */
     _Atomic uint32_t has_throttled;             /* those two are known */
-    uint32_t pad1;
+    uint32_t pid_namespace; /* inode of /proc/self/ns/pid, where 'pid' means something; 0: not
+                               known. Where it is known and the file has a name, the process holds
+                               flock() on it as long as it samples. */
     uint64_t spare1[11];
 
     struct pp_rec_command command_block;

@@ -17,7 +17,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,18 +58,38 @@ static bool look_at_process(int32_t pid, char *state_out, uint64_t *start_ticks_
                   state_out, start_ticks_out) == 2;
 }
 
+bool pp_recording_pid_is_ours(const struct pp_rec_header *head)
+{
+    struct stat ours;
+
+    return head->pid > 0 && head->pid == head->namespace_pid &&
+           (head->pid_namespace == 0 || stat("/proc/self/ns/pid", &ours) != 0 ||
+            (uint32_t)ours.st_ino == head->pid_namespace);
+}
+
+/* Of a recording in another pid namespace: whether nobody holds its file any more.  One without a
+ * name is a memfd, which nobody locks. */
+static bool is_let_go(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0 || status.st_nlink == 0 || flock(fd, LOCK_SH | LOCK_NB) != 0)
+        return false;
+    (void)flock(fd, LOCK_UN);
+    return true;
+}
+
 /* Whether nobody will answer: the recording has ended, or its process has died, though nobody may
- * have waited for it yet, or its number went to another.  In another pid namespace the number means
- * nothing here: then only the recording itself tells. */
-static bool is_gone(const struct pp_rec_header *head)
+ * have waited for it yet, or its number went to another. */
+static bool is_gone(const struct pp_rec_header *head, int fd)
 {
     uint64_t start_ticks = 0;
     char state = 'Z';
 
     if (atomic_load_explicit(&head->state, memory_order_acquire) == PP_REC_ENDED)
         return true;
-    if (head->pid <= 0 || head->pid != head->namespace_pid)
-        return false;
+    if (!pp_recording_pid_is_ours(head))
+        return head->pid_namespace != 0 && is_let_go(fd);
     if (kill(head->pid, 0) != 0 && errno == ESRCH)
         return true;
     if (!look_at_process(head->pid, &state, &start_ticks))
@@ -84,7 +106,7 @@ struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *rea
     if (shared == NULL) {
         /* Our copy's 'active' is always 0; a file's too, and nobody listens there. */
         uint64_t active = 0;
-        if (reader->source.fd < 0 || !reader->is_writable || is_gone(head) ||
+        if (reader->source.fd < 0 || !reader->is_writable || is_gone(head, reader->source.fd) ||
             pp_recording_read_source(&reader->source, offsetof(struct pp_rec_header, active),
                                      &active, sizeof active, NULL) != 0 ||
             active == 0 || reader->source.n_bytes < PP_REC_HEADER_BYTES)
@@ -95,7 +117,7 @@ struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *rea
             return NULL;
         reader->shared = shared;
     }
-    return is_gone(shared) ? NULL : shared;
+    return is_gone(shared, reader->source.fd) ? NULL : shared;
 }
 
 /* ---- one commander at a time ---- */
@@ -141,7 +163,8 @@ static uint32_t write_request(struct pp_rec_command *block, enum pp_rec_request 
     return generation;
 }
 
-static int wait_for_answer(struct pp_rec_header *head, uint32_t generation, int64_t deadline_ms)
+static int wait_for_answer(struct pp_rec_header *head, int fd, uint32_t generation,
+                           int64_t deadline_ms)
 {
     struct pp_rec_command *block = &head->command_block;
 
@@ -151,7 +174,7 @@ static int wait_for_answer(struct pp_rec_header *head, uint32_t generation, int6
         struct timespec wait = {0, LOOK_MS * 1000000L};
         if ((int32_t)(done - generation) >= 0)
             return atomic_load_explicit(&block->result, memory_order_acquire);
-        if (is_gone(head))
+        if (is_gone(head, fd))
             return -ESRCH;
         if (left_ms <= 0)
             return -ETIMEDOUT;
@@ -173,8 +196,8 @@ int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request
     status = lock_commands(reader, deadline_ms);
     if (status != 0)
         return status;
-    status =
-        wait_for_answer(head, write_request(&head->command_block, request, argument), deadline_ms);
+    status = wait_for_answer(head, reader->source.fd,
+                             write_request(&head->command_block, request, argument), deadline_ms);
     (void)set_lock(reader->source.fd, F_UNLCK);
     return status;
 }

@@ -122,7 +122,7 @@ void pp_route_cmdline(struct pp_call *call)
     call->answer->content_type = "text/plain; charset=utf-8";
     /* The kernel's text separates arguments as they are; the recording's by spaces. */
     (void)snprintf(path, sizeof path, "/proc/%d/cmdline", head->pid);
-    pp_autoclose FILE *file = head->pid == head->namespace_pid && pp_served_is_alive(call->target)
+    pp_autoclose FILE *file = pp_recording_pid_is_ours(head) && pp_served_is_alive(call->target)
                                   ? fopen(path, "re")
                                   : NULL;
     for (size_t n; file != NULL && (n = fread(chunk, 1, sizeof chunk, file)) > 0;)

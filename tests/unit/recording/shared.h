@@ -19,9 +19,9 @@ struct shared {
     _Atomic uint64_t *told; /* counters outside the recording, shared too */
 };
 
-static inline struct shared shared_new(uint64_t n_bytes)
+static inline struct shared shared_in(int fd, uint64_t n_bytes)
 {
-    struct shared shared = {.fd = memfd_create("recording", MFD_CLOEXEC)};
+    struct shared shared = {.fd = fd};
     void *bytes, *told;
 
     assert(shared.fd >= 0 && ftruncate(shared.fd, (off_t)n_bytes) == 0);
@@ -35,6 +35,11 @@ static inline struct shared shared_new(uint64_t n_bytes)
     shared.told = told;
     (void)snprintf(shared.path, sizeof shared.path, "/proc/self/fd/%d", shared.fd);
     return shared;
+}
+
+static inline struct shared shared_new(uint64_t n_bytes)
+{
+    return shared_in(memfd_create("recording", MFD_CLOEXEC), n_bytes);
 }
 
 static inline void shared_done(struct shared *shared)

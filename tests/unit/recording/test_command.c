@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include "recording/reader.h"
@@ -141,12 +143,49 @@ static void the_dead_are_gone(void **state)
     shared_done(&shared);
 }
 
+/* In another pid namespace the number may be nobody's here, or somebody else's: while the process
+ * holds its file it lives, and afterwards it is gone at once. */
+static void another_namespace_is_asked_by_the_lock(void **state)
+{
+    char path[] = "/tmp/pprofc-command-XXXXXX";
+    struct shared shared = shared_in(mkstemp(path), 1 << 20);
+    const pid_t pid = begin(&shared, true);
+    const int its = open(path, O_RDWR | O_CLOEXEC);
+    struct pp_recording_reader *reader = NULL;
+
+    (void)state;
+    assert_int_equal(pp_recording_open(path, &reader, NULL), 0);
+    shared.writer.head->pid = shared.writer.head->namespace_pid = INT32_MAX;
+    assert_true(pp_recording_pid_is_ours(shared.writer.head));
+    assert_null(pp_recording_shared_header(reader));
+    shared.writer.head->pid_namespace = 1; /* no inode of a namespace */
+    assert_false(pp_recording_pid_is_ours(shared.writer.head));
+    assert_int_equal(flock(its, LOCK_EX), 0);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 7, 20000), -7);
+    shared.writer.head->process_start_ticks = 1;
+    shared.writer.head->pid = shared.writer.head->namespace_pid = getpid();
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 8, 20000), -8);
+    assert_int_equal(flock(its, LOCK_UN), 0);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 9, 20000), -ESRCH);
+    /* Asking left no lock behind, and a memfd, which nobody locks, is given the benefit. */
+    assert_int_equal(flock(its, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(flock(its, LOCK_UN), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 10, 20000), -10);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    pp_recording_close(reader);
+    (void)close(its);
+    shared_done(&shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commanders_do_not_mix),
         cmocka_unit_test(silence_times_out),
         cmocka_unit_test(the_dead_are_gone),
+        cmocka_unit_test(another_namespace_is_asked_by_the_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
