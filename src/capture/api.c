@@ -10,6 +10,7 @@
 #include "capture/got.h"
 #include "capture/other_copy.h"
 #include "capture/own_memory.h"
+#include "capture/run_account.h"
 #include "capture/session.h"
 #include "capture/snapshot.h"
 #include "capture/threads.h"
@@ -66,11 +67,12 @@ static int start(const struct pprofc_options *options, bool *was_running_out,
     (void)pp_got_patch(); /* each time: libraries may have been loaded meanwhile */
     if (!*was_running_out)
         return pp_session_start(&settings, err);
-    if (options != NULL && !is_same(&settings, &pp_session.settings))
-        return pp_fail(err, -EALREADY, 0,
-                       "a session runs already with other options (%g Hz); take a snapshot of it",
-                       pp_session.settings.rate_hz);
-    return 0;
+    if (options == NULL || is_same(&settings, &pp_session.settings))
+        return 0;
+    pp_run_account_program(pp_session.header, PP_BY_PROGRAM_REFUSED);
+    return pp_fail(err, -EALREADY, 0,
+                   "a session runs already with other options (%g Hz); take a snapshot of it",
+                   pp_session.settings.rate_hz);
 }
 
 /* With the lock held. */
@@ -81,6 +83,7 @@ static int stop(struct pprofc_recording **recording_out, struct pprofc_error *er
     if (!pp_session_runs())
         return not_running(err);
     result = pp_session_stop(err);
+    pp_run_account_program(pp_session.header, PP_BY_PROGRAM_STOPPED);
     if (result == 0 && recording_out != NULL)
         result = pp_snapshot_take(pp_session.header, pp_session.number, NULL, recording_out, err);
     pp_session_close(true);

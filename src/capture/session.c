@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "capture/own_memory.h"
+#include "capture/run_account.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
@@ -412,6 +413,7 @@ __attribute__((destructor(101))) static void end_with_program(void)
 
 void pp_session_close(bool unlink_name)
 {
+    pp_run_account_keep(pp_session.header);
     pp_session.header = NULL;
     pp_session.file.fd = -1; /* it was in the helper's table */
     pp_memory_file_close(&pp_session.file, unlink_name);

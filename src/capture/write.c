@@ -7,12 +7,14 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "capture/environment.h"
+#include "capture/run_account.h"
 #include "capture/snapshot.h"
 #include "pprofc/pprofc.h"
 
@@ -86,6 +88,11 @@ int pp_write_file(const void *bytes, size_t n_bytes, const char *path, struct pp
     return 0;
 }
 
+static uint64_t ns_of(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_usec * 1000;
+}
+
 int pp_write_convert(const char *raw_path, const char *path, struct pprofc_error *err)
 {
     extern char **environ;
@@ -93,6 +100,7 @@ int pp_write_convert(const char *raw_path, const char *path, struct pprofc_error
     const char *const arguments[] = {command, "convert", "-f", "-q", raw_path, path, NULL};
     posix_spawnattr_t attributes;
     sigset_t none;
+    struct rusage usage;
     pid_t pid;
     int status, result;
 
@@ -109,9 +117,10 @@ int pp_write_convert(const char *raw_path, const char *path, struct pprofc_error
         return pp_fail(err, result, 0,
                        "cannot run '%s' to make '%s': %s; the raw recording is '%s'", command, path,
                        strerror(-result), raw_path);
-    while (waitpid(pid, &status, 0) < 0)
+    while (wait4(pid, &status, 0, &usage) < 0)
         if (errno != EINTR)
             return pp_fail(err, -errno, 0, "cannot wait for '%s': %s", command, strerror(errno));
+    pp_run_account_child(ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return WIFEXITED(status) && WEXITSTATUS(status) == 127
                    ? pp_fail(err, -ENOENT, 0,

@@ -95,6 +95,27 @@ static int64_t cpu_outside(const struct pp_run *run, const struct process *proce
     return left_ns;
 }
 
+static uint32_t what_the_program_did(const struct process *process)
+{
+    uint32_t did = 0;
+
+    for (size_t i = 0; i < process->n_files; i++)
+        did |= atomic_load(&pp_recording_header(process->files[i].reader)->by_program);
+    return did;
+}
+
+/* CPU of the children of 'process' that the program did not ask for: they write its own profiles.
+ */
+static int64_t cpu_of_own_children(const struct process *process)
+{
+    int64_t cpu_ns = 0;
+
+    for (size_t i = 0; i < process->n_files; i++)
+        cpu_ns +=
+            (int64_t)atomic_load(&pp_recording_header(process->files[i].reader)->own_children_ns);
+    return cpu_ns;
+}
+
 /* ---- files ---- */
 
 /* "PROG" of a process's files: what the user typed for the program itself and for its copies, else
@@ -223,11 +244,13 @@ static bool finish_process(struct pp_run *run, struct process *process,
         run->has_execed = strcmp(run->program, program) != 0;
         memcpy(run->program, program, sizeof run->program);
         run->outside_cpu_ns = cpu_outside(run, process);
+        run->by_program = what_the_program_did(process);
     }
     rc = make_profile(run, process, symbolizer, &err);
     if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
         const int64_t others_ns = cpu_of_processes(run, run->child.pid);
-        const int64_t left_ns = run->child.children_cpu_ns - others_ns;
+        const int64_t left_ns =
+            run->child.children_cpu_ns - others_ns - cpu_of_own_children(process);
         process->profile->quality.children_cpu_ns = left_ns > 0 ? left_ns : 0;
     }
     if (rc == 0)

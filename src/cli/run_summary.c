@@ -233,15 +233,33 @@ static void say_children(const struct pp_run *run, const struct pprofc_profile *
            pp_percent(children_ns, all_ns));
 }
 
+/* A program that links libpprofc and starts and stops it. */
+static void say_refused(const struct pp_run *run)
+{
+    if ((run->by_program & PP_BY_PROGRAM_REFUSED) != 0)
+        pp_say(
+            "%s calls pprofc_start() itself, with other options, and was refused: it is profiled "
+            "at %g Hz; give the same ones here (-F), or run it without pprofc run",
+            run->program, run->options.rate_hz);
+}
+
 static void say_outside(const struct pp_run *run)
 {
+    const bool by_itself =
+        run->target.links_capture || (run->by_program & PP_BY_PROGRAM_STOPPED) != 0;
+
     if (run->child.cpu_ns < 0 || run->outside_cpu_ns < (int64_t)(second_ns / 20) ||
         run->outside_cpu_ns <= run->child.cpu_ns / 10)
         return;
-    pp_say(
-        "%.0f %% of the CPU is in no recording: the program became another one (exec) that could "
-        "not load libpprofc-preload.so: static, or in another root (chroot) that lacks it",
-        pp_percent(run->outside_cpu_ns, run->child.cpu_ns));
+    if (by_itself)
+        pp_say("%.0f %% of the CPU is in no profile: %s starts or stops the profile itself "
+               "(pprofc_start, pprofc_stop), and what it does before or after is not sampled",
+               pp_percent(run->outside_cpu_ns, run->child.cpu_ns), run->program);
+    else
+        pp_say("%.0f %% of the CPU is in no recording: the program became another one (exec) that "
+               "could not load libpprofc-preload.so: static, or in another root (chroot) that "
+               "lacks it",
+               pp_percent(run->outside_cpu_ns, run->child.cpu_ns));
 }
 
 void pp_run_say_hints(const struct pp_run *run, const struct pprofc_profile *profile)
@@ -250,6 +268,7 @@ void pp_run_say_hints(const struct pp_run *run, const struct pprofc_profile *pro
     say_few_samples(run, profile);
     say_unnamed(profile);
     say_children(run, profile);
+    say_refused(run);
     say_outside(run);
 }
 

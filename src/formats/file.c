@@ -2,6 +2,7 @@
  * so that nobody ever sees half of one, and a full disk costs nobody what was there before. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "formats/formats.h"
+
+enum { MAX_LINKS = 40 }; /* as the kernel */
 
 /* ---- reading ---- */
 
@@ -141,6 +144,61 @@ static int write_beside_and_move(const char *path, const struct stat *old, const
     return failed;
 }
 
+/* ---- what others have put there ---- */
+
+/* Whether 'owner' may lay a trap for us in the folder of 'path': another user, where everyone may
+ * put something and only its owner remove it (/tmp).  The kernel's rule for links
+ * (fs.protected_symlinks), which is a setting, and is not asked by readlink(). */
+static bool may_be_a_trap(const char *path, uid_t owner)
+{
+    const char *slash = strrchr(path, '/');
+    pp_autofree char *folder =
+        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    struct stat status;
+
+    return owner != geteuid() && (folder == NULL || stat(folder, &status) != 0 ||
+                                  ((status.st_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH) &&
+                                   owner != status.st_uid));
+}
+
+/* Where the link 'path' leads, in new memory: relative to its own folder. */
+static char *follow(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char to[PATH_MAX], *next = NULL;
+    const ssize_t n_chars = readlink(path, to, sizeof to - 1);
+
+    if (n_chars < 0)
+        return NULL;
+    to[n_chars] = '\0';
+    if (to[0] == '/' || slash == NULL)
+        return strdup(to);
+    return asprintf(&next, "%.*s%s", (int)(slash - path) + 1, path, to) < 0 ? NULL : next;
+}
+
+/* A link, a pipe or the like that another user has left where we are to write, or that a link of
+ * ours leads to. */
+static bool is_planted(const char *path)
+{
+    pp_autofree char *at = strdup(path);
+    struct stat status;
+
+    for (int n_links = 0; at != NULL && n_links < MAX_LINKS; n_links++) {
+        char *next;
+        if (lstat(at, &status) != 0)
+            return false;
+        if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
+            may_be_a_trap(at, status.st_uid))
+            return true;
+        if (!S_ISLNK(status.st_mode))
+            return false;
+        next = follow(at);
+        free(at);
+        at = next;
+    }
+    return false; /* no memory, or links in a circle: opening says so */
+}
+
 /* /dev/null, a pipe, a terminal: nothing to replace, so write into it. */
 static int write_into(const char *path, const void *bytes, size_t n_bytes)
 {
@@ -171,8 +229,14 @@ static int write_file(const char *path, const void *bytes, size_t n_bytes, bool 
 int pp_file_write(const char *path, const void *bytes, size_t n_bytes, bool overwrite,
                   struct pprofc_error *err)
 {
-    const int failed = write_file(path, bytes, n_bytes, overwrite);
+    int failed;
 
+    if (is_planted(path))
+        return pp_fail(err, -EACCES, 0,
+                       "cannot write '%s': another user has put a link or a pipe there, in a "
+                       "folder where everyone may; give another name",
+                       path);
+    failed = write_file(path, bytes, n_bytes, overwrite);
     if (failed == -EEXIST)
         return pp_fail(err, failed, 0, "'%s' exists", path);
     if (failed != 0)

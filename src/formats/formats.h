@@ -39,7 +39,9 @@ int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
 int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error *err);
 
 /* Write 'bytes' to 'path' whole or not at all (a temporary file beside it, then rename; "-":
- * standard output). With 'overwrite' false an existing file is -EEXIST. */
+ * standard output). With 'overwrite' false an existing file is -EEXIST.  Through a
+ * symbolic link the file it leads to is replaced, but -EACCES where another user may have put the
+ * link, or a pipe, into a folder where everyone may write. */
 int pp_file_write(const char *path, const void *bytes, size_t n_bytes, bool overwrite,
                   struct pprofc_error *err);
 

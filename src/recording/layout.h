@@ -185,6 +185,11 @@ struct pp_rec_reader {
     _Atomic uint64_t sequence;      /* raw segments up to this one are not needed any more */
 };
 
+enum pp_rec_by_program {
+    PP_BY_PROGRAM_STOPPED = 1, /* this recording ended by pprofc_stop() */
+    PP_BY_PROGRAM_REFUSED = 2, /* pprofc_start() with other options was refused */
+};
+
 enum pp_rec_state { PP_REC_STARTING, PP_REC_RUNNING, PP_REC_PAUSED, PP_REC_ENDED };
 
 struct pp_rec_header {
@@ -225,10 +230,14 @@ struct pp_rec_header {
         delivery_ns; /* what one sample costs besides its handler, measured here; 0: not (yet) */
     _Atomic uint64_t n_throttled, throttled_ns; /* the process's control group, since the start */
     _Atomic uint32_t has_throttled;             /* those two are known */
-    uint32_t pid_namespace; /* inode of /proc/self/ns/pid, where 'pid' means something; 0: not
-                               known. Where it is known and the file has a name, the process holds
-                               flock() on it as long as it samples. */
-    uint64_t spare1[11];
+    uint32_t pid_namespace;      /* inode of /proc/self/ns/pid, where 'pid' means something; 0: not
+                                    known. Where it is known and the file has a name, the process holds
+                                    flock() on it as long as it samples. */
+    _Atomic uint32_t by_program; /* under pprofc run: what it did by the API, enum
+                                    pp_rec_by_program */
+    uint32_t pad1;
+    _Atomic uint64_t own_children_ns; /* CPU of the children that capture ran, to write files */
+    uint64_t spare1[9];
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import BUILD, PPROFC, EndToEnd, clean_environment, gunzip, pprof_read, scorer
+from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment, gunzip, pprof_read, scorer
 
 TIME_LIMIT_S = 600
 
@@ -379,6 +379,35 @@ class ByHand(EndToEnd):
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
+# Arguments: picture to write, rate.
+PROFILES_ITSELF = r"""
+#include <pprofc/pprofc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+static void spin(clock_t ms)
+{
+    const clock_t end = clock() + ms * (CLOCKS_PER_SEC / 1000);
+    while (clock() < end)
+        for (volatile int i = 0; i < 20000; i++)
+            ;
+}
+int main(int argc, char **argv)
+{
+    struct pprofc_options options = PPROFC_OPTIONS_INIT;
+    struct pprofc_recording *recording = NULL;
+    options.frequency_hz = atof(argv[argc - 1]);
+    printf("%d ", pprofc_start(&options, NULL));
+    spin(100);
+    printf("%d ", pprofc_stop(&recording, NULL));
+    spin(100);
+    printf("%d\n", pprofc_recording_write(recording, argv[1], NULL));
+    pprofc_recording_free(recording);
+    return 0;
+}
+"""
+
+
 class Linked(EndToEnd):
     """A program that links libpprofc, statically too, profiles itself by the API."""
 
@@ -395,6 +424,27 @@ class Linked(EndToEnd):
                 truth["cpu_ns"] = sum(phase["cpu_ns"] for phase in truth["phases"])
                 result = scorer.score(self.stacks(converted), truth)
                 self.assertTrue(result.is_ok, scorer.show(result))
+
+    @unittest.skipUnless(shutil.which("cc"), "no compiler")
+    def test_under_the_command(self):
+        """One that profiles itself, under `pprofc run`: its own picture is made, and what is missing is said for what it is."""
+        source, program, picture = self.folder / "own.c", self.folder / "own", self.folder / "own-picture.svg"
+        source.write_text(PROFILES_ITSELF)
+        subprocess.run(["cc", "-O1", "-I", ROOT / "include", source, "-o", program,
+                        "-L", BUILD, "-lpprofc", f"-Wl,-rpath,{BUILD}"], check=True)
+        # The child that writes the picture used more than a tenth of the CPU, and is no child of the program's own.
+        for rate, refused in (("100", False), ("500", True)):
+            with self.subTest(rate=rate):
+                finished = self.pprofc("run", "-f", "-o", self.folder / "run.pb.gz", "--", program, picture, rate,
+                                       env=clean_environment(PATH=f"{BUILD}:{os.environ['PATH']}"))
+                self.assertEqual(finished.status, 0, finished.err)
+                self.assertEqual(finished.out.split(), ["-114" if refused else "0", "0", "0"])
+                self.assertTrue(picture.read_bytes().startswith(b"<"))
+                self.assertEqual(finished.err.count("starts or stops the profile itself (pprofc_start, pprofc_stop)"), 1, finished.err)
+                self.assertEqual(finished.err.count("calls pprofc_start() itself, with other options, and was refused"), int(refused))
+                self.assertNotIn("--follow", finished.err)
+                self.assertNotIn("exec", finished.err)
+                picture.unlink()
 
 
 if __name__ == "__main__":

@@ -106,6 +106,47 @@ static void test_link(void **state)
     assert_int_equal(count_files(true), 2);
 }
 
+static bool owner_is_told(const char *name, uid_t owner)
+{
+    return lchown(in_folder(name), owner, (gid_t)-1) == 0;
+}
+
+/* In a folder as /tmp is, links and pipes of others are neither followed nor written to, not even
+ * by a link of ours: root's files are safe from them.  Elsewhere their links are as good as ours.
+ */
+static void test_planted(void **state)
+{
+    const uid_t somebody = 65534, other = 65533;
+    char target[512];
+    struct pprofc_error err;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pp_file_write(in_folder("target"), "old", 3, false, NULL), 0);
+    (void)snprintf(target, sizeof target, "%s", in_folder("target"));
+    assert_int_equal(symlink(target, in_folder("theirs")), 0);
+    assert_int_equal(symlink("theirs", in_folder("ours")), 0);
+    assert_int_equal(mkfifo(in_folder("pipe"), 0666), 0);
+    assert_true(owner_is_told("theirs", somebody) && owner_is_told("pipe", somebody));
+    assert_int_equal(chown(folder, other, (gid_t)-1), 0);
+    assert_int_equal(pp_file_write(in_folder("theirs"), "one", 3, true, NULL), 0);
+    assert_int_equal(chmod(folder, 01777), 0);
+    assert_int_equal(pp_file_write(in_folder("theirs"), "bad", 3, true, &err), -EACCES);
+    assert_non_null(strstr(err.message, "/theirs': another user has put a link or a pipe there"));
+    assert_int_equal(pp_file_write(in_folder("ours"), "bad", 3, true, NULL), -EACCES);
+    assert_int_equal(pp_file_write(in_folder("pipe"), "bad", 3, true, NULL), -EACCES);
+    assert_int_equal(pp_file_write(in_folder("pipe"), "bad", 3, false, NULL), -EACCES);
+    assert_holds("target", "one");
+    /* The folder's owner could replace the file itself. */
+    assert_true(owner_is_told("theirs", other));
+    assert_int_equal(pp_file_write(in_folder("ours"), "two", 3, true, NULL), 0);
+    assert_holds("target", "two");
+    assert_int_equal(chown(folder, 0, (gid_t)-1), 0);
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(count_files(true), 4);
+}
+
 /* When the file cannot be written to its end there is one error, the old content, and nothing else.
  */
 static void test_full(void **state)
@@ -227,10 +268,10 @@ static void test_of_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),    cmocka_unit_test(test_link),
-        cmocka_unit_test(test_full),     cmocka_unit_test(test_names),
-        cmocka_unit_test(test_race),     cmocka_unit_test(test_of_path),
-        cmocka_unit_test(test_of_bytes),
+        cmocka_unit_test(test_write),   cmocka_unit_test(test_link),
+        cmocka_unit_test(test_planted), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_race),
+        cmocka_unit_test(test_of_path), cmocka_unit_test(test_of_bytes),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
