@@ -107,11 +107,11 @@ static void look_at_modules(struct pp_session *session, uint64_t now_ns)
     const uint64_t n_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
     const bool has_changed = n_changes != session->module_changes_seen;
     const bool is_asked =
-        atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) != 0;
+        atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) != PP_NEW_CODE_NONE;
 
     if (!has_changed && !(is_asked && now_ns >= session->next_module_look_ns))
         return;
-    atomic_store_explicit(&pp_sig_gate->saw_new_code, 0, memory_order_relaxed);
+    atomic_store_explicit(&pp_sig_gate->saw_new_code, PP_NEW_CODE_NONE, memory_order_relaxed);
     session->module_changes_seen = n_changes;
     session->next_module_look_ns = now_ns + MODULE_INTERVAL_NS;
     if (pp_modules_refresh(session->modules, TABLE_BUDGET_NS) > 0)
@@ -295,10 +295,12 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
     if (is_due) /* first: where a debugger has come, each moment counts */
         pp_delivery_watch(session, now_ns, due_ns != 0 && now_ns > due_ns + STOPPED_NS);
     pp_threads_tend(session);
+    if (is_due || atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) ==
+                      PP_NEW_CODE_UNKNOWN)
+        look_at_modules(session, now_ns);
     if (is_due) {
         look_at_threads(session, now_ns);
         pp_cpu_jitter(session);
-        look_at_modules(session, now_ns);
         calibrate(session);
         update_accounts(session);
     }

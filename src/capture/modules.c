@@ -23,7 +23,7 @@ struct pp_modules {
     struct pp_table_builder builder;
     struct pp_sig_module_set *set;
     uint64_t generation, table_bytes;
-    uint64_t first_changes; /* pp_sig_module_changes at the start */
+    uint64_t first_closes; /* pp_sig_module_closes at the start */
     bool is_first;
 };
 
@@ -59,7 +59,7 @@ static bool cannot_go(const struct pp_module_entry *entry)
 
 /* Give the next list what is known of the entries that were there before.  Returns how many
  * differences there are. */
-static uint32_t take_over(struct pp_modules *modules, uint64_t changes)
+static uint32_t take_over(struct pp_modules *modules, uint64_t closes)
 {
     struct pp_module_entry *old = pp_module_entries(&modules->now),
                            *new = pp_module_entries(&modules->next);
@@ -71,7 +71,7 @@ static uint32_t take_over(struct pp_modules *modules, uint64_t changes)
         if (at < modules->now.n && is_same(&old[at], &new[i])) {
             new[i] = old[at];
             new[i].is_kept = old[at].is_kept = true;
-            if (!new[i].stays && changes != modules->first_changes)
+            if (!new[i].stays && closes != modules->first_closes)
                 new[i].is_wanted = true; /* libraries go: read this one's memory no longer */
             n_kept++;
             continue;
@@ -183,12 +183,14 @@ static struct pp_sig_module_set *allocate_set(uint32_t n_modules)
     return set;
 }
 
-static void fill_set(struct pp_modules *modules, struct pp_sig_module_set *set, uint64_t changes)
+static void fill_set(struct pp_modules *modules, struct pp_sig_module_set *set, uint64_t changes,
+                     uint64_t closes)
 {
     const struct pp_module_entry *entries = pp_module_entries(&modules->next);
 
     set->salt = ++modules->generation * 0xd6e8feb86659fd93ull;
     set->changes_seen = changes;
+    set->closes_seen = closes;
     set->n_modules = modules->next.n;
     for (uint32_t i = 0; i < modules->next.n; i++) {
         struct pp_sig_module *module = &set->modules[i];
@@ -237,6 +239,7 @@ static void forget_kept_marks(struct pp_module_list *list)
 int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
 {
     const uint64_t changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
+    const uint64_t closes = __atomic_load_n(&pp_sig_module_closes, __ATOMIC_ACQUIRE);
     struct pp_sig_module_set *set;
     bool is_left_out;
     uint32_t n_changes;
@@ -248,16 +251,17 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
     if (set == NULL)
         return -ENOMEM;
     collect_wanted(modules);
-    n_changes = take_over(modules, changes);
+    n_changes = take_over(modules, closes);
     n_changes += build_wanted(modules, budget_ns, &is_left_out);
     free_copies(modules);
     if (n_changes == 0 && modules->set != NULL) {
         pp_unmap(set, set->n_bytes);
         forget_kept_marks(&modules->now);
         __atomic_store_n(&modules->set->changes_seen, changes, __ATOMIC_RELAXED);
+        __atomic_store_n(&modules->set->closes_seen, closes, __ATOMIC_RELAXED);
         return is_left_out;
     }
-    fill_set(modules, set, changes);
+    fill_set(modules, set, changes, closes);
     tell_new(modules);
     publish(modules, set);
     drop_old(modules, true);
@@ -281,7 +285,7 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
     modules->is_first = true;
     pp_sig_rule_cache_prepare();
     (void)madvise(pp_sig_rule_cache, sizeof pp_sig_rule_cache, MADV_DONTDUMP);
-    modules->first_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
+    modules->first_closes = __atomic_load_n(&pp_sig_module_closes, __ATOMIC_ACQUIRE);
     result = pp_modules_refresh(modules, 0);
     modules->is_first = false;
     if (result < 0) {

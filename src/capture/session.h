@@ -69,6 +69,7 @@ struct pp_session {
     uint64_t period_ns;                           /* mean, as asked */
     double scale; /* of drawn periods, so that the mean comes out right although redrawing restarts
                      an interval */
+    double other_share; /* of the last draw's pair, in 0 to 1; 0: a pair begins */
     uint64_t random;
     uint64_t redraw_in_ns,
         n_samples_of_busiest; /* set by a pass of draws: when the next one should be */

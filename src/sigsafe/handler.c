@@ -164,6 +164,25 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     pp_sig_scratch_give(scratch);
 }
 
+static void wake(struct pp_rec_header *header)
+{
+    atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
+    pp_sig_futex_wake((void *)&header->command_block.futex);
+}
+
+/* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
+ */
+static void tell_new_code(struct pp_rec_header *header, uint32_t walk)
+{
+    const uint32_t seen = (walk & PP_WALK_INFERRED) != 0 ? PP_NEW_CODE_UNKNOWN : PP_NEW_CODE_SLOW;
+
+    if (atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) >= seen ||
+        atomic_exchange_explicit(&pp_sig_gate->saw_new_code, seen, memory_order_relaxed) >= seen)
+        return;
+    if (seen == PP_NEW_CODE_UNKNOWN)
+        wake(header);
+}
+
 void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
                         const void *context, struct pp_sig_scratch *scratch)
 {
@@ -185,7 +204,7 @@ void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thre
                                atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
         scratch->pcs, &walk);
     if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        atomic_store_explicit(&pp_sig_gate->saw_new_code, 1, memory_order_relaxed);
+        tell_new_code(header, walk.flags);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
         atomic_store_explicit(&thread->thread_pointer, pp_sig_arch_thread_pointer(),
@@ -234,8 +253,7 @@ static void wake_helper(struct pp_rec_header *header)
     if (atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) == 0 ||
         atomic_exchange_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed) == 0)
         return;
-    atomic_fetch_add_explicit(&header->command_block.futex, 1, memory_order_release);
-    pp_sig_futex_wake((void *)&header->command_block.futex);
+    wake(header);
 }
 
 /* 1 when the signal is ours; then *index_out is the thread block it was sent for, or

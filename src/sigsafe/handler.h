@@ -15,6 +15,12 @@
  * from a thread that is not the first. */
 enum { PP_SI_SAMPLER = -0x70 };
 
+enum pp_sig_new_code {
+    PP_NEW_CODE_NONE,
+    PP_NEW_CODE_SLOW,    /* has no table yet, its .eh_frame was read in place */
+    PP_NEW_CODE_UNKNOWN, /* no rules at all: a stack may have ended there; the helper was woken */
+};
+
 /* What handlers ask first.  It lies on a page of its own with MADV_WIPEONFORK: in a child it is all
  * zero at once. */
 struct pp_sig_gate {
@@ -22,9 +28,8 @@ struct pp_sig_gate {
     uint64_t start_monotonic_ns;
     _Atomic uint32_t session; /* number of the running session */
     _Atomic uint32_t is_paused;
-    _Atomic uint32_t
-        saw_new_code;         /* a walk met code that is in no known module, or has no table yet */
-    _Atomic uint32_t is_ours; /* 0 in a child that no fork handler has told of its birth */
+    _Atomic uint32_t saw_new_code; /* what walks have met since the helper looked at modules */
+    _Atomic uint32_t is_ours;      /* 0 in a child that no fork handler has told of its birth */
     _Atomic uint32_t helper_dozes; /* nothing ran for a while: the next sample wakes the helper */
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */

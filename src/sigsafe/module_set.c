@@ -7,7 +7,13 @@
 #include "sigsafe/unwind.h"
 
 struct pp_sig_module_set *pp_sig_module_set_current;
-uint64_t pp_sig_module_changes;
+uint64_t pp_sig_module_changes, pp_sig_module_closes;
+
+void pp_sig_modules_closing(void)
+{
+    __atomic_fetch_add(&pp_sig_module_closes, 1, __ATOMIC_RELEASE);
+    pp_sig_modules_changed();
+}
 
 void pp_sig_modules_changed(void)
 {
@@ -57,7 +63,9 @@ static bool is_readable_in_place(const struct pp_sig_module_set *set,
 {
     if ((module->flags & PP_MODULE_STAYS) != 0)
         return true;
-    return (module->flags & PP_MODULE_WAS_HERE) != 0 && !pp_sig_module_set_is_old(set);
+    return (module->flags & PP_MODULE_WAS_HERE) != 0 &&
+           __atomic_load_n(&set->closes_seen, __ATOMIC_RELAXED) ==
+               __atomic_load_n(&pp_sig_module_closes, __ATOMIC_ACQUIRE);
 }
 
 bool pp_sig_module_set_is_old(const struct pp_sig_module_set *set)

@@ -43,6 +43,7 @@ struct pp_sig_module_set {
     uint64_t n_bytes; /* of the block */
     uint64_t salt;    /* differs from set to set: rules cached under another one do not match */
     uint64_t changes_seen; /* atomic: what pp_sig_module_changes was before this was looked up */
+    uint64_t closes_seen;  /* atomic: and pp_sig_module_closes */
     uint32_t n_modules;
     struct pp_sig_module modules[]; /* sorted by start */
 };
@@ -50,8 +51,8 @@ struct pp_sig_module_set {
 /* Published by capture/modules.c; NULL: none. */
 extern struct pp_sig_module_set *pp_sig_module_set_current;
 
-/* Counts the calls of dlopen and dlclose. */
-extern uint64_t pp_sig_module_changes;
+/* Count the calls of dlopen and dlclose, and those of dlclose alone. */
+extern uint64_t pp_sig_module_changes, pp_sig_module_closes;
 
 /* The rule at 'pc' (for a caller: one less than its return address, so that the call is meant),
  * with what is to be said of it: PP_RULE_INFERRED, PP_RULE_NEW_CODE, PP_RULE_UNLOADABLE.  'set' may

@@ -53,5 +53,6 @@ PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
 
 /* Set by dlopen and dlclose hooks, by any thread, at any time: what is mapped may have changed. */
 PP_SIG void pp_sig_modules_changed(void);
+PP_SIG void pp_sig_modules_closing(void);
 
 #endif

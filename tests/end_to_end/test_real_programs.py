@@ -63,6 +63,13 @@ class RealPrograms(EndToEnd):
         _, stacks, _ = self.profile(python, "-S", "-c", code)
         self.assertGreater(self.share(stacks, re.compile(r"^(_?PyEval_EvalFrame(Default|Ex)|Py_RunMain|Py_BytesMain)")), 0.9)
 
+    def test_python3_that_imports(self):
+        """Libraries come while it runs: their code has rules after a sample at most, that of libpython and libc all the time."""
+        code = f"for name in ('builtins', 'lzma'):\n __import__(name)\n for i in range({8000000 * SECONDS}): pass"
+        finished, path = self.run_profiled("-F", "20", "--", "python3", "-S", "-c", code)
+        self.assertLessEqual(self.quality(finished)["n_truncated"], 2, finished.err)
+        self.assert_rooted(self.stacks(path), re.compile(r"^(_start|__libc_start.*|main|Py_BytesMain)$"), 0.9)
+
     @need("jq")
     def test_jq(self):
         """jq's own interpreter has the time."""

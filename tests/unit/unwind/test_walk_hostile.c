@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "sigsafe/arch.h"
+#include "sigsafe/module_set.h"
 #include "walking.h"
 
 int trashing_call(int (*called)(int), int value, unsigned long rbp);
@@ -157,7 +159,7 @@ static void test_dlopen_storm(void **state)
             pause_ns(1000000); /* now and then, long enough for a table */
         for (int i = 0; i < 20; i++)
             assert_int_equal(calls(raises, i), i + 1);
-        pp_sig_modules_changed();
+        pp_sig_modules_closing();
         (void)dlclose(library);
         (void)raise(SIGUSR1);
         n_loads++;
@@ -172,10 +174,34 @@ static void test_dlopen_storm(void **state)
     assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
 }
 
+/* A library that was there at the start has rules without a table: when another is opened too, but
+ * not once something may have been closed. */
+static void test_in_place_until_a_close(void **state)
+{
+    const uint64_t pc = (uint64_t)(uintptr_t)_cmocka_run_group_tests + 16;
+
+    (void)state;
+    pp_modules_free(modules);
+    modules = pp_modules_new(nothing_seen, wait_until_out, NULL);
+    assert_non_null(modules);
+    assert_int_not_equal(pp_sig_rule_kind(pp_sig_module_set_find(pp_sig_module_set_current, pc)),
+                         PP_RULE_NONE);
+    pp_sig_modules_changed();
+    assert_int_not_equal(pp_sig_rule_kind(pp_sig_module_set_find(pp_sig_module_set_current, pc)),
+                         PP_RULE_NONE);
+    pp_sig_modules_closing();
+    assert_int_equal(pp_sig_rule_kind(pp_sig_module_set_find(pp_sig_module_set_current, pc)),
+                     PP_RULE_NONE);
+    assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
+    assert_int_not_equal(pp_sig_rule_kind(pp_sig_module_set_find(pp_sig_module_set_current, pc)),
+                         PP_RULE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stack_that_goes_away),
+        cmocka_unit_test(test_in_place_until_a_close),
         cmocka_unit_test(test_dlopen_storm),
     };
     return cmocka_run_group_tests(tests, start_walking, stop_walking);
