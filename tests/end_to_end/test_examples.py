@@ -2,7 +2,9 @@
 import re
 import shutil
 import subprocess
+import time
 import unittest
+import urllib.request
 
 import installation
 from harness import ROOT, EndToEnd
@@ -205,6 +207,38 @@ class CMake(Example):
         self.need("cmake")
         self.assertIn("see two_sorts.svg", self.follow_readme(PATH="/usr/bin:/bin"))
         self.assert_drawn("two_sorts.svg", "sort_both", "sort_by_comparing", "sort_by_bytes")
+
+
+class Orders(Example):
+    """The service builds without a warning, and serves, is profiled and ends without a leak or another fault."""
+    name = "orders"
+
+    def test_it(self):
+        """Built with sanitizers: load, a profile, TERM; neither they nor the compiler say a word."""
+        built = self.run_command("sh", "-c", f"{self.commands()[0]} CFLAGS='-O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined'",
+                                 env=self.env, cwd=self.project)
+        self.assertEqual((built.status, built.err), (0, ""))
+        service = self.start("./orders", "--port", "0", "--profile", "127.0.0.1:0", cwd=self.project,
+                             env={**self.env, "LD_LIBRARY_PATH": str(self.prefix / LIBDIR)})
+        port, profile_port = (self.port_said(service, stream) for stream in (0, 1))
+        sampling = f"http://127.0.0.1:{profile_port}/sampling"
+        with urllib.request.urlopen(f"{sampling}/start", b'{"frequency": 1000}', timeout=60):
+            pass
+        load = self.run_command("./load", "--requests", "300", f"http://127.0.0.1:{port}/api/orders", cwd=self.project)
+        self.assertEqual(load.status, 0, load.err)
+        with urllib.request.urlopen(f"{sampling}/stop?format=pprof", timeout=60) as answer:
+            (self.project / "cpu.pb.gz").write_bytes(answer.read())
+        self.assertIn("price_of", self.shell("pprofc report --top 1000 cpu.pb.gz"))
+        service.terminate()
+        finished = self.finish(service)
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertEqual(len(finished.err.splitlines()), 1, finished.err)
+
+    def port_said(self, service, stream):
+        while not (said := re.search(r"at http://127\.0\.0\.1:(\d+)/", self.text(service, stream))):
+            self.assertIsNone(service.poll(), self.text(service, 1))
+            time.sleep(0.05)
+        return said.group(1)
 
 
 class Meson(Example):
