@@ -58,7 +58,10 @@ int pp_module_new(const char *path, const char *build_id, const void *memory, si
     struct pp_module *module = calloc(1, sizeof *module);
     const char *slash;
 
-    if (module == NULL || (module->path = strdup(path != NULL ? path : "")) == NULL ||
+    if (module == NULL)
+        return -ENOMEM;
+    (void)pthread_mutex_init(&module->lock, NULL);
+    if ((module->path = strdup(path != NULL ? path : "")) == NULL ||
         (module->build_id = strdup(build_id != NULL ? build_id : "")) == NULL)
         return fail_without_memory(module);
     lower(module->build_id);
@@ -82,6 +85,8 @@ void pp_module_free(struct pp_module *module)
     pp_elf_file_close(module->alternate);
     pp_elf_file_close(module->debug);
     pp_elf_file_close(module->file);
+    pp_string_pool_done(&module->strings);
+    (void)pthread_mutex_destroy(&module->lock);
     free(module->build_id);
     free(module->path);
     free(module);
@@ -130,7 +135,7 @@ static int open_dwarf_of(struct pp_module *module, const struct pp_elf_file *fil
 {
     if (pp_debug_file_find_alternate(file, module->debug_path, &module->alternate) == -ENOMEM)
         return -ENOMEM;
-    return pp_dwarf_index_new(file, module->alternate, module->strings, &module->dwarf);
+    return pp_dwarf_index_new(file, module->alternate, &module->strings, &module->dwarf);
 }
 
 /* Without DWARF there are still names: nothing that goes wrong here is the caller's trouble. */
@@ -198,7 +203,12 @@ int pp_module_vaddr_of_offset(const struct pp_module *module, uint64_t offset, u
     return 0;
 }
 
-const char *pp_module_shortcoming(const struct pp_module *module)
+const char *pp_module_shortcoming(struct pp_module *module)
 {
-    return module->shortcoming;
+    const char *text;
+
+    (void)pthread_mutex_lock(&module->lock);
+    text = pp_string_pool_add(&module->strings, module->shortcoming);
+    (void)pthread_mutex_unlock(&module->lock);
+    return text != NULL ? text : "";
 }

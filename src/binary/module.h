@@ -3,6 +3,8 @@
 #ifndef PP_BINARY_MODULE_H
 #define PP_BINARY_MODULE_H
 
+#include <pthread.h>
+
 #include "binary/symbolizer.h"
 
 #include "binary/dwarf_index.h"
@@ -12,8 +14,9 @@
 
 struct pp_module {
     struct pp_module *next;
-    struct pp_string_pool *strings; /* the symbolizer's */
-    const char *debug_path;         /* the symbolizer's, may be NULL */
+    pthread_mutex_t lock;          /* guards all that is loaded and looked up */
+    struct pp_string_pool strings; /* of its names; they stay where they are */
+    const char *debug_path;        /* the symbolizer's, may be NULL */
     bool no_inlines, only_symbols;
     char *path;
     char *build_id;                /* as it was asked for, "" when it was not known */
@@ -35,7 +38,7 @@ int pp_module_new(const char *path, const char *build_id, const void *memory, si
                   struct pp_module **module_out);
 void pp_module_free(struct pp_module *module);
 
-/* Find the debug files and read the tables, once.  Returns 0 or -ENOMEM. */
+/* Find the debug files and read the tables, once.  Returns 0 or -ENOMEM.  With the lock held. */
 int pp_module_load(struct pp_module *module);
 
 #endif

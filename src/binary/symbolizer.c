@@ -2,6 +2,7 @@
 #include "binary/symbolizer.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 enum { N_BUCKETS = 4096 };
 
 struct pp_symbolizer {
-    struct pp_string_pool strings;
+    pthread_mutex_t lock;                 /* guards the list of modules, never while one is read */
     struct pp_module *modules[N_BUCKETS]; /* by path and build id */
     char *debug_path;                     /* may be NULL */
     bool no_inlines, only_symbols;
@@ -36,6 +37,7 @@ int pp_symbolizer_new(const struct pp_symbolizer_options *options,
     }
     if (symbolizer == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory to name functions");
+    (void)pthread_mutex_init(&symbolizer->lock, NULL);
     *symbolizer_out = symbolizer;
     return 0;
 }
@@ -51,7 +53,7 @@ void pp_symbolizer_free(struct pp_symbolizer *symbolizer)
             pp_module_free(module);
         }
     }
-    pp_string_pool_done(&symbolizer->strings);
+    (void)pthread_mutex_destroy(&symbolizer->lock);
     free(symbolizer->debug_path);
     free(symbolizer);
 }
@@ -68,29 +70,47 @@ static struct pp_module **bucket_of(struct pp_symbolizer *symbolizer, const char
     return &symbolizer->modules[(hash ^ (hash >> 32)) % N_BUCKETS];
 }
 
+static struct pp_module *find_module(struct pp_module *first, const char *path,
+                                     const char *build_id)
+{
+    while (first != NULL &&
+           (strcmp(first->path, path) != 0 || strcasecmp(first->build_id, build_id) != 0))
+        first = first->next;
+    return first;
+}
+
 int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, const char *build_id,
                          const void *memory, size_t n_memory_bytes, struct pp_module **module_out,
                          struct pprofc_error *err)
 {
-    struct pp_module **bucket, *module;
+    struct pp_module **bucket, *module, *other;
 
     path = path != NULL ? path : "";
     build_id = build_id != NULL ? build_id : "";
     bucket = bucket_of(symbolizer, path, build_id);
-    for (module = *bucket; module != NULL; module = module->next)
-        if (strcmp(module->path, path) == 0 && strcasecmp(module->build_id, build_id) == 0) {
-            *module_out = module;
-            return 0;
-        }
+    (void)pthread_mutex_lock(&symbolizer->lock);
+    module = find_module(*bucket, path, build_id);
+    (void)pthread_mutex_unlock(&symbolizer->lock);
+    if (module != NULL) {
+        *module_out = module;
+        return 0;
+    }
+    /* Files are opened without the lock: they may be on a disk that takes its time. */
     if (pp_module_new(path, build_id, memory, n_memory_bytes, &module) != 0)
         return pp_fail(err, -ENOMEM, 0, "no memory for the names of '%s'", path);
-    module->strings = &symbolizer->strings;
     module->debug_path = symbolizer->debug_path;
     module->no_inlines = symbolizer->no_inlines;
     module->only_symbols = symbolizer->only_symbols;
-    module->next = *bucket;
-    *bucket = module;
-    *module_out = module;
+    (void)pthread_mutex_lock(&symbolizer->lock);
+    other = find_module(*bucket, path, build_id);
+    if (other == NULL) {
+        module->next = *bucket;
+        *bucket = module;
+    }
+    (void)pthread_mutex_unlock(&symbolizer->lock);
+    *module_out = other != NULL ? other : module;
+    if (other != NULL) /* another thread was faster */
+        pp_module_free(module);
     return 0;
 }
 
@@ -103,7 +123,7 @@ static int name_from_symbol(struct pp_module *module, uint64_t vaddr, struct pp_
     if (symbol == NULL)
         return 0;
     if (symbol->shown_name == NULL &&
-        pp_symbol_name(module->strings, symbol->name, &symbol->shown_name, &symbol->system_name) !=
+        pp_symbol_name(&module->strings, symbol->name, &symbol->shown_name, &symbol->system_name) !=
             0)
         return -ENOMEM;
     frame->name = symbol->shown_name;
@@ -117,7 +137,7 @@ static int name_from_offset(struct pp_module *module, uint64_t vaddr, struct pp_
     char text[300];
 
     (void)snprintf(text, sizeof text, "%.256s+0x%llx", module->name, (unsigned long long)vaddr);
-    frame->name = pp_string_pool_add(module->strings, text);
+    frame->name = pp_string_pool_add(&module->strings, text);
     return frame->name != NULL ? 0 : -ENOMEM;
 }
 
@@ -173,8 +193,8 @@ static int find_in_dwarf(struct pp_module *module, uint64_t vaddr,
     return 0;
 }
 
-int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out,
-                     size_t capacity)
+static int find_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out,
+                       size_t capacity)
 {
     const struct pp_dwarf_frame *known = NULL;
     size_t n_known, n_frames;
@@ -196,6 +216,17 @@ int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *
         frames_out[i] = frame;
     }
     return (int)n_frames;
+}
+
+int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out,
+                     size_t capacity)
+{
+    int n_frames;
+
+    (void)pthread_mutex_lock(&module->lock);
+    n_frames = find_frames(module, vaddr, frames_out, capacity);
+    (void)pthread_mutex_unlock(&module->lock);
+    return n_frames;
 }
 
 int pp_build_id_of_file(const char *path, char *hex_out, size_t capacity, struct pprofc_error *err)

@@ -1,5 +1,6 @@
 /* Names for addresses: .symtab, .dynsym, DWARF lines and inlined calls, by an index of our own over
- * libdw. One symbolizer serves many modules; not shared between threads.  Nothing here ever takes
+ * libdw. One symbolizer serves many modules and any number of threads: who asks for names of a
+ * module waits while it is being read, and nobody else does.  Nothing here ever takes
  * longer than 20 s for a module or brings the caller down on a hostile file: it gives
  * module+0xoffset instead. */
 #ifndef PP_BINARY_SYMBOLIZER_H
@@ -55,9 +56,9 @@ int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *
  * (start, limit, offset). */
 int pp_module_vaddr_of_offset(const struct pp_module *module, uint64_t offset, uint64_t *vaddr_out);
 
-/* Why names are missing, for a person ("myprog is stripped; no debug file for build id 1f3a..."),
- * or "" when nothing is. */
-const char *pp_module_shortcoming(const struct pp_module *module);
+/* Why names are missing so far, for a person ("myprog is stripped; no debug file for build id
+ * 1f3a..."), or "" when nothing is. */
+const char *pp_module_shortcoming(struct pp_module *module);
 
 /* Lower-case hexadecimal build id of the ELF file at 'path' into 'hex_out' (at least 129 bytes);
  * -ENOENT without one. */
