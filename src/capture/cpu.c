@@ -171,7 +171,6 @@ static int n_cpus(void)
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
     pp_segments_expect(&session->segments, rate_hz * n_cpus());
-    session->settings.rate_hz = rate_hz;
     session->period_ns = (uint64_t)(1e9 / rate_hz);
     /* Draws that each serve a number of samples have the mean interval that is drawn; draws that
      * each serve a time have shorter ones more often: the mean of 1/p is ln 3 / T. */

@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/accounts.h"
 #include "capture/calibrate.h"
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
 #include "capture/got.h"
 #include "capture/own_descriptors.h"
+#include "capture/readers.h"
 #include "capture/sampler.h"
 #include "capture/session.h"
 #include "capture/threads.h"
@@ -37,6 +39,7 @@ enum {
     TABLE_BUDGET_NS = 20 * 1000 * 1000,
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
+    READER_INTERVAL_NS = 400 * 1000 * 1000, /* between looks whether readers are gone */
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
     STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
     IDLE_INTERVAL_NS = 1000 * 1000 * 1000, /* between looks at a process that does nothing */
@@ -118,90 +121,65 @@ static void look_at_modules(struct pp_session *session, uint64_t now_ns)
         session->next_module_look_ns = now_ns; /* tables are left to be built */
 }
 
-/* ---- accounts ---- */
-
-static uint64_t program_cpu_ns(const struct pp_session *session)
-{
-    const uint64_t all_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_base_ns;
-    const uint64_t helper_ns =
-        pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - session->helper_cpu_base_ns;
-
-    return all_ns > helper_ns ? all_ns - helper_ns : 0;
-}
-
-static uint64_t ignored_ns; /* of all threads; the helper's only */
-
-static void add_ignored(struct pp_session *session, struct pp_sig_thread *thread,
-                        struct pp_watch *watch)
-{
-    pp_thread_look_at_ignored(session, thread, watch);
-    ignored_ns += watch->ignored_ns;
-}
-
-static void update_accounts(struct pp_session *session)
-{
-    struct pp_rec_header *header = session->header;
-    uint64_t cpu_ns;
-
-    ignored_ns = 0;
-    pp_threads_each(session, add_ignored);
-    cpu_ns = session->is_paused ? session->pause_cpu_ns : program_cpu_ns(session);
-    cpu_ns -=
-        session->excluded_ns + ignored_ns < cpu_ns ? session->excluded_ns + ignored_ns : cpu_ns;
-    atomic_store_explicit(&header->cpu_ns, cpu_ns, memory_order_relaxed);
-    atomic_store_explicit(&header->cpu_time_ns,
-                          pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
-                          memory_order_relaxed);
-    atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                          memory_order_relaxed);
-    atomic_store_explicit(&header->n_bytes, session->file.n_bytes, memory_order_relaxed);
-    if (session->modules != NULL)
-        atomic_store_explicit(&header->table_bytes, pp_modules_table_bytes(session->modules),
-                              memory_order_relaxed);
-}
-
-/* CPU time of threads that came and went between two looks, and of lost samples: on [unsampled] of
- * [other threads]. */
-static void book_the_rest(struct pp_session *session)
-{
-    struct pp_rec_header *header = session->header;
-    const uint32_t n = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
-    struct pp_sig_thread others = {.index = 0};
-    uint64_t booked_ns = 0, cpu_ns;
-
-    for (uint32_t i = 0; i < n; i++) {
-        const struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, i);
-        if (slot != NULL)
-            booked_ns += atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed) +
-                         atomic_load_explicit(&slot->unsampled_ns, memory_order_relaxed);
-    }
-    cpu_ns = atomic_load_explicit(&header->cpu_ns, memory_order_relaxed);
-    atomic_store_explicit(&others.record, 1, memory_order_relaxed);
-    atomic_store_explicit(&others.session,
-                          atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed),
-                          memory_order_relaxed);
-    if (cpu_ns > booked_ns)
-        pp_sig_book_remainder(header, &others, cpu_ns - booked_ns);
-}
-
 /* ---- commands ---- */
 
-static int set_pause(struct pp_session *session, bool paused)
+static void set_pause(struct pp_session *session, bool paused)
 {
     if (paused == session->is_paused)
-        return 0;
+        return;
     if (paused) {
-        session->pause_cpu_ns = program_cpu_ns(session);
+        session->pause_cpu_ns = pp_accounts_program_cpu_ns(session);
         pp_threads_pause(session);
         session->is_paused = true;
     } else {
-        session->excluded_ns += program_cpu_ns(session) - session->pause_cpu_ns;
+        session->excluded_ns += pp_accounts_program_cpu_ns(session) - session->pause_cpu_ns;
         session->is_paused = false;
         pp_threads_resume(session);
     }
     atomic_store_explicit(&session->header->state, paused ? PP_REC_PAUSED : PP_REC_RUNNING,
                           memory_order_release);
-    return 0;
+}
+
+static void set_pause_by_program(struct pp_session *session, bool paused)
+{
+    session->is_paused_by_program = paused;
+    set_pause(session, paused);
+}
+
+static void set_rate(struct pp_session *session)
+{
+    const double wanted_hz = (double)session->wanted_millihertz / 1000;
+    const bool is_theirs =
+        wanted_hz > 0 && (session->is_paused_by_program || wanted_hz > session->settings.rate_hz);
+
+    pp_cpu_set_rate(session, is_theirs ? wanted_hz : session->settings.rate_hz);
+}
+
+/* Readers come, change their minds and go: the first wakes the sampler, after the last it is as the
+ * program wants it. */
+static void follow_readers(struct pp_session *session)
+{
+    const uint64_t before = session->wanted_millihertz;
+    const uint64_t wanted =
+        pp_readers_want_millihertz(session->header, pp_sig_clock_ns(CLOCK_MONOTONIC));
+
+    if (wanted == before)
+        return;
+    session->wanted_millihertz = wanted;
+    set_rate(session);
+    if (before == 0)
+        set_pause(session, false);
+    else if (wanted == 0)
+        set_pause(session, session->is_paused_by_program);
+}
+
+static void look_at_readers(struct pp_session *session, uint64_t now_ns)
+{
+    if (session->wanted_millihertz == 0 || now_ns < session->next_reader_look_ns)
+        return;
+    session->next_reader_look_ns = now_ns + READER_INTERVAL_NS;
+    pp_readers_forget_gone(session->header, now_ns);
+    follow_readers(session);
 }
 
 /* Do what 'command' asks and answer it.  Returns true when the session should end (then finish()
@@ -218,14 +196,18 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
     if (request == PP_REQUEST_STOP)
         return true;
     if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
-        result = set_pause(session, request == PP_REQUEST_PAUSE);
-    else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > 10000000))
+        set_pause_by_program(session, request == PP_REQUEST_PAUSE);
+    else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > PP_REC_MAX_MILLIHERTZ))
         result = -ERANGE;
     else if (request == PP_REQUEST_RATE)
-        pp_cpu_set_rate(session, (double)rate / 1000);
+        session->settings.rate_hz = (double)rate / 1000;
     else if (request == PP_REQUEST_FLUSH)
+        follow_readers(session);
+    if (request == PP_REQUEST_RATE && result == 0)
+        set_rate(session);
+    if (request == PP_REQUEST_FLUSH)
         pp_threads_tend(session);
-    update_accounts(session);
+    pp_accounts_update(session);
     atomic_store_explicit(&command->result, result, memory_order_relaxed);
     atomic_store_explicit(&command->done_generation, generation, memory_order_release);
     pp_sig_futex_wake((void *)&command->done_generation);
@@ -235,7 +217,7 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
 static bool obey_all(struct pp_session *session)
 {
     if (atomic_exchange(&session->toggles, 0) % 2 == 1)
-        (void)set_pause(session, !session->is_paused);
+        set_pause_by_program(session, !session->is_paused);
     return obey(session, &session->command) || obey(session, &session->header->command_block);
 }
 
@@ -300,9 +282,10 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         look_at_modules(session, now_ns);
     if (is_due) {
         look_at_threads(session, now_ns);
+        look_at_readers(session, now_ns);
         pp_cpu_jitter(session);
         calibrate(session);
-        update_accounts(session);
+        pp_accounts_update(session);
     }
     pp_segments_tend(&session->segments);
 }
@@ -421,11 +404,11 @@ static void finish(struct pp_session *session)
     if (!session->is_paused)
         pp_delivery_look_at_masks(session);
     pp_throttle_update(session->header);
-    update_accounts(session);
+    pp_accounts_update(session);
     pp_threads_end(session);
     if (!session->is_paused)
-        update_accounts(session);
-    book_the_rest(session);
+        pp_accounts_update(session);
+    pp_accounts_book_the_rest(session);
     atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
     pp_wait_for_handlers(NULL);
     pp_segments_done(&session->segments);

@@ -46,7 +46,7 @@ static void end_session(struct before *before)
         pp_session.header->pid != getpid()) /* after vfork() it is the parent's */
         return;
     before->did_run = true;
-    before->was_paused = pp_session.is_paused;
+    before->was_paused = pp_session.is_paused_by_program;
     before->settings = pp_session.settings;
     before->stop_at_ns = pp_session.stop_at_ns;
     (void)pp_session_stop(NULL);

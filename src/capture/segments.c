@@ -2,12 +2,12 @@
 #include "capture/segments.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "capture/fold.h"
 #include "capture/own_memory.h"
+#include "capture/readers.h"
+#include "sigsafe/clock.h"
 #include "sigsafe/store.h"
 
 enum {
@@ -138,34 +138,6 @@ static bool is_sealed(struct pp_rec_segment *segment)
     return (atomic_load_explicit(&segment->used, memory_order_acquire) & PP_SEGMENT_SEALED) != 0;
 }
 
-/* A reader that was killed left its slot behind.  Of one in another pid namespace nobody here can
- * tell. */
-static bool is_dead(const struct pp_rec_reader *reader, uint32_t pid)
-{
-    const uint32_t its = atomic_load_explicit(&reader->pid_namespace, memory_order_relaxed);
-    struct stat ours;
-
-    return (its == 0 || (stat("/proc/self/ns/pid", &ours) == 0 && (uint32_t)ours.st_ino == its)) &&
-           pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
-/* The lowest sequence that a reader has not yet taken; readers that died do not count. */
-static uint64_t needed_from(struct pp_segments *segments)
-{
-    uint64_t least = UINT64_MAX;
-
-    for (uint32_t i = 0; i < PP_REC_MAX_READERS; i++) {
-        struct pp_rec_reader *reader = &segments->header->readers[i];
-        const uint64_t sequence = atomic_load_explicit(&reader->sequence, memory_order_acquire);
-        uint32_t pid = atomic_load_explicit(&reader->pid, memory_order_acquire);
-        if (pid != 0 && is_dead(reader, pid))
-            (void)atomic_compare_exchange_strong(&reader->pid, &pid, 0);
-        else if (pid != 0 && sequence < least)
-            least = sequence;
-    }
-    return least;
-}
-
 /* How many raw segments are worth a pass over all that is folded already: then the passes cost
  * about as much as what they add, however long it runs. */
 static uint32_t fold_at_once(struct pp_segments *segments, const struct directory *directory)
@@ -185,11 +157,13 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
                        bool *chosen)
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
-    const uint64_t needed = needed_from(segments);
     const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 2 || segments->is_short;
     const uint32_t n_kept = segments->is_short ? 0 : PP_KEEP_SEALED;
     uint32_t n_raw = 0, n_sealed = 0;
+    uint64_t needed;
 
+    pp_readers_forget_gone(segments->header, pp_sig_clock_ns(CLOCK_MONOTONIC));
+    needed = pp_readers_need_from(segments->header);
     for (uint32_t i = 0; i < directory->n; i++) {
         struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
         if (segment->kind == PP_SEGMENT_RAW && directory->refs[i].offset != active &&

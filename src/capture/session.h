@@ -84,6 +84,9 @@ struct pp_session {
     bool has_left_traps;     /* for a debugger: until it leaves */
     uint32_t said_fallbacks; /* bits, by enum pp_rec_delivery that some thread could not have */
     bool is_paused, said_no_thread_slot;
+    bool is_paused_by_program;  /* how it is when no reader wants samples */
+    uint64_t wanted_millihertz; /* by readers, as it was last followed; 0: none does */
+    uint64_t next_reader_look_ns;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

@@ -163,6 +163,7 @@ static uint64_t copy_all(struct pp_rec_header *from, struct plan *plan, struct p
     atomic_store(&to->active, 0);
     memset((void *)to->spares, 0, sizeof to->spares);
     memset((void *)to->readers, 0, sizeof to->readers);
+    memset((void *)to->wants, 0, sizeof to->wants);
     to->n_segments[0] = 0;
     for (uint32_t i = 0; i < N_TABLES; i++)
         at = copy_table(from, table_of(from, i), to, table_of(to, i), at, plan->n_items[i]);

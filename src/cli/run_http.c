@@ -2,6 +2,7 @@
 #include "cli/run_http.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,9 +52,12 @@ void pp_run_http_look(struct pp_run_http *http, struct pp_run_files *files)
 {
     for (size_t i = 0; http->is_on && i < files->n_files; i++) {
         struct pp_run_file *file = &files->files[i];
-        if (file->is_served || file->path[0] == '\0')
+        char pid[24];
+        if (file->is_served || (file->path[0] == '\0' && file->pid <= 0))
             continue;
-        file->is_served = pp_service_add(&http->service, file->path, NULL) == 0;
+        (void)snprintf(pid, sizeof pid, "%d", (int)file->pid); /* it has no name for us */
+        file->is_served =
+            pp_service_add(&http->service, file->path[0] != '\0' ? file->path : pid, NULL) == 0;
     }
 }
 

@@ -34,6 +34,7 @@ enum {
     PP_REC_MAX_SEGMENTS = 128,
     PP_REC_MAX_SPARES = 4,
     PP_REC_MAX_READERS = 8,
+    PP_REC_MAX_MILLIHERTZ = 10 * 1000 * 1000,
     PP_REC_MAX_BLOCKS = 12,
     PP_REC_N_MESSAGES = 16,
     PP_REC_MESSAGE_BYTES = 240,
@@ -161,7 +162,7 @@ enum pp_rec_request {
     PP_REQUEST_PAUSE,
     PP_REQUEST_RESUME,
     PP_REQUEST_RATE,
-    PP_REQUEST_FLUSH
+    PP_REQUEST_FLUSH /* book all CPU time until now, and look at what readers want */
 };
 
 /* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to
@@ -237,7 +238,12 @@ struct pp_rec_header {
                                     pp_rec_by_program */
     uint32_t pad1;
     _Atomic uint64_t own_children_ns; /* CPU of the children that capture ran, to write files */
-    uint64_t spare1[9];
+    /* By reader's slot, what it wants of the sampler: millihertz in the low 32 bits, and above them
+     * until when, in tenths of a second since the start, so that nothing stays on when a reader is
+     * gone.  The sampler runs at the highest of these and of what the program asked for.  0: none.
+     */
+    _Atomic uint64_t wants[PP_REC_MAX_READERS];
+    uint64_t spare1[1];
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];

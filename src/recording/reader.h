@@ -44,6 +44,10 @@ struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *rea
 /* Whether the process's number means in our pid namespace what it means in its own. */
 bool pp_recording_pid_is_ours(const struct pp_rec_header *head);
 
+/* Whether the process whose header was given still listens.  Any thread, until the reader is
+ * closed. */
+bool pp_recording_is_live(const struct pp_recording_reader *reader);
+
 /* Thread or module number 'index', or NULL beyond the last. */
 const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader *reader,
                                                 uint32_t index);

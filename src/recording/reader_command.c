@@ -98,6 +98,11 @@ static bool is_gone(const struct pp_rec_header *head, int fd)
            (head->process_start_ticks != 0 && head->process_start_ticks != start_ticks);
 }
 
+bool pp_recording_is_live(const struct pp_recording_reader *reader)
+{
+    return !is_gone(reader->shared, reader->source.fd);
+}
+
 struct pp_rec_header *pp_recording_shared_header(struct pp_recording_reader *reader)
 {
     const struct pp_rec_header *head = pp_recording_header(reader);

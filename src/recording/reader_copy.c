@@ -429,6 +429,7 @@ static void put_header(struct copier *copier)
     head->n_bytes = copier->out->n_bytes;
     memset(&head->command_block, 0, sizeof head->command_block);
     memset(head->readers, 0, sizeof head->readers);
+    memset(head->wants, 0, sizeof head->wants);
     memset(head->spares, 0, sizeof head->spares);
     memset(head->segments, 0, sizeof head->segments);
     head->active = 0;

@@ -112,21 +112,28 @@ static int stop(struct pp_call *call, struct pprofc_profile **profile_out, struc
 {
     struct pp_sampling *sampling = &call->service->sampling;
     struct pp_profile_wish wish = {.block = ""};
-    int status = -ENOENT;
+    bool was_active, had_ended;
+    uint32_t window;
 
     (void)pthread_mutex_lock(&sampling->lock);
-    if (sampling->is_active && sampling->has_ended) {
+    while (sampling->is_being_made)
+        (void)pthread_cond_wait(&sampling->is_made, &sampling->lock);
+    was_active = sampling->is_active;
+    had_ended = sampling->has_ended;
+    window = sampling->window;
+    wish.target = sampling->target;
+    wish.rate_hz = sampling->rate_hz;
+    if (was_active && had_ended)
         *profile_out = sampling->profile;
-        status = sampling->profile != NULL ? 0 : pp_fail(err, -EIO, 0, "the process has ended");
-    } else if (sampling->is_active) {
-        wish.target = sampling->target;
-        wish.rate_hz = sampling->rate_hz;
-        status = pp_service_end_window(call->service, &wish, sampling->window, profile_out, err);
-    }
     sampling->is_active = false;
     sampling->profile = NULL;
     (void)pthread_mutex_unlock(&sampling->lock);
-    return status;
+    if (!was_active)
+        return -ENOENT;
+    if (had_ended)
+        return *profile_out != NULL ? 0 : pp_fail(err, -EIO, 0, "the process has ended");
+    /* Without the lock: names may take their time. */
+    return pp_service_end_window(call->service, &wish, window, profile_out, err);
 }
 
 void pp_route_sampling_stop(struct pp_call *call)

@@ -63,10 +63,8 @@ static int name_all(struct pp_call *call, const uint64_t *addresses, size_t n,
         status = pp_recording_view(bytes, n_bytes, call->target->path, &reader, err);
     if (status != 0)
         return status;
-    (void)pthread_mutex_lock(&call->service->names_lock);
     status = pp_recording_symbols(reader, call->service->symbolizer, addresses, n, write_name,
                                   writing, err);
-    (void)pthread_mutex_unlock(&call->service->names_lock);
     pp_recording_close(reader);
     return status;
 }

@@ -1,83 +1,23 @@
 /* Windows share one sampler: it runs at the highest rate that any of them wants. */
 #include "serve/served.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "serve/find.h"
 
-enum { COMMAND_TIMEOUT_MS = 2000 };
+enum { COMMAND_TIMEOUT_MS = 2000, LEASE_DECISECONDS = 30 };
 
 /* Of a reader's slot: no process has this number. */
 #define CLAIMED UINT32_MAX
 
-static const char recording_folder[] = "/dev/shm";
-
-/* ---- finding it ---- */
-
-/* "pprofc.UID.PID" or "pprofc.UID.PID.N": the N of a name of this process, -1 when it is another's.
- */
-static int sequence_of(const char *name, int64_t pid)
-{
-    int64_t uid = 0, has_pid = 0, sequence = 0;
-    const char *at = name;
-    int64_t *const numbers[] = {&uid, &has_pid, &sequence};
-
-    if (strncmp(at, "pprofc.", strlen("pprofc.")) != 0)
-        return -1;
-    at += strlen("pprofc.");
-    for (size_t i = 0; i < 3; i++) {
-        const size_t n = strcspn(at, ".");
-        if (n == 0 || !pp_parse_int64(at, n, numbers[i]))
-            return -1;
-        at += n;
-        if (*at == '\0')
-            return i >= 1 && has_pid == pid && sequence < 1 << 30 ? (int)sequence : -1;
-        at++;
-    }
-    return -1;
-}
-
-/* Anybody may put files into /dev/shm: a recording belongs to us, or, for root, to whoever the
- * process belongs to. */
-static bool is_trusted(int folder, const char *name, int64_t pid)
-{
-    struct stat file, process;
-    char path[40];
-
-    if (fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(file.st_mode))
-        return false;
-    (void)snprintf(path, sizeof path, "/proc/%lld", (long long)pid);
-    return file.st_uid == geteuid() ||
-           (geteuid() == 0 && stat(path, &process) == 0 && process.st_uid == file.st_uid);
-}
-
-/* The newest recording of 'pid': an exec makes another one. */
-static bool find_recording(int64_t pid, char *path_out, size_t capacity)
-{
-    DIR *folder = opendir(recording_folder);
-    const struct dirent *entry;
-    int best = -1;
-
-    if (folder == NULL)
-        return false;
-    while ((entry = readdir(folder)) != NULL) {
-        const int sequence = sequence_of(entry->d_name, pid);
-        if (sequence <= best || !is_trusted(dirfd(folder), entry->d_name, pid))
-            continue;
-        best = sequence;
-        (void)snprintf(path_out, capacity, "%s/%s", recording_folder, entry->d_name);
-    }
-    (void)closedir(folder);
-    return best >= 0;
-}
+/* ---- opening it ---- */
 
 static void set_program(struct pp_served *target)
 {
@@ -97,11 +37,12 @@ int pp_served_open(struct pp_served *target, const char *name, struct pprofc_err
 
     memset(target, 0, sizeof *target);
     if (pp_parse_int64(name, strlen(name), &pid)) {
-        if (!find_recording(pid, target->path, sizeof target->path))
+        if (!pp_find_recording(pid, target->path, sizeof target->path))
             return pp_fail(err, -ESRCH, 0,
-                           "process %s has no recording in %s; start it by `pprofc run`, with "
-                           "PPROFC=cpu and libpprofc-preload.so, or linked with -lpprofc",
-                           name, recording_folder);
+                           "process %s has no recording in " PP_RECORDING_FOLDER
+                           "; start it by `pprofc run`, with PPROFC=cpu and "
+                           "libpprofc-preload.so, or linked with -lpprofc",
+                           name);
     } else {
         (void)snprintf(target->path, sizeof target->path, "%s", name);
     }
@@ -122,23 +63,30 @@ void pp_served_close(struct pp_served *target)
     (void)pthread_mutex_destroy(&target->lock);
 }
 
+/* The live header, without waiting for a command that is under way: once mapped it stays. */
+static struct pp_rec_header *live_header(struct pp_served *target)
+{
+    struct pp_rec_header *shared = atomic_load(&target->shared);
+
+    if (shared != NULL)
+        return pp_recording_is_live(target->reader) ? shared : NULL;
+    (void)pthread_mutex_lock(&target->lock);
+    shared = pp_recording_shared_header(target->reader);
+    if (shared != NULL)
+        atomic_store(&target->shared, shared);
+    (void)pthread_mutex_unlock(&target->lock);
+    return shared;
+}
+
 bool pp_served_is_alive(struct pp_served *target)
 {
-    bool is_alive;
-
-    (void)pthread_mutex_lock(&target->lock);
-    is_alive = pp_recording_shared_header(target->reader) != NULL;
-    (void)pthread_mutex_unlock(&target->lock);
-    return is_alive;
+    return live_header(target) != NULL;
 }
 
 const struct pp_rec_header *pp_served_header(struct pp_served *target)
 {
-    const struct pp_rec_header *shared;
+    const struct pp_rec_header *shared = live_header(target);
 
-    (void)pthread_mutex_lock(&target->lock);
-    shared = pp_recording_shared_header(target->reader);
-    (void)pthread_mutex_unlock(&target->lock);
     return shared != NULL ? shared : pp_recording_header(target->reader);
 }
 
@@ -162,7 +110,7 @@ static int command(struct pp_served *target, enum pp_rec_request request, uint64
 
 static double wanted_hz(const struct pp_served *target)
 {
-    double highest_hz = target->was_paused ? 0 : target->base_hz;
+    double highest_hz = 0;
 
     for (uint32_t i = 0; i < PP_SERVED_MAX_WINDOWS; i++)
         if (target->windows[i].rate_hz > highest_hz)
@@ -172,12 +120,12 @@ static double wanted_hz(const struct pp_served *target)
 
 /* A reader that is there keeps events as they are: sums would not tell a window's from others'. The
  * slot is claimed, filled and only then signed: the helper looks who is gone. */
-static void hold_events(struct pp_served *target, struct pp_rec_header *head)
+static bool take_reader(struct pp_served *target, struct pp_rec_header *head)
 {
     struct stat space;
     const uint32_t space_id = stat("/proc/self/ns/pid", &space) == 0 ? (uint32_t)space.st_ino : 0;
 
-    for (uint32_t i = 0; i < PP_REC_MAX_READERS; i++) {
+    for (uint32_t i = 0; i < PP_REC_MAX_READERS && target->slot == 0; i++) {
         struct pp_rec_reader *slot = &head->readers[i];
         uint32_t expected = 0;
         if (!atomic_compare_exchange_strong(&slot->pid, &expected, CLAIMED))
@@ -186,64 +134,89 @@ static void hold_events(struct pp_served *target, struct pp_rec_header *head)
         atomic_store(&slot->pid_namespace, space_id);
         atomic_store(&slot->pid, (uint32_t)getpid());
         target->slot = i + 1;
-        return;
     }
+    return target->slot != 0;
 }
 
-static void let_events_go(struct pp_served *target, struct pp_rec_header *head)
+static void give_reader_back(struct pp_served *target, struct pp_rec_header *head)
 {
-    struct pp_rec_reader *slot = &head->readers[target->slot > 0 ? target->slot - 1 : 0];
+    struct pp_rec_reader *slot = &head->readers[target->slot - 1];
+    uint32_t ours = (uint32_t)getpid();
 
-    if (target->slot == 0)
-        return; /* there were more readers than slots */
-    atomic_store(&slot->pid_namespace, 0);
-    atomic_store(&slot->pid, 0);
     target->slot = 0;
+    if (atomic_load(&slot->pid) != ours)
+        return; /* we were stopped for so long that it was given up */
+    atomic_store(&slot->pid_namespace, 0);
+    (void)atomic_compare_exchange_strong(&slot->pid, &ours, 0);
 }
 
-static int run_at(struct pp_served *target, double rate_hz, struct pprofc_error *err)
+/* Write down what we want, and until when: who is killed, or stopped, wants nothing for long. */
+static void write_want(struct pp_served *target, struct pp_rec_header *head, double rate_hz)
 {
-    const struct pp_rec_header *head = pp_recording_shared_header(target->reader);
-    const uint64_t millihertz = (uint64_t)(rate_hz * 1000);
-    int status = 0;
+    struct timespec now;
+    uint64_t until = UINT32_MAX; /* this process's own wants end with it */
 
-    if (head != NULL && atomic_load(&head->rate_millihertz) != millihertz)
-        status = command(target, PP_REQUEST_RATE, millihertz, err);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!target->is_own)
+        until = (uint64_t)(now.tv_sec * 1000000000 + now.tv_nsec - head->start_monotonic_ns) /
+                    100000000 +
+                LEASE_DECISECONDS;
+    atomic_store(&head->wants[target->slot - 1],
+                 rate_hz > 0 ? until << 32 | (uint32_t)(rate_hz * 1000) : 0);
+}
+
+/* The rate that others asked for counts too. */
+static void note_rate(struct pp_served *target, const struct pp_rec_header *head)
+{
+    const double rate_hz = (double)atomic_load(&head->rate_millihertz) / 1000;
+
     for (uint32_t i = 0; i < PP_SERVED_MAX_WINDOWS; i++)
         if (target->windows[i].rate_hz > 0 && target->windows[i].highest_hz < rate_hz)
             target->windows[i].highest_hz = rate_hz;
-    return status;
 }
 
-static int wake_sampler(struct pp_served *target, struct pp_rec_header *head,
-                        struct pprofc_error *err)
+/* Make the sampler do what the windows want, and book all until now. */
+static int follow_windows(struct pp_served *target, struct pp_rec_header *head,
+                          struct pprofc_error *err)
 {
-    if (target->n_windows > 0)
-        return 0;
-    target->was_paused = atomic_load(&head->state) == PP_REC_PAUSED;
-    target->base_hz = (double)atomic_load(&head->rate_millihertz) / 1000;
+    const double rate_hz = wanted_hz(target);
+    int status;
 
-    const int status = target->was_paused ? command(target, PP_REQUEST_RESUME, 0, err) : 0;
-
-    if (status == 0)
-        hold_events(target, head);
-    return status;
+    write_want(target, head, rate_hz);
+    status = command(target, PP_REQUEST_FLUSH, 0, err);
+    if (status != 0)
+        return status;
+    if (rate_hz > 0 && (double)atomic_load(&head->rate_millihertz) < (uint32_t)(rate_hz * 1000))
+        return pp_fail(err, -ENOTSUP, 0,
+                       "%s runs with an older libpprofc, which takes no windows: give it that of "
+                       "this pprofc",
+                       target->program);
+    note_rate(target, head);
+    return 0;
 }
 
 static void let_sampler_rest(struct pp_served *target)
 {
     struct pp_rec_header *head = pp_recording_shared_header(target->reader);
 
-    if (head == NULL)
+    if (head == NULL || target->slot == 0)
         return;
-    if (target->n_windows > 0) {
-        (void)run_at(target, wanted_hz(target), NULL);
-        return;
+    (void)follow_windows(target, head, NULL);
+    if (target->n_windows == 0)
+        give_reader_back(target, head);
+}
+
+void pp_served_renew(struct pp_served *target)
+{
+    struct pp_rec_header *head;
+
+    (void)pthread_mutex_lock(&target->lock);
+    head = target->n_windows > 0 ? pp_recording_shared_header(target->reader) : NULL;
+    if (head != NULL && target->slot != 0) {
+        write_want(target, head, wanted_hz(target));
+        note_rate(target, head);
     }
-    if (target->was_paused)
-        (void)command(target, PP_REQUEST_PAUSE, 0, NULL);
-    (void)run_at(target, target->base_hz, NULL);
-    let_events_go(target, head);
+    (void)pthread_mutex_unlock(&target->lock);
 }
 
 /* ---- windows ---- */
@@ -271,15 +244,14 @@ static int begin_window(struct pp_served *target, double rate_hz, uint32_t *inde
     if (target->n_windows == PP_SERVED_MAX_WINDOWS)
         return pp_fail(err, -EBUSY, 0, "%d profiles of %s are being taken; try again later",
                        PP_SERVED_MAX_WINDOWS, target->program);
-    status = wake_sampler(target, head, err);
-    if (status == 0)
-        status = take_slot(target, rate_hz, index_out);
+    if (!take_reader(target, head))
+        return pp_fail(err, -EBUSY, 0, "%d readers hold %s already; try again later",
+                       PP_REC_MAX_READERS, target->program);
+    status = take_slot(target, rate_hz, index_out);
     if (status != 0)
         return status;
     target->n_windows++;
-    status = run_at(target, wanted_hz(target), err);
-    if (status == 0)
-        status = command(target, PP_REQUEST_FLUSH, 0, err);
+    status = follow_windows(target, head, err);
     if (status == 0) {
         pp_recording_mark_read(head, &target->windows[*index_out].begin);
         return 0;

@@ -2,7 +2,8 @@
  * windows of it.
  *
  * A target is used by many threads at once: 'lock' guards its commands and the list of windows, and
- * is never held while somebody waits for time to pass or for names. */
+ * is never held while somebody waits for time to pass or for names.  What it shows of the header
+ * takes no lock. */
 #ifndef PP_SERVE_SERVED_H
 #define PP_SERVE_SERVED_H
 
@@ -28,13 +29,13 @@ struct pp_served {
     char path[512]; /* of the recording */
     char program[128];
     int32_t pid;
+    bool is_own; /* the process serves itself */
     pthread_mutex_t lock;
     struct pp_recording_reader *reader; /* commands and live counters go through it */
     struct pp_window windows[PP_SERVED_MAX_WINDOWS];
     uint32_t n_windows;
-    uint32_t slot;   /* of the recording's readers, + 1; 0: none */
-    bool was_paused; /* how the sampler was before the first window */
-    double base_hz;
+    uint32_t slot;                        /* of the recording's readers, + 1; 0: none */
+    struct pp_rec_header *_Atomic shared; /* the live header, once it was seen */
 };
 
 /* 'name' is a process number, or the path of a recording.  -ESRCH with what to do when the process
@@ -57,6 +58,9 @@ int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *i
 int pp_served_end_window(struct pp_served *target, uint32_t index,
                          struct pp_recording_window *window_out, double *highest_hz_out,
                          struct pprofc_error *err);
+
+/* What the windows want holds for three seconds: to be called every second or so meanwhile. */
+void pp_served_renew(struct pp_served *target);
 
 /* The recording as it is now, to be free()d: windows are read from it. */
 int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,

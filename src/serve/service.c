@@ -28,9 +28,9 @@ int pp_service_init(struct pp_service *service, bool is_in_program, struct pprof
 
     memset(service, 0, sizeof *service);
     service->is_in_program = is_in_program;
-    (void)pthread_mutex_init(&service->names_lock, NULL);
     (void)pthread_mutex_init(&service->targets_lock, NULL);
     (void)pthread_mutex_init(&service->sampling.lock, NULL);
+    (void)pthread_cond_init(&service->sampling.is_made, NULL);
     return pp_symbolizer_new(&options, &service->symbolizer, err);
 }
 
@@ -50,6 +50,7 @@ static int add(struct pp_service *service, const char *name, struct pprofc_error
         free(target);
         return status;
     }
+    target->is_own = service->is_in_program;
     service->targets[n] = target;
     atomic_store(&service->n_targets, n + 1);
     return 0;
@@ -73,9 +74,9 @@ void pp_service_done(struct pp_service *service)
     }
     pp_symbolizer_free(service->symbolizer);
     pprofc_profile_free(service->sampling.profile);
-    (void)pthread_mutex_destroy(&service->names_lock);
     (void)pthread_mutex_destroy(&service->targets_lock);
     (void)pthread_mutex_destroy(&service->sampling.lock);
+    (void)pthread_cond_destroy(&service->sampling.is_made);
     memset(service, 0, sizeof *service);
 }
 
@@ -111,9 +112,7 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
         status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
     if (status != 0)
         return status;
-    (void)pthread_mutex_lock(&service->names_lock);
     status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
-    (void)pthread_mutex_unlock(&service->names_lock);
     pp_recording_close(reader);
     if (status == 0 && service->hides_command_line)
         (*profile_out)->command = 0;
@@ -179,6 +178,7 @@ static bool wait_until(const struct pp_profile_wish *wish, uint64_t end_ns)
         if (request != NULL && request->is_gone != NULL &&
             request->is_gone(request->is_gone_context))
             return false;
+        pp_served_renew(wish->target);
         if (!pp_served_is_alive(wish->target))
             return true; /* what there is of it */
     }
@@ -205,17 +205,36 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
 
 /* ---- time limits ---- */
 
-void pp_service_tick(struct pp_service *service)
+/* The profile is made without the lock: names may take their time. */
+static void end_sampling(struct pp_service *service)
 {
     struct pp_sampling *sampling = &service->sampling;
+    struct pprofc_profile *profile = NULL;
+    struct pp_profile_wish wish = {.block = ""};
+    bool is_over;
 
     (void)pthread_mutex_lock(&sampling->lock);
-    if (sampling->is_active && !sampling->has_ended && now_ns() >= sampling->limit_ns) {
-        const struct pp_profile_wish wish = {
-            .target = sampling->target, .rate_hz = sampling->rate_hz, .block = ""};
-        sampling->has_ended = true;
-        if (pp_service_end_window(service, &wish, sampling->window, &sampling->profile, NULL) != 0)
-            sampling->profile = NULL;
-    }
+    is_over = sampling->is_active && !sampling->has_ended && now_ns() >= sampling->limit_ns;
+    if (is_over)
+        sampling->has_ended = sampling->is_being_made = true;
+    wish.target = sampling->target;
+    wish.rate_hz = sampling->rate_hz;
     (void)pthread_mutex_unlock(&sampling->lock);
+    if (!is_over)
+        return;
+    (void)pp_service_end_window(service, &wish, sampling->window, &profile, NULL);
+    (void)pthread_mutex_lock(&sampling->lock);
+    sampling->profile = profile;
+    sampling->is_being_made = false;
+    (void)pthread_cond_broadcast(&sampling->is_made);
+    (void)pthread_mutex_unlock(&sampling->lock);
+}
+
+void pp_service_tick(struct pp_service *service)
+{
+    const uint32_t n = atomic_load(&service->n_targets);
+
+    for (uint32_t i = 0; i < n; i++)
+        pp_served_renew(service->targets[i]);
+    end_sampling(service);
 }

@@ -23,8 +23,10 @@ enum {
 /* What POST /sampling/start switched on. */
 struct pp_sampling {
     pthread_mutex_t lock;
-    bool is_active; /* until somebody stops it, its limit included */
-    bool has_ended; /* the limit was reached: 'profile' waits for whoever asks */
+    bool is_active;     /* until somebody stops it, its limit included */
+    bool has_ended;     /* the limit was reached: 'profile' waits for whoever asks */
+    bool is_being_made; /* that profile; then 'is_made' is signalled */
+    pthread_cond_t is_made;
     struct pp_served *target;
     uint32_t window;
     double rate_hz;
@@ -37,7 +39,6 @@ struct pp_service {
     struct pp_served *targets[PP_SERVE_MAX_TARGETS];
     _Atomic uint32_t n_targets;
     pthread_mutex_t targets_lock; /* guards adding */
-    pthread_mutex_t names_lock;   /* guards the symbolizer */
     struct pp_symbolizer *symbolizer;
     struct pp_sampling sampling;
     bool hides_command_line;

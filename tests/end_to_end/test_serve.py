@@ -1,7 +1,5 @@
 """pprofc serve: what clients get, and what nobody gets."""
-import http.client
 import json
-import math
 import os
 import re
 import shutil
@@ -14,86 +12,8 @@ import time
 import unittest
 
 import browser
-from harness import BUILD, PPROFC, EndToEnd, clean_environment, long_or, scorer
-
-SHARES = {"heavy_50": 0.5, "middle_30": 0.3, "light_20": 0.2}
-SPIN_S = "600"  # ended by the test
-
-
-class Served(EndToEnd):
-    """A program that spins in known shares, preloaded by hand at 10 Hz, and a server beside it."""
-    OPTIONS = ()
-    VARIABLES = {}
-
-    def setUp(self):
-        super().setUp()
-        preload = BUILD / "libpprofc-preload.so"
-        environment = clean_environment(LD_PRELOAD=preload, PPROFC="cpu", PPROFC_FREQUENCY=10,
-                                        PPROFC_OUTPUT=self.folder / "left.ppc")
-        self.target = self.start(self.program("shares_50_30_20"), SPIN_S, env=environment)
-        self.await_recording()
-        self.server = self.start(PPROFC, "serve", *self.OPTIONS, "--listen", self.address(), self.target.pid,
-                                 env=clean_environment(**self.VARIABLES))
-        self.port = self.await_port()
-
-    def address(self):
-        return "127.0.0.1:0"
-
-    def await_recording(self):
-        self.wait_for(lambda: os.path.exists(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}"))
-        self.wait_for(lambda: self.is_sampling())
-
-    def is_sampling(self):
-        with open(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}", "rb") as file:
-            return file.read(8) == b"pprofc\r\n"
-
-    def wait_for(self, is_true, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not is_true():
-            self.assertLess(time.monotonic(), deadline, "did not become true in time")
-            time.sleep(0.05)
-
-    def await_port(self):
-        self.wait_for(lambda: " at " in self.text(self.server, 1) or self.server.poll() is not None)
-        said = self.text(self.server, 1)
-        found = re.search(r"at http://127\.0\.0\.1:(\d+)/", said)
-        self.assertTrue(found, said)
-        return int(found.group(1))
-
-    def ask(self, path, method="GET", body=None, timeout_s=60, **headers):
-        """(status, headers, bytes) of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
-        try:
-            connection.request(method, path, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def profile(self, path):
-        status, _, body = self.ask(path)
-        self.assertEqual(status, 200, body[:200])
-        file = self.folder / f"p{len(list(self.folder.iterdir()))}.pb.gz"
-        file.write_bytes(body)
-        return file
-
-    def rate_now(self):
-        found = re.search(r"^profiling_frequency_hertz\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.M)
-        return float(found.group(1))
-
-    def assert_shares(self, path, n_least, slow_s=0.0):
-        """Each share within 4 standard deviations; 'slow_s' of the window's CPU seconds were sampled at 10 Hz only."""
-        stacks = self.stacks(path)
-        seen = [stack for stack in stacks.stacks if not stack.is_unsampled]
-        n = sum(stack.n_samples for stack in seen)
-        total_s = sum(stack.weight for stack in seen) / 1e9
-        self.assertGreaterEqual(n, n_least)
-        # A sample weighs what its thread used since the one before: the sum of their squares decides.
-        squares = (scorer.JITTER_CV2 + 1) * (slow_s * 0.1 + total_s ** 2 / n) + (0.15 ** 2 if slow_s else 0)
-        for name, share in SHARES.items():
-            bound = 4 * math.sqrt(share * (1 - share) * squares) / total_s
-            self.assertAlmostEqual(self.share(stacks, name), share, delta=bound, msg=f"{name} of {n} samples")
-        return n
+from harness import BUILD, PPROFC, EndToEnd, clean_environment, long_or
+from serving import SHARES, SPIN_S, Served
 
 
 class Profiles(Served):
@@ -202,6 +122,63 @@ class Readers(Served):
         self.assertIsNone(self.slot())
 
 
+class Killed(Served):
+    """A server that is killed leaves the sampler as if it had never been there."""
+
+    def start_another(self):
+        self.killed = self.server
+        self.server = self.start(PPROFC, "serve", "--listen", self.address(), self.target.pid)
+        self.port = self.await_port()
+
+    def test_rate_is_back(self):
+        """SIGKILL in mid-window: within two seconds the rate is what it was, or what another server's client wants."""
+        client = threading.Thread(target=self.ask_in_vain, args=(self.port, 600))
+        client.start()
+        self.start_another()
+        self.wait_for(lambda: self.rate_now() == 600)
+        other = threading.Thread(target=self.ask, args=("/debug/pprof/profile?seconds=3&frequency=50",))
+        other.start()
+        self.killed.kill()
+        self.killed.wait()
+        killed_s = time.monotonic()
+        client.join()
+        self.wait_for(lambda: self.rate_now() == 50)
+        self.assertLess(time.monotonic() - killed_s, 2)
+        other.join()
+        self.assertEqual(self.rate_now(), 10)
+
+
+class InMemory(Served):
+    """A process without /dev/shm has its recording in a memfd."""
+
+    def setUp(self):
+        EndToEnd.setUp(self)
+        preload = BUILD / "libpprofc-preload.so"
+        self.target = self.start("unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=4k none /dev/shm && exec env"
+                                 f" LD_PRELOAD={preload} PPROFC=cpu PPROFC_FREQUENCY=10 PPROFC_OUTPUT=/dev/null/x"
+                                 f" {self.program('shares_50_30_20')} {SPIN_S}")
+        self.wait_for(lambda: self.has_memfd() or self.target.poll() is not None)
+        if self.target.poll() is not None:
+            self.skipTest(f"no mount namespace: {self.text(self.target, 1)}")
+        self.server = self.start(PPROFC, "serve", "--listen", self.address(), self.target.pid)
+        self.port = self.await_port()
+
+    def has_memfd(self):
+        links = []
+        for task in os.listdir(f"/proc/{self.target.pid}/task"):
+            folder = f"/proc/{self.target.pid}/task/{task}/fd"
+            try:
+                links += [os.readlink(f"{folder}/{one}") for one in os.listdir(folder)]
+            except OSError:  # it has just gone
+                pass
+        return any(link.startswith("/memfd:pprofc") for link in links)
+
+    def test_profile(self):
+        """It is found through /proc, and its sampler obeys."""
+        self.assert_shares(self.profile("/debug/pprof/profile?seconds=1&frequency=1000"), 50)
+        self.assertEqual(self.rate_now(), 10)
+
+
 class Facts(Served):
     def test_index_links_work(self):
         status, headers, body = self.ask("/debug/pprof/")
@@ -266,21 +243,13 @@ class Facts(Served):
 
     def test_end_of_the_server(self):
         """TERM ends the server at once, with a client waiting; the program goes on at its own rate."""
-        client = threading.Thread(target=self.ask_in_vain)
+        client = threading.Thread(target=self.ask_in_vain, args=(self.port, 500))
         client.start()
         self.wait_for(lambda: self.rate_now() == 500)
         self.server.terminate()
         self.assertEqual(self.finish(self.server).status, 0)
         client.join(10)
         self.assertIsNone(self.target.poll())
-
-    def ask_in_vain(self):
-        try:
-            self.ask("/debug/pprof/profile?seconds=60&frequency=500")
-        except OSError:
-            pass
-        except http.client.HTTPException:
-            pass
 
 
 class Sampling(Served):

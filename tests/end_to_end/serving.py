@@ -1,0 +1,99 @@
+"""What the tests of serving share: a program of known shares, a server beside it, and clients."""
+import http.client
+import math
+import os
+import re
+import time
+
+from harness import BUILD, PPROFC, EndToEnd, clean_environment, scorer
+
+SHARES = {"heavy_50": 0.5, "middle_30": 0.3, "light_20": 0.2}
+SPIN_S = "600"  # ended by the test
+SLICE_S = 0.00135  # mean square of its slices of 0.2 to 2 ms over their mean
+
+
+class Served(EndToEnd):
+    """A program that spins in known shares, preloaded by hand at 10 Hz, and a server beside it."""
+    OPTIONS = ()
+    VARIABLES = {}
+
+    def setUp(self):
+        super().setUp()
+        preload = BUILD / "libpprofc-preload.so"
+        environment = clean_environment(LD_PRELOAD=preload, PPROFC="cpu", PPROFC_FREQUENCY=10,
+                                        PPROFC_OUTPUT=self.folder / "left.ppc")
+        self.target = self.start(self.program("shares_50_30_20"), SPIN_S, env=environment)
+        self.await_recording()
+        self.server = self.start(PPROFC, "serve", *self.OPTIONS, "--listen", self.address(), self.target.pid,
+                                 env=clean_environment(**self.VARIABLES))
+        self.port = self.await_port()
+
+    def address(self):
+        return "127.0.0.1:0"
+
+    def await_recording(self):
+        self.wait_for(lambda: os.path.exists(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}"))
+        self.wait_for(lambda: self.is_sampling())
+
+    def is_sampling(self):
+        with open(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}", "rb") as file:
+            return file.read(8) == b"pprofc\r\n"
+
+    def wait_for(self, is_true, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not is_true():
+            self.assertLess(time.monotonic(), deadline, "did not become true in time")
+            time.sleep(0.05)
+
+    def await_port(self):
+        self.wait_for(lambda: " at " in self.text(self.server, 1) or self.server.poll() is not None)
+        said = self.text(self.server, 1)
+        found = re.search(r"at http://127\.0\.0\.1:(\d+)/", said)
+        self.assertTrue(found, said)
+        return int(found.group(1))
+
+    def ask(self, path, method="GET", body=None, timeout_s=60, **headers):
+        """(status, headers, bytes) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            connection.request(method, path, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    @staticmethod
+    def ask_in_vain(port, hz):
+        """A client whose server ends before the answer."""
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", f"/debug/pprof/profile?seconds=60&frequency={hz}")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            pass
+
+    def profile(self, path):
+        status, _, body = self.ask(path)
+        self.assertEqual(status, 200, body[:200])
+        file = self.folder / f"p{len(list(self.folder.iterdir()))}.pb.gz"
+        file.write_bytes(body)
+        return file
+
+    def rate_now(self):
+        found = re.search(r"^profiling_frequency_hertz\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.M)
+        return float(found.group(1))
+
+    def assert_shares(self, path, n_least, slow_s=0.0):
+        """Each share within 4 standard deviations; 'slow_s' of the window's CPU seconds were sampled at 10 Hz only."""
+        stacks = self.stacks(path)
+        seen = [stack for stack in stacks.stacks if not stack.is_unsampled]
+        n = sum(stack.n_samples for stack in seen)
+        total_s = sum(stack.weight for stack in seen) / 1e9
+        self.assertGreaterEqual(n, n_least)
+        # A sample weighs what its thread used since the one before: the sum of their squares decides.
+        squares = (scorer.JITTER_CV2 + 1) * (slow_s * 0.1 + total_s ** 2 / n) + (0.15 ** 2 if slow_s else 0)
+        squares += SLICE_S * total_s  # what the program itself did in the window is drawn too
+        for name, share in SHARES.items():
+            bound = 4 * math.sqrt(share * (1 - share) * squares) / total_s
+            self.assertAlmostEqual(self.share(stacks, name), share, delta=bound, msg=f"{name} of {n} samples")
+        return n
