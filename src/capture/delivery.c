@@ -23,6 +23,8 @@
 /* Descriptors that the helper needs besides: to read /proc and to make the recording larger. */
 enum { N_KEPT_FREE = 6 };
 
+enum { ONCE_NS = 20 * 1000 }; /* of CPU time until the signal that comes once */
+
 /* The descriptor 'fd', or -EMFILE and closed when it is one of the last: the limit holds for the
  * helper's own table too. */
 static int unless_among_the_last(int fd)
@@ -116,6 +118,24 @@ int pp_source_open(struct pp_source *source, enum pp_rec_delivery delivery, int3
     }
     if (result == 0)
         result = pp_source_enable(source, true);
+    if (result != 0)
+        pp_source_close(source);
+    return result;
+}
+
+/* The event that has fired disables itself. */
+int pp_source_open_once(struct pp_source *source, enum pp_rec_delivery delivery, int32_t tid,
+                        uint64_t hint)
+{
+    int result;
+
+    *source = (struct pp_source){delivery, -1, -1, ONCE_NS};
+    source->fd = perf_open(delivery, tid, hint, ONCE_NS);
+    result = source->fd < 0 ? source->fd : 0;
+    if (result == 0 && delivery == PP_DELIVERY_PERF_SIGNAL)
+        result = send_signals_to(source->fd, tid);
+    if (result == 0 && ioctl(source->fd, PERF_EVENT_IOC_REFRESH, 1) != 0)
+        result = -errno;
     if (result != 0)
         pp_source_close(source);
     return result;

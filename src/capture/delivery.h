@@ -45,6 +45,11 @@ int pp_delivery_signal(enum pp_rec_delivery delivery);
 int pp_source_open(struct pp_source *source, enum pp_rec_delivery delivery, int32_t tid,
                    uint64_t hint, uint64_t period_ns);
 
+/* Send one signal when thread 'tid' has run a moment longer: by perf events, which fire only while
+ * it runs its own code and so interrupt no system call. */
+int pp_source_open_once(struct pp_source *source, enum pp_rec_delivery delivery, int32_t tid,
+                        uint64_t hint);
+
 /* A new period; it begins now. */
 int pp_source_set_period(struct pp_source *source, uint64_t period_ns);
 

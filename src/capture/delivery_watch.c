@@ -123,6 +123,11 @@ static bool has_signal(uint64_t mask, int signo)
     return (mask >> (signo - 1) & 1) != 0;
 }
 
+bool pp_delivery_is_blocked(int32_t tid, int signo)
+{
+    return has_signal(blocked_signals(tid), signo);
+}
+
 static void look_at_mask(struct pp_session *session, struct pp_sig_thread *thread,
                          struct pp_watch *watch)
 {

@@ -16,4 +16,7 @@ void pp_delivery_watch(struct pp_session *session, uint64_t now_ns, bool was_sto
  * or mark them and book their time as [unsampled]. */
 void pp_delivery_look_at_masks(struct pp_session *session);
 
+/* Whether thread 'tid' blocks 'signo' now. */
+bool pp_delivery_is_blocked(int32_t tid, int signo);
+
 #endif

@@ -226,6 +226,8 @@ static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
                       .n_values = event->n_values};
     struct pp_rec_event *sum;
 
+    if (event->family == PP_FAMILY_THREADS) /* who asked has read it; a sum of it means nothing */
+        return 0;
     key.stack = stack_in(fold, from, event);
     sum = key.stack == 0 ? NULL : find_event(fold, &key);
     if (sum == NULL)

@@ -24,6 +24,7 @@
 #include "capture/readers.h"
 #include "capture/sampler.h"
 #include "capture/session.h"
+#include "capture/stacks.h"
 #include "capture/threads.h"
 #include "capture/throttle.h"
 #include "sigsafe/clock.h"
@@ -182,6 +183,12 @@ static void look_at_readers(struct pp_session *session, uint64_t now_ns)
     follow_readers(session);
 }
 
+static int take_stacks(struct pp_session *session)
+{
+    look_at_modules(session, pp_sig_clock_ns(CLOCK_MONOTONIC));
+    return pp_stacks_take(session);
+}
+
 /* Do what 'command' asks and answer it.  Returns true when the session should end (then finish()
  * answers). */
 static bool obey(struct pp_session *session, struct pp_rec_command *command)
@@ -207,6 +214,8 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         set_rate(session);
     if (request == PP_REQUEST_FLUSH)
         pp_threads_tend(session);
+    else if (request == PP_REQUEST_STACKS)
+        result = take_stacks(session);
     pp_accounts_update(session);
     atomic_store_explicit(&command->result, result, memory_order_relaxed);
     atomic_store_explicit(&command->done_generation, generation, memory_order_release);

@@ -47,6 +47,13 @@ struct pp_sampler {
     bool has_failed;
 };
 
+/* A look at all threads (capture/stacks.c). */
+struct pp_look {
+    uint32_t number; /* of the last one */
+    uint32_t n_threads, n_open;
+    bool has_learned; /* the rules of code that was new to it */
+};
+
 struct pp_session {
     struct pp_settings settings;
     struct pp_memory_file file;
@@ -80,6 +87,7 @@ struct pp_session {
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
     struct pp_sampler sampler;
+    struct pp_look look;
     uint64_t next_tracer_look_ns;
     bool has_left_traps;     /* for a debugger: until it leaves */
     uint32_t said_fallbacks; /* bits, by enum pp_rec_delivery that some thread could not have */

@@ -28,6 +28,11 @@ struct pp_watch {
     uint64_t looked_at_cpu_ns;
     uint32_t n_idle_looks, n_looks_left_out;
     bool is_named, is_bounded;
+    /* Of looks at all threads: what calls upon it, and its clock and the time when it was first
+     * seen not to run. */
+    struct pp_source look_source;
+    bool is_asked;
+    uint64_t look_cpu_ns, look_time_ns;
 };
 
 /* Blocks for thread control, a few ahead of need.  Any thread, before the first handler runs, then

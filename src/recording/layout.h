@@ -43,9 +43,12 @@ enum {
     PP_REC_MAX_VALUES = 8,
 };
 
-/* A pseudo frame: stacks given up to keep the memory bound (sigsafe/unwind.h has the other pseudo
- * frames). */
-enum { PP_PC_FOLDED = 3 };
+/* Pseudo frames (sigsafe/unwind.h has the others). */
+enum {
+    PP_PC_FOLDED = 3,  /* stacks given up to keep the memory bound */
+    PP_PC_RUNNING = 4, /* a thread that runs, or waits for a CPU, and did not say where in time */
+    PP_PC_WAITING = 5, /* a thread that waits, and whose stack may not be read */
+};
 
 /* Why something was not recorded. */
 enum pp_rec_loss {
@@ -67,7 +70,26 @@ enum pp_rec_delivery {
     PP_DELIVERY_SAMPLER,     /* the helper looks which threads run and signals those */
 };
 
-enum pp_rec_family { PP_FAMILY_CPU = 1, PP_FAMILY_OFFCPU, PP_FAMILY_LOCK, PP_FAMILY_HEAP };
+enum pp_rec_family {
+    PP_FAMILY_CPU = 1,
+    PP_FAMILY_OFFCPU,
+    PP_FAMILY_LOCK,
+    PP_FAMILY_HEAP,
+    PP_FAMILY_THREADS, /* where all threads stand, asked for by PP_REQUEST_STACKS; never folded */
+};
+
+/* Values of a PP_FAMILY_THREADS event.  Behind all of one look comes one with PP_STAND_COUNT 0 and
+ * the number of threads in PP_STAND_TID's place. */
+enum pp_rec_stand {
+    PP_STAND_COUNT,   /* 1 */
+    PP_STAND_LOOK,    /* which look at all threads: what the request was answered with */
+    PP_STAND_TID,     /* thread id; the thread table may be full */
+    PP_STAND_RUNS,    /* 1: runs or waits for a CPU; 0: waits */
+    PP_STAND_CALL,    /* number of the system call that it waits in; -1: none, or not known */
+    PP_STAND_IDLE_NS, /* it has not run for so long at least, seen by an earlier look; 0: not known
+                       */
+    PP_STAND_N_VALUES
+};
 
 enum pp_rec_event_flags {
     PP_EVENT_TRUNCATED = 1 << 0, /* the stack does not reach its root */
@@ -162,7 +184,8 @@ enum pp_rec_request {
     PP_REQUEST_PAUSE,
     PP_REQUEST_RESUME,
     PP_REQUEST_RATE,
-    PP_REQUEST_FLUSH /* book all CPU time until now, and look at what readers want */
+    PP_REQUEST_FLUSH,  /* book all CPU time until now, and look at what readers want */
+    PP_REQUEST_STACKS, /* record where each thread stands; answered with the look's number */
 };
 
 /* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to
@@ -175,7 +198,7 @@ struct pp_rec_command {
     _Atomic uint32_t kinds; /* bit (family - 1) */
     _Atomic uint32_t pad;
     _Atomic uint64_t rate_millihertz;
-    _Atomic int32_t result; /* 0 or a negative errno of the last request */
+    _Atomic int32_t result; /* of the last request: a negative errno, 0, or what it says */
     uint32_t spare[5];
 };
 

@@ -39,8 +39,8 @@ static bool is_sane(const struct pp_rec_event *event, uint32_t n_bytes)
 {
     uint32_t wanted = (uint32_t)sizeof *event + event->n_values * 8U;
 
-    if (event->family < PP_FAMILY_CPU || event->family > PP_FAMILY_HEAP || event->n_values == 0 ||
-        event->n_values > PP_REC_MAX_VALUES || event->stack == 0)
+    if (event->family < PP_FAMILY_CPU || event->family > PP_FAMILY_THREADS ||
+        event->n_values == 0 || event->n_values > PP_REC_MAX_VALUES || event->stack == 0)
         return false;
     if ((event->flags & PP_EVENT_WEIGHTED) != 0)
         wanted += EXTRA_BYTES;

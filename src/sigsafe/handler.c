@@ -9,6 +9,7 @@
 #include "sigsafe/chain.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/entry.h"
+#include "sigsafe/look.h"
 #include "sigsafe/scratch.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
@@ -112,19 +113,6 @@ static uint64_t take_time(struct pp_sig_thread *thread, uint64_t cpu_ns)
     return 0;
 }
 
-static uint16_t flags_of_walk(uint32_t walk)
-{
-    uint16_t flags = 0;
-
-    if ((walk & PP_WALK_TRUNCATED) != 0)
-        flags |= PP_EVENT_TRUNCATED;
-    if ((walk & PP_WALK_CUT) != 0)
-        flags |= PP_EVENT_CUT;
-    if ((walk & PP_WALK_INFERRED) != 0)
-        flags |= PP_EVENT_INFERRED;
-    return flags;
-}
-
 void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *thread,
                            uint64_t cpu_ns)
 {
@@ -150,6 +138,11 @@ void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_thread *t
         add(&header->lost_ns, delta_ns);
 }
 
+static int is_paused(void)
+{
+    return atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) != 0;
+}
+
 void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, const void *context)
 {
     struct pp_sig_scratch *scratch = pp_sig_scratch_take();
@@ -157,6 +150,8 @@ void pp_sig_sample(struct pp_rec_header *header, struct pp_sig_thread *thread, c
     if (scratch == NULL) {
         /* The stack is lost; the time stays the thread's. */
         pp_sig_count_loss(header, PP_LOSS_NO_SCRATCH);
+        if (is_paused()) /* a look at all threads was all that was wanted */
+            return;
         pp_sig_book_remainder(header, thread, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
         return;
     }
@@ -183,8 +178,10 @@ static void tell_new_code(struct pp_rec_header *header, uint32_t walk)
         wake(header);
 }
 
-void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
-                        const void *context, struct pp_sig_scratch *scratch)
+static inline __attribute__((always_inline)) void sample_here(struct pp_rec_header *header,
+                                                              struct pp_sig_thread *thread,
+                                                              const void *context,
+                                                              struct pp_sig_scratch *scratch)
 {
     const uint64_t cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     const uint64_t time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
@@ -213,7 +210,7 @@ void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thre
     event.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
     event.label_set = atomic_load_explicit(&thread->label_set, memory_order_relaxed);
     event.span = atomic_load_explicit(&thread->span, memory_order_relaxed);
-    event.flags = flags_of_walk(walk.flags);
+    event.flags = pp_sig_event_flags(walk.flags);
     event.family = PP_FAMILY_CPU;
     event.n_values = 2;
     event.values[0] = 1;
@@ -232,6 +229,22 @@ void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thre
     } else {
         add(&header->lost_ns, delta_ns);
     }
+}
+
+void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                        const void *context, struct pp_sig_scratch *scratch)
+{
+    uint32_t look = atomic_load_explicit(&thread->look, memory_order_relaxed);
+
+    if (__builtin_expect(look != 0, 0)) {
+        /* The helper may have given up: whoever takes the number tells where the thread stands. */
+        look = atomic_exchange_explicit(&thread->look, 0, memory_order_acq_rel);
+        if (look != 0)
+            pp_sig_look_here(header, thread, context, scratch, look);
+        if (look != 0 || is_paused())
+            return;
+    }
+    sample_here(header, thread, context, scratch);
 }
 
 /* Above RLIMIT_SIGPENDING the kernel still delivers the sampler's signal but forgets what came with
@@ -300,7 +313,7 @@ void pp_sig_handle(int signo, siginfo_t *info, void *context)
     pp_sig_enter(thread);
     header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
     if (header != NULL &&
-        atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
+        (!is_paused() || atomic_load_explicit(&thread->look, memory_order_relaxed) != 0) &&
         is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
         pp_sig_sample(header, thread, context);
         wake_helper(header);

@@ -21,6 +21,20 @@ struct pp_sig_event {
     int64_t values[PP_REC_MAX_VALUES];
 };
 
+/* What a walk's flags are in an event. */
+static inline uint16_t pp_sig_event_flags(uint32_t walk)
+{
+    uint16_t flags = 0;
+
+    if ((walk & PP_WALK_TRUNCATED) != 0)
+        flags |= PP_EVENT_TRUNCATED;
+    if ((walk & PP_WALK_CUT) != 0)
+        flags |= PP_EVENT_CUT;
+    if ((walk & PP_WALK_INFERRED) != 0)
+        flags |= PP_EVENT_INFERRED;
+    return flags;
+}
+
 /* Store 'event' with the stack 'pcs'.  Returns 0, or -1 when there was no room (counted as
  * PP_LOSS_NO_SPACE by this call). */
 PP_SIG int pp_sig_store_event(struct pp_rec_header *header, const struct pp_sig_event *event,

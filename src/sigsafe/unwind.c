@@ -256,6 +256,7 @@ static void begin_at_context(struct pp_sig_walker *w, const ucontext_t *context)
     w->sp = pp_sig_context_register(context, PP_ARCH_SP);
     for (unsigned i = 0; i < PP_ARCH_N_SAVED; i++)
         w->saved[i] = pp_sig_context_register(context, pp_sig_arch_saved_register(i));
+    w->known = (1u << PP_ARCH_N_SAVED) - 1;
 }
 
 static void begin_at_registers(struct pp_sig_walker *w,
@@ -267,6 +268,7 @@ static void begin_at_registers(struct pp_sig_walker *w,
     w->sp = registers->sp;
     for (unsigned i = 0; i < PP_ARCH_N_SAVED; i++)
         w->saved[i] = registers->saved[i];
+    w->known = (1u << PP_ARCH_N_SAVED) - 1;
 }
 
 static void walk_from(struct pp_sig_walker *w)
@@ -275,7 +277,6 @@ static void walk_from(struct pp_sig_walker *w)
 
     w->at = w->pc;
     w->fp = w->saved[0];
-    w->known = (1u << PP_ARCH_N_SAVED) - 1;
     pp_sig_walk_open_window(w, w->sp);
     if (keep_frame(w, &rule) && go_on(w, rule))
         walk_frames(w);
@@ -311,4 +312,17 @@ __attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, u
         w.follows_registers = w.end == PP_END_NEEDS_REGISTERS;
     } while (w.follows_registers);
     finish(&w, walk, 2);
+}
+
+void pp_sig_unwind_from(uint64_t pc, uint64_t sp, uint64_t *pcs, struct pp_sig_walk *walk)
+{
+    const struct pp_sig_arch_registers registers = {.pc = pc, .sp = sp};
+    struct pp_sig_walker w;
+
+    w.follows_registers = true; /* which of them are known shows on the way */
+    begin(&w, (struct pp_sig_bounds){0, 0}, pcs);
+    begin_at_registers(&w, &registers);
+    w.known = 0;
+    walk_from(&w);
+    finish(&w, walk, 0);
 }

@@ -75,6 +75,12 @@ static bool stop(struct pp_sig_walker *w, enum pp_sig_walk_end end)
     return false;
 }
 
+/* Where registers are followed rbp may be unknown: nothing is read by it then. */
+static bool is_fp_known(const struct pp_sig_walker *w)
+{
+    return !w->follows_registers || (w->known & 1) != 0;
+}
+
 /* The value of a register in the current frame. */
 static bool read_register(struct pp_sig_walker *w, unsigned reg, uint64_t *value_out)
 {
@@ -86,7 +92,7 @@ static bool read_register(struct pp_sig_walker *w, unsigned reg, uint64_t *value
     }
     if (reg == PP_ARCH_FP) {
         *value_out = w->fp;
-        return true;
+        return is_fp_known(w) || stop(w, PP_END_STOPPED);
     }
     if (w->context != 0)
         return read_context(w, reg, value_out) || stop(w, PP_END_STOPPED);
@@ -105,6 +111,8 @@ static bool step_by_frame_pointer(struct pp_sig_walker *w)
 {
     uint64_t pc, fp;
 
+    if (!is_fp_known(w))
+        return stop(w, PP_END_STOPPED);
     w->flags |= PP_WALK_INFERRED;
     if (w->fp == 0)
         return stop(w, PP_END_AT_ROOT);
@@ -115,7 +123,7 @@ static bool step_by_frame_pointer(struct pp_sig_walker *w)
     w->pc = pc;
     w->at = pc - 1;
     w->context = 0;
-    w->known = 0;
+    w->known = 1; /* rbp alone */
     return true;
 }
 
@@ -156,13 +164,14 @@ static bool restore_saved(struct pp_sig_walker *w, uint64_t rule, uint64_t cfa)
 {
     const unsigned n = w->follows_registers ? PP_ARCH_N_SAVED : 1;
     const uint64_t own_fp = w->fp;
+    const bool is_own_fp_known = is_fp_known(w);
 
     for (unsigned i = 0; i < n; i++) {
         const unsigned where = pp_sig_rule_saved(rule, i);
         if (where == PP_SAVED_IN_PLACE)
             continue;
         w->known &= ~(1u << i);
-        if (where == PP_SAVED_LOST)
+        if (where == PP_SAVED_LOST || (where >= PP_SAVED_FP && !is_own_fp_known))
             continue;
         if (!read_word(w,
                        where < PP_SAVED_FP ? cfa - PP_WALK_WORD - PP_WALK_WORD * where

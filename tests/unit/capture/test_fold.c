@@ -232,6 +232,37 @@ static void sums_equal_the_events(void **state)
     free(seen);
 }
 
+/* Where threads stood is no quantity: of such events no sum is made, and the others' are as they
+ * would be. */
+static void looks_are_left_out(void **state)
+{
+    struct sums *truth = calloc(1, sizeof *truth), *seen = calloc(1, sizeof *seen);
+    struct pp_rec_segment *segment = new_segment(1);
+    struct pp_rec_event *event;
+    struct pp_fold fold;
+    uint32_t at = 0;
+
+    (void)state;
+    for (int i = 0; i < N_EVENTS / 2 && add_random_event(segment, 4); i++)
+        ;
+    read_sums(segment, SLICE_NS, false, truth);
+    at = (uint32_t)segment->used;
+    for (int i = 0; i < N_EVENTS / 2 && add_random_event(segment, 4); i++)
+        ;
+    for (const uint32_t n_log_bytes = (uint32_t)segment->used;
+         (event = pp_segment_event(segment, &at, n_log_bytes)) != NULL;
+         at += event->state_bytes & 0xffffff)
+        event->family = PP_FAMILY_THREADS;
+    begin(&fold, &USUAL, SLICE_NS);
+    assert_int_equal(pp_fold_add(&fold, segment), 0);
+    read_sums(fold.out, SLICE_NS, false, seen);
+    assert_equal_sums(seen, truth);
+    end(&fold, &USUAL);
+    free(segment);
+    free(truth);
+    free(seen);
+}
+
 /* Sums folded again in wider slices, and without spans, are the events' own sums in those. */
 static void slices_widen(void **state)
 {
@@ -335,9 +366,8 @@ static void losses_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_equal_the_events),
-        cmocka_unit_test(slices_widen),
-        cmocka_unit_test(the_bound_is_kept),
+        cmocka_unit_test(sums_equal_the_events), cmocka_unit_test(looks_are_left_out),
+        cmocka_unit_test(slices_widen),          cmocka_unit_test(the_bound_is_kept),
         cmocka_unit_test(losses_are_counted),
     };
 

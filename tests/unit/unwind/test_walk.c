@@ -8,6 +8,7 @@
 #include <time.h>
 #include <ucontext.h>
 
+#include "sigsafe/arch.h"
 #include "walking.h"
 
 int framed_call(int (*called)(int), int value);
@@ -19,9 +20,24 @@ int lazy_distance(const char *text);
 
 static uint64_t root[PP_MAX_FRAMES + 1];
 static struct pp_sig_walk root_walk;
-static uint32_t n_root, n_steps, n_wrong, n_truncated;
+static uint32_t n_root, n_steps, n_wrong, n_truncated, n_from_wrong, n_from_short;
 static uint64_t first_wrong_pc;
 static volatile sig_atomic_t ends_steps;
+
+/* From pc and sp alone: the same frames, or the first of them and the mark that it ended early. */
+static void compare_from(const ucontext_t *interrupted)
+{
+    static uint64_t from_pcs[PP_MAX_FRAMES + 1];
+    struct pp_sig_walk from;
+
+    pp_sig_unwind_from((uint64_t)interrupted->uc_mcontext.gregs[REG_RIP],
+                       (uint64_t)interrupted->uc_mcontext.gregs[REG_RSP], from_pcs, &from);
+    n_from_short += (from.flags & PP_WALK_TRUNCATED) != 0;
+    if (from.n_frames > walk.n_frames ||
+        memcmp(from_pcs, pcs, from.n_frames * sizeof pcs[0]) != 0 ||
+        ((from.flags & PP_WALK_TRUNCATED) == 0 && from.n_frames != walk.n_frames))
+        n_from_wrong++;
+}
 
 static void on_step(int signo, siginfo_t *info, void *context)
 {
@@ -36,6 +52,7 @@ static void on_step(int signo, siginfo_t *info, void *context)
     n_steps++;
     if ((walk.flags & PP_WALK_TRUNCATED) != 0)
         n_truncated++;
+    compare_from(interrupted);
     if (walk.n_frames <= n_root || (walk.flags & PP_WALK_INFERRED) != 0 ||
         memcmp(pcs + walk.n_frames - n_root, root, n_root * sizeof root[0]) != 0) {
         if (n_wrong++ == 0)
@@ -49,7 +66,7 @@ static __attribute__((noinline)) void step(void (*stepped)(void))
 {
     pp_sig_unwind_here(bounds, root, &root_walk); /* our caller's frame first */
     n_root = root_walk.n_frames;
-    n_steps = n_wrong = n_truncated = 0;
+    n_steps = n_wrong = n_truncated = n_from_wrong = n_from_short = 0;
     ends_steps = 0;
     install(SIGTRAP, on_step, 0);
     __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "cc", "memory");
@@ -65,6 +82,7 @@ static void assert_steps(uint32_t min_steps)
     if (n_wrong != 0)
         fail_msg("%u of %u walks are wrong, the first at %lx", n_wrong, n_steps, first_wrong_pc);
     assert_true(n_steps >= min_steps);
+    assert_int_equal(n_from_wrong, 0);
 }
 
 static int compare_ints(const void *a, const void *b)
@@ -360,6 +378,33 @@ static void test_frame_pointer(void **state)
 }
 
 /* A frame pointer that is none ends the walk, with the frames up to there. */
+static struct pp_sig_walk from_walk;
+
+/* As the kernel tells it of a thread that waits: pc and sp, no other register. */
+static __attribute__((noinline)) int waits(int value)
+{
+    struct pp_sig_arch_registers here;
+
+    pp_sig_arch_here(&here);
+    pp_sig_unwind_from(here.pc, here.sp, pcs, &from_walk);
+    return value + 1;
+}
+
+/* From pc and sp alone.  A caller that keeps its frame pointer in rbp and has no unwind information
+ * is the last frame: rbp is unknown, and that it is 0 would mean a root. */
+static void test_unwind_from(void **state)
+{
+    (void)state;
+    pp_sig_unwind_here(bounds, root, &root_walk);
+    assert_int_equal(waits(1), 2);
+    assert_int_equal(from_walk.flags & (PP_WALK_TRUNCATED | PP_WALK_INFERRED), 0);
+    assert_memory_equal(pcs + from_walk.n_frames - root_walk.n_frames, root,
+                        root_walk.n_frames * sizeof root[0]);
+    assert_int_equal(framed_call(waits, 1), 3);
+    assert_int_equal(from_walk.n_frames, 2);
+    assert_int_equal(from_walk.flags & PP_WALK_TRUNCATED, PP_WALK_TRUNCATED);
+}
+
 static void test_trashed_frame_pointer(void **state)
 {
     const uint64_t values[] = {1,
@@ -461,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_exactly_512),
         cmocka_unit_test(test_frame_pointer),
         cmocka_unit_test(test_trashed_frame_pointer),
+        cmocka_unit_test(test_unwind_from),
         cmocka_unit_test(test_unwind_here),
         cmocka_unit_test(test_without_bounds),
         cmocka_unit_test(test_without_modules),

@@ -1,0 +1,50 @@
+/* Looks at all threads: where one of them stands. */
+#include "sigsafe/look.h"
+
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/store.h"
+
+int pp_sig_store_stand(struct pp_rec_header *header, const struct pp_sig_stand *stand,
+                       const uint64_t *pcs, const struct pp_sig_walk *walk)
+{
+    struct pp_sig_event event;
+
+    event.time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
+    event.thread = stand->thread;
+    event.label_set = event.span = 0;
+    event.flags = pp_sig_event_flags(walk->flags);
+    event.family = PP_FAMILY_THREADS;
+    event.n_values = PP_STAND_N_VALUES;
+    event.values[PP_STAND_COUNT] = stand->n_threads;
+    event.values[PP_STAND_LOOK] = stand->look;
+    event.values[PP_STAND_TID] = stand->tid;
+    event.values[PP_STAND_RUNS] = stand->runs;
+    event.values[PP_STAND_CALL] = stand->call;
+    event.values[PP_STAND_IDLE_NS] = stand->idle_ns;
+    return pp_sig_store_event(header, &event, pcs, walk);
+}
+
+void pp_sig_look_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                      const void *context, struct pp_sig_scratch *scratch, uint32_t look)
+{
+    struct pp_sig_stand stand = {
+        .look = look,
+        .tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+        .n_threads = 1,
+        .runs = 1,
+        .call = -1,
+    };
+    struct pp_sig_walk walk;
+
+    if (pp_sig_thread_record(header, thread) != NULL)
+        stand.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
+    pp_sig_unwind(
+        context,
+        (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
+                               atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
+        scratch->pcs, &walk);
+    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
+        atomic_store_explicit(&pp_sig_gate->saw_new_code, 1, memory_order_relaxed);
+    (void)pp_sig_store_stand(header, &stand, scratch->pcs, &walk);
+}
