@@ -13,6 +13,7 @@ static const char overview[] =
     "  pprofc report FILE                          the hottest functions of a profile\n"
     "  pprofc convert IN OUT                       a profile in another format\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
+    "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
     "  pprofc --version\n"
@@ -87,6 +88,17 @@ static const char serve_help[] =
     "\n"
     "Exit status: 0 when it was ended by a signal, 1 failed, 2 usage, 5 not permitted.\n";
 
+static const char stacks_help[] =
+    "pprofc stacks [OPTIONS] PID\n"
+    "\n"
+    "Shows where each thread of a running process stands: its name and id, what it waits for, its\n"
+    "frames with their lines.  The process must have been started by pprofc run, preloaded, or linked\n"
+    "with libpprofc; threads that wait are not woken, and no system call is interrupted.\n"
+    "\n"
+    "      --group          each distinct stack once, with the number of threads there\n"
+    "\n"
+    "Exit status: 0, 1 when the process is not recorded or has ended, 2 usage, 5 not permitted.\n";
+
 static const char symbolize_help[] =
     "pprofc symbolize [OPTIONS] FILE [OUT]\n"
     "\n"
@@ -108,6 +120,7 @@ static const struct {
     {"report", report_help},
     {"convert", convert_help},
     {"serve", serve_help},
+    {"stacks", stacks_help},
     {"symbolize", symbolize_help},
 };
 
@@ -132,8 +145,9 @@ int pp_cmd_help(char **words)
         return fflush(stdout) == 0 ? PP_EXIT_OK : PP_EXIT_FAILED;
     nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
     pp_complain("unknown verb '%s'; %s%s", verb,
-                nearest != NULL ? "did you mean "
-                                : "there are run, report, convert, serve, symbolize and help",
+                nearest != NULL
+                    ? "did you mean "
+                    : "there are run, report, convert, serve, stacks, symbolize and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

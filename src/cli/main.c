@@ -19,12 +19,12 @@ static const struct {
     {"report", pp_cmd_report},
     {"convert", pp_cmd_convert},
     {"serve", pp_cmd_serve},
+    {"stacks", pp_cmd_stacks},
     {"symbolize", pp_cmd_symbolize},
     {"help", pp_cmd_help},
     {"attach", NULL},
     {"off", NULL},
     {"top", NULL},
-    {"stacks", NULL},
     {"leaks", NULL},
     {"doctor", NULL},
     {"history", NULL},
@@ -35,7 +35,7 @@ static const struct {
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 6 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 7 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -64,10 +64,11 @@ static int run_or_explain(char **words)
     if (nearest != NULL)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
-        pp_complain("'%s' is neither a verb (run, report, convert, serve, symbolize, help) nor a "
-                    "program in PATH; see "
-                    "pprofc help",
-                    word);
+        pp_complain(
+            "'%s' is neither a verb (run, report, convert, serve, stacks, symbolize, help) nor a "
+            "program in PATH; see "
+            "pprofc help",
+            word);
     return PP_EXIT_USAGE;
 }
 

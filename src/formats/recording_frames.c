@@ -15,6 +15,9 @@ enum {
     PSEUDO_CUT = 1,
     PSEUDO_UNSAMPLED = 2,
     PSEUDO_FOLDED = PP_PC_FOLDED,
+    PSEUDO_RUNNING = PP_PC_RUNNING,
+    PSEUDO_WAITING = PP_PC_WAITING,
+    PSEUDO_LAST = PSEUDO_WAITING,
     FLAG_VDSO = 1, /* of struct pp_rec_module */
     FLAG_OURS = 2,
 };
@@ -165,7 +168,9 @@ static int name_frame(struct pp_recorded_frames *frames, struct pp_recorded_fram
 {
     static const char *const pseudo_names[] = {[PSEUDO_CUT] = "[truncated]",
                                                [PSEUDO_UNSAMPLED] = "[unsampled]",
-                                               [PSEUDO_FOLDED] = "[folded]"};
+                                               [PSEUDO_FOLDED] = "[folded]",
+                                               [PSEUDO_RUNNING] = "[running]",
+                                               [PSEUDO_WAITING] = "[waiting]"};
     const uint64_t address = frame->address;
     int64_t index;
 
@@ -193,7 +198,7 @@ int pp_recorded_frame(struct pp_recorded_frames *frames, uint64_t pc, bool is_le
 {
     /* A return address may be the first instruction of another function or line: the call stands
      * before it. */
-    const uint64_t address = is_leaf || pc <= PSEUDO_FOLDED ? pc : pc - 1;
+    const uint64_t address = is_leaf || pc <= PSEUDO_LAST ? pc : pc - 1;
     const uint64_t hash = pp_hash_add(pp_hash_mix(address), epoch);
     struct pp_id_probe probe;
     struct pp_recorded_frame *frame;

@@ -24,6 +24,7 @@ static const struct {
     {"block", "waiting (not measured by this version: empty)"},
     {"mutex", "waiting for locks (not measured by this version: empty)"},
     {"offcpu", "time off the CPU (not measured by this version: empty)"},
+    {"goroutine?debug=2", "where each thread stands now"},
     {"threadcreate", "threads that were seen"},
     {"cmdline", "the command line"},
 };

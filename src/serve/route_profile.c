@@ -184,7 +184,6 @@ static const struct shape waits = {
     {"waits", "count", "wait", "nanoseconds"}, "wait", "nanoseconds"};
 static const struct shape wall = {
     {"samples", "count", "wall", "nanoseconds"}, "wall", "nanoseconds"};
-static const struct shape threads = {{"goroutine", "count"}, "goroutine", "count"};
 
 static const struct {
     const char *name, *kind;
@@ -201,7 +200,6 @@ static const struct {
     {"delta_mutex", "lock", &contentions},
     {"lock", "lock", &contentions},
     {"contention", "lock", &contentions},
-    {"goroutine", "threads", &threads},
     {"offcpu", "offcpu", &waits},
     {"wall", "wall", &wall},
     {"fgprof", "wall", &wall},

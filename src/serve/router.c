@@ -18,7 +18,7 @@ static const struct {
     {"/debug/pprof/allocs", pp_route_later_kind, GET},
     {"/debug/pprof/block", pp_route_later_kind, GET},
     {"/debug/pprof/mutex", pp_route_later_kind, GET},
-    {"/debug/pprof/goroutine", pp_route_later_kind, GET},
+    {"/debug/pprof/goroutine", pp_route_goroutine, GET},
     {"/debug/pprof/threadcreate", pp_route_threadcreate, GET},
     {"/debug/pprof/offcpu", pp_route_later_kind, GET},
     {"/debug/pprof/wall", pp_route_later_kind, GET},

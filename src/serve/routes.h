@@ -31,6 +31,9 @@ pp_route pp_route_off;
 /* route_symbol.c */
 pp_route pp_route_symbol;
 
+/* route_threads.c */
+pp_route pp_route_goroutine;
+
 /* route_sampling.c */
 pp_route pp_route_sampling_start;
 pp_route pp_route_sampling_stop;

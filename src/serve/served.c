@@ -92,6 +92,7 @@ const struct pp_rec_header *pp_served_header(struct pp_served *target)
 
 /* ---- steering; the lock is held ---- */
 
+/* 0 and more: what the process answered. */
 static int command(struct pp_served *target, enum pp_rec_request request, uint64_t argument,
                    struct pprofc_error *err)
 {
@@ -105,7 +106,7 @@ static int command(struct pp_served *target, enum pp_rec_request request, uint64
     if (status < 0)
         return pp_fail(err, status, 0, "%s (process %d) does not answer: %s", target->program,
                        target->pid, strerror(-status));
-    return 0;
+    return status;
 }
 
 static double wanted_hz(const struct pp_served *target)
@@ -318,6 +319,42 @@ int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_o
 
     (void)pthread_mutex_lock(&target->lock);
     status = pp_recording_copy(target->reader, bytes_out, n_bytes_out, err);
+    (void)pthread_mutex_unlock(&target->lock);
+    return status;
+}
+
+/* What the look recorded is held until it is copied, as a window's events are. */
+static int look(struct pp_served *target, uint32_t *look_out, void **bytes_out, size_t *n_bytes_out,
+                struct pprofc_error *err)
+{
+    struct pp_rec_header *head = pp_recording_shared_header(target->reader);
+    const bool is_held = target->slot != 0;
+    int status;
+
+    if (head == NULL)
+        return pp_fail(err, -ESRCH, 0, "%s (process %d) has ended", target->program, target->pid);
+    /* Where all slots are taken: a few newest segments are kept as they are anyhow. */
+    if (!is_held)
+        (void)take_reader(target, head);
+    status = command(target, PP_REQUEST_STACKS, 0, err);
+    *look_out = (uint32_t)status;
+    if (status == 0)
+        status = pp_fail(err, -ENOTSUP, 0, "the libpprofc in %s is an older one: it cannot tell",
+                         target->program);
+    else if (status > 0)
+        status = pp_recording_copy(target->reader, bytes_out, n_bytes_out, err);
+    if (!is_held && target->slot != 0)
+        give_reader_back(target, head);
+    return status;
+}
+
+int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_out,
+                   size_t *n_bytes_out, struct pprofc_error *err)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&target->lock);
+    status = look(target, look_out, bytes_out, n_bytes_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }

@@ -66,6 +66,11 @@ void pp_served_renew(struct pp_served *target);
 int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,
                    struct pprofc_error *err);
 
+/* Have the process record where each of its threads stands, and copy the recording: the look's
+ * number is the mark of its events.  -ESRCH when the process is gone. */
+int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_out,
+                   size_t *n_bytes_out, struct pprofc_error *err);
+
 /* End sampling for good (POST /off). */
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err);
 

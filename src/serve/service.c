@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/recording.h"
+#include "formats/recording_threads.h"
 #include "serve/line_numbers.h"
 
 enum { LOOK_MS = 250, ENOUGH_SAMPLES = 20 };
@@ -125,6 +126,28 @@ int pp_service_whole(struct pp_service *service, struct pp_served *target,
                      struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     return read_profile(service, target, NULL, profile_out, err);
+}
+
+int pp_service_threads(struct pp_service *service, struct pp_served *target,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = NULL;
+    pp_autofree void *bytes = NULL;
+    size_t n_bytes = 0;
+    uint32_t look = 0;
+    int status = pp_served_look(target, &look, &bytes, &n_bytes, err);
+
+    if (status == 0)
+        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
+    if (status != 0)
+        return status;
+    status = pp_recording_threads(reader, service->symbolizer, look, profile_out, err);
+    pp_recording_close(reader);
+    if (status == 0 && service->hides_command_line)
+        (*profile_out)->command = 0;
+    if (status == 0 && service->is_in_program)
+        pp_add_line_numbers(profile_out);
+    return status;
 }
 
 /* What a sample stands for: as measured, where there are enough of them to tell. */

@@ -72,6 +72,10 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
 int pp_service_whole(struct pp_service *service, struct pp_served *target,
                      struct pprofc_profile **profile_out, struct pprofc_error *err);
 
+/* Where each thread of the process stands now. */
+int pp_service_threads(struct pp_service *service, struct pp_served *target,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err);
+
 /* End 'window' of 'wish' and make its profile. */
 int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,
                           uint32_t window, struct pprofc_profile **profile_out,

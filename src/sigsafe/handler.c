@@ -167,7 +167,7 @@ static void wake(struct pp_rec_header *header)
 
 /* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
  */
-static void tell_new_code(struct pp_rec_header *header, uint32_t walk)
+void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk)
 {
     const uint32_t seen = (walk & PP_WALK_INFERRED) != 0 ? PP_NEW_CODE_UNKNOWN : PP_NEW_CODE_SLOW;
 
@@ -201,7 +201,7 @@ static inline __attribute__((always_inline)) void sample_here(struct pp_rec_head
                                atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
         scratch->pcs, &walk);
     if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        tell_new_code(header, walk.flags);
+        pp_sig_tell_new_code(header, walk.flags);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
         atomic_store_explicit(&thread->thread_pointer, pp_sig_arch_thread_pointer(),

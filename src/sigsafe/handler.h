@@ -54,6 +54,10 @@ PP_SIG void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_th
 PP_SIG struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
                                                   struct pp_sig_thread *thread);
 
+/* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
+ * 'walk' is a walk's flags. */
+PP_SIG void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk);
+
 /* A thread is about to use the recording, or is done: between the two nothing it can see is taken
  * away. */
 PP_SIG void pp_sig_enter(struct pp_sig_thread *thread);

@@ -45,6 +45,6 @@ void pp_sig_look_here(struct pp_rec_header *header, struct pp_sig_thread *thread
                                atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
         scratch->pcs, &walk);
     if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        atomic_store_explicit(&pp_sig_gate->saw_new_code, 1, memory_order_relaxed);
+        pp_sig_tell_new_code(header, walk.flags);
     (void)pp_sig_store_stand(header, &stand, scratch->pcs, &walk);
 }

@@ -9,32 +9,12 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
-#include "base/utf8.h"
+#include "views/clean_text.h"
 #include "views/flamegraph_parts.h"
 
 enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60 };
 
 /* ---- names in a terminal ---- */
-
-/* Names come from binaries and files of strangers: nothing in them may reach the terminal as a
- * command. */
-static void put_clean(struct pp_buffer *out, const char *text)
-{
-    const size_t begin = out->n_bytes;
-
-    pp_utf8_append(out, text, strlen(text));
-    for (size_t i = begin; i < out->n_bytes; i++) {
-        const unsigned char byte = (unsigned char)out->bytes[i];
-        const bool is_c1 =
-            byte == 0xc2 && i + 1 < out->n_bytes && (unsigned char)out->bytes[i + 1] < 0xa0;
-        if (byte < 0x20 || byte == 0x7f) {
-            out->bytes[i] = '?';
-        } else if (is_c1) { /* U+0080 to U+009F, two bytes */
-            out->bytes[i] = '?';
-            out->bytes[i + 1] = '?';
-        }
-    }
-}
 
 /* Characters, not bytes: the columns behind a name in any script stay in line (wide characters
  * aside). */
@@ -56,7 +36,7 @@ static void put_padded(struct pp_buffer *out, const char *text, uint32_t n_wante
     uint32_t n_chars = n_chars_of(text);
 
     if (n_chars > WIDEST_NAME_CHARS) {
-        put_clean(&name, text);
+        pp_clean_text_append(&name, text);
         pp_flame_shorten(out, name.bytes, name.n_bytes, WIDEST_NAME_CHARS);
         out->failed = out->failed || name.failed;
         n_chars = out->failed ? n_wanted : 0;
@@ -64,7 +44,7 @@ static void put_padded(struct pp_buffer *out, const char *text, uint32_t n_wante
             n_chars += ((unsigned char)out->bytes[at] & 0xc0) !=
                        0x80; /* UTF-8's later bytes take no column */
     } else {
-        put_clean(out, text);
+        pp_clean_text_append(out, text);
     }
     for (; n_chars < n_wanted; n_chars++)
         pp_buffer_append(out, " ", 1);
@@ -85,11 +65,11 @@ static uint32_t widest_name(const struct pp_top *top, uint32_t n_rows)
 static void put_place(struct pp_buffer *out, const struct pp_top_row *row)
 {
     if (row->file[0] != '\0' && strcmp(row->file, row->name) != 0) {
-        put_clean(out, pp_profile_base_name(row->file));
+        pp_clean_text_append(out, pp_profile_base_name(row->file));
         if (row->line > 0)
             pp_buffer_printf(out, ":%" PRId64, row->line);
     } else if (row->module[0] != '\0') {
-        put_clean(out, pp_profile_base_name(row->module));
+        pp_clean_text_append(out, pp_profile_base_name(row->module));
     }
     if (row->is_inlined)
         pp_buffer_text(out, " (inlined)");
@@ -126,13 +106,13 @@ static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile
 
     if (profile->command != 0) {
         pp_buffer_text(out, "Command  ");
-        put_clean(out, pp_profile_chars(profile, profile->command));
+        pp_clean_text_append(out, pp_profile_chars(profile, profile->command));
         pp_buffer_text(out, "\n");
     }
     put_date(out, profile->time_ns);
     (void)pp_value_text(top->total, pp_profile_chars(profile, profile->types[type].unit), total);
     pp_buffer_printf(out, "Total    %s of ", total);
-    put_clean(out, type_name[0] != '\0' ? type_name : "unknown");
+    pp_clean_text_append(out, type_name[0] != '\0' ? type_name : "unknown");
     pp_buffer_printf(out, " in %s samples", pp_count_text(top->n_samples, count));
     if (profile->duration_ns > 0)
         pp_buffer_printf(out, " during %s",

@@ -14,6 +14,8 @@ SLICE_S = 0.00135  # mean square of its slices of 0.2 to 2 ms over their mean
 
 class Served(EndToEnd):
     """A program that spins in known shares, preloaded by hand at 10 Hz, and a server beside it."""
+    PROGRAM = ("shares_50_30_20", SPIN_S)
+    PROGRAM_VARIABLES = {}
     OPTIONS = ()
     VARIABLES = {}
 
@@ -21,8 +23,8 @@ class Served(EndToEnd):
         super().setUp()
         preload = BUILD / "libpprofc-preload.so"
         environment = clean_environment(LD_PRELOAD=preload, PPROFC="cpu", PPROFC_FREQUENCY=10,
-                                        PPROFC_OUTPUT=self.folder / "left.ppc")
-        self.target = self.start(self.program("shares_50_30_20"), SPIN_S, env=environment)
+                                        PPROFC_OUTPUT=self.folder / "left.ppc", **self.PROGRAM_VARIABLES)
+        self.target = self.start(self.program(self.PROGRAM[0]), *self.PROGRAM[1:], env=environment)
         self.await_recording()
         self.server = self.start(PPROFC, "serve", *self.OPTIONS, "--listen", self.address(), self.target.pid,
                                  env=clean_environment(**self.VARIABLES))
