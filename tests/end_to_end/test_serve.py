@@ -409,6 +409,18 @@ class InProgram(Served):
         self.assertFalse(any("server.c" in frame.file for sample in profile.samples for frame in sample.frames))
         self.assertEqual(self.rate_now(), 0)
 
+    def test_threads(self):
+        """Where the program's own threads stand, with lines from the child; those of the server and the helper are left out."""
+        self.profile("/debug/pprof/profile?seconds=0.1")
+        for _ in range(30):  # the thread that works may get no CPU in time
+            status, _, body = self.ask("/debug/pprof/goroutine?debug=2")
+            text = body.decode()
+            self.assertEqual((status, len(re.findall(r"(?m)^thread \d+ ", text))), (200, 2), text)
+            self.assertRegex(text, r"(?m)^main\n\t\S*serves_itself\.c:\d+\n")
+            if "\nrun_slice\n" in text:
+                return
+        self.fail(text)
+
     def test_memory_stays(self):
         """Debug information never enters the program: after many profiles it is as large as after the first few."""
         def memory_kb():
