@@ -49,6 +49,14 @@ static void leave_profiles(void)
         (void)pprofc_thread_ignore(NULL);
 }
 
+static void signal_event(int fd)
+{
+    const uint64_t one = 1;
+
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0)
+        return; /* it is signalled already */
+}
+
 /* ---- answering ---- */
 
 static bool is_gone(void *context)
@@ -78,6 +86,8 @@ static void *answer_main(void *argument)
     atomic_store(&exchange->is_answered, true);
     /* From here on the exchange is the mover's. */
     MHD_resume_connection(exchange->connection);
+    /* libmicrohttpd's own wake-up is not in the set that the mover polls. */
+    signal_event(server->wake);
     end_answer(server);
     return NULL;
 }
@@ -215,6 +225,8 @@ static void *mover_main(void *argument)
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
+    eventfd_t n_woken;
+
     leave_profiles();
     while (!atomic_load(&server->has_ended)) {
         struct pollfd waits[] = {{info->epoll_fd, POLLIN, 0}, {server->wake, POLLIN, 0}};
@@ -222,6 +234,8 @@ static void *mover_main(void *argument)
         if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES || timeout_ms > TICK_MS)
             timeout_ms = TICK_MS;
         (void)poll(waits, 2, (int)timeout_ms);
+        if (waits[1].revents != 0)
+            (void)eventfd_read(server->wake, &n_woken);
         (void)MHD_run(server->daemon);
     }
     return NULL;
@@ -301,14 +315,6 @@ int pp_server_start(struct pp_service *service, const struct pp_listener *listen
     else
         *server_out = server;
     return status;
-}
-
-static void signal_event(int fd)
-{
-    const uint64_t one = 1;
-
-    if (fd >= 0 && write(fd, &one, sizeof one) < 0)
-        return; /* it is signalled already */
 }
 
 void pp_server_stop(struct pp_server *server)
