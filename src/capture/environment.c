@@ -247,6 +247,8 @@ static const struct known {
     {"PPROFC_DEBUG_PATH", ignore},
     {"PPROFC_HTTP", ignore},
     {"PPROFC_TOKEN_FILE", ignore},
+    {"PPROFC_TLS_CERT", ignore},
+    {"PPROFC_TLS_KEY", ignore},
     {"PPROFC_KEEP", ignore},
     {"PPROFC_EXPORT", ignore},
     {"PPROFC_BUDGET", ignore},

@@ -82,6 +82,8 @@ static const char serve_help[] =
     "\n"
     "  -l, --listen ADDR    HOST:PORT, :PORT or unix:PATH (127.0.0.1:6060, or PPROFC_HTTP)\n"
     "      --token-file F   ask for this token: Authorization: Bearer TOKEN (or PPROFC_TOKEN_FILE)\n"
+    "      --tls-cert F     serve HTTPS with the certificate in F (or PPROFC_TLS_CERT)\n"
+    "      --tls-key F      and its key, which only its owner may read (or PPROFC_TLS_KEY)\n"
     "      --insecure       another address than loopback without a token\n"
     "      --hide-cmdline   /debug/pprof/cmdline answers 403\n"
     "  -q, --quiet          errors only\n"

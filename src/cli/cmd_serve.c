@@ -12,6 +12,8 @@
 enum {
     OPTION_LISTEN,
     OPTION_TOKEN_FILE,
+    OPTION_TLS_CERT,
+    OPTION_TLS_KEY,
     OPTION_INSECURE,
     OPTION_HIDE_CMDLINE,
     OPTION_QUIET,
@@ -22,6 +24,8 @@ enum {
 static const struct pp_option serve_options[N_OPTIONS] = {
     [OPTION_LISTEN] = {"listen", 'l', true, false},
     [OPTION_TOKEN_FILE] = {"token-file", 0, true, false},
+    [OPTION_TLS_CERT] = {"tls-cert", 0, true, false},
+    [OPTION_TLS_KEY] = {"tls-key", 0, true, false},
     [OPTION_INSECURE] = {"insecure", 0, false, false},
     [OPTION_HIDE_CMDLINE] = {"hide-cmdline", 0, false, false},
     [OPTION_QUIET] = {"quiet", 'q', false, false},
@@ -35,7 +39,8 @@ static const char default_address[] = "127.0.0.1:6060";
 struct serving {
     const char *names[MAX_NAMES];
     size_t n_names;
-    const char *address, *token_file;
+    const char *address;
+    struct pp_secret_files files;
     bool hides_command_line, wants_help;
     struct pp_server_options options;
 };
@@ -47,7 +52,13 @@ static int take(struct serving *serving, int option, const char *value, struct p
         serving->address = value;
         return 0;
     case OPTION_TOKEN_FILE:
-        serving->token_file = value;
+        serving->files.token = value;
+        return 0;
+    case OPTION_TLS_CERT:
+        serving->files.certificate = value;
+        return 0;
+    case OPTION_TLS_KEY:
+        serving->files.key = value;
         return 0;
     case OPTION_INSECURE:
         serving->options.is_insecure = true;
@@ -69,15 +80,6 @@ static int take(struct serving *serving, int option, const char *value, struct p
     }
 }
 
-static const char *from_environment(const char *given, const char *name, const char *otherwise)
-{
-    const char *value = getenv(name);
-
-    if (given != NULL)
-        return given;
-    return value != NULL && value[0] != '\0' ? value : otherwise;
-}
-
 static int read_options(char **words, struct serving *serving, struct pprofc_error *err)
 {
     struct pp_option_reader reader = {
@@ -97,8 +99,10 @@ static int read_options(char **words, struct serving *serving, struct pprofc_err
     if (serving->n_names == 0 && !serving->wants_help)
         return pp_fail(err, -EINVAL, 0,
                        "no process given; write pprofc serve PID, or a recording's path");
-    serving->address = from_environment(serving->address, "PPROFC_HTTP", default_address);
-    serving->token_file = from_environment(serving->token_file, "PPROFC_TOKEN_FILE", NULL);
+    if (serving->address == NULL)
+        serving->address = getenv("PPROFC_HTTP");
+    if (serving->address == NULL || serving->address[0] == '\0')
+        serving->address = default_address;
     return 0;
 }
 
@@ -119,14 +123,14 @@ static void say_urls(const struct pp_service *service, const char *url)
     pp_say_more("next:  go tool pprof '%s/debug/pprof/profile?seconds=5'", url);
 }
 
-static int serve(const struct serving *serving, struct pp_service *service,
-                 struct pprofc_error *err)
+static int serve(struct serving *serving, struct pp_service *service, struct pprofc_error *err)
 {
     struct pp_server *server = NULL;
     struct pp_listener listener;
     char url[sizeof listener.url];
     sigset_t ends;
-    int status = pp_listen(serving->address, &listener, err);
+    int status =
+        pp_listen(serving->address, serving->options.tls.certificate != NULL, &listener, err);
 
     if (status != 0)
         return status;
@@ -137,6 +141,7 @@ static int serve(const struct serving *serving, struct pp_service *service,
     (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     memcpy(url, listener.url, sizeof url);
     status = pp_server_start(service, &listener, &serving->options, &server, err);
+    pp_tls_done(&serving->options.tls);
     if (status != 0)
         return status;
     say_urls(service, url);
@@ -153,8 +158,8 @@ int pp_cmd_serve(char **words)
     int status;
 
     if (read_options(words, &serving, &err) < 0 ||
-        (serving.token_file != NULL &&
-         pp_access_read_token(&serving.options.access, serving.token_file, &err) < 0)) {
+        (!serving.wants_help && pp_secrets_read(&serving.files, &serving.options.access,
+                                                &serving.options.tls, &err) < 0)) {
         pp_complain("%s", err.message);
         return PP_EXIT_USAGE;
     }

@@ -3,22 +3,21 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/messages.h"
 
 int pp_run_http_open(struct pp_run_http *http, const char *address, struct pprofc_error *err)
 {
-    const char *token_file = getenv("PPROFC_TOKEN_FILE");
-    int status = 0;
+    const struct pp_secret_files from_environment = {NULL, NULL, NULL};
+    struct pp_server_options *options = &http->options;
+    int status;
 
     memset(http, 0, sizeof *http);
-    if (token_file != NULL && token_file[0] != '\0')
-        status = pp_access_read_token(&http->options.access, token_file, err);
+    status = pp_secrets_read(&from_environment, &options->access, &options->tls, err);
     if (status == 0)
-        status = pp_listen(address, &http->listener, err);
-    if (status == 0 && !http->listener.is_loopback && http->options.access.token[0] == '\0') {
+        status = pp_listen(address, options->tls.certificate != NULL, &http->listener, err);
+    if (status == 0 && !http->listener.is_loopback && options->access.token[0] == '\0') {
         status = pp_fail(err, -EACCES, 0,
                          "--http %s can be reached from elsewhere: set PPROFC_TOKEN_FILE", address);
         pp_listener_close(&http->listener);
@@ -40,6 +39,7 @@ int pp_run_http_start(struct pp_run_http *http, struct pprofc_error *err)
     if (status == 0)
         status =
             pp_server_start(&http->service, &http->listener, &http->options, &http->server, err);
+    pp_tls_done(&http->options.tls);
     if (status == 0) {
         pp_say("serving at %s/debug/pprof/", http->url);
         return 0;

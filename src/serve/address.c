@@ -13,7 +13,18 @@
 
 #include "base/numbers.h"
 
-enum { BACKLOG = 128 };
+enum {
+    BACKLOG = 128,
+    /* Of an answer in the kernel: by itself it gives each client that does not read megabytes. */
+    SEND_BYTES = 128 * 1024,
+};
+
+static void bound_sending(int fd)
+{
+    const int n_bytes = SEND_BYTES;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &n_bytes, sizeof n_bytes);
+}
 
 static int give_up(struct pp_listener *listener, const char *text, struct pprofc_error *err)
 {
@@ -53,6 +64,7 @@ static int listen_unix(const char *path, struct pp_listener *listener, struct pp
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener->fd < 0)
         return pp_fail(err, -errno, 0, "cannot make a socket: %s", strerror(errno));
+    bound_sending(listener->fd);
     if (is_left_over(path, &address))
         (void)unlink(path);
     /* Only its owner may connect; the mask of the process is not ours to change. */
@@ -75,7 +87,7 @@ static bool is_loopback(const struct sockaddr *address)
 }
 
 /* The address as it was bound: port 0 is another one by now. */
-static void write_url(struct pp_listener *listener)
+static void write_url(struct pp_listener *listener, bool is_tls)
 {
     struct sockaddr_storage address;
     socklen_t n_bytes = sizeof address;
@@ -85,11 +97,12 @@ static void write_url(struct pp_listener *listener)
         (void)getnameinfo((struct sockaddr *)&address, n_bytes, host, sizeof host, port,
                           sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     (void)snprintf(listener->url, sizeof listener->url,
-                   strchr(host, ':') != NULL ? "http://[%s]:%s" : "http://%s:%s", host, port);
+                   strchr(host, ':') != NULL ? "http%s://[%s]:%s" : "http%s://%s:%s",
+                   is_tls ? "s" : "", host, port);
 }
 
-static int listen_at(const struct addrinfo *where, const char *text, struct pp_listener *listener,
-                     struct pprofc_error *err)
+static int listen_at(const struct addrinfo *where, const char *text, bool is_tls,
+                     struct pp_listener *listener, struct pprofc_error *err)
 {
     const int yes = 1;
 
@@ -97,11 +110,12 @@ static int listen_at(const struct addrinfo *where, const char *text, struct pp_l
     if (listener->fd < 0)
         return pp_fail(err, -errno, 0, "cannot make a socket: %s", strerror(errno));
     (void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    bound_sending(listener->fd);
     if (bind(listener->fd, where->ai_addr, where->ai_addrlen) != 0 ||
         listen(listener->fd, BACKLOG) != 0)
         return give_up(listener, text, err);
     listener->is_loopback = is_loopback(where->ai_addr);
-    write_url(listener);
+    write_url(listener, is_tls);
     return 0;
 }
 
@@ -131,7 +145,8 @@ static int split(const char *text, char *host, size_t n_host, char *port, size_t
     return 0;
 }
 
-int pp_listen(const char *text, struct pp_listener *listener_out, struct pprofc_error *err)
+int pp_listen(const char *text, bool is_tls, struct pp_listener *listener_out,
+              struct pprofc_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct pp_listener listener = {.fd = -1};
@@ -147,7 +162,7 @@ int pp_listen(const char *text, struct pp_listener *listener_out, struct pprofc_
                            text);
         if (getaddrinfo(host, port, &hints, &found) != 0)
             return pp_fail(err, -EINVAL, 0, "%s: no such host or port", text);
-        status = listen_at(found, text, &listener, err);
+        status = listen_at(found, text, is_tls, &listener, err);
         freeaddrinfo(found);
     }
     if (status == 0)

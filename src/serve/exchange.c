@@ -4,20 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "views/flamegraph.h"
 
-struct pp_exchange *pp_exchange_new(struct pp_server *server, struct MHD_Connection *connection,
-                                    const char *target)
+struct pp_exchange *pp_exchange_new(struct pp_server *server, struct pp_connections *connections,
+                                    struct MHD_Connection *connection, const char *target)
 {
     struct pp_exchange *exchange = calloc(1, sizeof *exchange);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *clock =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     const char *query = strchr(target, '?');
 
     if (exchange == NULL)
         return NULL;
     exchange->server = server;
+    exchange->connections = connections;
+    exchange->clock = clock != NULL ? clock->socket_context : NULL;
     exchange->connection = connection;
     exchange->socket = info != NULL ? info->connect_fd : -1;
     exchange->path = strndup(target, query != NULL ? (size_t)(query - target) : strlen(target));
@@ -44,9 +49,88 @@ void pp_exchange_free(struct pp_exchange *exchange)
     free(exchange->path);
     free(exchange->query);
     free(exchange->query_text);
+    pp_connections_let_go(exchange->connections, exchange->held_bytes);
     pp_buffer_done(&exchange->body);
     pp_http_answer_done(&exchange->answer);
     free(exchange);
+}
+
+/* ---- what comes ---- */
+
+static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    (void)kind, (void)value;
+    *(int *)context += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
+static unsigned long long promised_bytes(struct MHD_Connection *connection)
+{
+    const char *text =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
+bool pp_exchange_may_come(struct pp_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *head =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    int n_hosts = 0;
+
+    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_host, &n_hosts);
+    if (strlen(exchange->path) + strlen(exchange->query_text) > PP_EXCHANGE_MAX_TARGET_BYTES)
+        pp_http_error(&exchange->answer, 414,
+                      "a path with its parameters has at most %d bytes here",
+                      PP_EXCHANGE_MAX_TARGET_BYTES);
+    else if (head != NULL && head->header_size > PP_EXCHANGE_MAX_HEADER_BYTES)
+        pp_http_error(&exchange->answer, 431, "headers have at most %d bytes here",
+                      PP_EXCHANGE_MAX_HEADER_BYTES);
+    else if (n_hosts > 1)
+        pp_http_error(&exchange->answer, 400, "the request has %d Hosts", n_hosts);
+    else if (promised_bytes(exchange->connection) > PP_EXCHANGE_MAX_BODY_BYTES)
+        pp_http_error(&exchange->answer, 413, "a body has at most %d bytes here",
+                      PP_EXCHANGE_MAX_BODY_BYTES);
+    else
+        return true;
+    return false;
+}
+
+static bool hold(struct pp_exchange *exchange, size_t n_bytes)
+{
+    const bool has_room = pp_connections_hold(exchange->connections, n_bytes);
+
+    exchange->held_bytes += has_room ? n_bytes : 0;
+    return has_room;
+}
+
+void pp_exchange_take_body(struct pp_exchange *exchange, const char *bytes, size_t n_bytes)
+{
+    if (exchange->body.n_bytes + n_bytes > PP_EXCHANGE_MAX_BODY_BYTES)
+        exchange->is_too_long = true;
+    else if (exchange->is_one_too_many || !hold(exchange, n_bytes))
+        exchange->is_one_too_many = true;
+    else
+        pp_buffer_append(&exchange->body, bytes, n_bytes);
+}
+
+static void refuse_for_room(struct pp_exchange *exchange)
+{
+    pp_http_error(&exchange->answer, 503,
+                  "answers of %d MiB wait for clients to read them; try again",
+                  PP_CONNECTIONS_MAX_HELD_BYTES >> 20);
+}
+
+void pp_exchange_hold_answer(struct pp_exchange *exchange)
+{
+    struct pp_buffer *body = &exchange->answer.body;
+
+    if (hold(exchange, body->n_bytes))
+        return;
+    pp_buffer_done(body);
+    *body = (struct pp_buffer)PP_BUFFER_INIT;
+    refuse_for_room(exchange);
 }
 
 bool pp_exchange_complete(struct pp_exchange *exchange)
@@ -57,6 +141,10 @@ bool pp_exchange_complete(struct pp_exchange *exchange)
     if (exchange->is_too_long || exchange->body.failed) {
         pp_http_error(&exchange->answer, 413, "a body has at most %d bytes here",
                       PP_EXCHANGE_MAX_BODY_BYTES);
+        return false;
+    }
+    if (exchange->is_one_too_many) {
+        refuse_for_room(exchange);
         return false;
     }
     n = pp_http_split_query(exchange->query, exchange->pairs);
@@ -72,6 +160,8 @@ bool pp_exchange_complete(struct pp_exchange *exchange)
     request->n_body_bytes = exchange->body.n_bytes;
     return true;
 }
+
+/* ---- what goes ---- */
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -115,10 +205,12 @@ enum MHD_Result pp_exchange_send(struct pp_exchange *exchange)
 
     if (answer->body.failed)
         pp_http_error(answer, 500, "no memory for the answer");
+    /* The bytes stay the exchange's, which outlives the response: on_end() frees it. */
     response = MHD_create_response_from_buffer(answer->body.n_bytes, answer->body.bytes,
-                                               MHD_RESPMEM_MUST_COPY);
+                                               MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
+    pp_connection_enter(exchange->clock, PP_CONNECTION_SENDING);
     add_headers(answer, response);
     result = MHD_queue_response(exchange->connection, (unsigned)answer->status, response);
     MHD_destroy_response(response);

@@ -90,24 +90,24 @@ static void log_url(void)
 
 static int serve(const char *address, struct pprofc_error *err)
 {
-    const char *token_file = getenv("PPROFC_TOKEN_FILE");
+    const struct pp_secret_files from_environment = {NULL, NULL, NULL};
     struct pp_server_options options = {.is_insecure = false};
     struct pp_listener listener;
-    int status = 0;
+    int status;
 
     forget_parent();
     if (own.server != NULL)
         return pp_fail(err, -EALREADY, 0, "serving already, at %s", own.url);
-    if (token_file != NULL && token_file[0] != '\0')
-        status = pp_access_read_token(&options.access, token_file, err);
+    status = pp_secrets_read(&from_environment, &options.access, &options.tls, err);
     if (status == 0)
         status = have_service(err);
     if (status == 0)
-        status = pp_listen(address, &listener, err);
-    if (status != 0)
-        return status;
-    memcpy(own.url, listener.url, sizeof own.url);
-    status = pp_server_start(&own.service, &listener, &options, &own.server, err);
+        status = pp_listen(address, options.tls.certificate != NULL, &listener, err);
+    if (status == 0) {
+        memcpy(own.url, listener.url, sizeof own.url);
+        status = pp_server_start(&own.service, &listener, &options, &own.server, err);
+    }
+    pp_tls_done(&options.tls);
     if (status == 0)
         log_url();
     return status;

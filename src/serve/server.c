@@ -10,19 +10,21 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "serve/capture_calls.h"
 #include "serve/exchange.h"
 
 enum {
-    MAX_ANSWERS = 48, /* at a time */
+    MAX_ANSWERS = 64, /* at a time; those that wait for samples are half as many (service.c) */
     MAX_CONNECTIONS = 512,
-    CONNECTION_BYTES = 32 * 1024, /* of headers */
+    /* For the headers, several times what exchange.c lets through: libmicrohttpd's own answers to
+     * what is larger are pages of HTML. */
+    CONNECTION_BYTES = 64 * 1024,
     IDLE_SECONDS = 20,
     TICK_MS = 500,
     STACK_BYTES = 512 * 1024,
@@ -40,6 +42,8 @@ struct pp_server {
     pthread_mutex_t lock;
     pthread_cond_t all_answered;
     uint32_t n_answers;
+    struct pp_connections connections;
+    char complaint[160]; /* libmicrohttpd's first one while it starts */
 };
 
 /* What serves a program is no part of what it does. */
@@ -62,10 +66,10 @@ static void signal_event(int fd)
 static bool is_gone(void *context)
 {
     const struct pp_exchange *exchange = context;
-    char byte;
+    struct pollfd look = {exchange->socket, POLLRDHUP, 0};
 
-    return atomic_load(&exchange->server->is_stopping) ||
-           recv(exchange->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    /* Not by reading: a next request, or what TLS says at its end, may stand before the end. */
+    return atomic_load(&exchange->server->is_stopping) || poll(&look, 1, 0) > 0;
 }
 
 static void end_answer(struct pp_server *server)
@@ -83,6 +87,7 @@ static void *answer_main(void *argument)
 
     leave_profiles();
     pp_service_answer(server->service, &exchange->request, &exchange->answer);
+    pp_exchange_hold_answer(exchange);
     atomic_store(&exchange->is_answered, true);
     /* From here on the exchange is the mover's. */
     MHD_resume_connection(exchange->connection);
@@ -166,15 +171,6 @@ static bool is_refused(struct pp_exchange *exchange)
     return true;
 }
 
-static void take_body(struct pp_exchange *exchange, const char *bytes, size_t *n_bytes)
-{
-    if (exchange->body.n_bytes + *n_bytes > PP_EXCHANGE_MAX_BODY_BYTES)
-        exchange->is_too_long = true;
-    else
-        pp_buffer_append(&exchange->body, bytes, *n_bytes);
-    *n_bytes = 0;
-}
-
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *n_upload_bytes, void **state)
@@ -187,34 +183,65 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (exchange->state == PP_EXCHANGE_NEW) {
         pp_exchange_set_method(exchange, method);
         exchange->state = PP_EXCHANGE_READING;
-        return is_refused(exchange) ? pp_exchange_send(exchange) : MHD_YES;
+        pp_connection_enter(exchange->clock, PP_CONNECTION_BODY);
+        return is_refused(exchange) || !pp_exchange_may_come(exchange) ? pp_exchange_send(exchange)
+                                                                       : MHD_YES;
     }
     if (exchange->state == PP_EXCHANGE_ANSWERING)
         return atomic_load(&exchange->is_answered) ? pp_exchange_send(exchange) : MHD_YES;
     if (*n_upload_bytes > 0) {
-        take_body(exchange, upload, n_upload_bytes);
+        pp_exchange_take_body(exchange, upload, *n_upload_bytes);
+        *n_upload_bytes = 0;
         return MHD_YES;
     }
     exchange->state = PP_EXCHANGE_ANSWERING;
+    pp_connection_enter(exchange->clock, PP_CONNECTION_MAKING);
     return pp_exchange_complete(exchange) ? hand_over(exchange) : pp_exchange_send(exchange);
 }
 
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
-    return pp_exchange_new(context, connection, target);
+    struct pp_server *server = context;
+
+    return pp_exchange_new(server, &server->connections, connection, target);
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode code)
 {
+    struct pp_exchange *exchange = *state;
+
     (void)context, (void)connection, (void)code;
-    pp_exchange_free(*state);
+    if (exchange != NULL)
+        pp_connection_enter(exchange->clock, PP_CONNECTION_HEAD);
+    pp_exchange_free(exchange);
     *state = NULL;
 }
 
-static void say_nothing(void *context, const char *format, va_list arguments)
+static void on_connection(void *context, struct MHD_Connection *connection, void **clock,
+                          enum MHD_ConnectionNotificationCode code)
 {
-    (void)context, (void)format, (void)arguments;
+    struct pp_server *server = context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        pp_connection_free(*clock);
+        *clock = NULL;
+    } else if (info != NULL) {
+        *clock = pp_connection_new(&server->connections, info->connect_fd);
+    }
+}
+
+/* What a client did wrong is the client's business; why nothing can be served is ours. */
+static void on_complaint(void *context, const char *format, va_list arguments)
+{
+    struct pp_server *server = context;
+
+    if (server->daemon != NULL || server->complaint[0] != '\0')
+        return;
+    (void)vsnprintf(server->complaint, sizeof server->complaint, format, arguments);
+    server->complaint[strcspn(server->complaint, "\n")] = '\0';
 }
 
 /* ---- threads ---- */
@@ -237,6 +264,7 @@ static void *mover_main(void *argument)
         if (waits[1].revents != 0)
             (void)eventfd_read(server->wake, &n_woken);
         (void)MHD_run(server->daemon);
+        pp_connections_cut(&server->connections);
     }
     return NULL;
 }
@@ -254,19 +282,28 @@ static void *ticker_main(void *argument)
 
 /* ---- start and stop ---- */
 
-static struct MHD_Daemon *start_daemon(struct pp_server *server)
+static struct MHD_Daemon *start_daemon(struct pp_server *server, const struct pp_tls *tls)
 {
+    const bool is_tls = tls->certificate != NULL && !server->listener.is_unix;
+    const struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
-        server->listener.fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_end, server, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (is_tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, server,
+        MHD_OPTION_LISTEN_SOCKET, server->listener.fd, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        server, MHD_OPTION_NOTIFY_COMPLETED, on_end, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+        is_tls ? tls_options : tls_options + 2, MHD_OPTION_END);
 }
 
-static int start_all(struct pp_server *server, struct pprofc_error *err)
+static int start_all(struct pp_server *server, const struct pp_tls *tls, struct pprofc_error *err)
 {
     int status = 0;
 
@@ -274,9 +311,10 @@ static int start_all(struct pp_server *server, struct pprofc_error *err)
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->wake < 0 || server->stop < 0)
         return pp_fail(err, -errno, 0, "cannot make an eventfd: %s", strerror(errno));
-    server->daemon = start_daemon(server);
+    server->daemon = start_daemon(server, tls);
     if (server->daemon == NULL)
-        return pp_fail(err, -ENOMEM, 0, "cannot start the HTTP server at %s", server->listener.url);
+        return pp_fail(err, -EINVAL, 0, "cannot serve at %s: %s", server->listener.url,
+                       server->complaint[0] != '\0' ? server->complaint : "libmicrohttpd refused");
     status = start_thread(&server->mover, false, mover_main, server);
     server->has_mover = status == 0;
     if (status == 0)
@@ -309,7 +347,7 @@ int pp_server_start(struct pp_service *service, const struct pp_listener *listen
     server->wake = server->stop = -1;
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_cond_init(&server->all_answered, NULL);
-    status = start_all(server, err);
+    status = start_all(server, &options->tls, err);
     if (status != 0)
         pp_server_stop(server);
     else

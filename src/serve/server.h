@@ -6,13 +6,15 @@
 
 #include "serve/access.h"
 #include "serve/address.h"
+#include "serve/secrets.h"
 #include "serve/service.h"
 
 struct pp_server;
 
 struct pp_server_options {
     struct pp_access access;
-    bool is_insecure; /* another address than loopback without a token */
+    struct pp_tls tls; /* not for unix sockets */
+    bool is_insecure;  /* another address than loopback without a token */
 };
 
 /* Serve 'service' at 'listener', which the server takes over.  -EACCES for an address that anybody

@@ -18,6 +18,7 @@ enum {
     PP_SERVE_MAX_SECONDS = 3600,
     PP_SERVE_SAMPLING_SECONDS = 600, /* /sampling/start without a limit of its own */
     PP_SERVE_MAX_TARGETS = 256,
+    PP_SERVE_MAX_WAITING = 32, /* profiles being sampled: others are answered meanwhile */
 };
 
 /* What POST /sampling/start switched on. */
@@ -41,6 +42,7 @@ struct pp_service {
     pthread_mutex_t targets_lock; /* guards adding */
     struct pp_symbolizer *symbolizer;
     struct pp_sampling sampling;
+    _Atomic int n_waiting;
     bool hides_command_line;
     bool is_in_program; /* the process serves itself: no DWARF here */
 };

@@ -113,14 +113,14 @@ static void addresses_are_understood(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_int_equal(pp_listen(good[i], &listener, &err), 0);
+        assert_int_equal(pp_listen(good[i], false, &listener, &err), 0);
         assert_true(listener.is_loopback);
         assert_null(strstr(listener.url, ":0/"));
         pp_listener_close(&listener);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_true(pp_listen(bad[i], &listener, &err) < 0);
-    assert_int_equal(pp_listen("0.0.0.0:0", &listener, &err), 0);
+        assert_true(pp_listen(bad[i], false, &listener, &err) < 0);
+    assert_int_equal(pp_listen("0.0.0.0:0", false, &listener, &err), 0);
     assert_false(listener.is_loopback);
     pp_listener_close(&listener);
 }
@@ -136,14 +136,14 @@ static void left_over_sockets_make_way(void **state)
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/s", folder);
     (void)snprintf(address, sizeof address, "unix:%s", path);
-    assert_int_equal(pp_listen(address, &first, &err), 0);
-    assert_true(pp_listen(address, &second, &err) < 0);
+    assert_int_equal(pp_listen(address, false, &first, &err), 0);
+    assert_true(pp_listen(address, false, &second, &err) < 0);
     (void)close(first.fd); /* as when its process was killed */
-    assert_int_equal(pp_listen(address, &second, &err), 0);
+    assert_int_equal(pp_listen(address, false, &second, &err), 0);
     pp_listener_close(&second);
     assert_int_not_equal(access(path, F_OK), 0);
     write_file(path, "mine");
-    assert_true(pp_listen(address, &first, &err) < 0);
+    assert_true(pp_listen(address, false, &first, &err) < 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
 }
