@@ -18,7 +18,10 @@ static const struct {
     {"profile?seconds=5", "CPU time, as a pprof file: sampled for as long as seconds= says (30)"},
     {"flamegraph?seconds=5", "the same as a flame graph"},
     {"top", "the hottest functions of all that was recorded so far"},
-    {"quality", "how good the data is, and what profiling costs"},
+    {"tree", "the same as a call tree"},
+    {"diff?seconds=5", "what the next seconds do otherwise than all before"},
+    {"quality", "how good the data is"},
+    {"overhead?debug=1", "what profiling costs"},
     {"heap", "memory in use (not measured by this version: empty)"},
     {"allocs", "memory allocated (not measured by this version: empty)"},
     {"block", "waiting (not measured by this version: empty)"},
@@ -154,8 +157,7 @@ void pp_route_threadcreate(struct pp_call *call)
             pp_profile_named_location(profile, "[threads seen]", strlen("[threads seen]"));
         pp_profile_add(profile, pp_profile_stack(profile, &location, 1), 0, 0, &n_threads);
     }
-    pp_answer_profile(call, profile, pp_http_parameter(call->request, "format"), "pprof",
-                      "threadcreate");
+    pp_answer_profile(call, profile, pp_call_format(call), "pprof", "threadcreate");
 }
 
 /* ---- quality ---- */
@@ -164,7 +166,7 @@ void pp_route_quality(struct pp_call *call)
 {
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    const int status = pp_service_whole(call->service, call->target, &profile, &err);
+    const int status = pp_service_whole(call->service, call->target, false, &profile, &err);
     const struct pp_quality *quality;
     struct pp_json json = {.out = &call->answer->body};
     char line[400];
@@ -193,6 +195,90 @@ void pp_route_quality(struct pp_call *call)
     pp_json_end_object(&json);
     pp_buffer_text(&call->answer->body, "\n");
     pprofc_profile_free(profile);
+}
+
+/* ---- cost ---- */
+
+struct cost {
+    double helper_s, handler_s, delivery_s, program_s;
+    bool has_delivery;
+};
+
+static double percent_of(double part_s, const struct cost *cost)
+{
+    return cost->program_s > 0 ? 100 * part_s / cost->program_s : 0;
+}
+
+static void write_cost_text(struct pp_buffer *out, const struct cost *cost)
+{
+    const double sum_s = cost->helper_s + cost->handler_s + cost->delivery_s;
+
+    pp_buffer_printf(out, "profiling cost %.3f s, %.3f %% of the program's %.3f s of CPU\n", sum_s,
+                     percent_of(sum_s, cost), cost->program_s);
+    pp_buffer_printf(out, "  helper    %.3f s  %.3f %%\n  handler   %.3f s  %.3f %%\n",
+                     cost->helper_s, percent_of(cost->helper_s, cost), cost->handler_s,
+                     percent_of(cost->handler_s, cost));
+    if (cost->has_delivery)
+        pp_buffer_printf(out, "  delivery  %.3f s  %.3f %%\n", cost->delivery_s,
+                         percent_of(cost->delivery_s, cost));
+    else
+        pp_buffer_text(out, "  delivery  not known yet: it is measured after 5 s of CPU\n");
+}
+
+static void write_part(struct pp_json *json, const char *name, double part_s,
+                       const struct cost *cost)
+{
+    pp_json_begin_object(json, name);
+    pp_json_fraction(json, "seconds", part_s);
+    pp_json_fraction(json, "percent", percent_of(part_s, cost));
+    pp_json_end_object(json);
+}
+
+static void write_cost_json(struct pp_buffer *out, const struct cost *cost)
+{
+    struct pp_json json = {.out = out};
+
+    pp_json_begin_object(&json, NULL);
+    pp_json_fraction(&json, "program_seconds", cost->program_s);
+    write_part(&json, "all", cost->helper_s + cost->handler_s + cost->delivery_s, cost);
+    write_part(&json, "helper", cost->helper_s, cost);
+    write_part(&json, "handler", cost->handler_s, cost);
+    if (cost->has_delivery)
+        write_part(&json, "delivery", cost->delivery_s, cost);
+    pp_json_end_object(&json);
+    pp_buffer_text(out, "\n");
+}
+
+void pp_route_overhead(struct pp_call *call)
+{
+    const struct pp_rec_header *head = pp_served_header(call->target);
+    const char *format = pp_call_format(call);
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    struct cost cost;
+
+    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
+        pp_http_error(call->answer, 400, "unknown format '%s'; there are json, text", format);
+        return;
+    }
+    if (pp_service_facts(call->target, &profile, &err) != 0) {
+        pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
+        return;
+    }
+    cost.helper_s = (double)atomic_load(&head->helper_cpu_ns) / 1e9;
+    cost.handler_s = (double)atomic_load(&head->handler_cpu_ns) / 1e9;
+    cost.has_delivery = atomic_load(&head->delivery_ns) > 0;
+    cost.delivery_s =
+        (double)profile->quality.n_samples * (double)atomic_load(&head->delivery_ns) / 1e9;
+    cost.program_s = (double)profile->quality.cpu_ns / 1e9;
+    pprofc_profile_free(profile);
+    pp_http_text(call->answer, "");
+    if (format != NULL && strcmp(format, "text") == 0) {
+        write_cost_text(&call->answer->body, &cost);
+        return;
+    }
+    call->answer->content_type = "application/json";
+    write_cost_json(&call->answer->body, &cost);
 }
 
 /* ---- the rest ---- */

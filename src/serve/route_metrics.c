@@ -7,14 +7,14 @@
 #include "profile/top.h"
 #include "serve/routes.h"
 
-enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120 };
+enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120, PROCESS_BYTES = 192 };
 
 struct metrics {
     struct pp_buffer *out;
     struct pp_service *service;
     struct pprofc_profile **profiles; /* one a target, NULL where it could not be read */
     uint32_t n_profiles;
-    char process[192]; /* the labels of the process */
+    char process[PROCESS_BYTES]; /* the labels of the process */
 };
 
 /* A label's value: what would end it is escaped, what is no UTF-8 becomes '?'. */
@@ -38,18 +38,24 @@ static void append_value(struct pp_buffer *out, const char *text)
     }
 }
 
+static void name_process(const struct pp_served *target, char process[PROCESS_BYTES])
+{
+    pp_autobuffer struct pp_buffer program = PP_BUFFER_INIT;
+
+    append_value(&program, target->program);
+    pp_buffer_text(&program, "");
+    (void)snprintf(process, PROCESS_BYTES, "pid=\"%d\",program=\"%s\"", target->pid,
+                   program.bytes != NULL ? program.bytes : "");
+}
+
 static void each(struct metrics *metrics,
                  void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *))
 {
     for (uint32_t i = 0; i < metrics->n_profiles; i++) {
         struct pp_served *target = metrics->service->targets[i];
-        pp_autobuffer struct pp_buffer program = PP_BUFFER_INIT;
         if (metrics->profiles[i] == NULL)
             continue;
-        append_value(&program, target->program);
-        pp_buffer_text(&program, "");
-        (void)snprintf(metrics->process, sizeof metrics->process, "pid=\"%d\",program=\"%s\"",
-                       target->pid, program.bytes != NULL ? program.bytes : "");
+        name_process(target, metrics->process);
         write(metrics, target, metrics->profiles[i]);
     }
 }
@@ -100,21 +106,34 @@ static void write_rate(struct metrics *metrics, struct pp_served *target,
                      is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
 }
 
-static void write_functions(struct metrics *metrics, struct pp_served *target,
+static void write_functions(struct pp_buffer *out, const char *process,
                             const struct pprofc_profile *profile)
 {
     struct pp_top top;
 
-    (void)target;
     if (pp_top_make(profile, profile->default_type, PP_BY_FUNCTION, &top, NULL) != 0)
         return;
     for (uint32_t i = 0; i < top.n_rows && i < MAX_FUNCTIONS && top.total > 0; i++) {
-        pp_buffer_printf(metrics->out, "profiling_function_cpu_time_ratio{%s,function=\"",
-                         metrics->process);
-        append_value(metrics->out, top.rows[i].name);
-        pp_buffer_printf(metrics->out, "\"} %.6f\n", (double)top.rows[i].flat / (double)top.total);
+        pp_buffer_printf(out, "profiling_function_cpu_time_ratio{%s,function=\"", process);
+        append_value(out, top.rows[i].name);
+        pp_buffer_printf(out, "\"} %.6f\n", (double)top.rows[i].flat / (double)top.total);
     }
     pp_top_done(&top);
+}
+
+static void make_functions(struct pp_service *service, struct pp_buffer *out)
+{
+    const uint32_t n = atomic_load(&service->n_targets);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct pprofc_profile *profile = NULL;
+        char process[PROCESS_BYTES];
+        if (pp_service_whole(service, service->targets[i], false, &profile, NULL) != 0)
+            continue;
+        name_process(service->targets[i], process);
+        write_functions(out, process, profile);
+        pprofc_profile_free(profile);
+    }
 }
 
 static const struct {
@@ -131,8 +150,7 @@ static const struct {
     {"profiling_frequency_hertz", "gauge", "hertz",
      "Samples a CPU second asked for now; 0: paused or ended.", write_rate},
     {"profiling_function_cpu_time_ratio", "gauge", "ratio",
-     "Share of the CPU time recorded that was spent in the function itself; the first 20.",
-     write_functions},
+     "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL},
 };
 
 static void write_all(struct metrics *metrics)
@@ -143,7 +161,10 @@ static void write_all(struct metrics *metrics)
         if (families[i].unit[0] != '\0')
             pp_buffer_printf(metrics->out, "# UNIT %s %s\n", name, families[i].unit);
         pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, families[i].help);
-        each(metrics, families[i].write);
+        if (families[i].write != NULL)
+            each(metrics, families[i].write);
+        else
+            pp_hot_functions_append(metrics->service, make_functions, metrics->out);
     }
     pp_buffer_text(metrics->out, "# EOF\n");
 }
@@ -161,7 +182,7 @@ void pp_route_metrics(struct pp_call *call)
     }
     metrics.profiles = profiles;
     for (uint32_t i = 0; i < metrics.n_profiles; i++)
-        if (pp_service_whole(call->service, call->service->targets[i], &profiles[i], NULL) != 0)
+        if (pp_service_facts(call->service->targets[i], &profiles[i], NULL) != 0)
             profiles[i] = NULL;
     call->answer->status = 200;
     call->answer->content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

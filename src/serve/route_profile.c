@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "formats/encode.h"
+#include "formats/gperftools.h"
 #include "serve/routes.h"
 #include "views/top_table.h"
+#include "views/tree_table.h"
 
 static const char default_block[] = "libc,libpthread";
 
@@ -23,18 +25,18 @@ static bool parse_number(const char *text, double *number_out)
     return true;
 }
 
-bool pp_call_seconds(struct pp_call *call, double otherwise, double *seconds_out)
+bool pp_call_seconds(struct pp_call *call, const char *name, double otherwise, double *seconds_out)
 {
-    const char *text = pp_http_parameter(call->request, "seconds");
+    const char *text = pp_http_parameter(call->request, name);
     double seconds = 0;
 
     if (text != NULL && !parse_number(text, &seconds)) {
-        pp_http_error(call->answer, 400,
-                      "invalid value for \"seconds\" - must be a positive number");
+        pp_http_error(call->answer, 400, "invalid value for \"%s\" - must be a positive number",
+                      name);
         return false;
     }
     if (seconds > PP_SERVE_MAX_SECONDS) {
-        pp_http_error(call->answer, 400, "seconds=%s is too long; %d at most", text,
+        pp_http_error(call->answer, 400, "%s=%s is too long; %d at most", name, text,
                       PP_SERVE_MAX_SECONDS);
         return false;
     }
@@ -100,8 +102,7 @@ void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, con
                   format);
 }
 
-/* ?format=, or what ?debug=1 means. */
-static const char *asked_format(const struct pp_call *call)
+const char *pp_call_format(const struct pp_call *call)
 {
     const char *format = pp_http_parameter(call->request, "format");
     const char *debug = pp_http_parameter(call->request, "debug");
@@ -119,9 +120,34 @@ static bool is_known_format(const char *format)
     return format == NULL;
 }
 
+/* /debug/pprof/flamegraph, whatever the kind. */
+static bool is_picture(const struct pp_call *call)
+{
+    const char *last = strrchr(call->request->path, '/');
+
+    return last != NULL && strcmp(last, "/flamegraph") == 0;
+}
+
+/* /pprof/ without a wish for a format: what gperftools' own pprof reads. */
+static bool is_gperftools(const struct pp_call *call)
+{
+    return strncmp(call->request->path, "/pprof/", strlen("/pprof/")) == 0 &&
+           pp_call_format(call) == NULL;
+}
+
+static void answer_gperftools(struct pp_call *call, struct pprofc_profile *profile)
+{
+    struct pprofc_error err;
+
+    call->answer->status = 200;
+    call->answer->content_type = "application/octet-stream";
+    if (pp_gperftools_write(profile, &call->answer->body, &err) != 0)
+        pp_http_error(call->answer, 500, "%s", err.message);
+    pprofc_profile_free(profile);
+}
+
 void pp_route_profile(struct pp_call *call)
 {
-    const bool is_picture = strcmp(call->name, "flamegraph") == 0;
     const char *block = pp_http_parameter(call->request, "block");
     const char *kind = pp_http_parameter(call->request, "kind");
     struct pp_profile_wish wish = {.target = call->target,
@@ -136,20 +162,22 @@ void pp_route_profile(struct pp_call *call)
         pp_route_later_kind(call);
         return;
     }
-    if (!pp_call_seconds(call, PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
+    if (!pp_call_seconds(call, "seconds", PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
         !pp_call_rate(call, &wish.rate_hz))
         return;
     /* Before half a minute of sampling, not after. */
-    if (!is_known_format(asked_format(call))) {
-        pp_answer_profile(call, NULL, asked_format(call), "", "");
+    if (!is_known_format(pp_call_format(call))) {
+        pp_answer_profile(call, NULL, pp_call_format(call), "", "");
         return;
     }
     status = pp_service_profile(call->service, &wish, &profile, &err);
     if (status != 0)
         pp_http_error(call->answer, pp_http_status_of(status), "Could not profile: %s",
                       err.message);
+    else if (is_gperftools(call))
+        answer_gperftools(call, profile);
     else
-        pp_answer_profile(call, profile, asked_format(call), is_picture ? "svg" : "pprof",
+        pp_answer_profile(call, profile, pp_call_format(call), is_picture(call) ? "svg" : "pprof",
                           "profile");
 }
 
@@ -157,12 +185,35 @@ void pp_route_top(struct pp_call *call)
 {
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    const int status = pp_service_whole(call->service, call->target, &profile, &err);
+    const int status = pp_service_whole(call->service, call->target, true, &profile, &err);
 
     if (status != 0)
         pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
     else
-        pp_answer_profile(call, profile, asked_format(call), "text", "profile");
+        pp_answer_profile(call, profile, pp_call_format(call), "text", "profile");
+}
+
+void pp_route_tree(struct pp_call *call)
+{
+    const char *format = pp_call_format(call);
+    struct pp_tree_table_options options = {.min_share = 0};
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    int status;
+
+    if (format != NULL && strcmp(format, "text") != 0) {
+        pp_route_top(call);
+        return;
+    }
+    status = pp_service_whole(call->service, call->target, false, &profile, &err);
+    if (status == 0) {
+        options.type = profile->default_type;
+        pp_http_text(call->answer, "");
+        status = pp_tree_table_write(profile, &options, &call->answer->body, &err);
+    }
+    if (status != 0)
+        pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
+    pprofc_profile_free(profile);
 }
 
 /* ---- kinds to come ---- */
@@ -172,6 +223,12 @@ struct shape {
     const char *types[8]; /* type, unit, type, unit .. */
     const char *period_type, *period_unit;
 };
+
+/* The same in gperftools' texts. */
+static const char no_heap[] = "heap profile: 0: 0 [0: 0] @ heapprofile\n\nMAPPED_LIBRARIES:\n";
+static const char no_growth[] = "heap profile: 0: 0 [0: 0] @ growthz\n\nMAPPED_LIBRARIES:\n";
+static const char no_contentions[] =
+    "--- contention:\ncycles/second = 1000000000\nsampling period = 1\n";
 
 static const struct shape heap = {{"alloc_objects", "count", "alloc_space", "bytes",
                                    "inuse_objects", "count", "inuse_space", "bytes"},
@@ -225,17 +282,46 @@ static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
     return profile;
 }
 
+/* ?seconds= asks for what came in that time; as in Go not as text, which has no difference. */
+static bool is_delta_sound(struct pp_call *call, bool *is_delta_out)
+{
+    const char *format = pp_call_format(call);
+    double seconds = 0;
+
+    if (!pp_call_seconds(call, "seconds", 0, &seconds))
+        return false;
+    *is_delta_out = seconds > 0;
+    if (seconds > 0 && format != NULL && strcmp(format, "text") == 0) {
+        pp_http_error(call->answer, 400, "seconds and debug params are incompatible");
+        return false;
+    }
+    return true;
+}
+
 void pp_route_later_kind(struct pp_call *call)
 {
+    char file_name[64];
+    bool is_delta = false;
+
     for (size_t i = 0; i < sizeof later_kinds / sizeof later_kinds[0]; i++) {
         struct pprofc_profile *profile;
         if (strcmp(later_kinds[i].name, call->name) != 0)
             continue;
+        if (!is_delta_sound(call, &is_delta))
+            return;
+        if (is_gperftools(call)) {
+            pp_http_text(call->answer, strcmp(call->name, "contention") == 0 ? no_contentions
+                                       : strcmp(call->name, "growth") == 0   ? no_growth
+                                                                             : no_heap);
+            return;
+        }
+        (void)snprintf(file_name, sizeof file_name, "%s%s", call->name, is_delta ? "-delta" : "");
         profile = empty_profile(call, i);
         if (profile == NULL)
             pp_http_error(call->answer, 500, "no memory for the profile");
         else
-            pp_answer_profile(call, profile, asked_format(call), "pprof", call->name);
+            pp_answer_profile(call, profile, pp_call_format(call),
+                              is_picture(call) ? "svg" : "pprof", file_name);
         return;
     }
     pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu, offcpu, wall, lock, heap",

@@ -17,6 +17,7 @@ typedef void pp_route(struct pp_call *call);
 /* route_profile.c */
 pp_route pp_route_profile;    /* profile, flamegraph, /pprof/profile: sample, then answer */
 pp_route pp_route_top;        /* the table of what the recording holds */
+pp_route pp_route_tree;       /* its call tree */
 pp_route pp_route_later_kind; /* kinds that this version does not measure: valid and empty */
 
 /* route_facts.c */
@@ -24,9 +25,13 @@ pp_route pp_route_index;
 pp_route pp_route_cmdline;
 pp_route pp_route_threadcreate;
 pp_route pp_route_quality;
+pp_route pp_route_overhead;
 pp_route pp_route_healthz;
 pp_route pp_route_trace;
 pp_route pp_route_off;
+
+/* route_compare.c */
+pp_route pp_route_diff;
 
 /* route_symbol.c */
 pp_route pp_route_symbol;
@@ -47,8 +52,12 @@ pp_route pp_route_metrics;
 void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, const char *format,
                        const char *otherwise, const char *file_name);
 
-/* ?seconds=, 'otherwise' when it is missing or 0; false after a 400. */
-bool pp_call_seconds(struct pp_call *call, double otherwise, double *seconds_out);
+/* ?format=, or what ?debug=1 means; NULL when neither is given. */
+const char *pp_call_format(const struct pp_call *call);
+
+/* A number of seconds, ?seconds= or another; 'otherwise' when it is missing or 0; false after a
+ * 400. */
+bool pp_call_seconds(struct pp_call *call, const char *name, double otherwise, double *seconds_out);
 
 /* ?frequency= (or hz=); false after a 400. */
 bool pp_call_rate(struct pp_call *call, double *rate_hz_out);

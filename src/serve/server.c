@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "serve/capture_calls.h"
 #include "serve/exchange.h"
+#include "serve/threads.h"
 
 enum {
     MAX_ANSWERS = 64, /* at a time; those that wait for samples are half as many (service.c) */
@@ -27,7 +26,6 @@ enum {
     CONNECTION_BYTES = 64 * 1024,
     IDLE_SECONDS = 20,
     TICK_MS = 500,
-    STACK_BYTES = 512 * 1024,
 };
 
 struct pp_server {
@@ -45,13 +43,6 @@ struct pp_server {
     struct pp_connections connections;
     char complaint[160]; /* libmicrohttpd's first one while it starts */
 };
-
-/* What serves a program is no part of what it does. */
-static void leave_profiles(void)
-{
-    if (pprofc_thread_ignore != NULL)
-        (void)pprofc_thread_ignore(NULL);
-}
 
 static void signal_event(int fd)
 {
@@ -85,7 +76,7 @@ static void *answer_main(void *argument)
     struct pp_exchange *exchange = argument;
     struct pp_server *server = exchange->server;
 
-    leave_profiles();
+    pp_serve_thread_leave_profiles();
     pp_service_answer(server->service, &exchange->request, &exchange->answer);
     pp_exchange_hold_answer(exchange);
     atomic_store(&exchange->is_answered, true);
@@ -108,30 +99,6 @@ static bool begin_answer(struct pp_server *server)
     return has_room;
 }
 
-static int start_thread(pthread_t *thread_out, bool is_detached, void *(*run)(void *),
-                        void *argument)
-{
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    int status = pthread_attr_init(&attributes);
-
-    if (status != 0)
-        return -status;
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (is_detached)
-        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* Signals are for the program's own threads. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = pthread_create(&thread, &attributes, run, argument);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    if (status == 0 && thread_out != NULL)
-        *thread_out = thread;
-    return -status;
-}
-
 static enum MHD_Result hand_over(struct pp_exchange *exchange)
 {
     struct pp_server *server = exchange->server;
@@ -144,7 +111,7 @@ static enum MHD_Result hand_over(struct pp_exchange *exchange)
         return pp_exchange_send(exchange);
     }
     MHD_suspend_connection(exchange->connection);
-    if (start_thread(NULL, true, answer_main, exchange) == 0)
+    if (pp_serve_thread_start(NULL, true, answer_main, exchange) == 0)
         return MHD_YES;
     end_answer(server);
     pp_http_error(&exchange->answer, 503, "no thread for the answer; try again");
@@ -254,7 +221,7 @@ static void *mover_main(void *argument)
 
     eventfd_t n_woken;
 
-    leave_profiles();
+    pp_serve_thread_leave_profiles();
     while (!atomic_load(&server->has_ended)) {
         struct pollfd waits[] = {{info->epoll_fd, POLLIN, 0}, {server->wake, POLLIN, 0}};
         MHD_UNSIGNED_LONG_LONG timeout_ms = TICK_MS;
@@ -274,7 +241,7 @@ static void *ticker_main(void *argument)
     struct pp_server *server = argument;
     struct pollfd wait = {server->stop, POLLIN, 0};
 
-    leave_profiles();
+    pp_serve_thread_leave_profiles();
     while (poll(&wait, 1, TICK_MS) <= 0)
         pp_service_tick(server->service);
     return NULL;
@@ -315,10 +282,10 @@ static int start_all(struct pp_server *server, const struct pp_tls *tls, struct 
     if (server->daemon == NULL)
         return pp_fail(err, -EINVAL, 0, "cannot serve at %s: %s", server->listener.url,
                        server->complaint[0] != '\0' ? server->complaint : "libmicrohttpd refused");
-    status = start_thread(&server->mover, false, mover_main, server);
+    status = pp_serve_thread_start(&server->mover, false, mover_main, server);
     server->has_mover = status == 0;
     if (status == 0)
-        status = start_thread(&server->ticker, false, ticker_main, server);
+        status = pp_serve_thread_start(&server->ticker, false, ticker_main, server);
     server->has_ticker = status == 0;
     return status == 0 ? 0
                        : pp_fail(err, status, 0, "cannot start the server's threads: %s",

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/recording.h"
+#include "formats/recording_facts.h"
 #include "formats/recording_threads.h"
 #include "serve/line_numbers.h"
 
@@ -42,6 +43,7 @@ int pp_service_init(struct pp_service *service, bool is_in_program, struct pprof
     memset(service, 0, sizeof *service);
     service->is_in_program = is_in_program;
     (void)pthread_mutex_init(&service->targets_lock, NULL);
+    pp_hot_functions_init(&service->hot_functions);
     (void)pthread_mutex_init(&service->sampling.lock, NULL);
     (void)pthread_cond_init(&service->sampling.is_made, NULL);
     return pp_symbolizer_new(&options, &service->symbolizer, err);
@@ -81,6 +83,7 @@ int pp_service_add(struct pp_service *service, const char *name, struct pprofc_e
 
 void pp_service_done(struct pp_service *service)
 {
+    pp_hot_functions_done(&service->hot_functions);
     for (uint32_t i = 0; i < service->n_targets; i++) {
         pp_served_close(service->targets[i]);
         free(service->targets[i]);
@@ -112,7 +115,7 @@ struct pp_served *pp_service_target(struct pp_service *service, const char *pid)
 /* ---- profiles ---- */
 
 static int read_profile(struct pp_service *service, struct pp_served *target,
-                        const struct pp_recording_window *window,
+                        const struct pp_recording_window *window, bool wants_lines,
                         struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     const struct pp_recording_profile_options options = {.window = window};
@@ -129,15 +132,38 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
     pp_recording_close(reader);
     if (status == 0 && service->hides_command_line)
         (*profile_out)->command = 0;
-    if (status == 0 && service->is_in_program)
+    if (status == 0 && service->is_in_program && wants_lines)
         pp_add_line_numbers(profile_out);
     return status;
 }
 
-int pp_service_whole(struct pp_service *service, struct pp_served *target,
+int pp_service_whole(struct pp_service *service, struct pp_served *target, bool wants_lines,
                      struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
-    return read_profile(service, target, NULL, profile_out, err);
+    return read_profile(service, target, NULL, wants_lines, profile_out, err);
+}
+
+int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_out,
+                     struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = NULL;
+    struct pprofc_profile *profile;
+    pp_autofree void *bytes = NULL;
+    size_t n_bytes = 0;
+    int status = pp_served_copy(target, &bytes, &n_bytes, err);
+
+    if (status == 0)
+        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
+    if (status != 0)
+        return status;
+    profile = pp_profile_new();
+    if (profile != NULL) {
+        pp_recorded_facts_set(profile, &reader, 1);
+        pp_recorded_quality_add(profile, reader);
+        *profile_out = profile;
+    }
+    pp_recording_close(reader);
+    return profile != NULL ? 0 : pp_fail(err, -ENOMEM, 0, "no memory for the profile");
 }
 
 int pp_service_threads(struct pp_service *service, struct pp_served *target,
@@ -188,7 +214,7 @@ int pp_service_end_window(struct pp_service *service, const struct pp_profile_wi
     int status = pp_served_end_window(wish->target, window, &span, &highest_hz, err);
 
     if (status == 0)
-        status = read_profile(service, wish->target, &span, &profile, err);
+        status = read_profile(service, wish->target, &span, true, &profile, err);
     if (status != 0)
         return status;
     state_period(profile, wish->rate_hz, highest_hz);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "binary/symbolizer.h"
+#include "serve/hot_functions.h"
 #include "serve/http.h"
 #include "serve/served.h"
 
@@ -43,6 +44,7 @@ struct pp_service {
     struct pp_symbolizer *symbolizer;
     struct pp_sampling sampling;
     _Atomic int n_waiting;
+    struct pp_hot_functions hot_functions;
     bool hides_command_line;
     bool is_in_program; /* the process serves itself: no DWARF here */
 };
@@ -70,13 +72,18 @@ struct pp_profile_wish {
 int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
 
-/* Everything that the target's recording holds. */
-int pp_service_whole(struct pp_service *service, struct pp_served *target,
+/* Everything that the target's recording holds.  In a program that serves itself 'wants_lines' runs
+ * a child for them. */
+int pp_service_whole(struct pp_service *service, struct pp_served *target, bool wants_lines,
                      struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* Where each thread of the process stands now. */
 int pp_service_threads(struct pp_service *service, struct pp_served *target,
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* The same without stacks: counts and quality, which need no names. */
+int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_out,
+                     struct pprofc_error *err);
 
 /* End 'window' of 'wish' and make its profile. */
 int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,

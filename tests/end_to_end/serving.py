@@ -26,6 +26,9 @@ class Served(EndToEnd):
                                         PPROFC_OUTPUT=self.folder / "left.ppc", **self.PROGRAM_VARIABLES)
         self.target = self.start(self.program(self.PROGRAM[0]), *self.PROGRAM[1:], env=environment)
         self.await_recording()
+        self.serve_target()
+
+    def serve_target(self):
         self.server = self.start(PPROFC, "serve", *self.OPTIONS, "--listen", self.address(), self.target.pid,
                                  env=clean_environment(**self.VARIABLES))
         self.port = self.await_port()
