@@ -32,7 +32,15 @@ class Orders(EndToEnd):
                              env=clean_environment(PPROFC_COMMAND=PPROFC, **variables))
         service.port = self.port_said(service, 0, r"at http://127\.0\.0\.1:(\d+)/api/orders")
         service.profile_port = self.port_said(service, 1, r"at http://127\.0\.0\.1:(\d+)/debug/pprof/")
+        self.addCleanup(self.end, service)
         return service
+
+    @staticmethod
+    def end(service):
+        """In peace: one that is killed leaves its recording in /dev/shm."""
+        if service.poll() is None:
+            service.terminate()
+            service.wait(30)
 
     def port_said(self, service, stream, pattern):
         deadline_s = time.monotonic() + 30
@@ -195,6 +203,7 @@ class Readers(Orders):
         self.assertGreater(self.share(self.stacks(self.folder / "whole.pb.gz"), "price_of"), 0.4)
 
 
+@unittest.skipUnless(shutil.which("curl"), "no curl")
 class End(Orders):
     def test_under_load_and_profile(self):
         """TERM ends it within 2 s, with clients that go on asking and a profile that has just begun; each request has an answer."""
