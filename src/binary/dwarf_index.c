@@ -11,7 +11,7 @@
 #include "base/memory.h"
 
 /* The promise of symbolizer.h, less what symbols and files take. */
-static const uint64_t BUDGET_NS = 15u * 1000000000u;
+static const uint64_t BUDGET_NS = UINT64_C(15000000000);
 
 /* Units and their line tables are kept up to this much.  libdw gives line tables back only all at
  * once, so then all is dropped and what is touched next is read again: callers that ask in order of
