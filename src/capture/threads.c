@@ -1,4 +1,4 @@
-/* The threads of this process, as the helper watches them. */
+/* Births and ends of threads, and the pauses of all, as the helper sees them. */
 #include "capture/threads.h"
 
 #include <dirent.h>
@@ -12,176 +12,17 @@
 #include <unistd.h>
 
 #include "capture/cpu.h"
-#include "capture/maps.h"
 #include "capture/directory_entry.h"
-#include "capture/own_memory.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
-
-int pp_threads_reserve(uint32_t n_threads)
-{
-    uint32_t n_in_block = PP_FIRST_THREAD_BLOCK;
-    uint64_t n_before = 0;
-
-    for (uint32_t block = 0; block < PP_N_THREAD_BLOCKS && n_before < n_threads;
-         block++, n_in_block *= 2) {
-        if (atomic_load_explicit(&pp_sig_thread_blocks[block], memory_order_acquire) == NULL) {
-            struct pp_sig_thread *expected = NULL;
-            struct pp_sig_thread *threads = pp_map_anonymous(n_in_block * sizeof *threads);
-            if (threads == NULL)
-                return -ENOMEM;
-            if (!atomic_compare_exchange_strong(&pp_sig_thread_blocks[block], &expected, threads))
-                pp_unmap(threads, n_in_block * sizeof *threads);
-        }
-        n_before += n_in_block;
-    }
-    return n_before >= n_threads ? 0 : -ENOSPC;
-}
-
-static uint32_t block_of(uint32_t index, uint32_t *n_before_out)
-{
-    uint32_t block = 0, n_in_block = PP_FIRST_THREAD_BLOCK;
-
-    *n_before_out = 0;
-    for (; index - *n_before_out >= n_in_block; block++, n_in_block *= 2)
-        *n_before_out += n_in_block;
-    return block;
-}
-
-struct pp_watch *pp_watch_of(struct pp_session *session, const struct pp_sig_thread *thread)
-{
-    uint32_t n_before;
-    const uint32_t block = block_of(thread->index, &n_before);
-
-    if (session->watches[block] == NULL)
-        session->watches[block] =
-            pp_map_anonymous((PP_FIRST_THREAD_BLOCK << block) * sizeof *session->watches[block]);
-    return session->watches[block] == NULL ? NULL
-                                           : &session->watches[block][thread->index - n_before];
-}
-
-void pp_watches_free(struct pp_session *session)
-{
-    for (uint32_t block = 0; block < PP_N_THREAD_BLOCKS; block++) {
-        struct pp_watch *watches = session->watches[block];
-
-        /* In this order: a child made in between must not give them back again. */
-        session->watches[block] = NULL;
-        pp_unmap(watches, (PP_FIRST_THREAD_BLOCK << block) * sizeof *watches);
-    }
-}
-
-struct pp_sig_thread *pp_threads_self(void)
-{
-    struct pp_sig_thread *thread = pp_sig_self;
-    const int32_t tid = pp_sig_gettid();
-
-    if (thread != NULL && atomic_load_explicit(&thread->tid, memory_order_relaxed) == tid)
-        return thread;
-    thread = pp_sig_thread_find(tid);
-    if (thread == NULL && pp_threads_reserve(pp_sig_thread_count() + 8) == 0) {
-        thread = pp_sig_thread_claim();
-        if (thread != NULL) {
-            atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
-            atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
-        }
-    }
-    pp_sig_self = thread;
-    return thread;
-}
 
 uint64_t pp_threads_count(void)
 {
     struct stat status;
 
     return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? status.st_nlink - 2 : 0;
-}
-
-void pp_threads_each(struct pp_session *session,
-                     void (*visit)(struct pp_session *, struct pp_sig_thread *, struct pp_watch *))
-{
-    const uint32_t n = pp_sig_thread_count();
-
-    for (uint32_t i = 0; i < n; i++) {
-        struct pp_sig_thread *thread = pp_sig_thread_at(i);
-        struct pp_watch *watch;
-        if (thread != NULL &&
-            atomic_load_explicit(&thread->state, memory_order_acquire) > PP_SIG_THREAD_CLAIMED &&
-            (watch = pp_watch_of(session, thread)) != NULL)
-            visit(session, thread, watch);
-    }
-}
-
-/* ---- what the helper finds out about a thread ---- */
-
-/* Whether its slot in the recording is shared with others, for want of one of its own. */
-static bool is_among_others(const struct pp_sig_thread *thread)
-{
-    return atomic_load_explicit(&thread->record, memory_order_relaxed) <= 1;
-}
-
-static void read_name(struct pp_session *session, struct pp_sig_thread *thread)
-{
-    struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
-    char path[64], name[16] = "";
-    ssize_t n;
-    int fd;
-
-    if (slot == NULL || is_among_others(thread))
-        return;
-    (void)snprintf(path, sizeof path, "/proc/self/task/%d/comm",
-                   atomic_load_explicit(&thread->tid, memory_order_relaxed));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    n = read(fd, name, sizeof name);
-    (void)close(fd);
-    if (n <= 0)
-        return;
-    name[n - 1] = '\0'; /* the line's end */
-    memcpy(slot->name, name, sizeof slot->name);
-}
-
-static void find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch)
-{
-    const uintptr_t pointer = atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed);
-    uintptr_t start, limit;
-
-    if (atomic_load_explicit(&thread->stack_hi, memory_order_relaxed) != 0) {
-        watch->is_bounded = true;
-        return;
-    }
-    if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == getpid()) {
-        if (pp_maps_main_stack(&start, &limit) != 0)
-            return;
-        /* It grows down to its limit; nothing else is put in that gap (the kernel keeps it free).
-         */
-        atomic_store_explicit(&thread->stack_lo,
-                              limit - (8u << 20) < limit ? limit - (8u << 20) : start,
-                              memory_order_relaxed);
-        atomic_store_explicit(&thread->stack_hi, limit, memory_order_release);
-    } else if (pointer != 0 && pp_maps_find(pointer - 1, &start, &limit) == 0) {
-        /* libc puts a thread's control block at the top end of its stack: all frames lie below the
-         * thread pointer. */
-        atomic_store_explicit(&thread->stack_lo, start, memory_order_relaxed);
-        atomic_store_explicit(&thread->stack_hi, pointer, memory_order_release);
-    } else {
-        return;
-    }
-    watch->is_bounded = true;
-}
-
-void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
-                        struct pp_watch *watch)
-{
-    if (!watch->is_named) {
-        read_name(session, thread);
-        watch->is_named = true;
-    }
-    if (!watch->is_bounded)
-        find_bounds(thread, watch);
 }
 
 /* ---- threads that are left out ---- */
@@ -280,10 +121,10 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
         atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed))
         slot = pp_sig_thread_record(session->header, thread);
     pp_source_close(&watch->source);
-    if (slot != NULL && !is_among_others(thread) &&
+    if (slot != NULL && !pp_thread_is_among_others(thread) &&
         atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
         if (!watch->is_named)
-            read_name(session, thread);
+            pp_thread_read_name(session, thread);
         watch->is_named = true;
         atomic_store_explicit(&slot->end_ns,
                               pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
@@ -312,7 +153,7 @@ static void tend(struct pp_session *session, struct pp_sig_thread *thread, struc
         watch->ignored_since_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
     } else if (!watch->is_bounded &&
                atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) != 0) {
-        find_bounds(thread, watch);
+        pp_thread_find_bounds(thread, watch);
     }
 }
 
@@ -321,24 +162,6 @@ void pp_threads_tend(struct pp_session *session)
     (void)pp_threads_reserve(pp_sig_thread_count() + PP_FIRST_THREAD_BLOCK);
     reserve_slots(session);
     pp_threads_each(session, tend);
-}
-
-/* Threads change their names: look again at those that have run since. */
-static void name_again(struct pp_session *session, struct pp_sig_thread *thread,
-                       struct pp_watch *watch)
-{
-    const struct pp_rec_thread *slot;
-    uint64_t n_samples;
-
-    if (atomic_load_explicit(&thread->state, memory_order_acquire) != PP_SIG_THREAD_LIVE ||
-        is_among_others(thread))
-        return;
-    slot = pp_sig_thread_record(session->header, thread);
-    n_samples = slot == NULL ? 0 : atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
-    if (n_samples == watch->n_samples_at_naming)
-        return;
-    watch->n_samples_at_naming = n_samples;
-    read_name(session, thread);
 }
 
 static void forget_gone(struct pp_session *session, struct pp_sig_thread *thread,
@@ -439,7 +262,7 @@ void pp_threads_scan(struct pp_session *session)
     }
     (void)close(fd);
     pp_threads_each(session, forget_gone);
-    pp_threads_each(session, name_again);
+    pp_threads_each(session, pp_thread_name_again);
     session->n_tasks_seen = is_complete ? pp_threads_count() : UINT64_MAX; /* soon again */
 }
 
@@ -478,7 +301,7 @@ static void unrecord(struct pp_session *session, struct pp_sig_thread *thread,
 void pp_threads_end(struct pp_session *session)
 {
     pp_threads_each(session, close_source);
-    pp_threads_each(session, name_again);
+    pp_threads_each(session, pp_thread_name_again);
     pp_wait_for_handlers(NULL);
     if (!session->is_paused)
         pp_threads_each(session, book);

@@ -76,9 +76,18 @@ int pp_thread_open_source(struct pp_session *session, struct pp_sig_thread *thre
 void pp_thread_change_source(struct pp_session *session, struct pp_sig_thread *thread,
                              struct pp_watch *watch, enum pp_rec_delivery delivery);
 
+/* Whether its slot in the recording is shared with others, for want of one of its own. */
+bool pp_thread_is_among_others(const struct pp_sig_thread *thread);
+
 /* Name, bounds of the stack: what the helper finds out about a thread outside its handler. */
 void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch);
+void pp_thread_find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch);
+
+/* Its name as it is now; the second one only when it has run since, as threads change them. */
+void pp_thread_read_name(struct pp_session *session, struct pp_sig_thread *thread);
+void pp_thread_name_again(struct pp_session *session, struct pp_sig_thread *thread,
+                          struct pp_watch *watch);
 
 /* Read what an ignored thread has used; add that to what is in no total, once and for all. */
 void pp_thread_look_at_ignored(struct pp_session *session, struct pp_sig_thread *thread,
