@@ -37,7 +37,7 @@
 #define CALIBRATE_AT_NS UINT64_C(5000000000)
 
 enum {
-    TABLE_BUDGET_NS = 20 * 1000 * 1000,
+    TABLE_BUDGET_NS = 4 * 1000 * 1000,     /* then whatever else is to be done comes first */
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     READER_INTERVAL_NS = 400 * 1000 * 1000, /* between looks whether readers are gone */
@@ -113,13 +113,13 @@ static void look_at_modules(struct pp_session *session, uint64_t now_ns)
     const bool is_asked =
         atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) != PP_NEW_CODE_NONE;
 
-    if (!has_changed && !(is_asked && now_ns >= session->next_module_look_ns))
+    if (!has_changed && !session->has_tables_left &&
+        !(is_asked && now_ns >= session->next_module_look_ns))
         return;
     atomic_store_explicit(&pp_sig_gate->saw_new_code, PP_NEW_CODE_NONE, memory_order_relaxed);
     session->module_changes_seen = n_changes;
     session->next_module_look_ns = now_ns + MODULE_INTERVAL_NS;
-    if (pp_modules_refresh(session->modules, TABLE_BUDGET_NS) > 0)
-        session->next_module_look_ns = now_ns; /* tables are left to be built */
+    session->has_tables_left = pp_modules_refresh(session->modules, TABLE_BUDGET_NS) > 0;
 }
 
 /* ---- commands ---- */
@@ -286,8 +286,9 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
     if (is_due) /* first: where a debugger has come, each moment counts */
         pp_delivery_watch(session, now_ns, due_ns != 0 && now_ns > due_ns + STOPPED_NS);
     pp_threads_tend(session);
-    if (is_due || atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) ==
-                      PP_NEW_CODE_UNKNOWN)
+    if (is_due || session->has_tables_left ||
+        atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) ==
+            PP_NEW_CODE_UNKNOWN)
         look_at_modules(session, now_ns);
     if (is_due) {
         look_at_threads(session, now_ns);
@@ -338,7 +339,8 @@ static void loop(struct pp_session *session)
 
         if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
-        if (is_due || seen != seen_before) /* else only the sampler's time has come */
+        /* Else only the sampler's time has come. */
+        if (is_due || seen != seen_before || session->has_tables_left)
             work(session, is_due, due_ns);
         seen_before = seen;
         if (is_due) {
@@ -355,7 +357,8 @@ static void loop(struct pp_session *session)
             until_ns = due_ns;
         if (session->stop_at_ns != 0 && session->stop_at_ns < until_ns)
             until_ns = session->stop_at_ns;
-        sleep_until(futex, seen, until_ns);
+        if (!session->has_tables_left)
+            sleep_until(futex, seen, until_ns);
     }
 }
 

@@ -14,6 +14,8 @@
 #include "capture/own_memory.h"
 #include "sigsafe/rule_cache.h"
 
+enum { N_FDES_A_LOOK = 128 }; /* about 0.1 ms, then the clock is looked at */
+
 struct pp_modules {
     pp_module_seen_fn seen;
     pp_wait_for_handlers_fn wait;
@@ -21,6 +23,9 @@ struct pp_modules {
     struct pp_module_list now, next;
     struct pp_module_copies copies;
     struct pp_table_builder builder;
+    struct pp_module_entry building; /* whose table that is */
+    struct pp_sig_rule_table *built; /* done, and not with its entry yet */
+    bool is_building, has_built;
     struct pp_sig_module_set *set;
     uint64_t generation, table_bytes;
     uint64_t first_closes; /* pp_sig_module_closes at the start */
@@ -117,18 +122,60 @@ static void drop_old(struct pp_modules *modules, bool tells)
 
 /* ---- tables ---- */
 
-static void build_table(struct pp_modules *modules, struct pp_module_entry *entry)
+/* Go on with the table under way until it is done or the time is up. */
+static void build_on(struct pp_modules *modules, int64_t until_ns)
+{
+    int result;
+
+    do
+        result = pp_unwind_table_go_on(&modules->builder, N_FDES_A_LOOK, &modules->built);
+    while (result > 0 && now_ns() < until_ns);
+    modules->is_building = result > 0;
+    modules->has_built = !modules->is_building;
+}
+
+static void give(struct pp_modules *modules, struct pp_module_entry *entry)
+{
+    entry->is_wanted = false;
+    entry->table = modules->built;
+    if (entry->table == NULL)
+        entry->has_no_table = true;
+    else
+        modules->table_bytes += entry->table->n_bytes;
+    modules->built = NULL;
+    modules->has_built = false;
+}
+
+/* What was done since the last look goes to its entry, if that is still there. */
+static uint32_t give_built(struct pp_modules *modules)
+{
+    struct pp_module_entry *entries = pp_module_entries(&modules->next);
+
+    for (uint32_t i = 0; modules->has_built && i < modules->next.n; i++)
+        if (is_same(&modules->building, &entries[i]) && entries[i].is_kept &&
+            entries[i].table == NULL) {
+            give(modules, &entries[i]);
+            return 1;
+        }
+    pp_unwind_table_free(modules->built);
+    modules->built = NULL;
+    modules->has_built = false;
+    return 0;
+}
+
+/* Returns whether it is done: with a table, or without. */
+static bool build_table(struct pp_modules *modules, struct pp_module_entry *entry, int64_t until_ns)
 {
     struct pp_sig_cfi cfi;
 
-    entry->is_wanted = false;
-    if (pp_module_copy_frames(&modules->copies, entry, &cfi) < 0 ||
-        pp_unwind_table_build(&modules->builder, &cfi, entry->shown.start, entry->shown.limit,
-                              &entry->table) < 0) {
-        entry->has_no_table = true;
-        return;
-    }
-    modules->table_bytes += entry->table->n_bytes;
+    modules->building = *entry;
+    if (pp_module_copy_frames(&modules->copies, entry, &cfi) >= 0 &&
+        pp_unwind_table_begin(&modules->builder, &cfi, entry->shown.start, entry->shown.limit) >= 0)
+        build_on(modules, until_ns);
+    if (modules->is_building)
+        return false;
+    give(modules, entry);
+    return true;
 }
 
 /* What handlers have missed since the set was published. */
@@ -141,23 +188,21 @@ static void collect_wanted(struct pp_modules *modules)
             entries[i].is_wanted = true;
 }
 
-/* Build what is wanted in the next list.  *is_left_out: time was up before all was done. */
-static uint32_t build_wanted(struct pp_modules *modules, int64_t budget_ns, bool *is_left_out)
+/* Build what is wanted in the next list, at least a piece of it.  *is_left_out: time was up before
+ * all was done. */
+static uint32_t build_wanted(struct pp_modules *modules, int64_t until_ns, bool *is_left_out)
 {
-    const int64_t start_ns = now_ns();
     struct pp_module_entry *entries = pp_module_entries(&modules->next);
-    uint32_t n_built = 0;
+    uint32_t n_built = give_built(modules);
 
     *is_left_out = false;
-    for (uint32_t i = 0; i < modules->next.n; i++) {
+    for (uint32_t i = 0; i < modules->next.n && !*is_left_out; i++) {
         if (!entries[i].is_wanted || entries[i].has_no_table || entries[i].table != NULL)
             continue;
-        if (n_built > 0 && now_ns() - start_ns >= budget_ns) {
+        if ((n_built > 0 && now_ns() >= until_ns) || !build_table(modules, &entries[i], until_ns))
             *is_left_out = true;
-            break;
-        }
-        build_table(modules, &entries[i]);
-        n_built++;
+        else
+            n_built++;
     }
     return n_built;
 }
@@ -240,11 +285,17 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
 {
     const uint64_t changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
     const uint64_t closes = __atomic_load_n(&pp_sig_module_closes, __ATOMIC_ACQUIRE);
+    const int64_t until_ns = now_ns() + budget_ns;
     struct pp_sig_module_set *set;
     bool is_left_out;
     uint32_t n_changes;
-    int result = pp_module_list_read(&modules->next);
+    int result;
 
+    if (modules->is_building)
+        build_on(modules, until_ns);
+    if (modules->is_building)
+        return 1;
+    result = pp_module_list_read(&modules->next);
     if (result < 0)
         return result;
     set = allocate_set(modules->next.n);
@@ -252,8 +303,9 @@ int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns)
         return -ENOMEM;
     collect_wanted(modules);
     n_changes = take_over(modules, closes);
-    n_changes += build_wanted(modules, budget_ns, &is_left_out);
-    free_copies(modules);
+    n_changes += build_wanted(modules, until_ns, &is_left_out);
+    if (!modules->is_building)
+        free_copies(modules);
     if (n_changes == 0 && modules->set != NULL) {
         pp_unmap(set, set->n_bytes);
         forget_kept_marks(&modules->now);
@@ -308,6 +360,7 @@ void pp_modules_free(struct pp_modules *modules)
     publish(modules, NULL);
     forget_kept_marks(&modules->now);
     drop_old(modules, false);
+    pp_unwind_table_free(modules->built);
     free_copies(modules);
     pp_room_free(&modules->now.room);
     pp_room_free(&modules->next.room);

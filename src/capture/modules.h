@@ -40,7 +40,8 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
 /* Look again at /proc/self/maps and build what tables are missing for modules that handlers have
  * asked for (a sample fell there) or that came after pp_modules_new (until then handlers follow
  * frame pointers there), within about 'budget_ns'; publish by pointer swap.  Returns 1 when
- * something is left to do, 0 when not, or a negative errno. */
+ * something is left to do, 0 when not, or a negative errno.  A table that takes longer is made in
+ * pieces, a call each, and what is mapped is looked at again when it is done. */
 int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns);
 
 /* Bytes of tables held, for the memory report. */

@@ -86,6 +86,7 @@ struct pp_session {
     uint64_t next_count_ns; /* when threads are counted again */
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
+    bool has_tables_left; /* to be built, a piece at each turn */
     struct pp_sampler sampler;
     struct pp_look look;
     uint64_t next_tracer_look_ns;

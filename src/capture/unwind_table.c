@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,20 +14,6 @@ enum { MAX_RULES = 65535, MIN_HASH_BITS = 11, MAX_HASH_BITS = 17, MIN_PAGE_SHIFT
 
 struct fde_entry {
     uint64_t pc, fde;
-};
-
-struct build {
-    struct pp_table_builder *room;
-    uint64_t start, limit;
-    uint32_t *pcs;
-    uint16_t *numbers;
-    uint64_t *rules;
-    uint32_t *hash; /* number + 1 of the rule, 0: free */
-    uint32_t n_rows, n_rules, row_capacity,
-        hash_bits;              /* few bits at first, to stay in the CPU's cache */
-    uint64_t last_rule, gap_at; /* gap_at: the last function ended there; ~0: no gap is open */
-    uint16_t last_number;
-    int error;
 };
 
 int pp_room_reserve(struct pp_room *room, uint64_t n_bytes)
@@ -67,13 +54,18 @@ void pp_table_builder_done(struct pp_table_builder *builder)
     pp_room_free(&builder->fdes);
 }
 
-static inline uint32_t first_slot_of(const struct build *b, uint64_t rule)
+static inline struct pp_table_builder *room_of(struct pp_table_build *b)
+{
+    return (struct pp_table_builder *)((char *)b - offsetof(struct pp_table_builder, build));
+}
+
+static inline uint32_t first_slot_of(const struct pp_table_build *b, uint64_t rule)
 {
     return (uint32_t)(rule * 0x9e3779b97f4a7c15ull >> (64 - b->hash_bits));
 }
 
 /* Where 'rule' is in the hash, or would be. */
-static uint32_t slot_of(const struct build *b, uint64_t rule)
+static uint32_t slot_of(const struct pp_table_build *b, uint64_t rule)
 {
     const uint32_t mask = (1u << b->hash_bits) - 1;
     uint32_t slot = first_slot_of(b, rule);
@@ -83,7 +75,7 @@ static uint32_t slot_of(const struct build *b, uint64_t rule)
     return slot;
 }
 
-static void clear_hash(struct build *b, uint32_t bits)
+static void clear_hash(struct pp_table_build *b, uint32_t bits)
 {
     b->hash_bits = bits;
     memset(b->hash, 0, sizeof *b->hash << bits);
@@ -92,14 +84,14 @@ static void clear_hash(struct build *b, uint32_t bits)
 }
 
 /* Give a rule a number that is not where it would be at once. */
-static __attribute__((noinline)) uint16_t find_or_add(struct build *b, uint64_t rule)
+static __attribute__((noinline)) uint16_t find_or_add(struct pp_table_build *b, uint64_t rule)
 {
     uint32_t slot = slot_of(b, rule);
 
     if (b->hash[slot] != 0)
         return (uint16_t)(b->hash[slot] - 1);
     if (b->n_rules == MAX_RULES)
-        return (uint16_t)(b->hash[slot_of(b, PP_RULE_STOP)] - 1); /* begin() has put it there */
+        return (uint16_t)(b->hash[slot_of(b, PP_RULE_STOP)] - 1); /* put there at the begin */
     if (b->hash_bits < MAX_HASH_BITS && b->n_rules >= 1u << (b->hash_bits - 1)) {
         clear_hash(b, b->hash_bits + 1);
         slot = slot_of(b, rule);
@@ -109,7 +101,7 @@ static __attribute__((noinline)) uint16_t find_or_add(struct build *b, uint64_t 
     return (uint16_t)(b->n_rules - 1);
 }
 
-static inline uint16_t number_of(struct build *b, uint64_t rule)
+static inline uint16_t number_of(struct pp_table_build *b, uint64_t rule)
 {
     const uint32_t number = b->hash[first_slot_of(b, rule)];
 
@@ -118,7 +110,7 @@ static inline uint16_t number_of(struct build *b, uint64_t rule)
     return find_or_add(b, rule);
 }
 
-static void push_row(struct build *b, uint64_t pc, uint64_t rule)
+static void push_row(struct pp_table_build *b, uint64_t pc, uint64_t rule)
 {
     const uint32_t offset = (uint32_t)(pc - b->start);
 
@@ -132,14 +124,14 @@ static void push_row(struct build *b, uint64_t pc, uint64_t rule)
         return;
     if (b->n_rows == b->row_capacity) {
         const uint64_t n_rows = b->row_capacity != 0 ? 2 * (uint64_t)b->row_capacity : 16384;
-        if (n_rows > UINT32_MAX || pp_room_reserve(&b->room->pcs, n_rows * sizeof *b->pcs) < 0 ||
-            pp_room_reserve(&b->room->numbers, n_rows * sizeof *b->numbers) < 0) {
+        if (n_rows > UINT32_MAX || pp_room_reserve(&room_of(b)->pcs, n_rows * sizeof *b->pcs) < 0 ||
+            pp_room_reserve(&room_of(b)->numbers, n_rows * sizeof *b->numbers) < 0) {
             b->error = -ENOMEM;
             return;
         }
         b->row_capacity = (uint32_t)n_rows;
-        b->pcs = b->room->pcs.memory;
-        b->numbers = b->room->numbers.memory;
+        b->pcs = room_of(b)->pcs.memory;
+        b->numbers = room_of(b)->numbers.memory;
     }
     b->last_rule = rule;
     b->last_number = number_of(b, rule);
@@ -147,7 +139,7 @@ static void push_row(struct build *b, uint64_t pc, uint64_t rule)
     b->numbers[b->n_rows++] = b->last_number;
 }
 
-static void add_row(struct build *b, uint64_t pc, uint64_t rule)
+static void add_row(struct pp_table_build *b, uint64_t pc, uint64_t rule)
 {
     if (b->error != 0 || pc >= b->limit)
         return;
@@ -157,7 +149,7 @@ static void add_row(struct build *b, uint64_t pc, uint64_t rule)
 }
 
 /* A function ends with PP_RULE_NONE, which the next one often overwrites at once: wait for it. */
-static void add_row_or_gap(struct build *b, uint64_t pc, uint64_t rule)
+static void add_row_or_gap(struct pp_table_build *b, uint64_t pc, uint64_t rule)
 {
     if (b->gap_at != ~(uint64_t)0) {
         if (pc > b->gap_at)
@@ -170,7 +162,7 @@ static void add_row_or_gap(struct build *b, uint64_t pc, uint64_t rule)
         add_row(b, pc, rule);
 }
 
-static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde,
+static void expand(struct pp_table_build *b, const struct pp_sig_cfi *cfi, uint64_t fde,
                    struct pp_sig_cie *cie)
 {
     struct pp_sig_cfi_run run;
@@ -182,17 +174,22 @@ static void expand(struct build *b, const struct pp_sig_cfi *cfi, uint64_t fde,
         add_row_or_gap(b, pc, rule);
 }
 
-static void add_by_index(struct build *b, const struct pp_sig_cfi *cfi)
+/* Returns whether there is more. */
+static bool add_by_index(struct pp_table_build *b, uint32_t n_fdes)
 {
-    struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
+    const struct pp_sig_cfi *cfi = &b->cfi;
 
-    for (uint32_t i = 0; i < cfi->n_fdes && b->error == 0; i++) {
+    for (; b->next < cfi->n_fdes && b->error == 0; b->next++) {
+        const uint32_t i = (uint32_t)b->next;
         if (pp_sig_cfi_index_pc(cfi, i) >= b->limit)
-            break;
+            return false;
         if (i + 1 < cfi->n_fdes && pp_sig_cfi_index_pc(cfi, i + 1) <= b->start)
             continue;
-        expand(b, cfi, pp_sig_cfi_index_fde(cfi, i), &cie);
+        if (n_fdes-- == 0)
+            return true;
+        expand(b, cfi, pp_sig_cfi_index_fde(cfi, i), &b->cie);
     }
+    return false;
 }
 
 static void sift_down(struct fde_entry *entries, uint64_t root, uint64_t n)
@@ -228,31 +225,50 @@ static void sort_entries(struct fde_entry *entries, uint64_t n)
     }
 }
 
-static void add_by_scan(struct build *b, const struct pp_sig_cfi *cfi)
+/* Note the FDEs that concern the mapping.  Returns whether there are more. */
+static bool scan(struct pp_table_build *b, uint32_t n_fdes)
 {
-    struct pp_sig_cie cie = {.offset = ~(uint64_t)0};
-    struct fde_entry entry, *entries;
-    uint64_t offset = 0, n = 0;
+    struct fde_entry entry;
     int result;
 
-    while ((result = pp_sig_cfi_next(cfi, &offset, &entry.fde, &entry.pc)) >= 0) {
+    for (; n_fdes > 0; n_fdes--) {
+        result = pp_sig_cfi_next(&b->cfi, &b->scan_offset, &entry.fde, &entry.pc);
+        if (result < 0)
+            return false;
         if (result == 0 || entry.pc >= b->limit)
             continue;
-        if (pp_room_reserve(&b->room->fdes, (n + 1) * sizeof entry) < 0) {
+        if (pp_room_reserve(&room_of(b)->fdes, (b->n_entries + 1) * sizeof entry) < 0) {
             b->error = -ENOMEM;
-            return;
+            return false;
         }
-        ((struct fde_entry *)b->room->fdes.memory)[n++] = entry;
+        ((struct fde_entry *)room_of(b)->fdes.memory)[b->n_entries++] = entry;
     }
-    entries = b->room->fdes.memory;
-    sort_entries(entries, n);
-    for (uint64_t i = 0; i < n && b->error == 0; i++)
-        if (i + 1 >= n || entries[i + 1].pc > b->start)
-            expand(b, cfi, entries[i].fde, &cie);
+    return true;
+}
+
+/* Returns whether there is more. */
+static bool add_by_scan(struct pp_table_build *b, uint32_t n_fdes)
+{
+    struct fde_entry *entries;
+
+    if (!b->is_sorted) {
+        if (scan(b, n_fdes))
+            return true;
+        sort_entries(room_of(b)->fdes.memory, b->n_entries);
+        b->is_sorted = true;
+    }
+    entries = room_of(b)->fdes.memory;
+    for (; b->next < b->n_entries && b->error == 0; b->next++) {
+        if (n_fdes-- == 0)
+            return true;
+        if (b->next + 1 >= b->n_entries || entries[b->next + 1].pc > b->start)
+            expand(b, &b->cfi, entries[b->next].fde, &b->cie);
+    }
+    return false;
 }
 
 /* One block of memory with all of it. */
-static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
+static int pack(const struct pp_table_build *b, struct pp_sig_rule_table **table_out)
 {
     const uint64_t span = b->limit - b->start;
     struct pp_sig_rule_table table = {
@@ -285,13 +301,23 @@ static int pack(const struct build *b, struct pp_sig_rule_table **table_out)
     return 0;
 }
 
-static int begin(struct build *b)
+int pp_unwind_table_begin(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi,
+                          uint64_t start, uint64_t limit)
 {
-    if (pp_room_reserve(&b->room->rules, (MAX_RULES + 1) * sizeof *b->rules) < 0 ||
-        pp_room_reserve(&b->room->hash, sizeof *b->hash << MAX_HASH_BITS) < 0)
+    struct pp_table_build *b = &builder->build;
+
+    if (limit <= start || limit - start > UINT32_MAX)
+        return -ENOENT;
+    *b = (struct pp_table_build){.cfi = *cfi,
+                                 .cie = {.offset = ~(uint64_t)0},
+                                 .start = start,
+                                 .limit = limit,
+                                 .gap_at = ~(uint64_t)0};
+    if (pp_room_reserve(&builder->rules, (MAX_RULES + 1) * sizeof *b->rules) < 0 ||
+        pp_room_reserve(&builder->hash, sizeof *b->hash << MAX_HASH_BITS) < 0)
         return -ENOMEM;
-    b->rules = b->room->rules.memory;
-    b->hash = b->room->hash.memory;
+    b->rules = builder->rules.memory;
+    b->hash = builder->hash.memory;
     clear_hash(b, MIN_HASH_BITS);
     (void)number_of(b, PP_RULE_NONE);
     (void)number_of(b, PP_RULE_STOP);
@@ -299,28 +325,33 @@ static int begin(struct build *b)
     return b->error;
 }
 
+int pp_unwind_table_go_on(struct pp_table_builder *builder, uint32_t n_fdes,
+                          struct pp_sig_rule_table **table_out)
+{
+    struct pp_table_build *b = &builder->build;
+
+    if (b->cfi.n_fdes > 0 ? add_by_index(b, n_fdes) : add_by_scan(b, n_fdes))
+        return 1;
+    if (b->gap_at != ~(uint64_t)0)
+        add_row(b, b->gap_at, PP_RULE_NONE);
+    if (b->error != 0)
+        return b->error;
+    if (b->n_rows <= 1)
+        return -ENOENT;
+    return pack(b, table_out);
+}
+
 int pp_unwind_table_build(struct pp_table_builder *builder, const struct pp_sig_cfi *cfi,
                           uint64_t start, uint64_t limit, struct pp_sig_rule_table **table_out)
 {
-    struct build b = {.room = builder, .start = start, .limit = limit, .gap_at = ~(uint64_t)0};
-    int result;
+    int result = pp_unwind_table_begin(builder, cfi, start, limit);
 
-    if (limit <= start || limit - start > UINT32_MAX)
-        return -ENOENT;
-    result = begin(&b);
-    if (result < 0)
+    if (result != 0)
         return result;
-    if (cfi->n_fdes > 0)
-        add_by_index(&b, cfi);
-    else
-        add_by_scan(&b, cfi);
-    if (b.gap_at != ~(uint64_t)0)
-        add_row(&b, b.gap_at, PP_RULE_NONE);
-    if (b.error != 0)
-        return b.error;
-    if (b.n_rows <= 1)
-        return -ENOENT;
-    return pack(&b, table_out);
+    do
+        result = pp_unwind_table_go_on(builder, UINT32_MAX, table_out);
+    while (result > 0);
+    return result;
 }
 
 void pp_unwind_table_free(struct pp_sig_rule_table *table)

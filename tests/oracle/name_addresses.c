@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,7 +96,6 @@ int main(int argc, char **argv)
     struct range ranges[MAX_RANGES];
     struct pp_symbolizer *symbolizer = NULL;
     struct pp_module *module = NULL;
-    struct rusage usage;
     uint64_t random = 88172645463325252u, n_bytes;
     size_t n_ranges = 0;
     double wall_s;
@@ -120,13 +118,10 @@ int main(int argc, char **argv)
             return 1;
     }
     wall_s = seconds_of(CLOCK_MONOTONIC) - wall_s;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    printf(
-        "{\"addresses\": %ld, \"wall_s\": %.3f, \"cpu_s\": %.3f, \"rss_mb\": %ld, \"named\": %ld, "
-        "\"lines\": %ld, \"inlined\": %ld, \"most_frames\": %ld, \"shortcoming\": %d}\n",
-        n_addresses, wall_s, seconds_of(CLOCK_PROCESS_CPUTIME_ID), usage.ru_maxrss / 1024,
-        found.n_named, found.n_lines, found.n_inlined, found.most_frames,
-        pp_module_shortcoming(module)[0] != '\0');
+    printf("{\"addresses\": %ld, \"wall_s\": %.3f, \"cpu_s\": %.3f, \"named\": %ld, "
+           "\"lines\": %ld, \"inlined\": %ld, \"most_frames\": %ld, \"shortcoming\": %d}\n",
+           n_addresses, wall_s, seconds_of(CLOCK_PROCESS_CPUTIME_ID), found.n_named, found.n_lines,
+           found.n_inlined, found.most_frames, pp_module_shortcoming(module)[0] != '\0');
     pp_symbolizer_free(symbolizer);
     return 0;
 }

@@ -35,7 +35,7 @@ def name(path, n=N_ADDRESSES, further=()):
     finished = subprocess.run([PROGRAM, path, str(n), *(f"{address:x}" for address in further)], stdout=subprocess.PIPE, check=True)
     found = json.loads(finished.stdout)
     found["file"] = str(path)
-    print("{file}: {addresses} addresses in {cpu_s:.2f} s of CPU ({wall_s:.2f} s), {rss_mb} MB; named {named}, with lines {lines}, "
+    print("{file}: {addresses} addresses in {cpu_s:.2f} s of CPU ({wall_s:.2f} s); named {named}, with lines {lines}, "
           "inlined {inlined}".format_map(found), file=sys.stderr)
     return found
 

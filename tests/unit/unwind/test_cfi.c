@@ -198,9 +198,33 @@ static bool describe(uint64_t bias, const ElfW(Phdr) * phdrs, size_t n, struct m
     return out->cfi.frames.data != NULL;
 }
 
+/* Made in steps of a few functions, with other things done in between, it is the same table. */
+static void check_steps(const struct pp_sig_cfi *cfi, const struct mapped *m,
+                        const struct pp_sig_rule_table *whole)
+{
+    struct pp_table_builder builder = {.build = {.error = 0}};
+    struct pp_sig_rule_table *table = NULL;
+    unsigned n_steps = 0;
+    int result = pp_unwind_table_begin(&builder, cfi, m->start, m->limit);
+
+    assert_int_equal(result, 0);
+    while ((result = pp_unwind_table_go_on(&builder, 7, &table)) == 1)
+        n_steps++;
+    assert_int_equal(result, 0);
+    assert_true(n_steps >= whole->n_rows / 7 / 1000);
+    assert_int_equal(table->n_rows, whole->n_rows);
+    assert_int_equal(table->n_rules, whole->n_rules);
+    assert_memory_equal(table->pcs, whole->pcs, whole->n_rows * sizeof *whole->pcs);
+    assert_memory_equal(table->rule_numbers, whole->rule_numbers,
+                        whole->n_rows * sizeof *whole->rule_numbers);
+    assert_memory_equal(table->rules, whole->rules, whole->n_rules * sizeof *whole->rules);
+    pp_unwind_table_free(table);
+    pp_table_builder_done(&builder);
+}
+
 static void check_agreement(struct mapped *m, const char *name)
 {
-    struct pp_table_builder builder = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
+    struct pp_table_builder builder = {.build = {.error = 0}};
     struct pp_sig_rule_table *by_index = NULL, *by_scan = NULL;
     struct pp_sig_cfi without_index = m->cfi;
     uint64_t random = 88172645463325252ull, n_differences = 0;
@@ -223,6 +247,8 @@ static void check_agreement(struct mapped *m, const char *name)
     }
     if (n_differences != 0)
         fail_msg("%s: %lu", name, n_differences);
+    check_steps(&m->cfi, m, by_index);
+    check_steps(&without_index, m, by_scan);
     pp_unwind_table_free(by_index);
     pp_unwind_table_free(by_scan);
     pp_table_builder_done(&builder);

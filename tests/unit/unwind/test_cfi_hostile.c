@@ -36,7 +36,7 @@ static uint8_t *at_fence(const uint8_t *from, size_t n)
 
 static void read_all(const struct pp_sig_cfi *cfi)
 {
-    struct pp_table_builder builder = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
+    struct pp_table_builder builder = {.build = {.error = 0}};
     struct pp_sig_cfi scanned = *cfi;
     struct pp_sig_rule_table *table = NULL;
 
