@@ -64,12 +64,11 @@ struct pprofc_cursor {
  * defaults and environment.  0 also when it runs already with the same options, or when options is
  * NULL; -EALREADY when it runs with others; -EINVAL for a rate out of range or options that were
  * not initialised; -ENOTSUP for kinds that this version does not know; -EPERM under setuid or
- * PPROFC=off; -EBUSY when another copy of this library has profiled the process; -ENOSPC without
- * shared memory for the recording; -ENOMEM; -EAGAIN when no thread can be made.
- * Cost:    about a millisecond; a helper thread while it runs.
- * Threads: any thread.
- * Signals: not from a signal handler: it allocates and takes a lock.
- * Fork:    a child made by fork() goes on in a session of its own. */
+ * PPROFC=off, or after `pprofc off`; -EBUSY when another copy of this library has profiled the
+ * process; -ENOSPC without shared memory for the recording; -ENOMEM; -EAGAIN when no thread can be
+ * made. Cost:    about a millisecond; a helper thread while it runs. Threads: any thread. Signals:
+ * not from a signal handler: it allocates and takes a lock. Fork:    a child made by fork() goes on
+ * in a session of its own. */
 int pprofc_start(const struct pprofc_options *options, struct pprofc_error *err);
 
 /* End it and hand out what was recorded; the caller frees it.  recording_out may be NULL: it is

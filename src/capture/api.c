@@ -35,6 +35,8 @@ static int refuse_when_switched_off(struct pprofc_error *err)
         return pp_fail(err, -EPERM, 0, "secure mode (setuid or file capabilities): not profiled");
     if (pp_environment.is_off)
         return pp_fail(err, -EPERM, 0, "PPROFC=off is set");
+    if (atomic_load(&pp_session_is_banned))
+        return pp_fail(err, -EPERM, 0, "profiling of this process was switched off from outside");
     return 0;
 }
 

@@ -200,7 +200,9 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
 
     if (generation == atomic_load_explicit(&command->done_generation, memory_order_relaxed))
         return false;
-    if (request == PP_REQUEST_STOP)
+    if (request == PP_REQUEST_OFF && !atomic_exchange(&pp_session_is_banned, true))
+        pp_session_message(session->header, "switched off while it ran (pprofc off, or POST /off)");
+    if (request == PP_REQUEST_STOP || request == PP_REQUEST_OFF)
         return true;
     if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
         set_pause_by_program(session, request == PP_REQUEST_PAUSE);

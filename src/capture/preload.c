@@ -59,7 +59,8 @@ void pp_preload_before_exec(void)
 
 bool pp_preload_goes_along(void)
 {
-    return pp_environment.n_taken > 0 && getpid() == root_pid;
+    return pp_environment.n_taken > 0 && getpid() == root_pid &&
+           !atomic_load(&pp_session_is_banned);
 }
 
 /* One line at most, to PPROFC_LOG or else standard error; only where no command speaks for us. */

@@ -71,7 +71,8 @@ static void begin_session(const struct before *before)
 {
     const int saved_errno = errno;
 
-    if (before->did_run && pp_session_start(&before->settings, NULL) == 0) {
+    if (before->did_run && !atomic_load(&pp_session_is_banned) &&
+        pp_session_start(&before->settings, NULL) == 0) {
         pp_preload_attend(&pp_session);
         pp_session.stop_at_ns = before->stop_at_ns;
         if (before->was_paused)

@@ -117,6 +117,10 @@ enum pp_helper_state {
 
 extern struct pp_session pp_session;
 
+/* Switched off from outside (`pprofc off`): nothing starts in this process, and in those that it
+ * forks, any more. */
+extern _Atomic bool pp_session_is_banned;
+
 /* Fill in defaults, environment and 'options' (may be NULL).  -EINVAL, -ERANGE, -ENOTSUP. */
 int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
                      struct pprofc_error *err);

@@ -15,6 +15,7 @@ static const char overview[] =
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
+    "  pprofc off PID                              the profiler's kill switch for a process\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
     "  pprofc --version\n"
     "\n"
@@ -113,6 +114,17 @@ static const char symbolize_help[] =
     "\n"
     "Exit status: 0, 1 when a file cannot be read or written, 2 for usage.\n";
 
+static const char off_help[] =
+    "pprofc off [OPTIONS] PID..\n"
+    "\n"
+    "Ends profiling in these processes, at once and for good: nothing samples there any more and\n"
+    "nothing can begin it again.  The programs go on; what was recorded is written at their ends.\n"
+    "\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, also when it was off; 1 when a process has no recording, 2 for usage, 5 when\n"
+    "it is another user's.\n";
+
 static const struct {
     const char *verb, *text;
 } texts[] = {
@@ -124,6 +136,7 @@ static const struct {
     {"serve", serve_help},
     {"stacks", stacks_help},
     {"symbolize", symbolize_help},
+    {"off", off_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -149,7 +162,7 @@ int pp_cmd_help(char **words)
     pp_complain("unknown verb '%s'; %s%s", verb,
                 nearest != NULL
                     ? "did you mean "
-                    : "there are run, report, convert, serve, stacks, symbolize and help",
+                    : "there are run, report, convert, serve, stacks, symbolize, off and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

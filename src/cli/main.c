@@ -21,9 +21,9 @@ static const struct {
     {"serve", pp_cmd_serve},
     {"stacks", pp_cmd_stacks},
     {"symbolize", pp_cmd_symbolize},
+    {"off", pp_cmd_off},
     {"help", pp_cmd_help},
     {"attach", NULL},
-    {"off", NULL},
     {"top", NULL},
     {"leaks", NULL},
     {"doctor", NULL},
@@ -35,7 +35,7 @@ static const struct {
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 7 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 8 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -65,9 +65,8 @@ static int run_or_explain(char **words)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
         pp_complain(
-            "'%s' is neither a verb (run, report, convert, serve, stacks, symbolize, help) nor a "
-            "program in PATH; see "
-            "pprofc help",
+            "'%s' is neither a verb (run, report, convert, serve, stacks, symbolize, off, help) nor "
+            "a program in PATH; see pprofc help",
             word);
     return PP_EXIT_USAGE;
 }

@@ -22,6 +22,7 @@ int pp_cmd_convert(char **words);
 int pp_cmd_serve(char **words);
 int pp_cmd_stacks(char **words);
 int pp_cmd_symbolize(char **words);
+int pp_cmd_off(char **words);
 int pp_cmd_help(char **words);
 
 /* Help for one verb ("" for all of it) on standard output; false when there is no such verb. */

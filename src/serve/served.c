@@ -2,6 +2,7 @@
 #include "serve/served.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -359,12 +360,26 @@ int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_ou
     return status;
 }
 
+/* Whether the recording was ended, by a command or otherwise, and not cut off by the process's
+ * death.  The lock is held. */
+static bool has_ended_properly(struct pp_served *target)
+{
+    pp_autofree void *bytes = NULL;
+    size_t n_bytes = 0;
+
+    return pp_recording_copy(target->reader, &bytes, &n_bytes, NULL) == 0 &&
+           atomic_load(&((const struct pp_rec_header *)bytes)->state) == PP_REC_ENDED;
+}
+
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err)
 {
     int status;
 
     (void)pthread_mutex_lock(&target->lock);
-    status = command(target, PP_REQUEST_STOP, 0, err);
+    status = command(target, PP_REQUEST_OFF, 0, err);
+    /* Off already, and its process lives: that is what was asked for. */
+    if (status == -ESRCH && kill(target->pid, 0) == 0 && has_ended_properly(target))
+        status = 0;
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }

@@ -71,7 +71,7 @@ int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_o
 int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_out,
                    size_t *n_bytes_out, struct pprofc_error *err);
 
-/* End sampling for good (POST /off). */
+/* End sampling for good (POST /off, `pprofc off`); 0 also when it is off already. */
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err);
 
 #endif

@@ -9,8 +9,8 @@ from harness import PPROFC, ROOT, EndToEnd
 
 BASH = ROOT / "completion/pprofc"
 ZSH = ROOT / "completion/_pprofc"
-VERBS = ["convert", "help", "report", "run", "serve", "stacks", "symbolize"]
-TABLES = {"run": "run_options.c", "report": "cmd_report.c", "convert": "cmd_convert.c", "stacks": "cmd_stacks.c"}
+VERBS = ["convert", "help", "off", "report", "run", "serve", "stacks", "symbolize"]
+TABLES = {"run": "run_options.c", "report": "cmd_report.c", "convert": "cmd_convert.c", "stacks": "cmd_stacks.c", "off": "cmd_off.c"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
 ASK = r"""
