@@ -66,9 +66,11 @@ struct pprofc_cursor {
  * not initialised; -ENOTSUP for kinds that this version does not know; -EPERM under setuid or
  * PPROFC=off, or after `pprofc off`; -EBUSY when another copy of this library has profiled the
  * process; -ENOSPC without shared memory for the recording; -ENOMEM; -EAGAIN when no thread can be
- * made. Cost:    about a millisecond; a helper thread while it runs. Threads: any thread. Signals:
- * not from a signal handler: it allocates and takes a lock. Fork:    a child made by fork() goes on
- * in a session of its own. */
+ * made.
+ * Cost:    about a millisecond; a helper thread while it runs.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates and takes a lock.
+ * Fork:    a child made by fork() goes on in a session of its own. */
 int pprofc_start(const struct pprofc_options *options, struct pprofc_error *err);
 
 /* End it and hand out what was recorded; the caller frees it.  recording_out may be NULL: it is
@@ -141,21 +143,40 @@ int pprofc_profile_for(double seconds, const struct pprofc_options *options,
 int pprofc_profile_call(void (*fn)(void *), void *argument, const struct pprofc_options *options,
                         struct pprofc_recording **recording_out, struct pprofc_error *err);
 
-/* Call fn(argument), always; when profiling is switched on by ENABLE_PROFILING or PPROFC, at 10 Hz
- * or the environment's rate, leave NAME_profile.svg in the current folder (unsafe characters of the
- * name become '_').  0 when it is not switched on; else the errors of pprofc_profile_call() and
+/* 1 when ENABLE_PROFILING or PPROFC had switched profiling on as the program began, else 0.  To be
+ * read. */
+extern int pprofc_is_switched_on;
+
+/* Call fn(argument), always; when profiling was switched on by ENABLE_PROFILING or PPROFC as the
+ * program began, leave NAME_profile.svg in the current folder (unsafe characters of the name become
+ * '_'): of the session that the environment has started, else at 10 Hz or the environment's rate. 0
+ * when it is not switched on; else the errors of pprofc_profile_call() and
  * pprofc_recording_write().
- * Cost:    nothing when it is not switched on; else as pprofc_profile_call(), and a file.
+ * Cost:    a call and a branch when it is not switched on; else as pprofc_profile_call(), and a
+ *          file.
  * Threads: any thread.
  * Signals: not from a signal handler: it takes a lock and waits.
  * Fork:    as pprofc_profile_call(). */
 int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
                          struct pprofc_error *err);
 
+/* The same without even the call: when profiling is off, one predictable branch before
+ * fn(argument).  A statement; what went wrong is not told. */
+#if defined(__GNUC__)
+#define PPROFC_MAYBE_PROFILE(name, fn, argument)                     \
+    do {                                                             \
+        if (__builtin_expect(pprofc_is_switched_on != 0, 0))         \
+            (void)pprofc_maybe_profile((name), (fn), (argument), 0); \
+        else                                                         \
+            (fn)(argument);                                          \
+    } while (0)
+#endif
+
 /* Write to 'path', overwriting it: a name in .ppc as it is, any other format by running
- * `pprofc convert`, found in PATH.  The file appears whole or not at all.  -ENOENT when the command
- * is not to be found and -EIO when it fails: the recording is left at path.ppc then, and 'err' says
- * so.  -ENAMETOOLONG, and what open() and write() give.
+ * `pprofc convert`: the command is at PPROFC_COMMAND, beside the library or in PATH, and nothing
+ * that wait() knows of.  The file appears whole or not at all.  -ENOENT when the command is not to
+ * be found and -EIO when it fails: the recording is left at path.ppc then, and 'err' says so.
+ * -ENAMETOOLONG, and what open() and write() give.
  * Cost:    a file; a child process for other formats than .ppc.
  * Threads: any thread.
  * Signals: not from a signal handler: it may start a process.

@@ -324,25 +324,11 @@ int pprofc_profile_call(void (*fn)(void *), void *argument, const struct pprofc_
     return profile_call(fn, argument, options, recording_out, &called, err);
 }
 
-int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
-                         struct pprofc_error *err)
+/* NAME_profile.svg, in 256 bytes. */
+static void name_picture(const char *name, char *path)
 {
-    struct pprofc_options options = PPROFC_OPTIONS_INIT;
-    struct pprofc_recording *recording = NULL;
-    extern char **environ;
-    char path[256];
     size_t n = 0;
-    bool called, runs;
-    int result;
 
-    pp_session_lock();
-    pp_environment_read(environ);
-    runs = pp_session_runs();
-    pp_session_unlock();
-    if (!pp_environment.is_on || pp_environment.is_off || pp_environment.is_secure) {
-        fn(argument);
-        return 0;
-    }
     for (; name[n] != '\0' && n < 200; n++) {
         const char c = name[n];
         const bool is_safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -350,6 +336,25 @@ int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
         path[n] = is_safe ? c : '_';
     }
     memcpy(path + n, "_profile.svg", sizeof "_profile.svg");
+}
+
+int pprofc_maybe_profile(const char *name, void (*fn)(void *), void *argument,
+                         struct pprofc_error *err)
+{
+    struct pprofc_options options = PPROFC_OPTIONS_INIT;
+    struct pprofc_recording *recording = NULL;
+    char path[256];
+    bool called, runs;
+    int result;
+
+    if (pprofc_is_switched_on == 0) {
+        fn(argument);
+        return 0;
+    }
+    pp_session_lock();
+    runs = pp_session_runs();
+    pp_session_unlock();
+    name_picture(name, path);
     options.frequency_hz = pp_environment.rate_hz != 0 ? pp_environment.rate_hz : PPROFC_MODE_LOW;
     result = profile_call(fn, argument, runs ? NULL : &options, &recording, &called, err);
     if (!called) /* the program's work is done, measured or not */

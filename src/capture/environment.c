@@ -2,7 +2,6 @@
 #include "capture/environment.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,86 +16,16 @@ struct pp_environment pp_environment;
 
 static char config_text[8192]; /* of PPROFC_CONFIG */
 
+static char place[80]; /* "FILE:LINE: " while a configuration file is read */
+
 static void complain(const char *what, const char *name, const char *value, const char *advice)
 {
     struct pp_environment *env = &pp_environment;
 
     if (env->n_complaints < PP_ENV_MAX_COMPLAINTS)
         (void)snprintf(env->complaints[env->n_complaints++], sizeof env->complaints[0],
-                       "%s %s%s%.60s; %s", what, name, value[0] == '\0' ? "" : "=", value, advice);
-}
-
-/* Digits, perhaps with a point, whatever the program's locale writes for one (strtod() would ask
- * it).  The first character behind them, NULL when there are none. */
-static const char *read_decimal(const char *text, double *number_out)
-{
-    double number = 0, digit_value = 1;
-    bool is_behind_point = false, has_digits = false;
-
-    for (; (*text >= '0' && *text <= '9') || (*text == '.' && !is_behind_point); text++) {
-        if (*text == '.') {
-            is_behind_point = true;
-            continue;
-        }
-        has_digits = true;
-        digit_value /= is_behind_point ? 10 : 1;
-        number =
-            is_behind_point ? number + (*text - '0') * digit_value : number * 10 + (*text - '0');
-    }
-    *number_out = number;
-    return has_digits && isfinite(number) ? text : NULL;
-}
-
-double pp_environment_number(const char *text)
-{
-    double number;
-    const char *end = read_decimal(text, &number);
-
-    return end != NULL && *end == '\0' ? number : -1;
-}
-
-double pp_environment_duration(const char *text)
-{
-    double number;
-    const char *end = read_decimal(text, &number);
-
-    if (end == NULL)
-        return -1;
-    if (strcmp(end, "ms") == 0)
-        return number / 1000;
-    if (strcmp(end, "s") == 0 || *end == '\0')
-        return number;
-    if (strcmp(end, "m") == 0)
-        return number * 60;
-    return strcmp(end, "h") == 0 ? number * 3600 : -1;
-}
-
-double pp_environment_mode(const char *text)
-{
-    if (strcasecmp(text, "low") == 0)
-        return PPROFC_MODE_LOW;
-    if (strcasecmp(text, "standard") == 0)
-        return PPROFC_MODE_STANDARD;
-    return strcasecmp(text, "high") == 0 ? PPROFC_MODE_HIGH : -1;
-}
-
-int pp_environment_signal(const char *text)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } NAMES[] = {{"HUP", SIGHUP},     {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"URG", SIGURG},
-                 {"WINCH", SIGWINCH}, {"PROF", SIGPROF}, {"QUIT", SIGQUIT}};
-    const double number = pp_environment_number(text);
-
-    if (number >= 1 && number <= 64)
-        return (int)number;
-    if (strncasecmp(text, "SIG", 3) == 0)
-        text += 3;
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        if (strcasecmp(text, NAMES[i].name) == 0)
-            return NAMES[i].number;
-    return -1;
+                       "%s%s %.40s%s%.60s; %.80s", place, what, name, value[0] == '\0' ? "" : "=",
+                       value, advice);
 }
 
 static bool is_yes(const char *text)
@@ -120,6 +49,7 @@ static void read_switch(const char *name, const char *value)
         env->is_off = env->is_off || (strcmp(name, "PPROFC") == 0 && value[0] != '\0');
         return;
     }
+    env->has_wish = true;
     if (is_yes(value)) {
         env->is_on = true;
         return;
@@ -173,6 +103,25 @@ static void read_duration(const char *name, const char *value)
     }
 }
 
+/* "60s/360s": on for the first, every second. */
+static void read_cycle(const char *name, const char *value)
+{
+    const char *slash = strchr(value, '/');
+    char on[32] = "";
+    double on_s, whole_s;
+
+    if (slash != NULL && (size_t)(slash - value) < sizeof on)
+        memcpy(on, value, (size_t)(slash - value));
+    on_s = pp_environment_duration(on);
+    whole_s = slash == NULL ? -1 : pp_environment_duration(slash + 1);
+    if (!(on_s >= 0.01 && whole_s >= on_s && whole_s <= 1e7)) {
+        complain("cannot read", name, value, "a cycle is like 60s/360s: on for 60 s, every 360 s");
+        return;
+    }
+    pp_environment.cycle_on_s = on_s;
+    pp_environment.cycle_s = whole_s > on_s ? whole_s : 0; /* always on is no cycle */
+}
+
 static void read_signal(const char *name, const char *value)
 {
     const int signo = pp_environment_signal(value);
@@ -203,6 +152,10 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->cgroup, sizeof env->cgroup, value);
     else if (strcmp(name, "PPROFC_COMMAND") == 0)
         pp_copy_text(env->command, sizeof env->command, value);
+    else if (strcmp(name, "PPROFC_HTTP") == 0)
+        pp_copy_text(env->http, sizeof env->http, value);
+    else if (strcmp(name, "PPROFC_TOKEN_FILE") == 0)
+        pp_copy_text(env->token_file, sizeof env->token_file, value);
     else if (strcmp(name, "PPROFC_OUTPUT") == 0)
         pp_copy_text(env->output, sizeof env->output, value);
 }
@@ -240,18 +193,18 @@ static const struct known {
     {"PPROFC_COMMAND", read_text},
     {"PPROFC_RUN_ID", read_run_id},
     {"PPROFC_CONFIG", read_config},
+    {"PPROFC_CYCLE", read_cycle},
+    {"PPROFC_HTTP", read_text},
+    {"PPROFC_TOKEN_FILE", read_text},
     /* Of later versions. */
-    {"PPROFC_CYCLE", refuse},
     {"PPROFC_HEAP_INTERVAL", refuse},
+    {"PPROFC_KEEP", refuse},
+    {"PPROFC_EXPORT", refuse},
+    {"PPROFC_BUDGET", refuse},
     /* The report side's. */
     {"PPROFC_DEBUG_PATH", ignore},
-    {"PPROFC_HTTP", ignore},
-    {"PPROFC_TOKEN_FILE", ignore},
     {"PPROFC_TLS_CERT", ignore},
     {"PPROFC_TLS_KEY", ignore},
-    {"PPROFC_KEEP", ignore},
-    {"PPROFC_EXPORT", ignore},
-    {"PPROFC_BUDGET", ignore},
     {"PPROFC_PRELOAD_DIR", ignore},
     {"PPROFC_BUILD_DIR", ignore},
     {"PPROFC_LONG", ignore},
@@ -330,15 +283,62 @@ static void read_variable(const char *variable)
         complain_unknown(variable, (size_t)(equals - variable));
 }
 
-static void read_config(const char *name, const char *value)
+/* What a line of a configuration file means: its value without quotes, or up to a comment behind a
+ * blank; in place. */
+static void unquote(char *value)
 {
-    static bool is_open; /* a file that names another is not followed */
+    const size_t n = strlen(value);
+    char *end = n > 1 && (value[0] == '"' || value[0] == '\'') ? strchr(value + 1, value[0]) : NULL;
+
+    if (end != NULL) {
+        *end = '\0';
+        memmove(value, value + 1, strlen(value + 1) + 1);
+        return;
+    }
+    for (end = value; *end != '\0'; end++)
+        if (*end == '#' && end > value && (end[-1] == ' ' || end[-1] == '\t'))
+            break;
+    while (end > value && strchr(" \t\r", end[-1]) != NULL)
+        end--;
+    *end = '\0';
+}
+
+static void read_config_line(char *line)
+{
+    char *equals;
+
+    line += strspn(line, " \t");
+    if (strncmp(line, "export ", 7) == 0)
+        line += 7 + strspn(line + 7, " ");
+    if (line[strspn(line, "\r")] == '\0' || line[0] == '#')
+        return;
+    equals = strchr(line, '=');
+    if (equals == NULL) {
+        line[strcspn(line, " \r")] = '\0';
+        complain("cannot read", line, "", "a line is NAME=value");
+        return;
+    }
+    unquote(equals + 1);
+    read_variable(line);
+}
+
+static ssize_t read_file(const char *path)
+{
     /* O_NONBLOCK: a pipe of that name must not keep the program from starting. */
-    const int fd = is_open ? -1 : open(value, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const ssize_t n = fd < 0 ? -1 : read(fd, config_text, sizeof config_text - 1);
 
     if (fd >= 0)
         (void)close(fd);
+    return n;
+}
+
+static void read_config(const char *name, const char *value)
+{
+    static bool is_open; /* a file that names another is not followed */
+    const ssize_t n = is_open ? -1 : read_file(value);
+    unsigned number = 1;
+
     if (n < 0) {
         complain("cannot read", name, value, "it is a file of NAME=value lines");
         return;
@@ -347,12 +347,20 @@ static void read_config(const char *name, const char *value)
         complain("cannot read all of", name, value, "only its first 8191 bytes count");
     config_text[n] = '\0';
     is_open = true;
-    for (char *save, *line = strtok_r(config_text, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save))
-        if (line[0] != '#')
-            read_variable(line);
+    for (char *line = config_text, *end; line != NULL; line = end, number++) {
+        end = strchr(line, '\n');
+        if (end != NULL)
+            *end++ = '\0';
+        (void)snprintf(place, sizeof place, "%.60s:%u: ", value, number);
+        read_config_line(line);
+    }
+    place[0] = '\0';
     is_open = false;
 }
+
+/* gperftools' own libraries, where the program has them, read its names themselves. */
+extern int ProfilerStart(const char *path) __attribute__((weak));
+extern void HeapProfilerStart(const char *prefix) __attribute__((weak));
 
 /* gperftools' names, for programs that are started with those. */
 static void read_gperftools(char **variables)
@@ -360,10 +368,18 @@ static void read_gperftools(char **variables)
     struct pp_environment *env = &pp_environment;
 
     for (char **at = variables; *at != NULL; at++) {
+        if (strncmp(*at, "HEAPPROFILE=", 12) == 0 && HeapProfilerStart == NULL) {
+            env->has_wish = true;
+            complain("cannot measure", "HEAPPROFILE", *at + 12, "this version knows: cpu");
+        }
+        if (ProfilerStart != NULL)
+            continue;
         if (strncmp(*at, "CPUPROFILE=", 11) == 0 && (*at)[11] != '\0') {
             env->is_on = true;
-            if (env->output[0] == '\0')
+            if (env->output[0] == '\0') {
                 pp_copy_text(env->output, sizeof env->output, *at + 11);
+                env->output_is_any = true;
+            }
         } else if (strncmp(*at, "CPUPROFILE_FREQUENCY=", 21) == 0 && env->rate_hz == 0) {
             read_rate("CPUPROFILE_FREQUENCY", *at + 21);
         } else if (strncmp(*at, "CPUPROFILESIGNAL=", 17) == 0 && env->signo == 0) {
@@ -387,6 +403,10 @@ void pp_environment_read(char **variables)
     for (char **at = variables; *at != NULL; at++)
         if (strncmp(*at, "PPROFC_CONFIG=", 14) != 0)
             read_variable(*at);
-    if (!pp_environment.is_on)
+    if (!pp_environment.has_wish)
         read_gperftools(variables);
+    if (pp_environment.signo != 0 && pp_environment.cycle_s > 0) {
+        pp_environment.cycle_s = 0;
+        complain("cannot do", "PPROFC_CYCLE", "", "PPROFC_SIGNAL is set, and the signal counts");
+    }
 }

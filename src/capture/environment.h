@@ -14,24 +14,29 @@ struct pp_environment {
     bool is_secure; /* setuid and the like: everything is ignored */
     bool is_off;    /* PPROFC=off beats everything */
     bool is_on;     /* ENABLE_PROFILING or PPROFC switch it on */
+    bool has_wish;  /* they say something that is not "no", though perhaps nothing that we can do */
     uint32_t kinds; /* PPROFC_KIND_*; 0: not said */
     double rate_hz; /* 0: not said */
     double duration_s;
-    int signo;    /* toggles; 0: none */
-    bool follows; /* exec'd children too */
+    double cycle_on_s, cycle_s; /* on for the first of every second; 0: always */
+    int signo;                  /* toggles; 0: none */
+    bool follows;               /* exec'd children too */
     bool block_drops;
     bool has_run_id;
     uint8_t run_id[16];
     char block_libraries[256];
     char output[512];
+    bool output_is_any; /* CPUPROFILE's: the name tells no format */
     char log[256];
-    char delivery[32]; /* for tests of the fall-backs */
-    char kernel[32];   /* likewise: deliver as on this Linux, "5.10" */
-    char cgroup[256];  /* likewise: the folder in which a cpu.stat tells of throttling */
-    char command[256]; /* path of pprofc, for conversions at the end; "" = look in PATH */
+    char http[256];       /* where `pprofc serve` should listen; "" */
+    char token_file[512]; /* for it */
+    char delivery[32];    /* for tests of the fall-backs */
+    char kernel[32];      /* likewise: deliver as on this Linux, "5.10" */
+    char cgroup[256];     /* likewise: the folder in which a cpu.stat tells of throttling */
+    char command[256];    /* path of pprofc, for conversions at the end; "" = look in PATH */
 
     /* Complaints for a person: unknown names, values that cannot be read. */
-    char complaints[PP_ENV_MAX_COMPLAINTS][160];
+    char complaints[PP_ENV_MAX_COMPLAINTS][320];
     uint32_t n_complaints;
 
     /* What was taken out of the program's environment, to be put back for an exec. */

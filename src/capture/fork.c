@@ -22,7 +22,8 @@ static void prepare(void)
     pp_session_lock();
     state = atomic_load(&pp_session.helper_state);
     was_running = (state == PP_HELPER_STARTING || state == PP_HELPER_RUNNING) &&
-                  !pp_session.is_paused_by_program;
+                  (!pp_session.is_paused_by_program ||
+                   pp_session.settings.cycle_ns != 0); /* begins a cycle of its own */
     settings = pp_session.settings;
     pp_own_memory_before_fork();
 }

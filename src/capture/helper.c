@@ -23,6 +23,7 @@
 #include "capture/own_descriptors.h"
 #include "capture/readers.h"
 #include "capture/sampler.h"
+#include "capture/server_child.h"
 #include "capture/session.h"
 #include "capture/stacks.h"
 #include "capture/threads.h"
@@ -225,10 +226,35 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
     return false;
 }
 
+/* By the toggling signal, or by the cycle. */
+static void flip(struct pp_session *session)
+{
+    set_pause_by_program(session, !session->is_paused_by_program);
+    pp_accounts_update(session);
+    if (pp_session_on_flip != NULL)
+        pp_session_on_flip(session);
+}
+
+static void tend_cycle(struct pp_session *session, uint64_t now_ns)
+{
+    const struct pp_settings *settings = &session->settings;
+
+    if (settings->cycle_ns == 0)
+        return;
+    if (session->next_flip_ns == 0) {
+        session->next_flip_ns = now_ns + settings->cycle_on_ns;
+    } else if (now_ns >= session->next_flip_ns) {
+        flip(session);
+        session->next_flip_ns += session->is_paused_by_program
+                                     ? settings->cycle_ns - settings->cycle_on_ns
+                                     : settings->cycle_on_ns;
+    }
+}
+
 static bool obey_all(struct pp_session *session)
 {
     if (atomic_exchange(&session->toggles, 0) % 2 == 1)
-        set_pause_by_program(session, !session->is_paused);
+        flip(session);
     return obey(session, &session->command) || obey(session, &session->header->command_block);
 }
 
@@ -341,6 +367,8 @@ static void loop(struct pp_session *session)
 
         if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
+        tend_cycle(session, now_ns);
+        pp_server_child_tend();
         /* Else only the sampler's time has come. */
         if (is_due || seen != seen_before || session->has_tables_left)
             work(session, is_due, due_ns);
@@ -359,6 +387,8 @@ static void loop(struct pp_session *session)
             until_ns = due_ns;
         if (session->stop_at_ns != 0 && session->stop_at_ns < until_ns)
             until_ns = session->stop_at_ns;
+        if (session->next_flip_ns != 0 && session->next_flip_ns < until_ns)
+            until_ns = session->next_flip_ns;
         if (!session->has_tables_left)
             sleep_until(futex, seen, until_ns);
     }
@@ -414,6 +444,7 @@ static void finish(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
 
+    pp_server_child_end();
     pp_threads_tend(session);
     if (!session->is_paused)
         pp_delivery_look_at_masks(session);

@@ -1,11 +1,9 @@
-/* The preload: what it starts by itself and what it interposes. */
+/* The preload: what it interposes, and what it does to the environment. */
 #ifndef PP_CAPTURE_PRELOAD_H
 #define PP_CAPTURE_PRELOAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct pp_session;
 
 /* The next definition of 'name' behind ours, or NULL.  Calls dlsym. */
 void *pp_preload_next(const char *name);
@@ -16,13 +14,6 @@ extern char pp_preload_path[512];
 /* Take what is ours out of the environment: PPROFC*, ENABLE_PROFILING, and 'library' (a path) out
  * of LD_PRELOAD.  The arguments are a constructor's. */
 void pp_preload_take_environment(int argc, char **argv, char **variables, const char *library);
-
-/* A session that has ended before the program has: its recording is written, or left to the
- * command, and closed. */
-void pp_preload_keep(struct pp_session *session);
-
-/* What the preload sets in a session that it has started. */
-void pp_preload_attend(struct pp_session *session);
 
 /* Whether an exec by the calling process should take our variables along: the process we were
  * started in, not its children. */

@@ -6,6 +6,7 @@
 #include "capture/environment.h"
 #include "capture/own_memory.h"
 #include "capture/preload.h"
+#include "pprofc/error.h"
 
 extern char **environ;
 
@@ -78,9 +79,21 @@ static void keep(const char *variable)
     n_left -= n_bytes;
 }
 
+extern int pprofc_http_serve(const char *address, struct pprofc_error *err) __attribute__((weak));
+
+/* A program that serves itself reads them when it comes to it. */
+static bool is_for_own_server(const char *variable)
+{
+    return pprofc_http_serve != NULL && (strncmp(variable, "PPROFC_HTTP=", 12) == 0 ||
+                                         strncmp(variable, "PPROFC_TOKEN_FILE=", 18) == 0 ||
+                                         strncmp(variable, "PPROFC_TLS_", 11) == 0);
+}
+
 /* Whether 'variable' stays in the environment, shortened perhaps. */
 static bool stays(char *variable, const char *library)
 {
+    if (is_for_own_server(variable))
+        return true;
     if (pp_environment_is_ours(variable)) {
         keep(variable);
         return false;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/autostart.h"
 #include "capture/preload.h"
 #include "capture/session.h"
 #include "sigsafe/clock.h"
@@ -50,7 +51,7 @@ static void end_session(struct before *before)
     before->settings = pp_session.settings;
     before->stop_at_ns = pp_session.stop_at_ns;
     (void)pp_session_stop(NULL);
-    pp_preload_keep(&pp_session);
+    pp_autostart_keep(&pp_session);
     before->give_up_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + GONE_TIMEOUT_MS * 1000000ull;
 }
 
@@ -73,7 +74,7 @@ static void begin_session(const struct before *before)
 
     if (before->did_run && !atomic_load(&pp_session_is_banned) &&
         pp_session_start(&before->settings, NULL) == 0) {
-        pp_preload_attend(&pp_session);
+        pp_autostart_attend(&pp_session);
         pp_session.stop_at_ns = before->stop_at_ns;
         if (before->was_paused)
             (void)pp_session_request(PP_REQUEST_PAUSE, 0, NULL);

@@ -35,6 +35,7 @@ enum {
 
 struct pp_session pp_session;
 _Atomic bool pp_session_is_banned;
+void (*pp_session_on_flip)(struct pp_session *session);
 int (*pp_real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
                               void *) = pthread_create;
 

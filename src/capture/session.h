@@ -25,6 +25,7 @@ struct pp_settings {
     double rate_hz;
     char block_libraries[PP_SESSION_BLOCK_BYTES];
     bool block_drops;
+    uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
 };
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
@@ -97,9 +98,13 @@ struct pp_session {
     uint64_t wanted_millihertz; /* by readers, as it was last followed; 0: none does */
     uint64_t next_reader_look_ns;
 
+    uint64_t next_flip_ns; /* of the cycle; 0: none */
+
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *
                        session); /* called by the helper when that end has come and all is booked */
+
+    struct pprofc_cursor written; /* up to here a window's end has written it */
 
     /* Commands from within the process; those from outside come by the recording's own block. */
     struct pp_rec_command command;
@@ -120,6 +125,10 @@ extern struct pp_session pp_session;
 /* Switched off from outside (`pprofc off`): nothing starts in this process, and in those that it
  * forks, any more. */
 extern _Atomic bool pp_session_is_banned;
+
+/* Called by the helper when the toggling signal or the cycle has switched sampling on or off, in
+ * this process and its children; NULL: nothing is written then. */
+extern void (*pp_session_on_flip)(struct pp_session *session);
 
 /* Fill in defaults, environment and 'options' (may be NULL).  -EINVAL, -ERANGE, -ENOTSUP. */
 int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,

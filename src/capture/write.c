@@ -4,16 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "capture/environment.h"
+#include "capture/hidden_child.h"
 #include "capture/run_account.h"
 #include "capture/snapshot.h"
 #include "pprofc/pprofc.h"
@@ -88,47 +86,27 @@ int pp_write_file(const void *bytes, size_t n_bytes, const char *path, struct pp
     return 0;
 }
 
-static uint64_t ns_of(const struct timeval *time)
-{
-    return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_usec * 1000;
-}
-
 int pp_write_convert(const char *raw_path, const char *path, struct pprofc_error *err)
 {
-    extern char **environ;
-    const char *command = pp_environment.command[0] == '\0' ? "pprofc" : pp_environment.command;
-    const char *const arguments[] = {command, "convert", "-f", "-q", raw_path, path, NULL};
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    struct rusage usage;
-    pid_t pid;
-    int status, result;
+    const char *name = pp_environment.command[0] == '\0' ? "pprofc" : pp_environment.command;
+    const char *const arguments[] = {"pprofc", "convert", "-f", "-q", raw_path, path, NULL};
+    char command[4096];
+    uint64_t cpu_ns = 0;
+    int result;
 
-    /* The child must not inherit what this thread blocks. */
-    (void)sigemptyset(&none);
-    if (posix_spawnattr_init(&attributes) != 0)
-        return pp_fail(err, -ENOMEM, 0, "cannot run '%s': no memory", command);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    result = -posix_spawnp(&pid, command, NULL, &attributes, (char *const *)(uintptr_t)arguments,
-                           environ);
-    (void)posix_spawnattr_destroy(&attributes);
-    if (result != 0)
+    if (!pp_command_find(command, sizeof command))
+        return pp_fail(err, -ENOENT, 0,
+                       "no '%s' to be found to make '%s'; the raw recording is '%s'", name, path,
+                       raw_path);
+    result = pp_hidden_run(command, arguments, &cpu_ns);
+    if (result < 0)
         return pp_fail(err, result, 0,
                        "cannot run '%s' to make '%s': %s; the raw recording is '%s'", command, path,
                        strerror(-result), raw_path);
-    while (wait4(pid, &status, 0, &usage) < 0)
-        if (errno != EINTR)
-            return pp_fail(err, -errno, 0, "cannot wait for '%s': %s", command, strerror(errno));
-    pp_run_account_child(ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return WIFEXITED(status) && WEXITSTATUS(status) == 127
-                   ? pp_fail(err, -ENOENT, 0,
-                             "no '%s' to be found to make '%s'; the raw recording is '%s'", command,
-                             path, raw_path)
-                   : pp_fail(err, -EIO, 0,
-                             "'%s convert' could not make '%s'; the raw recording is '%s'", command,
-                             path, raw_path);
+    pp_run_account_child(cpu_ns);
+    if (result != 0)
+        return pp_fail(err, -EIO, 0, "'%s convert' could not make '%s'; the raw recording is '%s'",
+                       command, path, raw_path);
     return 0;
 }
 

@@ -87,6 +87,7 @@ static const char serve_help[] =
     "      --tls-key F      and its key, which only its owner may read (or PPROFC_TLS_KEY)\n"
     "      --insecure       another address than loopback without a token\n"
     "      --hide-cmdline   /debug/pprof/cmdline answers 403\n"
+    "      --child          as the library starts it (PPROFC_HTTP): be patient with the address\n"
     "  -q, --quiet          errors only\n"
     "\n"
     "Exit status: 0 when it was ended by a signal, 1 failed, 2 usage, 5 not permitted.\n";

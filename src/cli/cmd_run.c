@@ -85,7 +85,8 @@ static void set_environment(const struct pp_run *run, const char *run_id,
         pp_child_environment_preload(environment, run->preload.path);
     (void)snprintf(rate, sizeof rate, "%g", options->rate_hz);
     pp_child_environment_set(environment, "PPROFC", "cpu");
-    pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
+    if (options->has_rate) /* else PPROFC_CONFIG may say one */
+        pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
     pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);
     if (options->block.n_bytes > 0)
         pp_child_environment_set(environment, "PPROFC_BLOCK", options->block.bytes);

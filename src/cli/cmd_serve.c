@@ -1,8 +1,11 @@
 /* pprofc serve: /debug/pprof for processes and recordings, beside them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli/messages.h"
 #include "cli/options.h"
@@ -16,6 +19,7 @@ enum {
     OPTION_TLS_KEY,
     OPTION_INSECURE,
     OPTION_HIDE_CMDLINE,
+    OPTION_CHILD,
     OPTION_QUIET,
     OPTION_HELP,
     N_OPTIONS
@@ -28,6 +32,7 @@ static const struct pp_option serve_options[N_OPTIONS] = {
     [OPTION_TLS_KEY] = {"tls-key", 0, true, false},
     [OPTION_INSECURE] = {"insecure", 0, false, false},
     [OPTION_HIDE_CMDLINE] = {"hide-cmdline", 0, false, false},
+    [OPTION_CHILD] = {"child", 0, false, false},
     [OPTION_QUIET] = {"quiet", 'q', false, false},
     [OPTION_HELP] = {"help", 'h', false, false},
 };
@@ -41,7 +46,7 @@ struct serving {
     size_t n_names;
     const char *address;
     struct pp_secret_files files;
-    bool hides_command_line, wants_help;
+    bool hides_command_line, is_child, wants_help;
     struct pp_server_options options;
 };
 
@@ -65,6 +70,9 @@ static int take(struct serving *serving, int option, const char *value, struct p
         return 0;
     case OPTION_HIDE_CMDLINE:
         serving->hides_command_line = true;
+        return 0;
+    case OPTION_CHILD:
+        serving->is_child = true;
         return 0;
     case OPTION_QUIET:
         pp_messages_set_loudness(PP_QUIET);
@@ -115,6 +123,33 @@ static void wait_for_end(const sigset_t *ends)
         ;
 }
 
+/* Beside a program that has exec'ed the server of the old image may be ending just now. */
+static int listen_at(const struct serving *serving, struct pp_listener *listener,
+                     struct pprofc_error *err)
+{
+    const struct timespec moment = {0, 20 * 1000 * 1000};
+    int status =
+        pp_listen(serving->address, serving->options.tls.certificate != NULL, listener, err);
+
+    for (int i = 0; serving->is_child && status == -EADDRINUSE && i < 100; i++) {
+        (void)nanosleep(&moment, NULL);
+        status =
+            pp_listen(serving->address, serving->options.tls.certificate != NULL, listener, err);
+    }
+    return status;
+}
+
+/* The program's standard error is its own again when it has been said where we are. */
+static void let_go_of_output(void)
+{
+    const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (nothing >= 0)
+        (void)dup2(nothing, STDERR_FILENO);
+    if (nothing > STDERR_FILENO)
+        (void)close(nothing);
+}
+
 static void say_urls(const struct pp_service *service, const char *url)
 {
     for (uint32_t i = 0; i < service->n_targets; i++)
@@ -129,8 +164,7 @@ static int serve(struct serving *serving, struct pp_service *service, struct ppr
     struct pp_listener listener;
     char url[sizeof listener.url];
     sigset_t ends;
-    int status =
-        pp_listen(serving->address, serving->options.tls.certificate != NULL, &listener, err);
+    int status = listen_at(serving, &listener, err);
 
     if (status != 0)
         return status;
@@ -145,6 +179,8 @@ static int serve(struct serving *serving, struct pp_service *service, struct ppr
     if (status != 0)
         return status;
     say_urls(service, url);
+    if (serving->is_child)
+        let_go_of_output();
     wait_for_end(&ends);
     pp_server_stop(server);
     return 0;

@@ -19,6 +19,7 @@ static const char *const known_names[] = {
     "PPROFC_HTTP",      "PPROFC_TOKEN_FILE", "PPROFC_KEEP",          "PPROFC_EXPORT",
     "PPROFC_BUDGET",    "PPROFC_DEBUG_PATH", "PPROFC_RUN_ID",        "PPROFC_PRELOAD_DIR",
     "PPROFC_TLS_CERT",  "PPROFC_TLS_KEY",    "PPROFC_BUILD_DIR",     "PPROFC_LONG",
+    "PPROFC_COMMAND",   "PPROFC_DELIVERY",   "PPROFC_KERNEL",        "PPROFC_CGROUP",
 };
 
 enum { N_KNOWN_NAMES = sizeof known_names / sizeof known_names[0] };

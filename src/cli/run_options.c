@@ -140,6 +140,7 @@ static int take_environment(struct pp_run_options *options, struct pprofc_error 
         rc = pp_parse_mode(mode, &options->rate_hz, err);
     if (rc == 0 && options->duration_ns == 0 && duration != NULL && duration[0] != '\0')
         rc = pp_parse_duration(duration, &options->duration_ns, err);
+    options->has_rate = options->rate_hz > 0;
     if (options->rate_hz == 0)
         options->rate_hz = standard_hz;
     return rc;

@@ -11,6 +11,7 @@
 
 struct pp_run_options {
     double rate_hz;
+    bool has_rate;          /* somebody said it */
     int64_t duration_ns;    /* 0: to the end */
     const char *output;     /* -o, or NULL */
     const char *signal;     /* "USR2", or NULL */

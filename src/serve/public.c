@@ -88,6 +88,13 @@ static void log_url(void)
         (void)close(fd);
 }
 
+static const char *address_of_environment(void)
+{
+    const char *address = getenv("PPROFC_HTTP");
+
+    return address != NULL && address[0] != '\0' ? address : "127.0.0.1:6060";
+}
+
 static int serve(const char *address, struct pprofc_error *err)
 {
     const struct pp_secret_files from_environment = {NULL, NULL, NULL};
@@ -102,7 +109,8 @@ static int serve(const char *address, struct pprofc_error *err)
     if (status == 0)
         status = have_service(err);
     if (status == 0)
-        status = pp_listen(address, options.tls.certificate != NULL, &listener, err);
+        status = pp_listen(address != NULL ? address : address_of_environment(),
+                           options.tls.certificate != NULL, &listener, err);
     if (status == 0) {
         memcpy(own.url, listener.url, sizeof own.url);
         status = pp_server_start(&own.service, &listener, &options, &own.server, err);

@@ -113,6 +113,7 @@ class Headers(unittest.TestCase):
     def test_every_exported_function_is_declared(self):
         """What the libraries export is what the headers declare, and no more."""
         declared = {name for path in HEADERS for name, _, _ in functions(path)}
+        declared |= {name for path in HEADERS for name in re.findall(r"(?m)^extern \w+ (pprofc_\w+);$", path.read_text())}
         exported = set()
         for library in ("libpprofc.so", "libpprofc-report.so"):
             path = PPROFC.parent / library
@@ -149,7 +150,7 @@ class Manual(unittest.TestCase):
     def test_variables(self):
         """pprofc(7) has every name that capture or the command reads from the environment."""
         source = (ROOT / "src/capture/environment.c").read_text()
-        names = set(re.findall(r'^ +\{"(PPROFC\w*|ENABLE_PROFILING)", \w+\},', source, re.M)) | set(re.findall(r'"(CPUPROFILE\w*)=', source))
+        names = set(re.findall(r'^ +\{"(PPROFC\w*|ENABLE_PROFILING)", \w+\},', source, re.M)) | set(re.findall(r'"(CPUPROFILE\w*|HEAPPROFILE)=', source))
         names |= {name for path in (ROOT / "src/cli").glob("*.c") for name in re.findall(r'getenv\("(PPROFC\w*)"\)', path.read_text())}
         self.assertIn("PPROFC_FREQUENCY", names)
         text = (MAN / "pprofc.7").read_text()

@@ -1,11 +1,13 @@
 /* Linked with libpprofc, and does what its arguments say, one after the other; what calls gave goes
  * to standard output, a line each.
  *   spin=S      S seconds of CPU in spin()
+ *   say=WORD    says it
  *   line        waits for a line of standard input
  *   start, start=HZ, stop, pause        the calls of pprofc.h
  *   maybe=NAME  pprofc_maybe_profile() of 0.1 s
  *   fork        a child that goes on with the arguments behind, while the parent leaves them out
  *   count       counts SIGCHLD from here on
+ *   ignore      ignores SIGCHLD
  *   counted     says how often it came, and whether wait() knows of a child */
 #include <errno.h>
 #include <signal.h>
@@ -80,6 +82,8 @@ static int obey(const char *word, const char *value)
 
     if (strcmp(word, "spin") == 0)
         spin(atof(value));
+    else if (strcmp(word, "say") == 0)
+        say(value, 0);
     else if (strcmp(word, "line") == 0)
         say("line", fgets(line, sizeof line, stdin) != NULL);
     else if (strcmp(word, "start") == 0)
@@ -94,6 +98,8 @@ static int obey(const char *word, const char *value)
         return fork() == 0;
     else if (strcmp(word, "count") == 0)
         (void)signal(SIGCHLD, on_child);
+    else if (strcmp(word, "ignore") == 0)
+        (void)signal(SIGCHLD, SIG_IGN);
     else if (strcmp(word, "counted") == 0)
         say_counted();
     else

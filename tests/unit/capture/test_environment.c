@@ -108,8 +108,11 @@ static void every_name(void **state)
     read_all("PPROFC_FREQUENCY=250.5", "PPROFC_DURATION=1.5m", "PPROFC_BLOCK=libc,libm",
              "PPROFC_BLOCK_DROP=1", "PPROFC_FOLLOW=yes", "PPROFC_SIGNAL=SIGUSR2", "PPROFC_LOG=/l",
              "PPROFC_OUTPUT=%n.%p.svg", "PPROFC_DELIVERY=timer", "PPROFC_COMMAND=/bin/pprofc",
+             "PPROFC_HTTP=127.0.0.1:6060", "PPROFC_TOKEN_FILE=/t",
              "PPROFC_RUN_ID=000102030405060708090a0b0c0d0eFF", NULL);
     assert_int_equal(env->n_complaints, 0);
+    assert_string_equal(env->http, "127.0.0.1:6060");
+    assert_string_equal(env->token_file, "/t");
     assert_true(env->rate_hz == 250.5 && env->duration_s == 90);
     assert_string_equal(env->block_libraries, "libc,libm");
     assert_true(env->block_drops && env->follows && env->has_run_id);
@@ -127,17 +130,24 @@ static void every_name(void **state)
     assert_true(env->rate_hz == 10);
     read_all("PPROFC_FOLLOW=0", "PPROFC_BLOCK_DROP=no", "PPROFC_SIGNAL=12", NULL);
     assert_true(!env->follows && !env->block_drops && env->signo == 12);
+    read_all("PPROFC_CYCLE=60s/6m", NULL);
+    assert_true(env->cycle_on_s == 60 && env->cycle_s == 360 && env->n_complaints == 0);
+    read_all("PPROFC_CYCLE=5s/5s", NULL); /* always on */
+    assert_true(env->cycle_s == 0 && env->n_complaints == 0);
+    read_all("PPROFC_CYCLE=1s/5s", "PPROFC_SIGNAL=USR2", NULL); /* one of the two */
+    assert_true(env->cycle_s == 0 && env->signo == SIGUSR2 && env->n_complaints == 1);
 }
 
 /* What the report side reads is no mistake; what this version cannot do is said. */
 static void names_of_others(void **state)
 {
     (void)state;
-    read_all("PPROFC_DEBUG_PATH=/d", "PPROFC_HTTP=127.0.0.1:6060", "PPROFC_TOKEN_FILE=/t",
-             "PPROFC_KEEP=24h", "PPROFC_EXPORT=otlp", "PPROFC_BUDGET=1%", "PPROFC_PRELOAD_DIR=/p",
-             "PPROFC_BUILD_DIR=b", "PPROFC_LONG=1", NULL);
+    read_all("PPROFC_DEBUG_PATH=/d", "PPROFC_PRELOAD_DIR=/p", "PPROFC_BUILD_DIR=b", "PPROFC_LONG=1",
+             NULL);
     assert_int_equal(env->n_complaints, 0);
-    assert_one_complaint("PPROFC_CYCLE=60s/360s", "cannot do PPROFC_CYCLE=60s/360s");
+    assert_one_complaint("PPROFC_KEEP=24h", "cannot do PPROFC_KEEP=24h");
+    assert_one_complaint("PPROFC_EXPORT=otlp", "cannot do PPROFC_EXPORT=otlp");
+    assert_one_complaint("PPROFC_BUDGET=1%", "cannot do PPROFC_BUDGET=1%");
     assert_one_complaint("PPROFC_HEAP_INTERVAL=1M", "cannot do PPROFC_HEAP_INTERVAL=1M");
 }
 
@@ -154,6 +164,8 @@ static void bad_values(void **state)
         "PPROFC_DURATION=1d",     "PPROFC_SIGNAL=KILL",     "PPROFC_SIGNAL=9",
         "PPROFC_SIGNAL=19",       "PPROFC_SIGNAL=65",       "PPROFC_SIGNAL=USR3",
         "PPROFC_SIGNAL=",         "PPROFC_CONFIG=/nowhere", "PPROFC_CONFIG=/",
+        "PPROFC_CYCLE=60s",       "PPROFC_CYCLE=6s/5s",     "PPROFC_CYCLE=/",
+        "PPROFC_CYCLE=0/5",       "PPROFC_CYCLE=a/b",       "PPROFC_CYCLE=1s/1e9",
     };
 
     (void)state;
@@ -226,8 +238,20 @@ static void configuration(void **state)
     write_file(path,
                "# ours\nPPROFC_FREQUENCY=300\n\nnonsense\nHOME=/x\nPPROFC=cpu\nPPROFC_LOG=/l");
     read_all(variable, NULL);
-    assert_true(env->is_on && env->rate_hz == 300 && env->n_complaints == 0);
+    assert_true(env->is_on && env->rate_hz == 300);
     assert_string_equal(env->log, "/l");
+    assert_int_equal(env->n_complaints, 1); /* with the file and the line */
+    assert_non_null(strstr(env->complaints[0], "/config:4: cannot read nonsense"));
+    write_file(path, "  PPROFC_LOG=\"/a # b\" # c\nexport PPROFC_OUTPUT='x y'\r\n\t# d\n"
+                     "PPROFC_BLOCK=libc # e\nPPROFC_FREQENCY=7\nPPROFC_COMMAND=\"/b\n \n");
+    read_all(variable, NULL);
+    assert_string_equal(env->log, "/a # b");
+    assert_string_equal(env->output, "x y");
+    assert_string_equal(env->block_libraries, "libc");
+    assert_string_equal(env->command, "\"/b"); /* a quote that nothing closes */
+    assert_int_equal(env->n_complaints, 1);
+    assert_non_null(strstr(env->complaints[0], "/config:5: unknown name PPROFC_FREQENCY"));
+    write_file(path, "PPROFC_FREQUENCY=300\n");
     read_all("PPROFC_FREQUENCY=50", variable, NULL);
     assert_true(env->rate_hz == 50);
     write_file(path, "PPROFC_CONFIG=/etc/passwd\nPPROFC_FREQUENCY=300\n");
@@ -258,6 +282,10 @@ static void names_of_gperftools(void **state)
     assert_string_equal(env->output, "mine");
     read_all("CPUPROFILE=", NULL);
     assert_false(env->is_on);
+    read_all("CPUPROFILE=/x", "PPROFC=off", NULL);
+    assert_true(env->is_off);
+    read_all("HEAPPROFILE=/x", NULL);
+    assert_true(!env->is_on && env->has_wish && env->n_complaints == 1);
 }
 
 /* Under setuid nothing counts; and whatever counts is read once. */
