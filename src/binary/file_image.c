@@ -157,8 +157,8 @@ static bool is_section_read(const Elf64_Shdr *section, const char *name)
     if ((section->sh_flags & SHF_COMPRESSED) == 0 && begins_with(name, ".debug_loc"))
         return false;
     return begins_with(name, ".debug_") || begins_with(name, ".zdebug_") ||
-           begins_with(name, ".gnu_debug") || begins_with(name, ".plt") ||
-           begins_with(name, ".iplt");
+           begins_with(name, ".gnu_debug") || begins_with(name, ".eh_frame_hdr") ||
+           begins_with(name, ".plt") || begins_with(name, ".iplt");
 }
 
 static void section_at(const struct parts *parts, uint64_t table, uint64_t i, Elf64_Shdr *section)

@@ -123,6 +123,8 @@ static int read_symbols(struct pp_module *module)
         return -ENOMEM;
     if (module->file != NULL && pp_plt_read(&module->stubs, &module->symbols, module->file) != 0)
         return -ENOMEM;
+    if (module->file != NULL)
+        pp_function_starts_find(module->file, &module->starts);
     if (n_full + n_debug == 0 && module->file != NULL && module->file->path[0] != '\0')
         (void)snprintf(module->shortcoming, sizeof module->shortcoming,
                        "%.200s is stripped; no debug file for build id %.40s", module->name,

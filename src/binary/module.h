@@ -9,6 +9,7 @@
 
 #include "binary/dwarf_index.h"
 #include "binary/elf_file.h"
+#include "binary/function_starts.h"
 #include "binary/string_pool.h"
 #include "binary/symbol_table.h"
 
@@ -26,6 +27,7 @@ struct pp_module {
     struct pp_elf_file *alternate; /* what dwz moved out, or NULL */
     struct pp_symbol_table symbols;
     struct pp_symbol_table stubs;
+    struct pp_function_starts starts; /* what is left where there are no symbols */
     uint64_t debug_bias; /* address in 'file' less address in 'debug': not 0 when prelinked */
     uint64_t dwarf_bias; /* the same for the file that 'dwarf' reads */
     struct pp_dwarf_index *dwarf; /* NULL: no lines and no inlined calls */

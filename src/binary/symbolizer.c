@@ -136,7 +136,9 @@ static int name_from_offset(struct pp_module *module, uint64_t vaddr, struct pp_
 {
     char text[300];
 
-    (void)snprintf(text, sizeof text, "%.256s+0x%llx", module->name, (unsigned long long)vaddr);
+    /* Of its function, so that a function is one name and not one for each sample. */
+    (void)snprintf(text, sizeof text, "%.256s+0x%llx", module->name,
+                   (unsigned long long)pp_function_start(&module->starts, vaddr));
     frame->name = pp_string_pool_add(&module->strings, text);
     return frame->name != NULL ? 0 : -ENOMEM;
 }

@@ -24,7 +24,7 @@ struct pp_frame {
     int64_t line;            /* 0: unknown */
     int64_t start_line;      /* of the function, 0: unknown */
     bool is_inlined;         /* into the frame behind it */
-    bool is_named;           /* false: the name is only module+0xoffset */
+    bool is_named;           /* false: only module+0xADDRESS, of the function's begin if known */
 };
 
 struct pp_symbolizer_options {

@@ -304,19 +304,45 @@ static uint64_t build_stripped(char build_id[129])
     return address_of("whole", "fourth_pc", NULL);
 }
 
+/* Each function of the stripped program has one name, at its first byte, its last and between:
+ * where its unwind information says that it begins.  An address before all of them keeps its own.
+ */
+static void check_function_starts(struct pp_module *module)
+{
+    static const char *const FUNCTIONS[] = {"_ZN5chain6RunnerIlE3runEl", "the_real_name",
+                                            "ends_in_call", "main"};
+    struct pp_frame frames[MAX_FRAMES];
+    char expected[200];
+
+    for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
+        uint64_t n_bytes;
+        const uint64_t start = address_of("whole", FUNCTIONS[i], &n_bytes);
+        (void)snprintf(expected, sizeof expected, "stripped+0x%" PRIx64, start);
+        for (int part = 0; part <= 2; part++) {
+            const uint64_t addr = start + (n_bytes - 1) * (uint64_t)part / 2;
+            assert_int_equal(pp_module_frames(module, addr, frames, MAX_FRAMES), 1);
+            assert_string_equal(frames[0].name, expected);
+        }
+    }
+    assert_int_equal(pp_module_frames(module, 0x10, frames, MAX_FRAMES), 1);
+    assert_string_equal(frames[0].name, "stripped+0x10");
+}
+
 /* A stripped program without its debug file has offsets for names, and says what is missing. */
 static void test_stripped(void **state)
 {
     char build_id[129], expected[200];
     const uint64_t addr = build_stripped(build_id);
+    const uint64_t start = address_of("whole", "_ZN5chain6RunnerIlE3runEl", NULL);
     struct pp_symbolizer *symbolizer = new_symbolizer();
     struct pp_module *module = open_module(symbolizer, "stripped", build_id);
     struct pp_frame frames[MAX_FRAMES];
 
     (void)state;
     assert_int_equal(pp_module_frames(module, addr, frames, MAX_FRAMES), 1);
-    (void)snprintf(expected, sizeof expected, "stripped+0x%" PRIx64, addr);
+    (void)snprintf(expected, sizeof expected, "stripped+0x%" PRIx64, start);
     assert_string_equal(frames[0].name, expected);
+    check_function_starts(module);
     assert_false(frames[0].is_named);
     assert_string_equal(frames[0].system_name, "");
     assert_string_equal(frames[0].file, "");
