@@ -49,7 +49,7 @@ def show_table(rows):
     width = max(len(row.name) for row in rows)
     lines = [f"{'':{width}}  {'value':>10} {'bar':>14}"]
     for row in rows:
-        verdict = "" if row.is_ok is None else "ok" if row.is_ok else "ABOVE THE BAR"
+        verdict = "" if row.is_ok is None else "ok" if row.is_ok else "MISSED"
         value = f"{row.value:.4g}{row.unit}" if row.value is not None else "-"
         lines.append(f"{row.name:{width}}  {value:>10} {row.bar:>14}  {verdict:<4} {row.detail}".rstrip())
     return "\n".join(lines)
