@@ -1,5 +1,5 @@
 /* The helper thread: it opens and closes threads' events, draws periods, builds unwind tables,
- * makes room in the recording and does what the command block asks.  It has a descriptor table of
+ * makes room in the recording and does what it is told (commands.c).  It has a descriptor table of
  * its own, blocks all signals, is never profiled, and neither mallocs nor takes a lock of libc's.
  */
 #include <errno.h>
@@ -17,15 +17,14 @@
 #include "base/error.h"
 #include "capture/accounts.h"
 #include "capture/calibrate.h"
+#include "capture/commands.h"
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
 #include "capture/got.h"
 #include "capture/own_descriptors.h"
-#include "capture/readers.h"
 #include "capture/sampler.h"
 #include "capture/server_child.h"
 #include "capture/session.h"
-#include "capture/stacks.h"
 #include "capture/threads.h"
 #include "capture/throttle.h"
 #include "sigsafe/clock.h"
@@ -41,7 +40,6 @@ enum {
     TABLE_BUDGET_NS = 4 * 1000 * 1000,     /* then whatever else is to be done comes first */
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
-    READER_INTERVAL_NS = 400 * 1000 * 1000, /* between looks whether readers are gone */
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
     STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
     IDLE_INTERVAL_NS = 1000 * 1000 * 1000, /* between looks at a process that does nothing */
@@ -107,7 +105,7 @@ static void module_seen(void *context, const struct pp_mapped_module *module, bo
 
 /* Reading /proc/self/maps costs a good part of a millisecond: only when a hook or a handler has
  * said that there is something new, and for code that stays unknown (a JIT's) not at every turn. */
-static void look_at_modules(struct pp_session *session, uint64_t now_ns)
+void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns)
 {
     const uint64_t n_changes = __atomic_load_n(&pp_sig_module_changes, __ATOMIC_ACQUIRE);
     const bool has_changed = n_changes != session->module_changes_seen;
@@ -121,150 +119,6 @@ static void look_at_modules(struct pp_session *session, uint64_t now_ns)
     session->module_changes_seen = n_changes;
     session->next_module_look_ns = now_ns + MODULE_INTERVAL_NS;
     session->has_tables_left = pp_modules_refresh(session->modules, TABLE_BUDGET_NS) > 0;
-}
-
-/* ---- commands ---- */
-
-static void set_pause(struct pp_session *session, bool paused)
-{
-    if (paused == session->is_paused)
-        return;
-    if (paused) {
-        session->pause_cpu_ns = pp_accounts_program_cpu_ns(session);
-        pp_threads_pause(session);
-        session->is_paused = true;
-    } else {
-        session->excluded_ns += pp_accounts_program_cpu_ns(session) - session->pause_cpu_ns;
-        session->is_paused = false;
-        pp_threads_resume(session);
-    }
-    atomic_store_explicit(&session->header->state, paused ? PP_REC_PAUSED : PP_REC_RUNNING,
-                          memory_order_release);
-}
-
-static void set_pause_by_program(struct pp_session *session, bool paused)
-{
-    session->is_paused_by_program = paused;
-    set_pause(session, paused);
-}
-
-static void set_rate(struct pp_session *session)
-{
-    const double wanted_hz = (double)session->wanted_millihertz / 1000;
-    const bool is_theirs =
-        wanted_hz > 0 && (session->is_paused_by_program || wanted_hz > session->settings.rate_hz);
-
-    pp_cpu_set_rate(session, is_theirs ? wanted_hz : session->settings.rate_hz);
-}
-
-/* Readers come, change their minds and go: the first wakes the sampler, after the last it is as the
- * program wants it. */
-static void follow_readers(struct pp_session *session)
-{
-    const uint64_t before = session->wanted_millihertz;
-    const uint64_t wanted =
-        pp_readers_want_millihertz(session->header, pp_sig_clock_ns(CLOCK_MONOTONIC));
-
-    if (wanted == before)
-        return;
-    session->wanted_millihertz = wanted;
-    set_rate(session);
-    if (before == 0)
-        set_pause(session, false);
-    else if (wanted == 0)
-        set_pause(session, session->is_paused_by_program);
-}
-
-static void look_at_readers(struct pp_session *session, uint64_t now_ns)
-{
-    if (session->wanted_millihertz == 0 || now_ns < session->next_reader_look_ns)
-        return;
-    session->next_reader_look_ns = now_ns + READER_INTERVAL_NS;
-    pp_readers_forget_gone(session->header, now_ns);
-    follow_readers(session);
-}
-
-static int take_stacks(struct pp_session *session)
-{
-    look_at_modules(session, pp_sig_clock_ns(CLOCK_MONOTONIC));
-    return pp_stacks_take(session);
-}
-
-/* Do what 'command' asks and answer it.  Returns true when the session should end (then finish()
- * answers). */
-static bool obey(struct pp_session *session, struct pp_rec_command *command)
-{
-    const uint32_t generation = atomic_load_explicit(&command->generation, memory_order_acquire);
-    const uint64_t rate = atomic_load_explicit(&command->rate_millihertz, memory_order_relaxed);
-    const uint32_t request = atomic_load_explicit(&command->request, memory_order_relaxed);
-    int result = 0;
-
-    if (generation == atomic_load_explicit(&command->done_generation, memory_order_relaxed))
-        return false;
-    if (request == PP_REQUEST_OFF && !atomic_exchange(&pp_session_is_banned, true))
-        pp_session_message(session->header, "switched off while it ran (pprofc off, or POST /off)");
-    if (request == PP_REQUEST_STOP || request == PP_REQUEST_OFF)
-        return true;
-    if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
-        set_pause_by_program(session, request == PP_REQUEST_PAUSE);
-    else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > PP_REC_MAX_MILLIHERTZ))
-        result = -ERANGE;
-    else if (request == PP_REQUEST_RATE)
-        session->settings.rate_hz = (double)rate / 1000;
-    else if (request == PP_REQUEST_FLUSH)
-        follow_readers(session);
-    if (request == PP_REQUEST_RATE && result == 0)
-        set_rate(session);
-    if (request == PP_REQUEST_FLUSH)
-        pp_threads_tend(session);
-    else if (request == PP_REQUEST_STACKS)
-        result = take_stacks(session);
-    pp_accounts_update(session);
-    atomic_store_explicit(&command->result, result, memory_order_relaxed);
-    atomic_store_explicit(&command->done_generation, generation, memory_order_release);
-    pp_sig_futex_wake((void *)&command->done_generation);
-    return false;
-}
-
-/* By the toggling signal, or by the cycle. */
-static void flip(struct pp_session *session)
-{
-    set_pause_by_program(session, !session->is_paused_by_program);
-    pp_accounts_update(session);
-    if (pp_session_on_flip != NULL)
-        pp_session_on_flip(session);
-}
-
-static void tend_cycle(struct pp_session *session, uint64_t now_ns)
-{
-    const struct pp_settings *settings = &session->settings;
-
-    if (settings->cycle_ns == 0)
-        return;
-    if (session->next_flip_ns == 0) {
-        session->next_flip_ns = now_ns + settings->cycle_on_ns;
-    } else if (now_ns >= session->next_flip_ns) {
-        flip(session);
-        session->next_flip_ns += session->is_paused_by_program
-                                     ? settings->cycle_ns - settings->cycle_on_ns
-                                     : settings->cycle_on_ns;
-    }
-}
-
-static bool obey_all(struct pp_session *session)
-{
-    if (atomic_exchange(&session->toggles, 0) % 2 == 1)
-        flip(session);
-    return obey(session, &session->command) || obey(session, &session->header->command_block);
-}
-
-static void answer_stop(struct pp_rec_command *command)
-{
-    atomic_store_explicit(&command->result, 0, memory_order_relaxed);
-    atomic_store_explicit(&command->done_generation,
-                          atomic_load_explicit(&command->generation, memory_order_relaxed),
-                          memory_order_release);
-    pp_sig_futex_wake((void *)&command->done_generation);
 }
 
 /* ---- the loop ---- */
@@ -317,10 +171,10 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
     if (is_due || session->has_tables_left ||
         atomic_load_explicit(&pp_sig_gate->saw_new_code, memory_order_relaxed) ==
             PP_NEW_CODE_UNKNOWN)
-        look_at_modules(session, now_ns);
+        pp_helper_look_at_modules(session, now_ns);
     if (is_due) {
         look_at_threads(session, now_ns);
-        look_at_readers(session, now_ns);
+        pp_commands_look_at_readers(session, now_ns);
         pp_cpu_jitter(session);
         calibrate(session);
         pp_accounts_update(session);
@@ -365,9 +219,10 @@ static void loop(struct pp_session *session)
             dozes && atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) == 0;
         const bool is_due = now_ns >= due_ns || is_woken;
 
-        if (obey_all(session) || (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
+        if (pp_commands_obey(session) ||
+            (session->stop_at_ns != 0 && now_ns >= session->stop_at_ns))
             return;
-        tend_cycle(session, now_ns);
+        pp_commands_tend_cycle(session, now_ns);
         pp_server_child_tend();
         /* Else only the sampler's time has come. */
         if (is_due || seen != seen_before || session->has_tables_left)
@@ -466,8 +321,7 @@ static void finish(struct pp_session *session)
     atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
                           memory_order_relaxed);
     atomic_store_explicit(&header->state, PP_REC_ENDED, memory_order_release);
-    answer_stop(&session->command);
-    answer_stop(&header->command_block);
+    pp_commands_answer_stop(session);
 }
 
 static void set_state(struct pp_session *session, enum pp_helper_state state)

@@ -159,6 +159,9 @@ void *pp_helper_main(void *session);
 /* Wake the helper: something is to be done. */
 void pp_helper_wake(struct pp_rec_header *header);
 
+/* Refresh the list of what is mapped where there is reason to.  The helper thread's. */
+void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns);
+
 /* Wait until no handler that runs now can hold what was published before. */
 void pp_wait_for_handlers(void *unused);
 
