@@ -4,12 +4,16 @@ PPROFC_BUILD_DIR names the build (default 'build').  A command that does not end
 backtrace of each of its processes; only processes of the session it was started in are ever killed.
 """
 import atexit
+import contextlib
+import fcntl
+import glob
 import gzip
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -134,11 +138,48 @@ def backtraces(session):
 
 
 def kill_session(session):
-    for pid in list(session_members(session)):
+    """Gives who was killed."""
+    pids = list(session_members(session))
+    for pid in pids:
         try:
             os.kill(pid, signal.SIGKILL)
         except OSError:
             pass
+    return pids
+
+
+def read_family(path):
+    """(pid, parent's pid, whether it lives) of a recording, None where there is none to be read."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(60)
+            if len(header) < 60:
+                return None
+            pid, parent = struct.unpack_from("<i4xi", header, 48)  # pid and parent_pid of recording/layout.h
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return pid, parent, False
+            except OSError:
+                return pid, parent, True  # a process that samples has a lock on its recording
+    except OSError:  # another user's, or gone
+        return None
+
+
+def remove_recordings(pids, wait_s=1.0):
+    """What these processes and their children left in /dev/shm, as whoever is killed does.  The killed may take a moment."""
+    pids, deadline_s = set(pids), time.monotonic() + wait_s
+    while True:
+        found = {path: family for path in glob.glob(f"/dev/shm/pprofc.{os.geteuid()}.*") if (family := read_family(path))}
+        while new := {pid for pid, parent, _ in found.values() if parent in pids} - pids:
+            pids |= new
+        mine = {path: is_alive for path, (pid, _, is_alive) in found.items() if pid in pids}
+        for path, is_alive in mine.items():
+            if not is_alive:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+        if not any(mine.values()) or time.monotonic() > deadline_s:
+            return
+        time.sleep(0.01)
 
 
 class EndToEnd(unittest.TestCase):
@@ -153,6 +194,8 @@ class EndToEnd(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.pids = []  # of all that was started
+        self.addCleanup(lambda: remove_recordings(self.pids))
         if IS_SANITIZED:
             self.addCleanup(self.assert_no_reports)
 
@@ -175,13 +218,13 @@ class EndToEnd(unittest.TestCase):
                                  stdin=stdin, stdout=files[0], stderr=files[1], start_new_session=True, **more)
         child.files = files
         child.started_s = time.monotonic()
+        self.pids.append(child.pid)
         self.addCleanup(self.forget, child)
         return child
 
-    @staticmethod
-    def forget(child):
+    def forget(self, child):
         if child.poll() is None:
-            kill_session(child.pid)
+            self.pids += kill_session(child.pid)
             child.wait()
         for file in child.files:
             file.close()
@@ -191,7 +234,7 @@ class EndToEnd(unittest.TestCase):
             child.wait(timeout_s or self.TIMEOUT_S)
         except subprocess.TimeoutExpired:
             where = backtraces(child.pid)
-            kill_session(child.pid)
+            self.pids += kill_session(child.pid)
             child.wait()
             self.fail(f"{child.args} hung for {timeout_s or self.TIMEOUT_S} s\n{self.text(child, 1)}\n{where}")
         took_s = time.monotonic() - child.started_s
