@@ -3,6 +3,7 @@ import http.client
 import math
 import os
 import re
+import socket
 import time
 
 from harness import BUILD, PPROFC, EndToEnd, clean_environment, scorer
@@ -18,9 +19,27 @@ class Served(EndToEnd):
     PROGRAM_VARIABLES = {}
     OPTIONS = ()
     VARIABLES = {}
+    IS_SHARED = False  # one program and one server for all tests of the class: none of them ends one
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.IS_SHARED:
+            cls.keeper = cls()
+            cls.addClassCleanup(cls.keeper.doCleanups)
+            EndToEnd.setUp(cls.keeper)
+            cls.keeper.begin()
 
     def setUp(self):
         super().setUp()
+        if not self.IS_SHARED:
+            self.begin()
+            return
+        for name in ("target", "server", "port"):
+            setattr(self, name, getattr(self.keeper, name, None))
+
+    def begin(self):
+        """Start the program and the server."""
         preload = BUILD / "libpprofc-preload.so"
         environment = clean_environment(LD_PRELOAD=preload, PPROFC="cpu", PPROFC_FREQUENCY=10,
                                         PPROFC_OUTPUT=self.folder / "left.ppc", **self.PROGRAM_VARIABLES)
@@ -83,6 +102,13 @@ class Served(EndToEnd):
         file = self.folder / f"p{len(list(self.folder.iterdir()))}.pb.gz"
         file.write_bytes(body)
         return file
+
+    def window(self, query="seconds=60"):
+        """A client in its window until it closes the socket that this gives."""
+        client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(client.close)
+        client.sendall(f"GET /debug/pprof/profile?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return client
 
     def rate_now(self):
         found = re.search(r"^profiling_frequency_hertz\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.M)

@@ -54,6 +54,12 @@ class Orders(EndToEnd):
         """The load script, started."""
         return self.start(LOAD, *options, f"http://127.0.0.1:{service.port}/api/orders")
 
+    def await_orders(self, service, n_orders):
+        deadline_s = time.monotonic() + 30
+        while json.loads(self.ask(service.port, "/api/orders")[1])["n_orders"] < n_orders:
+            self.assertLess(time.monotonic(), deadline_s, "no orders come")
+            time.sleep(0.02)
+
     def ask(self, port, path, method="GET", body=None):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
@@ -175,7 +181,7 @@ class Readers(Orders):
     def test_each(self):
         """Under load go tool pprof, curl and the table find the hot function, which is inlined."""
         service = self.serve()
-        self.load(service, "--seconds", "60", "--clients", "16")
+        self.load(service, "--seconds", "60", "--clients", "4")
         url = f"http://127.0.0.1:{service.profile_port}/debug/pprof"
         if shutil.which("go"):
             said = self.run_command("go", "tool", "pprof", "-top", "-cum", f"{url}/profile?seconds=1&frequency=1000",
@@ -214,9 +220,7 @@ class End(Orders):
         while b"} 100\n" not in self.ask(service.profile_port, "/metrics")[1]:
             self.assertLess(time.monotonic(), deadline_s, "no profile has begun")
             time.sleep(0.05)
-        while json.loads(self.ask(service.port, "/api/orders")[1])["n_orders"] < 100:
-            self.assertLess(time.monotonic(), deadline_s, "no orders come")
-            time.sleep(0.05)
+        self.await_orders(service, 100)
         self.assertLess(self.stop(service), 2)
         self.assertIsNotNone(profile.wait(10))
 
@@ -227,13 +231,14 @@ class Pages(Orders):
     def follow(self, page):
         """Every line of its sh blocks, in one shell, on a service under load; gives what they printed."""
         service = self.serve("--payment-ms", "0")
-        self.load(service, "--seconds", "100")
+        self.load(service, "--seconds", "100", "--clients", "2")  # keeps it busy, and leaves room for the rest
+        self.await_orders(service, 100)
         lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.M | re.S)).splitlines()
         if not shutil.which("go"):
             print(f"{page}: no go: its pprof is not tried")
             lines = [line for line in lines if not line.startswith("go ")]
-        script = re.sub(r"seconds=\d+", "seconds=0.5&frequency=1000", "\n".join(lines)).replace('"frequency": 100,', '"frequency": 1000,')
-        script = script.replace("127.0.0.1:8080", f"127.0.0.1:{service.profile_port}").replace("sleep 60", "sleep 0.5")
+        script = re.sub(r"seconds=\d+", "seconds=0.4&frequency=1000", "\n".join(lines)).replace('"frequency": 100,', '"frequency": 1000,')
+        script = script.replace("127.0.0.1:8080", f"127.0.0.1:{service.profile_port}").replace("sleep 60", "sleep 0.25")
         environment = clean_environment(PATH=f"{BUILD}:{os.environ['PATH']}", PPROF_TMPDIR=self.folder)
         done = self.run_command("bash", "-e", "-o", "pipefail", "-c", script, env=environment)
         self.assertEqual(done.status, 0, done.out + done.err)
@@ -262,7 +267,7 @@ class Pages(Orders):
     def test_nginx(self):
         """The proxy's configuration: HTTPS and a password, for curl and for go tool pprof, and a refusal without."""
         service = self.serve()
-        self.load(service, "--seconds", "60")
+        self.load(service, "--seconds", "60", "--clients", "2")
         page = (ROOT / "docs/service.md").read_text()
         make = re.search(r"^(openssl req .*?)^```", page, re.M | re.S).group(1)
         self.assertEqual(self.run_command("sh", "-c", make).status, 0)
