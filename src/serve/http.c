@@ -74,6 +74,7 @@ int pp_http_status_of(int error)
     case -ENOENT:
         return 404;
     case -EBUSY:
+    case -ESHUTDOWN:
         return 503;
     case -ENOTSUP:
         return 501;

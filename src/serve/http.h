@@ -25,6 +25,7 @@ struct pp_http_request {
     size_t n_body_bytes;
     /* Asked about twice a second while an answer takes its time; NULL: nobody goes away. */
     bool (*is_gone)(void *context);
+    bool (*is_ending)(void *context); /* gone, since the server is being stopped; NULL: never */
     void *is_gone_context;
 };
 

@@ -63,6 +63,13 @@ static bool is_gone(void *context)
     return atomic_load(&exchange->server->is_stopping) || poll(&look, 1, 0) > 0;
 }
 
+static bool is_ending(void *context)
+{
+    const struct pp_exchange *exchange = context;
+
+    return atomic_load(&exchange->server->is_stopping);
+}
+
 static void end_answer(struct pp_server *server)
 {
     (void)pthread_mutex_lock(&server->lock);
@@ -104,6 +111,7 @@ static enum MHD_Result hand_over(struct pp_exchange *exchange)
     struct pp_server *server = exchange->server;
 
     exchange->request.is_gone = is_gone;
+    exchange->request.is_ending = is_ending;
     exchange->request.is_gone_context = exchange;
     if (!begin_answer(server)) {
         pp_http_error(&exchange->answer, 503, "%d requests are being answered; try again",

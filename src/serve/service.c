@@ -257,6 +257,9 @@ static int sample(const struct pp_profile_wish *wish, uint32_t *window_out,
     if (status != 0 || wait_until(wish, end_ns))
         return status;
     (void)pp_served_end_window(wish->target, *window_out, &span, &highest_hz, NULL);
+    if (wish->request->is_ending != NULL &&
+        wish->request->is_ending(wish->request->is_gone_context))
+        return pp_fail(err, -ESHUTDOWN, 0, "the server was stopped while the profile was taken");
     return pp_fail(err, -ECANCELED, 0, "the client went away");
 }
 

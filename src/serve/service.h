@@ -68,7 +68,8 @@ struct pp_profile_wish {
     const struct pp_http_request *request; /* whose client may go away; NULL */
 };
 
-/* Sample for as long as asked and make the profile.  -ECANCELED when the client went away. */
+/* Sample for as long as asked and make the profile.  -ECANCELED when the client went away,
+ * -ESHUTDOWN when the server is being stopped. */
 int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
 
