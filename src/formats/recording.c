@@ -53,6 +53,8 @@ struct maker {
     struct pp_id_table stack_table; /* ids are index + 1 */
     struct pp_id_table charged;     /* likewise, by key alone */
     int64_t *thread_labels;         /* by thread; NOT_YET */
+    struct pp_window_first *firsts; /* by thread, of a window */
+    int64_t taken_ns;               /* CPU time in the window */
     uint32_t n_threads;
     pp_id *locations;
     size_t locations_capacity;
@@ -243,6 +245,7 @@ static int add_event(void *context, const struct pp_recording_event *event)
     struct maker *maker = context;
     const struct stack *stack = NULL;
     const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
+    struct pp_window_first sample;
     int64_t values[N_TYPES];
     uint64_t slice;
     int status;
@@ -258,8 +261,20 @@ static int add_event(void *context, const struct pp_recording_event *event)
     if (status != 0)
         return status;
     count_in_window(maker, event, values);
-    pp_profile_add(maker->profile, stack->node, labels_of_thread(maker, event->thread),
-                   slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX, values);
+    sample = (struct pp_window_first){
+        .is_seen = true,
+        .node = stack->node,
+        .labels = labels_of_thread(maker, event->thread),
+        .slice = slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX,
+        .cpu_ns = values[1],
+        .is_remainder = (event->flags & PP_EVENT_REMAINDER) != 0,
+    };
+    pp_profile_add(maker->profile, sample.node, sample.labels, sample.slice, values);
+    if (maker->window != NULL && event->thread < maker->n_threads)
+        pp_recording_window_note(maker->window, &maker->firsts[event->thread], &sample,
+                                 pp_recording_thread(maker->reader, event->thread));
+    if (maker->window != NULL)
+        add_count(&maker->taken_ns, values[1]);
     if (!stack->is_named)
         add_count(&maker->profile->quality.n_unsymbolised, values[0]);
     if (event->time_ns > maker->last_ns)
@@ -302,8 +317,10 @@ static void end_recording(struct maker *maker)
     pp_id_table_done(&maker->charged);
     free(maker->stacks);
     free(maker->thread_labels);
+    free(maker->firsts);
     maker->stacks = NULL;
     maker->thread_labels = NULL;
+    maker->firsts = NULL;
     maker->stacks_capacity = 0;
     maker->n_stacks = maker->n_threads = 0;
 }
@@ -323,7 +340,8 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
     while (pp_recording_thread(reader, maker->n_threads) != NULL)
         maker->n_threads++;
     maker->thread_labels = calloc(maker->n_threads + 1UL, sizeof *maker->thread_labels);
-    if (maker->thread_labels == NULL)
+    maker->firsts = calloc(maker->n_threads + 1UL, sizeof *maker->firsts);
+    if (maker->thread_labels == NULL || maker->firsts == NULL)
         return no_memory(maker);
     for (uint32_t i = 0; i < maker->n_threads; i++)
         maker->thread_labels[i] = NOT_YET;
@@ -344,6 +362,8 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
     if (status == 0)
         status = pp_recording_each(reader, add_event, maker);
     if (status >= 0 && maker->window != NULL) {
+        pp_recording_window_trim(maker->window, maker->firsts, maker->n_threads, maker->taken_ns,
+                                 maker->profile);
         pp_recording_window_quality(maker->window, maker->profile);
     } else if (status >= 0) {
         pp_recorded_quality_add(maker->profile, reader);

@@ -44,6 +44,41 @@ static int64_t grown(uint64_t before, uint64_t after)
     return after > before && after - before <= INT64_MAX ? (int64_t)(after - before) : 0;
 }
 
+void pp_recording_window_note(const struct pp_recording_window *window,
+                              struct pp_window_first *first, const struct pp_window_first *sample,
+                              const struct pp_rec_thread *thread)
+{
+    if (first->is_seen)
+        return;
+    *first = *sample;
+    if (thread->start_ns >= window->begin.time_ns)
+        first->cpu_ns = 0;
+}
+
+void pp_recording_window_trim(const struct pp_recording_window *window,
+                              struct pp_window_first *firsts, uint32_t n_firsts, int64_t taken_ns,
+                              struct pprofc_profile *profile)
+{
+    const int64_t used_ns = grown(window->begin.cpu_ns, window->end.cpu_ns);
+    double part, all_firsts_ns = 0;
+
+    for (uint32_t i = 0; i < n_firsts; i++)
+        all_firsts_ns += (double)firsts[i].cpu_ns;
+    if (used_ns == 0 || taken_ns <= used_ns || all_firsts_ns <= 0)
+        return;
+    part = (double)(taken_ns - used_ns) / all_firsts_ns;
+    for (uint32_t i = 0; i < n_firsts; i++) {
+        const struct pp_window_first *first = &firsts[i];
+        const int64_t less_ns = (int64_t)((double)first->cpu_ns * (part < 1 ? part : 1));
+        const int64_t values[2] = {0, -less_ns};
+        if (less_ns == 0)
+            continue;
+        pp_profile_add(profile, first->node, first->labels, first->slice, values);
+        *(first->is_remainder ? &profile->quality.unsampled_ns : &profile->quality.sampled_ns) -=
+            less_ns;
+    }
+}
+
 void pp_recording_window_quality(const struct pp_recording_window *window,
                                  struct pprofc_profile *profile)
 {

@@ -27,6 +27,27 @@ void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recordin
 bool pp_recording_window_takes(const struct pp_recording_window *window,
                                const struct pp_recording_event *event, int64_t *cpu_ns);
 
+/* The first sample in the window of a thread that lived before: it also stands for what the thread
+ * did before, and the time since the begin bounds that badly where threads wait for a CPU. */
+struct pp_window_first {
+    bool is_seen;
+    pp_id node, labels;
+    uint32_t slice;
+    int64_t cpu_ns; /* as it was taken; 0: of a thread that began within */
+    bool is_remainder;
+};
+
+/* A sample of 'thread' was taken: keep it when it is such a first. */
+void pp_recording_window_note(const struct pp_recording_window *window,
+                              struct pp_window_first *first, const struct pp_window_first *sample,
+                              const struct pp_rec_thread *thread);
+
+/* All that was taken, 'taken_ns', is more than the process used in the window by the kernel's
+ * clock: take what is too much from the first samples, in their proportion. */
+void pp_recording_window_trim(const struct pp_recording_window *window,
+                              struct pp_window_first *firsts, uint32_t n_firsts, int64_t taken_ns,
+                              struct pprofc_profile *profile);
+
 /* Make 'quality', which speaks of the whole recording but for what was counted from the window's
  * events, speak of the window. */
 void pp_recording_window_quality(const struct pp_recording_window *window,

@@ -42,6 +42,42 @@ static void values_are_cut(void **state)
     assert_int_equal(taken_ns(1100, 0), 0);
 }
 
+/* Beyond the process's CPU time in the window, first samples of threads that lived before lose what
+ * is too much, in proportion; those of threads that began within are whole, and nothing goes below
+ * 0. */
+static void first_samples_are_trimmed(void **state)
+{
+    static const struct pp_rec_thread old = {.start_ns = 10}, young = {.start_ns = 1500};
+    static const int64_t cpu_ns[3] = {300, 100, 400};
+    (void)state;
+
+    for (int64_t taken_ns = 800; taken_ns <= 2000; taken_ns += 300) {
+        struct pprofc_profile *profile = pp_profile_new();
+        struct pp_window_first firsts[3] = {{.is_seen = false}};
+        const int64_t less_ns = taken_ns <= 900 ? 0 : taken_ns >= 1300 ? 400 : taken_ns - 900;
+
+        assert_non_null(profile);
+        (void)pp_profile_add_type(profile, "samples", "count");
+        (void)pp_profile_add_type(profile, "cpu", "nanoseconds");
+        for (uint32_t i = 0; i < 3; i++) {
+            const struct pp_window_first sample = {
+                .is_seen = true, .slice = i, .cpu_ns = cpu_ns[i], .is_remainder = i == 1};
+            const struct pp_window_first later = {.is_seen = true, .cpu_ns = 7};
+            const int64_t values[2] = {1, cpu_ns[i]};
+            pp_profile_add(profile, 0, 0, i, values);
+            pp_recording_window_note(&window, &firsts[i], &sample, i == 2 ? &young : &old);
+            pp_recording_window_note(&window, &firsts[i], &later, &old);
+        }
+        pp_recording_window_trim(&window, firsts, 3, taken_ns, profile);
+        assert_int_equal(profile->sample_values[1], 300 - less_ns * 3 / 4);
+        assert_int_equal(profile->sample_values[3], 100 - less_ns / 4);
+        assert_int_equal(profile->sample_values[5], 400);
+        assert_int_equal(profile->quality.sampled_ns, -less_ns * 3 / 4);
+        assert_int_equal(profile->quality.unsampled_ns, -less_ns / 4);
+        pprofc_profile_free(profile);
+    }
+}
+
 /* Clocks and losses are those of the window alone. */
 static void quality(void **state)
 {
@@ -83,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends),
         cmocka_unit_test(values_are_cut),
+        cmocka_unit_test(first_samples_are_trimmed),
         cmocka_unit_test(quality),
         cmocka_unit_test(counters_that_go_back),
     };
