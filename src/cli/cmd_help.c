@@ -56,6 +56,7 @@ static const char report_help[] =
     "\n"
     "      --top N          rows (20)\n"
     "      --by WHAT        function, line, file, module, address or thread\n"
+    "      --cum            sort by what a function and its callees used, not by its own part\n"
     "      --sample NAME    the sample type (samples, cpu); --sample_index is the same\n"
     "      --json           for programs\n"
     "  -o, --output FILE    write there\n"

@@ -17,6 +17,7 @@
 enum {
     OPTION_TOP,
     OPTION_BY,
+    OPTION_CUM,
     OPTION_SAMPLE,
     OPTION_SAMPLE_INDEX,
     OPTION_JSON,
@@ -30,6 +31,7 @@ enum {
 static const struct pp_option report_options[N_OPTIONS] = {
     [OPTION_TOP] = {"top", 0, true, false},
     [OPTION_BY] = {"by", 0, true, false},
+    [OPTION_CUM] = {"cum", 0, false, false},
     [OPTION_SAMPLE] = {"sample", 0, true, false},
     [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
     [OPTION_JSON] = {"json", 0, false, false},
@@ -45,7 +47,7 @@ struct report {
     const char *path, *sample, *output;
     enum pp_group group;
     uint32_t n_rows;
-    bool is_json, overwrites, wants_help;
+    bool by_cum, is_json, overwrites, wants_help;
 };
 
 static int set_group(struct report *report, const char *value, struct pprofc_error *err)
@@ -75,6 +77,9 @@ static int take(struct report *report, int option, const char *value, struct ppr
         return pp_parse_top(value, &report->n_rows, err);
     case OPTION_BY:
         return set_group(report, value, err);
+    case OPTION_CUM:
+        report->by_cum = true;
+        return 0;
     case OPTION_SAMPLE:
     case OPTION_SAMPLE_INDEX:
         report->sample = value;
@@ -121,7 +126,7 @@ static int write_report(const struct report *report, const struct pprofc_profile
                         uint32_t type, struct pprofc_error *err)
 {
     const struct pp_top_table_options options = {
-        .type = type, .group = report->group, .n_rows = report->n_rows};
+        .type = type, .group = report->group, .n_rows = report->n_rows, .by_cum = report->by_cum};
     const char *output = report->output != NULL ? report->output : "-";
     pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
     int rc;

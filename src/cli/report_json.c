@@ -61,6 +61,8 @@ int pp_report_json_write(const struct pprofc_profile *profile,
 
     if (rc < 0)
         return rc;
+    if (options->by_cum)
+        pp_top_sort_by_cum(&top);
     pp_json_begin_object(&json, NULL);
     put_text(&json, "command", profile, profile->command);
     put_text(&json, "sample_type", profile, profile->types[options->type].type);

@@ -158,6 +158,21 @@ static int order_rows(const void *left, const void *right)
     return (a->line > b->line) - (a->line < b->line);
 }
 
+static int order_rows_by_cum(const void *left, const void *right)
+{
+    const struct pp_top_row *a = left, *b = right;
+
+    if (a->cum != b->cum)
+        return a->cum < b->cum ? 1 : -1;
+    return order_rows(left, right);
+}
+
+void pp_top_sort_by_cum(struct pp_top *top)
+{
+    if (top->n_rows > 1)
+        qsort(top->rows, top->n_rows, sizeof *top->rows, order_rows_by_cum);
+}
+
 /* Groups that no sample touched are no rows. */
 static void pack_rows(struct pp_top *top)
 {

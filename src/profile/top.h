@@ -27,6 +27,8 @@ struct pp_top {
 
 int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
                 struct pp_top *top_out, struct pprofc_error *err);
+/* The rows anew: cum descending, then as they were. */
+void pp_top_sort_by_cum(struct pp_top *top);
 void pp_top_done(struct pp_top *top);
 
 #endif

@@ -183,14 +183,29 @@ void pp_route_profile(struct pp_call *call)
 
 void pp_route_top(struct pp_call *call)
 {
+    const char *sort = pp_http_parameter(call->request, "sort"), *format = pp_call_format(call);
+    struct pp_top_table_options options = {.by_cum = sort != NULL && strcmp(sort, "cum") == 0};
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    const int status = pp_service_whole(call->service, call->target, true, &profile, &err);
+    int status;
 
+    if (sort != NULL && !options.by_cum && strcmp(sort, "flat") != 0) {
+        pp_http_error(call->answer, 400, "unknown sort '%s'; there are flat and cum", sort);
+        return;
+    }
+    status = pp_service_whole(call->service, call->target, true, &profile, &err);
+    if (status == 0 && (!options.by_cum || (format != NULL && strcmp(format, "text") != 0))) {
+        pp_answer_profile(call, profile, format, "text", "profile");
+        return;
+    }
+    if (status == 0) {
+        options.type = profile->default_type;
+        pp_http_text(call->answer, "");
+        status = pp_top_table_write(profile, &options, &call->answer->body, &err);
+    }
     if (status != 0)
         pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
-    else
-        pp_answer_profile(call, profile, pp_call_format(call), "text", "profile");
+    pprofc_profile_free(profile);
 }
 
 void pp_route_tree(struct pp_call *call)

@@ -163,6 +163,8 @@ int pp_top_table_write(const struct pprofc_profile *profile,
 
     if (failed != 0)
         return failed;
+    if (options->by_cum)
+        pp_top_sort_by_cum(&top);
     unit = pp_profile_chars(profile, profile->types[options->type].unit);
     n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
     n_name_chars = widest_name(&top, n_rows);

@@ -10,6 +10,7 @@ struct pp_top_table_options {
     uint32_t type;   /* index of the sample type */
     uint32_t n_rows; /* at most; 0: 20 */
     enum pp_group group;
+    bool by_cum; /* sorted by cum instead of by flat */
 };
 
 /* Append command, date, total and quality, then a table: samples, flat, flat %, cum, cum %, name,

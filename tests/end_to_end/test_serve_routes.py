@@ -1,6 +1,7 @@
 """Every name that pprofc serve answers, as people, pprof, google-pprof and scrapers ask for it."""
 import gzip
 import json
+import re
 import shutil
 import socket
 import unittest
@@ -61,6 +62,23 @@ class Names(Served):
         self.assertLess(depth["main"], depth["run_slice"], text)
         self.assertEqual({depth[name] for name in SHARES}, {depth["run_slice"] + 2}, text)
         self.assert_answers("/debug/pprof/tree?format=json", "application/json", b"{")
+
+    def test_top_by_cum(self):
+        """sort=cum puts callers first, sort=flat is what comes without, and another word is refused."""
+        path = self.profile("/debug/pprof/profile?seconds=0.3&frequency=1000")
+        by_cum = json.loads(self.pprofc("report", "--cum", "--json", path).out)["top"]
+        self.assertEqual(by_cum, sorted(by_cum, key=lambda row: -row["cum"]))
+        self.assertNotEqual(by_cum, sorted(by_cum, key=lambda row: -row["flat"]))
+        text = self.ask("/debug/pprof/top?sort=cum")[2].decode()
+        rows = re.findall(r"(?m)^ +[\d ]+?  +[\d.]+ \S+ +([\d.]+) % +[\d.]+ \S+ +([\d.]+) %  (\S+)", text)
+        cums = [float(cum) for _, cum, _ in rows]
+        self.assertEqual(cums, sorted(cums, reverse=True), text)
+        names = [name for _, _, name in rows]
+        self.assertLess(names.index("main"), names.index("heavy_50"), text)
+        flats = [float(part) for part in re.findall(r"(?m)^ +[\d ]+?  +[\d.]+ \S+ +([\d.]+) % ", self.ask("/debug/pprof/top?sort=flat")[2].decode())]
+        self.assertEqual(flats, sorted(flats, reverse=True))
+        self.assert_answers("/debug/pprof/top?sort=cum&format=json", "application/json", b"{")
+        self.assertEqual(self.ask("/debug/pprof/top?sort=name")[0], 400)
 
     def test_overhead(self):
         """The parts of the cost sum to all of it, in percent of the program's CPU."""
