@@ -205,6 +205,16 @@ int pp_module_vaddr_of_offset(const struct pp_module *module, uint64_t offset, u
     return 0;
 }
 
+bool pp_module_is_missing(struct pp_module *module)
+{
+    bool is_missing;
+
+    (void)pthread_mutex_lock(&module->lock);
+    is_missing = module->is_loaded && module->file == NULL && module->debug == NULL;
+    (void)pthread_mutex_unlock(&module->lock);
+    return is_missing;
+}
+
 const char *pp_module_shortcoming(struct pp_module *module)
 {
     const char *text;

@@ -56,6 +56,10 @@ int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *
  * (start, limit, offset). */
 int pp_module_vaddr_of_offset(const struct pp_module *module, uint64_t offset, uint64_t *vaddr_out);
 
+/* Whether neither the file that was recorded nor its debug file is here: nothing of it has a name.
+ */
+bool pp_module_is_missing(struct pp_module *module);
+
 /* Why names are missing so far, for a person ("myprog is stripped; no debug file for build id
  * 1f3a..."), or "" when nothing is. */
 const char *pp_module_shortcoming(struct pp_module *module);

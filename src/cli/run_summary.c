@@ -206,7 +206,13 @@ static void say_few_samples(const struct pp_run *run, const struct pprofc_profil
 static void say_unnamed(const struct pprofc_profile *profile)
 {
     struct pp_unnamed unnamed;
+    char missing[600];
 
+    pp_profile_missing_line(profile, missing, sizeof missing);
+    if (missing[0] != '\0') {
+        pp_say("%s", missing);
+        return;
+    }
     if (pp_unnamed_find(profile, &unnamed) < 0 || unnamed.share < 0.1)
         return;
     pp_say("%.0f %% of samples have no names: %s is stripped; install its debug package, or set "

@@ -86,6 +86,7 @@ static void put_quality(struct pp_json *json, const struct pprofc_profile *profi
     put_known(json, "children_cpu_ns", quality->children_cpu_ns);
     put_string(json, "delivery", profile, quality->delivery);
     put_string(json, "delivery_reason", profile, quality->delivery_reason);
+    put_string(json, "missing_modules", profile, quality->missing_modules);
     pp_json_end_object(json);
 }
 

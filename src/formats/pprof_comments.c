@@ -97,6 +97,7 @@ static void write_quality(const struct writer *writer, const struct pprofc_profi
     }
     write_text(writer, "delivery", profile->strings[quality.delivery]);
     write_text(writer, "delivery_reason", profile->strings[quality.delivery_reason]);
+    write_text(writer, "missing_modules", profile->strings[quality.missing_modules]);
 }
 
 void pp_pprof_write_comments(const struct pprofc_profile *profile,
@@ -167,6 +168,7 @@ static bool read_text(struct pprofc_profile *profile, const char *key, size_t n_
         {"kind", &profile->kind, false},
         {"delivery", &profile->quality.delivery, true},
         {"delivery_reason", &profile->quality.delivery_reason, true},
+        {"missing_modules", &profile->quality.missing_modules, true},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -369,6 +369,8 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
         pp_recorded_quality_add(maker->profile, reader);
         add_duration(maker);
     }
+    if (status >= 0 && pp_recorded_frames_note_missing(&maker->frames) != 0)
+        status = no_memory(maker);
     if (maker->n_frames_named >= MAX_FRAMES_IN_EPOCHS && maker->modules.n_changes > 0)
         pp_profile_comment(maker->profile, "libraries changed places too often: some addresses in "
                                            "them may have another one's names");

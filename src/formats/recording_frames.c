@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "formats/recording_vdso.h"
 
 enum {
     MAX_INLINED = 64,
+    MAX_MISSING = 16, /* modules without files that are named */
     /* Values below any code that stand for something else; sigsafe/unwind.h makes the first two,
      * and a test holds them together, as this room does not lean on that one. */
     PSEUDO_CUT = 1,
@@ -189,6 +191,46 @@ static int name_frame(struct pp_recorded_frames *frames, struct pp_recorded_fram
     if ((frames->modules->modules[index].module->flags & FLAG_OURS) != 0)
         return 0;
     return name_code(frames, frame, index, address);
+}
+
+/* ---- names that nobody has ---- */
+
+static bool is_in_list(const struct pp_buffer *list, const char *name)
+{
+    const size_t n_bytes = strlen(name);
+
+    for (const char *at = list->bytes; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',' ? 2 : 0;
+        if (strncmp(at, name, n_bytes) == 0 && (at[n_bytes] == ',' || at[n_bytes] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+int pp_recorded_frames_note_missing(const struct pp_recorded_frames *frames)
+{
+    struct pprofc_profile *profile = frames->profile;
+    pp_autobuffer struct pp_buffer list = PP_BUFFER_INIT;
+    char line[600];
+    int n = 0;
+
+    for (uint32_t i = 0; i < frames->modules->n_modules && n < MAX_MISSING; i++) {
+        const char *path = profile->strings[profile->mappings[frames->mappings[i]].path];
+        const char *name = pp_profile_base_name(path);
+        if (frames->opened[i] == NULL || path[0] != '/' ||
+            !pp_module_is_missing(frames->opened[i]) || is_in_list(&list, name))
+            continue;
+        pp_buffer_printf(&list, "%s%s", n > 0 ? ", " : "", name);
+        pp_profile_comment(profile, "%s has no names: %s", name,
+                           pp_module_shortcoming(frames->opened[i]));
+        n++;
+    }
+    if (n == 0 || list.failed)
+        return list.failed ? -ENOMEM : 0;
+    profile->quality.missing_modules = pp_profile_text(profile, list.bytes);
+    pp_profile_missing_line(profile, line, sizeof line);
+    pp_profile_comment(profile, "%s", line);
+    return 0;
 }
 
 /* ---- each address once ---- */

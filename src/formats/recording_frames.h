@@ -41,4 +41,8 @@ int pp_recorded_frame(struct pp_recorded_frames *frames, uint64_t pc, bool is_le
  * expects. */
 int pp_recorded_frames_begin_with(struct pp_recorded_frames *frames, const char *program);
 
+/* State in the profile's quality and comments which modules have no names since their files are not
+ * here.  0 or -ENOMEM. */
+int pp_recorded_frames_note_missing(const struct pp_recorded_frames *frames);
+
 #endif

@@ -177,6 +177,7 @@ static void adopt(struct pprofc_profile *target, const struct pprofc_profile *so
     target->quality = source->quality;
     target->quality.delivery = to->strings[source->quality.delivery];
     target->quality.delivery_reason = to->strings[source->quality.delivery_reason];
+    target->quality.missing_modules = to->strings[source->quality.missing_modules];
     for (uint32_t i = 0; i < source->quality.n_losses; i++)
         target->quality.losses[i].cause = to->strings[source->quality.losses[i].cause];
 }
@@ -260,6 +261,8 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
         add_loss(target, to->strings[source->losses[i].cause], source->losses[i].n);
     if (target->delivery != to->strings[source->delivery])
         target->delivery = target->delivery_reason = 0;
+    if (target->missing_modules == 0)
+        target->missing_modules = to->strings[source->missing_modules];
 }
 
 static void merge_comments(struct pprofc_profile *target, const struct pprofc_profile *source,

@@ -91,6 +91,8 @@ struct pp_quality {
     int64_t children_cpu_ns; /* CPU of children that were not followed */
     pp_id delivery;          /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
     pp_id delivery_reason;   /* string: why not a better one */
+    pp_id
+        missing_modules; /* string: "orders, libc.so.6", sampled, but with no file here: no names */
 };
 
 struct pprofc_profile {
@@ -235,5 +237,8 @@ double pp_quality_delivered_hz(const struct pp_quality *quality);
 /* The quality as one line for people: "1 229 samples = 12.28 s of 12.31 s CPU (99.8 %), 0 lost,
  * ..."; never longer than 'capacity' with its NUL.  Empty when the profile does not know. */
 void pp_profile_quality_line(const struct pprofc_profile *profile, char *line, size_t capacity);
+
+/* Which modules have no files here and what to do, likewise; empty when there are none. */
+void pp_profile_missing_line(const struct pprofc_profile *profile, char *line, size_t capacity);
 
 #endif

@@ -111,3 +111,17 @@ void pp_profile_quality_line(const struct pprofc_profile *profile, char *text, s
     if (quality->own_cpu_ns >= 0 && quality->cpu_ns > 0)
         append(&line, ", cost %.2f %%", pp_percent(quality->own_cpu_ns, quality->cpu_ns));
 }
+
+void pp_profile_missing_line(const struct pprofc_profile *profile, char *text, size_t capacity)
+{
+    struct line line = {text, capacity, 0};
+
+    if (capacity == 0)
+        return;
+    text[0] = '\0';
+    if (profile->quality.missing_modules != 0)
+        append(&line,
+               "no files here of %.300s: their functions have no names; show them to pprofc at the "
+               "same paths, or name the folder of their debug files in PPROFC_DEBUG_PATH",
+               profile->strings[profile->quality.missing_modules]);
+}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json_writer.h"
 #include "base/memory.h"
@@ -11,6 +12,8 @@
 #include "serve/routes.h"
 
 /* ---- the index ---- */
+
+enum { MODULE_WITHOUT_FILE = 1 | 2 }; /* flags of a module: the vdso, or our own library */
 
 static const struct {
     const char *link, *about;
@@ -57,6 +60,29 @@ static void append_escaped(struct pp_buffer *out, const char *text, size_t n_byt
     }
 }
 
+/* What the process had mapped when serving began and is not at its path here: a sidecar that shares
+ * /dev/shm alone has no names.  A profile's own words are exact. */
+static void append_missing(struct pp_buffer *out, struct pp_served *target)
+{
+    const struct pp_rec_module *module;
+    char path[sizeof module->path + 1];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; (module = pp_recording_module(target->reader, i)) != NULL; i++) {
+        memcpy(path, module->path, sizeof module->path);
+        path[sizeof module->path] = '\0';
+        if ((module->flags & MODULE_WITHOUT_FILE) != 0 || path[0] != '/' || access(path, R_OK) == 0)
+            continue;
+        pp_buffer_text(out, n == 0 ? "<p>No files here of <code>" : ", ");
+        append_escaped(out, path, sizeof path);
+        n++;
+    }
+    if (n > 0)
+        pp_buffer_text(out, "</code>: their functions have no names. Show them to the server at "
+                            "the same paths, or name the folder of their debug files in "
+                            "<code>PPROFC_DEBUG_PATH</code>.</p>\n");
+}
+
 static void append_target(struct pp_buffer *out, struct pp_served *target, bool hides_command_line)
 {
     const struct pp_rec_header *head = pp_served_header(target);
@@ -86,6 +112,7 @@ static void append_target(struct pp_buffer *out, struct pp_served *target, bool 
             link, index_rows[i].about);
     }
     pp_buffer_text(out, "</table>\n");
+    append_missing(out, target);
 }
 
 void pp_route_index(struct pp_call *call)
@@ -169,7 +196,7 @@ void pp_route_quality(struct pp_call *call)
     const int status = pp_service_whole(call->service, call->target, false, &profile, &err);
     const struct pp_quality *quality;
     struct pp_json json = {.out = &call->answer->body};
-    char line[400];
+    char line[600];
 
     if (status != 0) {
         pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
@@ -192,6 +219,9 @@ void pp_route_quality(struct pp_call *call)
     pp_json_fraction(&json, "own_cpu_percent", pp_percent(quality->own_cpu_ns, quality->cpu_ns));
     pp_json_text(&json, "delivery", pp_profile_chars(profile, quality->delivery));
     pp_json_text(&json, "delivery_reason", pp_profile_chars(profile, quality->delivery_reason));
+    pp_json_text(&json, "missing_modules", pp_profile_chars(profile, quality->missing_modules));
+    pp_profile_missing_line(profile, line, sizeof line);
+    pp_json_text(&json, "names", line);
     pp_json_end_object(&json);
     pp_buffer_text(&call->answer->body, "\n");
     pprofc_profile_free(profile);

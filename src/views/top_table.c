@@ -102,7 +102,7 @@ static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile
 {
     const char *type_name = pp_profile_chars(profile, profile->types[type].type);
     char total[PP_NUMBER_TEXT_BYTES], duration[PP_NUMBER_TEXT_BYTES], count[PP_NUMBER_TEXT_BYTES],
-        quality[256];
+        quality[256], missing[600];
 
     if (profile->command != 0) {
         pp_buffer_text(out, "Command  ");
@@ -121,6 +121,12 @@ static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile
     pp_profile_quality_line(profile, quality, sizeof quality);
     if (quality[0] != '\0')
         pp_buffer_printf(out, "Quality  %s\n", quality);
+    pp_profile_missing_line(profile, missing, sizeof missing);
+    if (missing[0] != '\0') {
+        pp_buffer_text(out, "Names    ");
+        pp_clean_text_append(out, missing);
+        pp_buffer_text(out, "\n");
+    }
     pp_buffer_text(out, "\n");
 }
 

@@ -171,6 +171,42 @@ class InMemory(Served):
         self.assertEqual(self.rate_now(), 10)
 
 
+class Sidecar(Served):
+    """A server that shares /dev/shm with the program and none of its files."""
+
+    def begin(self):
+        folder = self.folder / "theirs"
+        folder.mkdir()
+        copy = folder / "shares_50_30_20"
+        shutil.copy(self.program("shares_50_30_20"), copy)
+        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload.so", PPROFC="cpu", PPROFC_FREQUENCY=10,
+                                        PPROFC_OUTPUT=self.folder / "left.ppc")
+        self.target = self.start(copy, SPIN_S, env=environment)
+        self.await_recording()
+        script = f"mount -t tmpfs none {folder} && exec {PPROFC} serve --listen 127.0.0.1:0 {self.target.pid}"
+        self.server = self.start("unshare", "--mount", "sh", "-c", script)
+        self.wait_for(lambda: " at " in self.text(self.server, 1) or self.server.poll() is not None)
+        if self.server.poll() is not None and "ermi" in self.text(self.server, 1):
+            self.skipTest(f"no mount namespace: {self.text(self.server, 1)}")
+        self.port = self.await_port()
+
+    def test_it_says_what_is_missing(self):
+        """The index, each profile, the quality and the table say which modules have no files here, why and what to do."""
+        path = self.profile("/debug/pprof/profile?seconds=0.5&frequency=1000")
+        whole, hint = f"{self.folder}/theirs/shares_50_30_20", "no files here of shares_50_30_20: their functions have no names; "
+        index = self.ask("/debug/pprof/")[2].decode()
+        self.assertIn(f"<p>No files here of <code>{whole}</code>: their functions have no names. Show them", index)
+        comments = self.read_profile(path).comments
+        self.assertIn(f"shares_50_30_20 has no names: cannot read '{whole}': No such file or directory", comments)
+        self.assertTrue(any(one.startswith(hint + "show them to pprofc") for one in comments), comments)
+        self.assertIn("PPROFC_DEBUG_PATH", " ".join(comments))
+        quality = json.loads(self.ask("/debug/pprof/quality")[2])
+        self.assertEqual(quality["missing_modules"], "shares_50_30_20")
+        self.assertTrue(quality["names"].startswith(hint), quality)
+        self.assertIn("\nNames    " + hint, self.ask("/debug/pprof/top")[2].decode())
+        self.assertIn("\nNames    " + hint, self.pprofc("report", path).out)
+
+
 class Facts(Served):
     IS_SHARED = True
 
@@ -448,7 +484,15 @@ class InProgramAlone(Itself):
         self.assertLess(memory_kb() - early_kb, 2 * 1024)
 
     def test_stop(self):
+        """A client that waits for its profile is told why it gets none; then nobody is answered."""
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(self.ask("/debug/pprof/profile?seconds=60&frequency=500")))
+        client.start()
+        self.wait_for(lambda: self.rate_now() == 500)
         self.assertEqual(self.tell("stop"), "0")
+        client.join(30)
+        self.assertEqual((answers[0][0], answers[0][2]),
+                         (503, b"Could not profile: the server was stopped while the profile was taken\n"))
         with self.assertRaises(OSError):
             self.ask("/healthz")
         self.assertEqual(self.tell("stop"), str(-3))

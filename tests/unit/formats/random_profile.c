@@ -101,7 +101,8 @@ static void random_quality(struct pprofc_profile *profile, uint64_t *state)
                                    .throttled_ns = below(state, 1000),
                                    .children_cpu_ns = below(state, 10),
                                    .delivery = pp_profile_text(profile, "perf-sigtrap"),
-                                   .delivery_reason = random_string(profile, state)};
+                                   .delivery_reason = random_string(profile, state),
+                                   .missing_modules = random_string(profile, state)};
     quality->n_losses = below(state, 3);
     for (uint32_t i = 0; i < quality->n_losses; i++) {
         quality->losses[i].cause = pp_profile_text(profile, i == 0 ? "no_space" : "no_thread_slot");
@@ -252,7 +253,8 @@ static bool same_quality(const struct pprofc_profile *a, const struct pprofc_pro
            x->own_cpu_ns == y->own_cpu_ns && x->children_cpu_ns == y->children_cpu_ns &&
            x->n_throttled == y->n_throttled && x->throttled_ns == y->throttled_ns &&
            same_string(a, x->delivery, b, y->delivery) &&
-           same_string(a, x->delivery_reason, b, y->delivery_reason);
+           same_string(a, x->delivery_reason, b, y->delivery_reason) &&
+           same_string(a, x->missing_modules, b, y->missing_modules);
 }
 
 static const char *head_difference(const struct pprofc_profile *a, const struct pprofc_profile *b)

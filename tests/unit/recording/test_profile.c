@@ -143,8 +143,12 @@ static void facts_arrive(void **state)
     assert_int_equal(profile->quality.own_cpu_ns, 123);
     assert_string_equal(text(profile, profile->quality.delivery), "cpu-timer");
     assert_string_equal(text(profile, profile->quality.delivery_reason), "perf refused");
-    assert_int_equal(profile->n_comments, 1);
-    assert_non_null(strstr(text(profile, profile->comments[0]), "kernel time"));
+    assert_string_equal(text(profile, profile->quality.missing_modules), "prog");
+    assert_int_equal(profile->n_comments, 3);
+    assert_string_equal(text(profile, profile->comments[0]),
+                        "prog has no names: cannot read '/gone/prog': No such file or directory");
+    assert_non_null(strstr(text(profile, profile->comments[1]), "no files here of prog: "));
+    assert_non_null(strstr(text(profile, profile->comments[2]), "kernel time"));
     pprofc_profile_free(profile);
     free(writer.bytes);
 }
