@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/buffer.h"
+
 enum { MAX_FRAMES = 64 };
 
 struct naming {
@@ -77,6 +79,61 @@ static pp_id rename_location(void *context, struct pprofc_profile *target,
     return pp_profile_location(target, &named, lines);
 }
 
+/* ---- what was said to have no names ---- */
+
+static bool has_names(const struct pprofc_profile *profile, const char *name, size_t n_bytes)
+{
+    for (uint32_t i = 1; i < profile->n_mappings; i++) {
+        const char *path = profile->strings[profile->mappings[i].path];
+        const char *base = pp_profile_base_name(path);
+        if (profile->mappings[i].has_functions && strlen(base) == n_bytes &&
+            memcmp(base, name, n_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Comments about 'name', and the one about all of them, which is said anew. */
+static void forget_comments(struct pprofc_profile *profile, const char *name, size_t n_bytes)
+{
+    static const char behind[] = " has no names: ", of_all[] = "no files here of ";
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < profile->n_comments; i++) {
+        const char *comment = profile->strings[profile->comments[i]];
+        const bool is_about = strncmp(comment, name, n_bytes) == 0 &&
+                              strncmp(comment + n_bytes, behind, strlen(behind)) == 0;
+        if (!is_about && strncmp(comment, of_all, strlen(of_all)) != 0)
+            profile->comments[n++] = profile->comments[i];
+    }
+    profile->n_comments = n;
+}
+
+static void forget_found(struct pprofc_profile *profile)
+{
+    const char *at = profile->strings[profile->quality.missing_modules];
+    pp_autobuffer struct pp_buffer rest = PP_BUFFER_INIT;
+    char line[600];
+    bool is_changed = false;
+
+    for (size_t n_bytes; *at != '\0'; at += n_bytes + strspn(at + n_bytes, ", ")) {
+        n_bytes = strcspn(at, ",");
+        if (has_names(profile, at, n_bytes)) {
+            forget_comments(profile, at, n_bytes);
+            is_changed = true;
+        } else {
+            pp_buffer_text(&rest, rest.n_bytes > 0 ? ", " : "");
+            pp_buffer_append(&rest, at, n_bytes);
+        }
+    }
+    if (!is_changed || rest.failed)
+        return;
+    profile->quality.missing_modules = pp_profile_text(profile, rest.bytes);
+    pp_profile_missing_line(profile, line, sizeof line);
+    if (line[0] != '\0')
+        pp_profile_comment(profile, "%s", line);
+}
+
 int pp_profile_symbolize(const struct pprofc_profile *source, struct pp_symbolizer *symbolizer,
                          struct pprofc_profile **profile_out, uint32_t *n_named_out,
                          struct pprofc_error *err)
@@ -85,6 +142,8 @@ int pp_profile_symbolize(const struct pprofc_profile *source, struct pp_symboliz
     const struct pp_renaming renaming = {rename_location, &naming};
     const int status = pp_profile_rename(source, &renaming, profile_out, err);
 
+    if (status == 0 && naming.n_named > 0)
+        forget_found(*profile_out);
     if (status == 0 && n_named_out != NULL)
         *n_named_out = naming.n_named;
     return status;

@@ -205,6 +205,14 @@ class Sidecar(Served):
         self.assertTrue(quality["names"].startswith(hint), quality)
         self.assertIn("\nNames    " + hint, self.ask("/debug/pprof/top")[2].decode())
         self.assertIn("\nNames    " + hint, self.pprofc("report", path).out)
+        # Where the files are, symbolize finds the names, and nothing says any more that they are missing.
+        self.assertEqual(self.pprofc("symbolize", "-f", path).status, 0)
+        said = self.pprofc("report", path).out
+        self.assertIn("heavy_50", said)
+        self.assertNotIn("Names ", said)
+        comments = " ".join(self.read_profile(path).comments)
+        self.assertNotIn("no names", comments)
+        self.assertNotIn("missing_modules", comments)
 
 
 class Facts(Served):
