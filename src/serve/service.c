@@ -15,6 +15,7 @@
 #include "serve/line_numbers.h"
 
 enum { LOOK_MS = 250, ENOUGH_SAMPLES = 20 };
+_Static_assert(LOOK_MS <= 500, "the window of a client that is gone ends within a second");
 
 static uint64_t now_ns(void)
 {

@@ -4,6 +4,7 @@ import math
 import os
 import re
 import socket
+import struct
 import time
 
 from harness import BUILD, PPROFC, EndToEnd, clean_environment, scorer
@@ -113,6 +114,24 @@ class Served(EndToEnd):
     def rate_now(self):
         found = re.search(r"^profiling_frequency_hertz\{.*\} (\S+)$", self.ask("/metrics")[2].decode(), re.M)
         return float(found.group(1))
+
+    def want_of(self, rate_hz):
+        """Until when the server says in the recording that it wants this rate, in tenths of a second; None without it."""
+        with open(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}", "rb") as file:
+            words = struct.unpack("<4096Q", file.read(32 * 1024))
+        return next((word >> 32 for word in words if word & 0xffffffff == rate_hz * 1000 and word >> 32 > 0), None)
+
+    def assert_leaving_ends_window(self, leave, rate_hz=500):
+        """'leave' ends the client of a window: the next look at it (there are four a second) ends the window.  Told by the
+        wants that the server writes at each look: it may wait for a CPU for longer than the second it has."""
+        leave()
+        wants, deadline = set(), time.monotonic() + 30
+        while (want := self.want_of(rate_hz)) is not None:
+            wants.add(want)
+            self.assertLess(time.monotonic(), deadline, "the window did not end")
+            time.sleep(0.005)
+        # What it wanted last, one of a look that began before we left, and one of the clock that renews all wants.
+        self.assertLessEqual(len(wants), 3, "looked again and went on")
 
     def assert_shares(self, path, n_least, slow_s=0.0):
         """Each share within 4 standard deviations; 'slow_s' of the window's CPU seconds were sampled at 10 Hz only."""
