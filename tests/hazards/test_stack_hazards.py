@@ -133,8 +133,7 @@ class Hazard13Coroutines(Hazard):
 
     def test_ucontext(self):
         """10 000 swapcontext() a CPU second: the shares are right; stacks begin at the entry or in main, never both."""
-        self.assert_truth("coroutines", 1.5)
-        _, path = self.run_profiled("-F", "1000", "--", self.program("coroutines"), long_or(60, 0.5))
+        _, path, _ = self.assert_truth("coroutines", long_or(60, 1.5))
         for stack in self.stacks(path).stacks:
             self.assertFalse({"coroutine_entry", "main"} <= set(stack.frames), stack.frames)
             self.assertFalse({"coroutine_60", "coroutine_40"} <= set(stack.frames), stack.frames)

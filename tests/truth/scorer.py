@@ -158,10 +158,29 @@ def score(measured, truth, max_sds=MAX_SDS, check_total=True):
     return result
 
 
+def of_phases(result, seen, truth):
+    """What is in any phase, and the phases' CPU time.
+
+    Kernel time is not sampled: it comes on top of all user code alike.  A program that calls the kernel outside of its phases
+    all the time says so, and is scored by the phases' shares of their sum; no phase's time may be missing all the same."""
+    inside = [stack for stack in seen if any(matches(phase, stack) for phase in truth["phases"])]
+    cpu_ns = sum(phase["cpu_ns"] for phase in truth["phases"])
+    expected = cpu_ns / truth["cpu_ns"]
+    share = sum(stack.weight for stack in inside) / sum(stack.weight for stack in seen)
+    sd = max(math.sqrt(max(expected * (1 - expected), 0) / result.n_effective), 1 / result.n_effective)
+    if share < expected - MAX_SDS * sd:
+        result.problems.append(f"all phases: {100 * share:.2f} % instead of {100 * expected:.2f} % or more")
+    result.n_effective = effective_count(inside)
+    return inside, cpu_ns
+
+
 def score_phases(result, seen, truth, max_sds):
+    cpu_ns = truth["cpu_ns"]
+    if truth.get("is_of_phases"):
+        seen, cpu_ns = of_phases(result, seen, truth)
     total = sum(stack.weight for stack in seen)
     for phase in truth["phases"]:
-        expected = phase["cpu_ns"] / truth["cpu_ns"]
+        expected = phase["cpu_ns"] / cpu_ns
         share = sum(stack.weight for stack in seen if matches(phase, stack)) / total
         # Near 0 and 1 the binomial bound vanishes, but a sample more or less must not fail: one sample is the least bound.
         sd = max(math.sqrt(max(expected * (1 - expected), 0) / result.n_effective), 1 / result.n_effective)

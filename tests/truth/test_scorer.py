@@ -50,6 +50,17 @@ class Scoring(unittest.TestCase):
         self.assertFalse(result.is_ok)
         self.assertIn("heavy", " ".join(result.problems))
 
+    def test_kernel_time_outside_of_phases(self):
+        """5 % in the kernel, outside of the phases, comes on top of all: right for a truth of the phases alone, off else;
+        and a phase that is off, or user code that is missing from all phases, is refused all the same."""
+        shares = {"heavy": 0.57, "light": 0.38}
+        fair, off = {"heavy": 0.6, "light": 0.4}, {"heavy": 0.56, "light": 0.44}
+        missing = {"heavy": 0.54, "light": 0.36, "elsewhere": 0.1}
+        for of_phases, drawn, is_ok in ((False, fair, False), (True, fair, True), (True, off, False), (True, missing, False)):
+            truth = truth_of(shares, is_of_phases=of_phases)
+            result = scorer.score(draw(drawn, 20000), truth, check_total=False)
+            self.assertEqual(result.is_ok, is_ok, scorer.show(result))
+
     def test_refuses_a_biased_turn(self):
         """A sampler in step with turns sees one of them alone: 50 points."""
         result = scorer.score(draw({"a": 1.0, "b": 0.0}), truth_of({"a": 0.5, "b": 0.5}))
