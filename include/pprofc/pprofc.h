@@ -232,7 +232,9 @@ struct pprofc_scope_guard {
  * Fork:    a guard ends in the process that made it; in a child it writes the child's own. */
 struct pprofc_scope_guard pprofc_scope_begin(const char *path);
 
-/* End it and write 'path', as pprofc_recording_write() does.  The second time does nothing.
+/* End it and write 'path', as pprofc_recording_write() does, with all CPU time that this thread has
+ * used since the begin; of other threads their last piece is there when the scope began the
+ * session.  The second time does nothing.
  * Cost:    as pprofc_stop() and pprofc_recording_write().
  * Threads: any thread.
  * Signals: not from a signal handler: it takes a lock and may start a process.

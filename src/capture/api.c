@@ -438,6 +438,9 @@ struct pprofc_scope_guard pprofc_scope_begin(const char *path)
 
     pp_session_lock();
     if (start(NULL, &was_running, NULL) == 0) {
+        struct pp_sig_thread *self = pp_threads_self();
+        if (self != NULL)
+            book_self(self);
         guard.started = was_running ? 0 : 1;
         guard.running = pp_snapshot_take(pp_session.header, pp_session.number, &guard.cursor,
                                          &before, NULL) == 0;
@@ -447,21 +450,35 @@ struct pprofc_scope_guard pprofc_scope_begin(const char *path)
     return guard;
 }
 
-void pprofc_scope_end(struct pprofc_scope_guard *guard)
+/* All that came since the scope began, the last piece of this thread too; the session's end books
+ * that of every thread.  With the lock held; NULL when there is nothing. */
+static struct pprofc_recording *end_scope(struct pprofc_scope_guard *guard)
 {
     struct pprofc_recording *recording = NULL;
+    struct pp_sig_thread *self = pp_threads_self();
 
-    if (guard->running == 0)
-        return;
-    pp_session_lock();
-    if (pp_session.header != NULL) {
+    if (guard->started != 0 && pp_session_runs()) {
+        pp_snapshot_release(pp_session.header, &guard->cursor);
+        (void)stop(&recording, NULL);
+    } else if (pp_session.header != NULL) {
+        if (self != NULL && pp_session_runs())
+            book_self(self);
         (void)pp_session_request(PP_REQUEST_FLUSH, 0, NULL);
         (void)pp_snapshot_take(pp_session.header, pp_session.number, &guard->cursor, &recording,
                                NULL);
         pp_snapshot_release(pp_session.header, &guard->cursor);
-        if (guard->started != 0)
-            (void)stop(NULL, NULL);
     }
+    return recording;
+}
+
+void pprofc_scope_end(struct pprofc_scope_guard *guard)
+{
+    struct pprofc_recording *recording;
+
+    if (guard->running == 0)
+        return;
+    pp_session_lock();
+    recording = end_scope(guard);
     pp_session_unlock();
     if (recording != NULL)
         (void)pprofc_recording_write(recording, guard->path, NULL);

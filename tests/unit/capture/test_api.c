@@ -87,6 +87,20 @@ static struct sums sums_of(struct pprofc_recording *recording)
     return sums;
 }
 
+static struct sums of_file(const char *path)
+{
+    struct sums sums = {0, 0, 0, 0, (uint32_t)gettid(), NULL};
+    struct pp_recording_reader *reader = NULL;
+    struct pprofc_error err = {.message = ""};
+
+    if (pp_recording_open(path, &reader, &err) != 0)
+        fail_msg("%s", err.message);
+    sums.reader = reader;
+    assert_true(pp_recording_each(reader, add, &sums) >= 0);
+    pp_recording_close(reader);
+    return sums;
+}
+
 static struct sums stop(void)
 {
     struct pprofc_recording *recording = NULL;
@@ -103,8 +117,23 @@ static void assert_near(double value, double wanted, double within)
         fail_msg("%g is not within %g of %g", value, within, wanted);
 }
 
-/* Half a second of work is half a second in the profile, taken by about as many samples as asked
- * for; of it at most two periods are unsampled. */
+/* What jitter and the correction of its mean make of a period: 0.5 to 1.5 of it, and up to 1.2
+ * times that.  A thread has such intervals only, however late the helper comes to draw another one;
+ * the draw restarts an interval that runs, so one of them and the last may be twice that long. */
+enum { LONGEST_PERCENT = 180, SHORTEST_PERCENT = 50 };
+
+static double longest_s(double rate_hz)
+{
+    return LONGEST_PERCENT / 100.0 / rate_hz;
+}
+
+static double shortest_s(double rate_hz)
+{
+    return SHORTEST_PERCENT / 100.0 / rate_hz;
+}
+
+/* Half a second of work is half a second in the profile, taken by as many samples as its intervals
+ * may be; of it two intervals at most are unsampled. */
 static void test_total(void **state)
 {
     struct sums sums;
@@ -118,10 +147,11 @@ static void test_total(void **state)
     used_s = (double)(thread_ns() - before) / 1e9;
     sums = stop();
     assert_near(sums.cpu_s, used_s, 0.01 * used_s);
-    /* A period holds for 40 ms, so the count is a sum of twelve draws of 1/U(0.5, 1.5), whose
-     * deviation is 0.32 of their mean. */
-    assert_near(sums.samples, 500, 4 * 0.323 * 500 / sqrt(12.5));
-    assert_true(sums.unsampled_s < 0.002);
+    /* A period holds for 40 ms, or for as long as the helper waits for a CPU: how many draws there
+     * were is not known, and a spread cannot be told from it. */
+    assert_true(sums.samples > 0.97 * used_s / longest_s(1000) - 2);
+    assert_true(sums.samples < used_s / shortest_s(1000) + 1);
+    assert_true(sums.unsampled_s < 2 * longest_s(1000));
 }
 
 /* Calls at the wrong time, and values out of range, say so. */
@@ -169,8 +199,8 @@ static void test_set_frequency(void **state)
     assert_int_equal(pprofc_stats(&after, NULL), 0);
     assert_true(after.frequency_hz == 2000);
     sums = stop();
-    assert_true(before.n_samples < 60);
-    assert_true(after.n_samples - before.n_samples > 400);
+    assert_true((double)before.n_samples < 0.3 / shortest_s(100) + 1);
+    assert_true((double)(after.n_samples - before.n_samples) > 0.97 * 0.3 / longest_s(2000) - 2);
     assert_near(sums.cpu_s, 0.6, 0.02);
 }
 
@@ -345,13 +375,13 @@ static void count_call(void *argument)
     *(int *)argument += 1;
 }
 
-/* Nothing is switched on here, so the function is just called; a scope leaves the file it names. */
+/* Nothing is switched on here, so the function is just called; a scope leaves the file it names,
+ * with all that this thread used to the end: of a session that it began, and as a part of one that
+ * runs, at 10 Hz, where the last interval alone may be most of it. */
 static void test_maybe_and_scope(void **state)
 {
     char path[] = "/tmp/pprofc-api-XXXXXX.ppc";
     const int fd = mkstemps(path, 4);
-    struct pp_recording_reader *reader = NULL;
-    struct sums sums = {0, 0, 0, 0, 0, NULL};
     int n_calls = 0;
 
     (void)state;
@@ -365,11 +395,16 @@ static void test_maybe_and_scope(void **state)
         burn(0.2);
     }
     assert_int_equal(pprofc_stop(NULL, NULL), -ESRCH);
-    assert_int_equal(pp_recording_open(path, &reader, NULL), 0);
-    sums.reader = reader;
-    assert_true(pp_recording_each(reader, add, &sums) > 0);
-    assert_near(sums.cpu_s, 0.2, 0.02);
-    pp_recording_close(reader);
+    assert_near(of_file(path).of_thread_s, 0.2, 0.005);
+    start(10);
+    burn(0.05);
+    {
+        PPROFC_PROFILE_SCOPE(path);
+        burn(0.03);
+    }
+    burn(0.05);
+    assert_near(of_file(path).of_thread_s, 0.03, 0.005);
+    assert_near(stop().of_thread_s, 0.13, 0.01);
     (void)unlink(path);
 }
 
