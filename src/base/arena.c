@@ -6,26 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 64 * 1024 };
+#include "base/pages.h"
+
+/* Headers included.  Most arenas end with their first chunk; later ones are mapped. */
+enum { FIRST_BYTES = 64 * 1024, LATER_BYTES = 2 * PP_PAGES_LEAST_BYTES };
 
 struct pp_arena_chunk {
     struct pp_arena_chunk *next;
     size_t used;
-    size_t capacity;
+    size_t n_bytes; /* of all of it */
     alignas(max_align_t) char bytes[];
 };
 
-static struct pp_arena_chunk *new_chunk(size_t n_bytes)
+static struct pp_arena_chunk *new_chunk(size_t n_wanted, size_t least_bytes)
 {
-    const size_t capacity = n_bytes > CHUNK_BYTES ? n_bytes : CHUNK_BYTES;
     struct pp_arena_chunk *chunk;
+    size_t n_bytes = least_bytes;
 
-    if (capacity > SIZE_MAX - sizeof *chunk)
+    if (n_wanted > SIZE_MAX - sizeof *chunk)
         return NULL;
-    chunk = calloc(1, sizeof *chunk + capacity);
+    if (sizeof *chunk + n_wanted > n_bytes)
+        n_bytes = sizeof *chunk + n_wanted;
+    chunk =
+        n_bytes >= PP_PAGES_LEAST_BYTES ? pp_pages_resize(NULL, 0, n_bytes) : calloc(1, n_bytes);
     if (chunk != NULL)
-        chunk->capacity = capacity;
+        chunk->n_bytes = n_bytes;
     return chunk;
+}
+
+static void free_chunk(struct pp_arena_chunk *chunk)
+{
+    if (chunk->n_bytes >= PP_PAGES_LEAST_BYTES)
+        pp_pages_free(chunk, chunk->n_bytes);
+    else
+        free(chunk);
 }
 
 void *pp_arena_alloc(struct pp_arena *arena, size_t n_bytes)
@@ -37,8 +51,8 @@ void *pp_arena_alloc(struct pp_arena *arena, size_t n_bytes)
     if (n_bytes > SIZE_MAX - alignment)
         return NULL;
     n_bytes = (n_bytes + alignment - 1) / alignment * alignment;
-    if (chunk == NULL || chunk->capacity - chunk->used < n_bytes) {
-        chunk = new_chunk(n_bytes);
+    if (chunk == NULL || chunk->n_bytes - sizeof *chunk - chunk->used < n_bytes) {
+        chunk = new_chunk(n_bytes, chunk == NULL ? FIRST_BYTES : LATER_BYTES);
         if (chunk == NULL)
             return NULL;
         chunk->next = arena->chunks;
@@ -65,7 +79,7 @@ void pp_arena_done(struct pp_arena *arena)
 
     while (chunk != NULL) {
         struct pp_arena_chunk *next = chunk->next;
-        free(chunk);
+        free_chunk(chunk);
         chunk = next;
     }
     *arena = (struct pp_arena)PP_ARENA_INIT;

@@ -1,16 +1,53 @@
 /* A growing run of bytes. */
 #include "base/buffer.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pages.h"
+
+static bool is_mapped(size_t capacity)
+{
+    return capacity >= PP_PAGES_LEAST_BYTES;
+}
+
+/* 0 or -ENOMEM; 'n_wanted' is at most SIZE_MAX / 2. */
+static int grow(struct pp_buffer *buffer, size_t n_wanted)
+{
+    size_t capacity = PP_PAGES_LEAST_BYTES;
+    char *bytes;
+
+    /* An array's capacity is a power of two: it stays below what is mapped. */
+    if (n_wanted <= PP_PAGES_LEAST_BYTES / 2)
+        return pp_array_reserve(&buffer->bytes, &buffer->capacity, n_wanted, 1);
+    while (capacity < n_wanted)
+        capacity *= 2;
+    if (is_mapped(buffer->capacity)) {
+        bytes = pp_pages_resize(buffer->bytes, buffer->capacity, capacity);
+    } else {
+        bytes = pp_pages_resize(NULL, 0, capacity);
+        if (bytes != NULL && buffer->n_bytes > 0)
+            memcpy(bytes, buffer->bytes, buffer->n_bytes);
+        if (bytes != NULL)
+            free(buffer->bytes);
+    }
+    if (bytes == NULL)
+        return -ENOMEM;
+    buffer->bytes = bytes;
+    buffer->capacity = capacity;
+    return 0;
+}
 
 void pp_buffer_done(struct pp_buffer *buffer)
 {
-    free(buffer->bytes);
+    if (is_mapped(buffer->capacity))
+        pp_pages_free(buffer->bytes, buffer->capacity);
+    else
+        free(buffer->bytes);
     *buffer = (struct pp_buffer)PP_BUFFER_INIT;
 }
 
@@ -21,7 +58,8 @@ char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
     const size_t n_wanted = n_bytes > 0 ? n_bytes : 1;
 
     if (n_wanted > SIZE_MAX / 2 - buffer->n_bytes ||
-        pp_array_reserve(&buffer->bytes, &buffer->capacity, buffer->n_bytes + n_wanted, 1) != 0) {
+        (buffer->n_bytes + n_wanted > buffer->capacity &&
+         grow(buffer, buffer->n_bytes + n_wanted) != 0)) {
         buffer->failed = true;
         return NULL;
     }

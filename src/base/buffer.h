@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct pp_buffer {
-    char *bytes; /* not NUL-terminated, except after pp_buffer_text() */
+    char *bytes; /* not NUL-terminated, except after pp_buffer_text(); only the buffer frees it */
     size_t n_bytes;
     size_t capacity;
     bool failed; /* an append found no memory: the content is incomplete */

@@ -144,9 +144,10 @@ static int write_raw(struct pp_run *run, struct process *process, const char *pr
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < process->n_files; i++) {
-        pp_autofree void *bytes = NULL;
-        rc = pp_recording_copy(process->files[i].reader, &bytes, &file->n_bytes, err);
-        file->bytes = bytes;
+        pp_autobuffer struct pp_buffer copy = PP_BUFFER_INIT;
+        rc = pp_recording_copy(process->files[i].reader, &copy, err);
+        file->bytes = copy.bytes;
+        file->n_bytes = copy.n_bytes;
         if (rc == 0)
             rc = pp_output_write(&run->output, program, process->files[0].pid, is_one_of_several,
                                  file, extensions, 1, err);

@@ -12,7 +12,7 @@
 
 static struct pp_rec_header *header_of(const struct pp_recording_reader *reader)
 {
-    return (struct pp_rec_header *)reader->bytes;
+    return (struct pp_rec_header *)reader->copy.bytes;
 }
 
 /* Note where the segments of our own copy are: copy_source() has checked and made all of it. */
@@ -22,7 +22,8 @@ static void find_segments(struct pp_recording_reader *reader)
 
     reader->n_segments = head->n_segments[0];
     for (uint32_t i = 0; i < reader->n_segments; i++) {
-        const unsigned char *bytes = reader->bytes + head->segments[0][i].offset;
+        const unsigned char *bytes =
+            (const unsigned char *)reader->copy.bytes + head->segments[0][i].offset;
         const struct pp_rec_segment *segment = (const struct pp_rec_segment *)bytes;
         reader->segments[i] = (struct pp_recording_segment){
             .area = bytes + segment->area_offset,
@@ -33,27 +34,7 @@ static void find_segments(struct pp_recording_reader *reader)
     }
 }
 
-int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err)
-{
-    struct pp_buffer copy = PP_BUFFER_INIT;
-    int status = 0;
-
-    if (reader->source.fd >= 0)
-        status = pp_recording_measure_source(&reader->source, err);
-    if (status == 0)
-        status = pp_recording_copy_source(&reader->source, &copy, err);
-    if (status != 0) {
-        pp_buffer_done(&copy);
-        return status;
-    }
-    free(reader->bytes);
-    reader->bytes = (unsigned char *)copy.bytes;
-    reader->n_bytes = copy.n_bytes;
-    find_segments(reader);
-    return 0;
-}
-
-int pp_recording_copy(struct pp_recording_reader *reader, void **bytes_out, size_t *n_bytes_out,
+int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,
                       struct pprofc_error *err)
 {
     struct pp_buffer copy = PP_BUFFER_INIT;
@@ -67,8 +48,20 @@ int pp_recording_copy(struct pp_recording_reader *reader, void **bytes_out, size
         pp_buffer_done(&copy);
         return status;
     }
-    *bytes_out = copy.bytes;
-    *n_bytes_out = copy.n_bytes;
+    *copy_out = copy;
+    return 0;
+}
+
+int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err)
+{
+    struct pp_buffer copy = PP_BUFFER_INIT;
+    const int status = pp_recording_copy(reader, &copy, err);
+
+    if (status != 0)
+        return status;
+    pp_buffer_done(&reader->copy);
+    reader->copy = copy;
+    find_segments(reader);
     return 0;
 }
 
@@ -98,7 +91,7 @@ void pp_recording_close(struct pp_recording_reader *reader)
         (void)munmap(reader->shared, PP_REC_HEADER_BYTES);
     if (reader->source.fd >= 0)
         (void)close(reader->source.fd);
-    free(reader->bytes);
+    pp_buffer_done(&reader->copy);
     free(reader->name);
     free(reader);
 }
@@ -150,6 +143,24 @@ int pp_recording_view(const void *bytes, size_t n_bytes, const char *name,
     return begin(reader, reader_out, err);
 }
 
+int pp_recording_snapshot(struct pp_recording_reader *reader,
+                          struct pp_recording_reader **snapshot_out, struct pprofc_error *err)
+{
+    struct pp_recording_reader *snapshot = new_reader(reader->name);
+    int status;
+
+    if (snapshot == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", reader->name);
+    status = pp_recording_copy(reader, &snapshot->copy, err);
+    if (status != 0) {
+        pp_recording_close(snapshot);
+        return status;
+    }
+    find_segments(snapshot);
+    *snapshot_out = snapshot;
+    return 0;
+}
+
 /* ---- what it shows ---- */
 
 const struct pp_rec_header *pp_recording_header(const struct pp_recording_reader *reader)
@@ -163,7 +174,7 @@ static const void *item(const struct pp_recording_reader *reader, const struct p
 {
     if (index >= table->n_items)
         return NULL;
-    return reader->bytes + table->blocks[0] + (uint64_t)index * table->item_bytes;
+    return reader->copy.bytes + table->blocks[0] + (uint64_t)index * table->item_bytes;
 }
 
 const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader *reader,

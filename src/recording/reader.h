@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "recording/layout.h"
 
@@ -82,8 +83,12 @@ int64_t pp_recording_each(const struct pp_recording_reader *reader,
 int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request request,
                          uint64_t argument, int timeout_ms);
 
-/* What is there now, in new memory (free()d by the caller): a .ppc file's bytes. */
-int pp_recording_copy(struct pp_recording_reader *reader, void **bytes_out, size_t *n_bytes_out,
+/* What is there now, as a .ppc file's bytes; on success the buffer's caller ends it. */
+int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,
                       struct pprofc_error *err);
+
+/* A reader of its own of what is there now; it stays as it is whatever becomes of 'reader'. */
+int pp_recording_snapshot(struct pp_recording_reader *reader,
+                          struct pp_recording_reader **snapshot_out, struct pprofc_error *err);
 
 #endif

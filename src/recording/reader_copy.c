@@ -273,7 +273,7 @@ static int put_segment(struct copier *copier, const struct part *part,
 
 /* What copy_segment() has read, and frees. */
 struct reading {
-    unsigned char *states, *bodies, *stacks;
+    struct pp_buffer states, bodies, stacks;
     struct extent extent, later; /* before and after the first reading */
 };
 
@@ -284,18 +284,16 @@ static int read_log(const struct copier *copier, const struct part *part, struct
     uint64_t used = 0;
     int status;
 
-    /* One byte more: never a request for nothing. */
-    reading->states = malloc(n_bytes + 1UL);
-    reading->bodies = malloc(n_bytes + 1UL);
-    if (reading->states == NULL || reading->bodies == NULL)
+    if (pp_buffer_room(&reading->states, n_bytes) == NULL ||
+        pp_buffer_room(&reading->bodies, n_bytes) == NULL)
         return no_memory(copier);
-    status = get(copier, area, reading->states, n_bytes);
+    status = get(copier, area, reading->states.bytes, n_bytes);
     if (status == 0)
         status =
             get(copier, part->offset + offsetof(struct pp_rec_segment, used), &used, sizeof used);
     if (status == 0)
         status = split_used(copier, part, used, &reading->later);
-    return status != 0 ? status : get(copier, area, reading->bodies, n_bytes);
+    return status != 0 ? status : get(copier, area, reading->bodies.bytes, n_bytes);
 }
 
 static int read_stacks(const struct copier *copier, const struct part *part,
@@ -304,24 +302,25 @@ static int read_stacks(const struct copier *copier, const struct part *part,
     const uint64_t area_end = part->offset + part->segment.area_offset + part->segment.area_bytes;
     const uint32_t n_bytes = reading->later.n_stack_bytes;
 
-    reading->stacks = malloc(n_bytes + 1UL);
-    if (reading->stacks == NULL)
+    if (pp_buffer_room(&reading->stacks, n_bytes) == NULL)
         return no_memory(copier);
-    return get(copier, area_end - n_bytes, reading->stacks, n_bytes);
+    return get(copier, area_end - n_bytes, reading->stacks.bytes, n_bytes);
 }
 
 static int copy_reading(struct copier *copier, const struct part *part,
                         const struct reading *reading)
 {
-    const struct pp_recording_log log = {reading->states, reading->bodies,
+    const struct pp_recording_log log = {(const unsigned char *)reading->states.bytes,
+                                         (const unsigned char *)reading->bodies.bytes,
                                          reading->extent.n_log_bytes};
+    const unsigned char *stacks = (const unsigned char *)reading->stacks.bytes;
     const uint32_t n_stack_bytes = reading->later.n_stack_bytes;
     pp_autobuffer struct pp_buffer events = PP_BUFFER_INIT;
-    const int status = gather_events(copier, part, &log, reading->stacks, n_stack_bytes, &events);
+    const int status = gather_events(copier, part, &log, stacks, n_stack_bytes, &events);
 
     if (status != 0 || events.n_bytes == 0)
         return status;
-    return put_segment(copier, part, &events, reading->stacks, n_stack_bytes);
+    return put_segment(copier, part, &events, stacks, n_stack_bytes);
 }
 
 static int copy_segment(struct copier *copier, const struct part *part)
@@ -335,9 +334,9 @@ static int copy_segment(struct copier *copier, const struct part *part)
         status = read_stacks(copier, part, &reading);
     if (status == 0)
         status = copy_reading(copier, part, &reading);
-    free(reading.states);
-    free(reading.bodies);
-    free(reading.stacks);
+    pp_buffer_done(&reading.states);
+    pp_buffer_done(&reading.bodies);
+    pp_buffer_done(&reading.stacks);
     return status;
 }
 

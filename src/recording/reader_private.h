@@ -24,8 +24,7 @@ struct pp_recording_segment {
 struct pp_recording_reader {
     struct pp_recording_source source;
     char *name;
-    unsigned char *bytes; /* our copy, as pp_recording_copy_source() makes it */
-    size_t n_bytes;
+    struct pp_buffer copy; /* as pp_recording_copy_source() makes it */
     struct pp_recording_segment segments[PP_REC_MAX_SEGMENTS];
     uint32_t n_segments;
     struct pp_rec_header *shared; /* the header in the living process's memory, or NULL */

@@ -218,6 +218,8 @@ int pprofc_http_handle(const struct pprofc_http_request *request,
         return status;
     out = calloc(1, sizeof *out);
     if (out == NULL || answer(request, out) != 0) {
+        if (out != NULL)
+            pp_http_answer_done(out);
         free(out);
         return pp_fail(err, -ENOMEM, 0, "no memory for the answer");
     }

@@ -55,12 +55,8 @@ static int name_all(struct pp_call *call, const uint64_t *addresses, size_t n,
                     struct writing *writing, struct pprofc_error *err)
 {
     struct pp_recording_reader *reader = NULL;
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
-    int status = pp_served_copy(call->target, &bytes, &n_bytes, err);
+    int status = pp_served_snapshot(call->target, &reader, err);
 
-    if (status == 0)
-        status = pp_recording_view(bytes, n_bytes, call->target->path, &reader, err);
     if (status != 0)
         return status;
     status = pp_recording_symbols(reader, call->service->symbolizer, addresses, n, write_name,

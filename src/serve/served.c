@@ -280,12 +280,12 @@ int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *i
 static int mark_of_ended(struct pp_served *target, struct pp_recording_mark *mark_out,
                          struct pprofc_error *err)
 {
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
-    const int status = pp_recording_copy(target->reader, &bytes, &n_bytes, err);
+    struct pp_recording_reader *snapshot = NULL;
+    const int status = pp_recording_snapshot(target->reader, &snapshot, err);
 
     if (status == 0)
-        pp_recording_mark_read(bytes, mark_out);
+        pp_recording_mark_read(pp_recording_header(snapshot), mark_out);
+    pp_recording_close(snapshot);
     return status;
 }
 
@@ -313,20 +313,20 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
     return status;
 }
 
-int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,
-                   struct pprofc_error *err)
+int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
+                       struct pprofc_error *err)
 {
     int status;
 
     (void)pthread_mutex_lock(&target->lock);
-    status = pp_recording_copy(target->reader, bytes_out, n_bytes_out, err);
+    status = pp_recording_snapshot(target->reader, snapshot_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }
 
 /* What the look recorded is held until it is copied, as a window's events are. */
-static int look(struct pp_served *target, uint32_t *look_out, void **bytes_out, size_t *n_bytes_out,
-                struct pprofc_error *err)
+static int look(struct pp_served *target, uint32_t *look_out,
+                struct pp_recording_reader **snapshot_out, struct pprofc_error *err)
 {
     struct pp_rec_header *head = pp_recording_shared_header(target->reader);
     const bool is_held = target->slot != 0;
@@ -343,19 +343,19 @@ static int look(struct pp_served *target, uint32_t *look_out, void **bytes_out, 
         status = pp_fail(err, -ENOTSUP, 0, "the libpprofc in %s is an older one: it cannot tell",
                          target->program);
     else if (status > 0)
-        status = pp_recording_copy(target->reader, bytes_out, n_bytes_out, err);
+        status = pp_recording_snapshot(target->reader, snapshot_out, err);
     if (!is_held && target->slot != 0)
         give_reader_back(target, head);
     return status;
 }
 
-int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_out,
-                   size_t *n_bytes_out, struct pprofc_error *err)
+int pp_served_look(struct pp_served *target, uint32_t *look_out,
+                   struct pp_recording_reader **snapshot_out, struct pprofc_error *err)
 {
     int status;
 
     (void)pthread_mutex_lock(&target->lock);
-    status = look(target, look_out, bytes_out, n_bytes_out, err);
+    status = look(target, look_out, snapshot_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }
@@ -364,11 +364,14 @@ int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_ou
  * death.  The lock is held. */
 static bool has_ended_properly(struct pp_served *target)
 {
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
+    struct pp_recording_reader *snapshot = NULL;
+    bool has_ended;
 
-    return pp_recording_copy(target->reader, &bytes, &n_bytes, NULL) == 0 &&
-           atomic_load(&((const struct pp_rec_header *)bytes)->state) == PP_REC_ENDED;
+    if (pp_recording_snapshot(target->reader, &snapshot, NULL) != 0)
+        return false;
+    has_ended = atomic_load(&pp_recording_header(snapshot)->state) == PP_REC_ENDED;
+    pp_recording_close(snapshot);
+    return has_ended;
 }
 
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err)

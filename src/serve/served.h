@@ -62,14 +62,14 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
 /* What the windows want holds for three seconds: to be called every second or so meanwhile. */
 void pp_served_renew(struct pp_served *target);
 
-/* The recording as it is now, to be free()d: windows are read from it. */
-int pp_served_copy(struct pp_served *target, void **bytes_out, size_t *n_bytes_out,
-                   struct pprofc_error *err);
+/* A reader of the recording as it is now, to be closed: windows are read from it. */
+int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
+                       struct pprofc_error *err);
 
-/* Have the process record where each of its threads stands, and copy the recording: the look's
+/* Have the process record where each of its threads stands, and take a snapshot: the look's
  * number is the mark of its events.  -ESRCH when the process is gone. */
-int pp_served_look(struct pp_served *target, uint32_t *look_out, void **bytes_out,
-                   size_t *n_bytes_out, struct pprofc_error *err);
+int pp_served_look(struct pp_served *target, uint32_t *look_out,
+                   struct pp_recording_reader **snapshot_out, struct pprofc_error *err);
 
 /* End sampling for good (POST /off, `pprofc off`); 0 also when it is off already. */
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err);

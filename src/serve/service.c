@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/recording.h"
 #include "formats/recording_facts.h"
@@ -121,12 +120,8 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
 {
     const struct pp_recording_profile_options options = {.window = window};
     struct pp_recording_reader *reader = NULL;
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
-    int status = pp_served_copy(target, &bytes, &n_bytes, err);
+    int status = pp_served_snapshot(target, &reader, err);
 
-    if (status == 0)
-        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
     if (status != 0)
         return status;
     status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
@@ -149,12 +144,8 @@ int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_o
 {
     struct pp_recording_reader *reader = NULL;
     struct pprofc_profile *profile;
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
-    int status = pp_served_copy(target, &bytes, &n_bytes, err);
+    int status = pp_served_snapshot(target, &reader, err);
 
-    if (status == 0)
-        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
     if (status != 0)
         return status;
     profile = pp_profile_new();
@@ -171,13 +162,9 @@ int pp_service_threads(struct pp_service *service, struct pp_served *target,
                        struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     struct pp_recording_reader *reader = NULL;
-    pp_autofree void *bytes = NULL;
-    size_t n_bytes = 0;
     uint32_t look = 0;
-    int status = pp_served_look(target, &look, &bytes, &n_bytes, err);
+    int status = pp_served_look(target, &look, &reader, err);
 
-    if (status == 0)
-        status = pp_recording_view(bytes, n_bytes, target->path, &reader, err);
     if (status != 0)
         return status;
     status = pp_recording_threads(reader, service->symbolizer, look, profile_out, err);

@@ -475,19 +475,20 @@ class InProgram(Itself):
 
 class InProgramAlone(Itself):
     def test_memory_stays(self):
-        """Debug information never enters the program: after many profiles it is as large as after the first few."""
+        """Debug information never enters the program, and profiles leave nothing behind: after many it is as large as
+        after the first few, since large blocks are mappings of their own and not malloc's."""
         def memory_kb():
             with open(f"/proc/{self.server.pid}/status", encoding="ascii") as status:
-                return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+                return int(re.search(r"RssAnon:\s+(\d+)", status.read()).group(1))
 
         before_kb = memory_kb()
-        for _ in range(3):
+        for _ in range(long_or(30, 8)):
             self.profile("/debug/pprof/profile?seconds=0.05&frequency=1000")
         early_kb = memory_kb()
-        for _ in range(long_or(95, 7)):
+        for _ in range(long_or(100, 8)):
             self.profile("/debug/pprof/profile?seconds=0.05&frequency=1000")
-        self.assertLess(early_kb - before_kb, 32 * 1024)
-        self.assertLess(memory_kb() - early_kb, 2 * 1024)
+        self.assertLess(early_kb - before_kb, 8 * 1024)
+        self.assertLess(memory_kb() - early_kb, 1024)
 
     def test_stop(self):
         """A client that waits for its profile is told why it gets none; then nobody is answered."""

@@ -89,17 +89,16 @@ static void assert_copy_is_equal(struct pp_recording_reader *reader)
     const struct sum sum = sum_of(reader);
     struct pp_recording_reader *again = NULL;
     struct sum other;
-    void *copy = NULL;
-    size_t n_bytes = 0;
+    struct pp_buffer copy = PP_BUFFER_INIT;
 
-    if (pp_recording_copy(reader, &copy, &n_bytes, NULL) != 0 ||
-        pp_recording_view(copy, n_bytes, "copy", &again, NULL) != 0)
+    if (pp_recording_copy(reader, &copy, NULL) != 0 ||
+        pp_recording_view(copy.bytes, copy.n_bytes, "copy", &again, NULL) != 0)
         abort();
     other = sum_of(again);
     if (memcmp(&sum, &other, sizeof sum) != 0)
         abort();
     pp_recording_close(again);
-    free(copy);
+    pp_buffer_done(&copy);
 }
 
 static void read_all(const unsigned char *bytes, size_t n_bytes)

@@ -151,15 +151,14 @@ static struct pass check_copy(struct pp_recording_reader *reader)
     struct pp_recording_reader *copied = NULL;
     struct pprofc_error err = {0};
     struct pass pass = {0};
-    void *bytes = NULL;
-    size_t n_bytes = 0;
+    struct pp_buffer copy = PP_BUFFER_INIT;
 
-    if (pp_recording_copy(reader, &bytes, &n_bytes, &err) != 0 ||
-        pp_recording_view(bytes, n_bytes, "copy", &copied, &err) != 0)
+    if (pp_recording_copy(reader, &copy, &err) != 0 ||
+        pp_recording_view(copy.bytes, copy.n_bytes, "copy", &copied, &err) != 0)
         fail_msg("%s", err.message);
     (void)pp_recording_each(copied, check_event, &pass);
     pp_recording_close(copied);
-    free(bytes);
+    pp_buffer_done(&copy);
     return pass;
 }
 

@@ -75,18 +75,17 @@ static int work(const struct writer *writer, struct pprofc_error *err)
 {
     struct pprofc_profile *profile = NULL;
     struct pp_recording_reader *reader = NULL;
-    void *bytes = NULL;
-    size_t n_bytes = 0;
+    struct pp_buffer copy = PP_BUFFER_INIT;
     int status = pp_recording_view(writer->bytes, writer->n_next, "made", &reader, err);
 
     if (status != 0)
         return status;
     status = pp_recording_refresh(reader, err);
     if (status == 0)
-        status = pp_recording_copy(reader, &bytes, &n_bytes, err);
+        status = pp_recording_copy(reader, &copy, err);
     if (status == 0)
         status = pp_recording_to_profile(reader, NULL, NULL, &profile, err);
-    free(bytes);
+    pp_buffer_done(&copy);
     pp_recording_close(reader);
     if (status != 0) {
         assert_null(profile);

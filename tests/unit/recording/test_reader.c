@@ -308,8 +308,7 @@ static void a_copy_is_a_recording(void **state)
     const int fd = mkstemp(path);
     struct pp_recording_reader *reader = NULL, *copied = NULL;
     struct seen before, after = {0};
-    void *bytes = NULL;
-    size_t n_bytes = 0;
+    struct pp_buffer copy = PP_BUFFER_INIT;
 
     (void)state;
     writer_thread(&writer, 77, "main");
@@ -318,9 +317,9 @@ static void a_copy_is_a_recording(void **state)
         writer_event(segment, i, 0, writer_stack(segment, stack_pcs, 1 + i % 3), 0, 1);
     before = look(&writer);
     reader = view(&writer);
-    assert_int_equal(pp_recording_copy(reader, &bytes, &n_bytes, NULL), 0);
-    assert_true(n_bytes < 64 * 1024);
-    assert_int_equal(write(fd, bytes, n_bytes), (ssize_t)n_bytes);
+    assert_int_equal(pp_recording_copy(reader, &copy, NULL), 0);
+    assert_true(copy.n_bytes < 64 * 1024);
+    assert_int_equal(write(fd, copy.bytes, copy.n_bytes), (ssize_t)copy.n_bytes);
     assert_int_equal(pp_recording_open(path, &copied, NULL), 0);
     assert_int_equal(pp_recording_each(copied, note, &after), 50);
     assert_int_equal(before.n_events, 50);
@@ -335,7 +334,7 @@ static void a_copy_is_a_recording(void **state)
     assert_int_equal(pp_recording_command(copied, PP_REQUEST_STOP, 0, 10), -ESRCH);
     (void)unlink(path);
     (void)close(fd);
-    free(bytes);
+    pp_buffer_done(&copy);
     pp_recording_close(reader);
     pp_recording_close(copied);
     free(writer.bytes);

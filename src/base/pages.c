@@ -1,0 +1,50 @@
+/* Mappings; under the address sanitizer malloc, which shows what reads beyond an end. */
+#include "base/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_WATCHED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define IS_WATCHED 1
+#endif
+
+#ifdef IS_WATCHED
+
+void *pp_pages_resize(void *old, size_t old_bytes, size_t new_bytes)
+{
+    char *grown = realloc(old, new_bytes);
+
+    if (grown != NULL && new_bytes > old_bytes)
+        memset(grown + old_bytes, 0, new_bytes - old_bytes);
+    return grown;
+}
+
+void pp_pages_free(void *pages, size_t n_bytes)
+{
+    (void)n_bytes;
+    free(pages);
+}
+
+#else
+
+void *pp_pages_resize(void *old, size_t old_bytes, size_t new_bytes)
+{
+    void *grown = old == NULL ? mmap(NULL, new_bytes, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                              : mremap(old, old_bytes, new_bytes, MREMAP_MAYMOVE);
+
+    return grown != MAP_FAILED ? grown : NULL;
+}
+
+void pp_pages_free(void *pages, size_t n_bytes)
+{
+    if (pages != NULL)
+        (void)munmap(pages, n_bytes);
+}
+
+#endif
