@@ -10,7 +10,7 @@ INSTALL_OPTIONS = -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) -Dtests=
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
 SOURCES = $(shell git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]')
 
-.PHONY: all help check asan asan-hazards tsan lint fmt bench fuzz install uninstall clean
+.PHONY: all help check asan asan-hazards tsan lint fmt bench fuzz fuzz-http install uninstall clean
 
 all: ## build the libraries and the command in $(BUILD)
 	@scripts/build $(BUILD)
@@ -44,6 +44,10 @@ bench: all ## the table of ratios
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (default 10)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),10)
+
+fuzz-http: all ## mutated requests to a sanitized server for FUZZ_SECONDS (default 3600), by FUZZ_SEED
+	@scripts/build $(BUILD)-asan $(SANITIZE)
+	@tests/fuzz/fuzz_http.py $(BUILD) $(BUILD)-asan $(or $(FUZZ_SECONDS),3600) $(FUZZ_SEED)
 
 install: ## install to $(DESTDIR)$(PREFIX)
 	@[ ! -f $(BUILD)-install/build.ninja ] || meson configure $(BUILD)-install $(INSTALL_OPTIONS)
