@@ -75,12 +75,15 @@ static int read_headers(uint64_t header, Elf64_Ehdr *ehdr, Elf64_Phdr *phdrs, si
 
 static void add_segment(struct pp_elf_image *image, const Elf64_Phdr *phdr)
 {
+    const uint64_t start = image->bias + phdr->p_vaddr;
     struct pp_elf_segment *segment;
 
-    if (image->n_segments == PP_ELF_MAX_SEGMENTS || phdr->p_memsz == 0)
+    /* No loader maps one that is larger in the file than in memory, or goes round the end. */
+    if (image->n_segments == PP_ELF_MAX_SEGMENTS || phdr->p_memsz == 0 ||
+        phdr->p_filesz > phdr->p_memsz || phdr->p_memsz > UINT64_MAX - start)
         return;
     segment = &image->segments[image->n_segments++];
-    segment->start = image->bias + phdr->p_vaddr;
+    segment->start = start;
     segment->limit = segment->start + phdr->p_filesz;
     segment->offset = phdr->p_offset;
     segment->is_readable = (phdr->p_flags & PF_R) != 0;
@@ -128,6 +131,7 @@ static const Elf64_Phdr *find_segment(const Elf64_Phdr *phdrs, size_t n_phdrs, u
     for (size_t i = 0; i < n_phdrs; i++) {
         const uint64_t begin = phdrs[i].p_offset & ~(uint64_t)(PAGE_BYTES - 1);
         if (phdrs[i].p_type != PT_LOAD || offset < begin ||
+            phdrs[i].p_filesz > UINT64_MAX - phdrs[i].p_offset ||
             offset >= phdrs[i].p_offset + phdrs[i].p_filesz)
             continue;
         if (found == NULL || (phdrs[i].p_flags & PF_X) != 0)
@@ -164,6 +168,8 @@ int pp_elf_read_image(uint64_t header, uint64_t start, uint64_t offset,
     image.fingerprint = hash_bytes(0xcbf29ce484222325ull, &ehdr, sizeof ehdr);
     image.fingerprint = hash_bytes(image.fingerprint, phdrs, ehdr.e_phnum * sizeof phdrs[0]);
     image.fingerprint = hash_bytes(image.fingerprint, image.build_id, image.n_build_id_bytes);
+    if (image.n_segments == 0)
+        return -EBADMSG;
     *image_out = image;
     return 0;
 }
