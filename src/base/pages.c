@@ -17,7 +17,8 @@
 
 void *pp_pages_resize(void *old, size_t old_bytes, size_t new_bytes)
 {
-    char *grown = realloc(old, new_bytes);
+    /* Where mmap says no the sanitizer's realloc ends the program. */
+    char *grown = new_bytes <= (size_t)1 << 40 ? realloc(old, new_bytes) : NULL;
 
     if (grown != NULL && new_bytes > old_bytes)
         memset(grown + old_bytes, 0, new_bytes - old_bytes);

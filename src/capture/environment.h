@@ -42,6 +42,7 @@ struct pp_environment {
     /* What was taken out of the program's environment, to be put back for an exec. */
     const char *taken[PP_ENV_MAX_TAKEN];
     uint32_t n_taken;
+    const char *preload_left; /* LD_PRELOAD as it was left, where others are in it; or NULL */
 };
 
 extern struct pp_environment pp_environment;

@@ -58,25 +58,36 @@ static bool is_kept(const char *variable)
     return false;
 }
 
-/* Copied, since programs write their title over the strings that the kernel gave them. */
-static void keep(const char *variable)
+/* A copy, since programs write their title over the strings that the kernel gave them; or NULL. */
+static const char *copy_of(const char *variable)
 {
     static char *room;
     static size_t n_left;
     const size_t n_bytes = strlen(variable) + 1;
+    const char *copy;
 
-    if (pp_environment.n_taken >= PP_ENV_MAX_TAKEN || is_kept(variable))
-        return;
     if (n_left < n_bytes) {
         n_left = n_bytes > ROOM_BYTES ? n_bytes : ROOM_BYTES;
         room = pp_map_anonymous(n_left);
         n_left = room == NULL ? 0 : n_left;
     }
     if (n_left < n_bytes)
-        return;
-    pp_environment.taken[pp_environment.n_taken++] = memcpy(room, variable, n_bytes);
+        return NULL;
+    copy = memcpy(room, variable, n_bytes);
     room += n_bytes;
     n_left -= n_bytes;
+    return copy;
+}
+
+static void keep(const char *variable)
+{
+    const char *copy;
+
+    if (pp_environment.n_taken >= PP_ENV_MAX_TAKEN || is_kept(variable))
+        return;
+    copy = copy_of(variable);
+    if (copy != NULL)
+        pp_environment.taken[pp_environment.n_taken++] = copy;
 }
 
 extern int pprofc_http_serve(const char *address, struct pprofc_error *err) __attribute__((weak));
@@ -101,7 +112,11 @@ static bool stays(char *variable, const char *library)
     if (!preloads(variable, library))
         return true;
     keep(variable);
-    return shorten_preload(variable, library);
+    if (!shorten_preload(variable, library))
+        return false;
+    if (pp_environment.preload_left == NULL)
+        pp_environment.preload_left = copy_of(variable);
+    return true;
 }
 
 /* In place.  Returns how many are left. */

@@ -78,10 +78,14 @@ static char *const *put_back(char *const envp[], const char **room)
     size_t n = 0;
     bool has_preload = false;
 
-    for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
+    for (size_t i = 0; envp != NULL && envp[i] != NULL; i++) {
+        /* What was left of the one that we came by comes back whole. */
+        if (pp_environment.preload_left != NULL &&
+            strcmp(envp[i], pp_environment.preload_left) == 0)
+            continue;
         has_preload = has_preload || strncmp(envp[i], "LD_PRELOAD=", 11) == 0;
-    for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
         room[n++] = envp[i];
+    }
     for (uint32_t i = 0; i < pp_environment.n_taken; i++)
         /* An LD_PRELOAD that the program has set for the new image itself is its own affair. */
         if (!(has_preload && strncmp(pp_environment.taken[i], "LD_PRELOAD=", 11) == 0))

@@ -140,6 +140,14 @@ class EnvironmentKept(EndToEnd):
         self.assertEqual(finished.status, 0)
         self.assertAlmostEqual(self.share(self.stacks(path), "heavy"), 2 / 3, delta=0.1)
 
+    def test_exec_beside_other_preloads(self):
+        """The same where the user preloads something else, which each program sees as the user has set it."""
+        script = f'echo "$LD_PRELOAD"; exec sh -c \'echo "$LD_PRELOAD"; exec {self.program("two_to_one")} 1\''
+        finished, path = self.run_profiled("-F", "1000", "--", "sh", "-c", script,
+                                           env=clean_environment(LD_PRELOAD="libm.so.6"))
+        self.assertEqual(finished.out.splitlines()[:2], ["libm.so.6", "libm.so.6"])
+        self.assertAlmostEqual(self.share(self.stacks(path), "heavy"), 2 / 3, delta=0.1)
+
 
 if __name__ == "__main__":
     unittest.main()
