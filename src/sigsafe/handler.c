@@ -167,7 +167,7 @@ static void wake(struct pp_rec_header *header)
 
 /* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
  */
-void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk)
+static void tell_new_code(struct pp_rec_header *header, uint32_t walk)
 {
     const uint32_t seen = (walk & PP_WALK_INFERRED) != 0 ? PP_NEW_CODE_UNKNOWN : PP_NEW_CODE_SLOW;
 
@@ -176,6 +176,18 @@ void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk)
         return;
     if (seen == PP_NEW_CODE_UNKNOWN)
         wake(header);
+}
+
+void pp_sig_walk_thread(struct pp_rec_header *header, const struct pp_sig_thread *thread,
+                        const void *context, uint64_t *pcs, struct pp_sig_walk *walk)
+{
+    pp_sig_unwind(
+        context,
+        (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
+                               atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
+        pcs, walk);
+    if ((walk->flags & PP_WALK_NEW_CODE) != 0)
+        tell_new_code(header, walk->flags);
 }
 
 static inline __attribute__((always_inline)) void sample_here(struct pp_rec_header *header,
@@ -195,13 +207,7 @@ static inline __attribute__((always_inline)) void sample_here(struct pp_rec_head
         add(&header->lost_ns, delta_ns);
         return;
     }
-    pp_sig_unwind(
-        context,
-        (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
-                               atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
-        scratch->pcs, &walk);
-    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        pp_sig_tell_new_code(header, walk.flags);
+    pp_sig_walk_thread(header, thread, context, scratch->pcs, &walk);
     if ((walk.flags & PP_WALK_SLOW_READS) != 0 &&
         atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) == 0)
         atomic_store_explicit(&thread->thread_pointer, pp_sig_arch_thread_pointer(),

@@ -54,9 +54,10 @@ PP_SIG void pp_sig_book_remainder(struct pp_rec_header *header, struct pp_sig_th
 PP_SIG struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
                                                   struct pp_sig_thread *thread);
 
-/* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
- * 'walk' is a walk's flags. */
-PP_SIG void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk);
+/* The stack of this thread at 'context', a ucontext_t, into 'pcs' of PP_MAX_FRAMES + 1.  Code
+ * without rules is told to the helper. */
+PP_SIG void pp_sig_walk_thread(struct pp_rec_header *header, const struct pp_sig_thread *thread,
+                               const void *context, uint64_t *pcs, struct pp_sig_walk *walk);
 
 /* A thread is about to use the recording, or is done: between the two nothing it can see is taken
  * away. */

@@ -39,12 +39,6 @@ void pp_sig_look_here(struct pp_rec_header *header, struct pp_sig_thread *thread
 
     if (pp_sig_thread_record(header, thread) != NULL)
         stand.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
-    pp_sig_unwind(
-        context,
-        (struct pp_sig_bounds){atomic_load_explicit(&thread->stack_lo, memory_order_relaxed),
-                               atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
-        scratch->pcs, &walk);
-    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        pp_sig_tell_new_code(header, walk.flags);
+    pp_sig_walk_thread(header, thread, context, scratch->pcs, &walk);
     (void)pp_sig_store_stand(header, &stand, scratch->pcs, &walk);
 }
