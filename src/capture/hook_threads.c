@@ -37,6 +37,15 @@ static void note_mask(struct pp_rec_header *header, struct pp_sig_thread *thread
         atomic_fetch_or_explicit(&slot->flags, PP_THREAD_BLOCKS_SIGNAL, memory_order_relaxed);
 }
 
+/* The helper cannot read the clock of a thread that is gone. */
+static void note_ignored_time(struct pp_sig_thread *thread)
+{
+    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0 &&
+        atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0)
+        atomic_store_explicit(&thread->end_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                              memory_order_relaxed);
+}
+
 /* The last of a thread's CPU time, and the helper's word that it may forget the thread. */
 static void at_end(void *argument)
 {
@@ -46,6 +55,8 @@ static void at_end(void *argument)
     pp_sig_self = NULL;
     pp_sig_enter(thread);
     header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
+    if (header != NULL)
+        note_ignored_time(thread);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_ENDING,
                           memory_order_release); /* handlers leave it alone now */
     if (header != NULL)

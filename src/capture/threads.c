@@ -27,18 +27,30 @@ uint64_t pp_threads_count(void)
 
 /* ---- threads that are left out ---- */
 
+static void leave_out(struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    watch->is_left_out = true;
+    watch->ignored_since_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+}
+
 void pp_thread_look_at_ignored(struct pp_session *session, struct pp_sig_thread *thread,
                                struct pp_watch *watch)
 {
+    uint64_t cpu_ns = atomic_load_explicit(&thread->end_cpu_ns, memory_order_relaxed);
     struct timespec now;
-    (void)session;
 
-    /* The clock of a thread that is gone cannot be read: what was seen last stands. */
-    if (watch->is_left_out &&
+    /* It came and went before the helper saw it. */
+    if (cpu_ns != 0 && !watch->is_left_out && !session->is_paused)
+        leave_out(thread, watch);
+    if (!watch->is_left_out)
+        return;
+    if (cpu_ns == 0 &&
         clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
                       &now) == 0)
-        watch->ignored_ns =
-            (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - watch->ignored_since_ns;
+        cpu_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    /* Of one that is gone without a word, what was seen last stands. */
+    if (cpu_ns != 0)
+        watch->ignored_ns = cpu_ns - watch->ignored_since_ns;
 }
 
 void pp_thread_settle_ignored(struct pp_session *session, struct pp_sig_thread *thread,
@@ -48,6 +60,7 @@ void pp_thread_settle_ignored(struct pp_session *session, struct pp_sig_thread *
     session->excluded_ns += watch->ignored_ns;
     watch->ignored_ns = 0;
     watch->is_left_out = false;
+    atomic_store_explicit(&thread->end_cpu_ns, 0, memory_order_relaxed);
 }
 
 /* ---- births and ends ---- */
@@ -149,8 +162,7 @@ static void tend(struct pp_session *session, struct pp_sig_thread *thread, struc
     } else if (!watch->is_left_out && !session->is_paused &&
                atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
         pp_source_close(&watch->source);
-        watch->is_left_out = true;
-        watch->ignored_since_ns = atomic_load_explicit(&thread->last_cpu_ns, memory_order_relaxed);
+        leave_out(thread, watch);
     } else if (!watch->is_bounded &&
                atomic_load_explicit(&thread->thread_pointer, memory_order_relaxed) != 0) {
         pp_thread_find_bounds(thread, watch);

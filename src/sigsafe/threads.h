@@ -43,6 +43,7 @@ struct pp_sig_thread {
     _Atomic uintptr_t
         thread_pointer; /* seen by the first handler: where the helper finds the stack by */
     _Atomic uint64_t last_cpu_ns; /* its CPU clock at the last booking */
+    _Atomic uint64_t end_cpu_ns;  /* ignored, and at its end: the clock then */
     _Atomic uint32_t label_set, span;
     _Atomic uint32_t look; /* not 0: the next signal of ours tells where it stands, for this look */
     /* What a start routine needs, for threads made through our pthread_create. */

@@ -415,15 +415,22 @@ class Linked(EndToEnd):
         """The recording it leaves holds its phases, wherever the library came from."""
         for name in ("linked", "linked_static"):
             with self.subTest(program=name):
-                recording, converted = self.folder / f"{name}.ppc", self.folder / f"{name}.pb.gz"
-                finished = self.run_command(self.program(name), recording, "2", "1000")
-                self.assertEqual(finished.status, 0, finished.err)
-                self.assertEqual(self.pprofc("convert", recording, converted).status, 0)
-                # It starts after its calibration, so the shares are those of its phases among themselves.
-                truth = scorer.read_truth(finished.out)
-                truth["cpu_ns"] = sum(phase["cpu_ns"] for phase in truth["phases"])
-                result = scorer.score(self.stacks(converted), truth)
-                self.assertTrue(result.is_ok, scorer.show(result))
+                self.assert_phases_right(name)
+
+    def assert_phases_right(self, name, *more):
+        recording, converted = self.folder / f"{name}.ppc", self.folder / f"{name}.pb.gz"
+        finished = self.run_command(self.program(name), recording, "2", "1000", *more)
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertEqual(self.pprofc("convert", recording, converted).status, 0)
+        # It starts after its calibration, so the shares are those of its phases among themselves.
+        truth = scorer.read_truth(finished.out)
+        truth["cpu_ns"] = sum(phase["cpu_ns"] for phase in truth["phases"])
+        result = scorer.score(self.stacks(converted), truth)
+        self.assertTrue(result.is_ok, scorer.show(result))
+
+    def test_ignored_and_gone(self):
+        """Threads that ask to be ignored are in no total, nor are those that end before anybody has looked at them."""
+        self.assert_phases_right("linked", "brief")
 
     @unittest.skipUnless(shutil.which("cc"), "no compiler")
     def test_under_the_command(self):

@@ -1,6 +1,7 @@
 /* Linked with libpprofc, statically or not: profiles itself by the API and leaves the raw
  * recording; with snapshots taken back to back when asked, each written as its own file. Arguments:
- * file to write (.ppc), CPU seconds (1), rate in Hz (1000), "snapshots" to take them meanwhile. */
+ * file to write (.ppc), CPU seconds (1), rate in Hz (1000), "snapshots" to take them meanwhile,
+ * "brief" to have threads meanwhile that are ignored and soon end. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -51,16 +52,37 @@ static void *take_snapshots(void *argument)
     return NULL;
 }
 
+static void *work_unseen(void *argument)
+{
+    struct pprofc_error err;
+
+    (void)pprofc_thread_ignore(&err);
+    TRUTH_SPIN_US(30000);
+    return argument;
+}
+
+static void *have_brief_threads(void *argument)
+{
+    struct pprofc_error err;
+    pthread_t thread;
+
+    (void)pprofc_thread_ignore(&err);
+    while (!is_over && pthread_create(&thread, NULL, work_unseen, NULL) == 0)
+        (void)pthread_join(thread, NULL);
+    return argument;
+}
+
 int main(int argc, char **argv)
 {
     const bool has_snapshots = argc > 4 && strcmp(argv[4], "snapshots") == 0;
+    const bool has_other = has_snapshots || (argc > 4 && strcmp(argv[4], "brief") == 0);
     struct truth_phase phases[] = {{.name = "heavy", .function = "heavy"},
                                    {.name = "light", .function = "light"}};
     struct pprofc_options options = PPROFC_OPTIONS_INIT;
     struct pprofc_recording *recording = NULL;
     struct pprofc_stats stats = {.struct_bytes = sizeof stats};
     struct pprofc_error err;
-    pthread_t snapshotter;
+    pthread_t other;
     char extra[160];
 
     if (argc < 2)
@@ -70,7 +92,8 @@ int main(int argc, char **argv)
     (void)truth_calibrate();
     if (pprofc_start(&options, &err) != 0)
         complain("start", &err);
-    if (has_snapshots && pthread_create(&snapshotter, NULL, take_snapshots, NULL) != 0)
+    if (has_other && pthread_create(&other, NULL,
+                                    has_snapshots ? take_snapshots : have_brief_threads, NULL) != 0)
         return 2;
     const uint64_t end_ns = truth_deadline_ns(truth_argument(argc, argv, 2, 1));
     uint64_t now_ns = truth_thread_ns();
@@ -84,8 +107,8 @@ int main(int argc, char **argv)
         phases[1].cpu_ns += now_ns - middle_ns;
     }
     is_over = true;
-    if (has_snapshots)
-        (void)pthread_join(snapshotter, NULL);
+    if (has_other)
+        (void)pthread_join(other, NULL);
     if (pprofc_stats(&stats, &err) != 0)
         complain("stats", &err);
     if (pprofc_stop(&recording, &err) != 0)
