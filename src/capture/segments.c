@@ -16,6 +16,7 @@ enum {
     MANY_SAMPLES_HZ = 5000, /* a spare holds about this many */
     FOLD_AT_ONCE = 4,
     PLACE_STEP_BYTES = 64 * 1024,
+    KEEP_FOR_READERS = PP_REC_MAX_SEGMENTS * 5 / 16, /* when the directory is half full */
     FORGET_MOST = 1 << 20, /* samples; beyond, no stack is worth its room */
 };
 
@@ -158,7 +159,6 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
 {
     const uint64_t active = atomic_load_explicit(&segments->header->active, memory_order_acquire);
     const bool is_tight = directory->n > PP_REC_MAX_SEGMENTS / 2 || segments->is_short;
-    const uint32_t n_kept = segments->is_short ? 0 : PP_KEEP_SEALED;
     uint32_t n_raw = 0, n_sealed = 0;
     uint64_t needed;
 
@@ -172,6 +172,9 @@ static uint32_t choose(struct pp_segments *segments, const struct directory *dir
     }
     for (uint32_t i = 0; i < directory->n; i++) {
         struct pp_rec_segment *segment = segment_at(segments, directory->refs[i].offset);
+        const uint32_t n_kept = segments->is_short            ? 0
+                                : segment->sequence >= needed ? KEEP_FOR_READERS
+                                                              : PP_KEEP_SEALED;
         chosen[i] = segment->kind == PP_SEGMENT_FOLDED;
         if (segment->kind != PP_SEGMENT_RAW || directory->refs[i].offset == active ||
             !is_sealed(segment) || n_sealed - n_raw <= n_kept ||

@@ -55,6 +55,7 @@ struct maker {
     int64_t *thread_labels;         /* by thread; NOT_YET */
     struct pp_window_first *firsts; /* by thread, of a window */
     int64_t taken_ns;               /* CPU time in the window */
+    bool has_sums;                  /* some sums reach into the window, and are in no sample */
     uint32_t n_threads;
     pp_id *locations;
     size_t locations_capacity;
@@ -225,21 +226,6 @@ static void add_count(int64_t *sum, int64_t more)
         *sum = INT64_MAX;
 }
 
-/* Of a window the quality is counted from its events: threads' totals are of the whole. */
-static void count_in_window(struct maker *maker, const struct pp_recording_event *event,
-                            const int64_t *values)
-{
-    struct pp_quality *quality = &maker->profile->quality;
-
-    if (maker->window == NULL)
-        return;
-    add_count(&quality->n_samples, values[0]);
-    add_count(&quality->n_truncated, (event->flags & PP_EVENT_TRUNCATED) != 0 ? values[0] : 0);
-    add_count((event->flags & PP_EVENT_REMAINDER) != 0 ? &quality->unsampled_ns
-                                                       : &quality->sampled_ns,
-              values[1]);
-}
-
 static int add_event(void *context, const struct pp_recording_event *event)
 {
     struct maker *maker = context;
@@ -254,13 +240,14 @@ static int add_event(void *context, const struct pp_recording_event *event)
         return 0;
     values[0] = at_least_zero(event->values[0]);
     values[1] = at_least_zero(event->values[1]);
-    if (maker->window != NULL && !pp_recording_window_takes(maker->window, event, &values[1]))
+    if (maker->window != NULL && !pp_recording_window_takes(maker->window, event, &values[1])) {
+        maker->has_sums |= pp_recording_window_reaches(maker->window, event);
         return 0;
+    }
     slice = add_times(event->time_ns - begin_ns, maker->offset_ns) / maker->slice_ns;
     status = find_stack(maker, event, &stack);
     if (status != 0)
         return status;
-    count_in_window(maker, event, values);
     sample = (struct pp_window_first){
         .is_seen = true,
         .node = stack->node,
@@ -273,8 +260,10 @@ static int add_event(void *context, const struct pp_recording_event *event)
     if (maker->window != NULL && event->thread < maker->n_threads)
         pp_recording_window_note(maker->window, &maker->firsts[event->thread], &sample,
                                  pp_recording_thread(maker->reader, event->thread));
-    if (maker->window != NULL)
+    if (maker->window != NULL) {
+        pp_recording_window_count(event, values, &maker->profile->quality);
         add_count(&maker->taken_ns, values[1]);
+    }
     if (!stack->is_named)
         add_count(&maker->profile->quality.n_unsymbolised, values[0]);
     if (event->time_ns > maker->last_ns)
@@ -364,6 +353,8 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
     if (status >= 0 && maker->window != NULL) {
         pp_recording_window_trim(maker->window, maker->firsts, maker->n_threads, maker->taken_ns,
                                  maker->profile);
+        pp_recording_window_add_rest(maker->window, maker->taken_ns, maker->has_sums,
+                                     maker->profile);
         pp_recording_window_quality(maker->window, maker->profile);
     } else if (status >= 0) {
         pp_recorded_quality_add(maker->profile, reader);

@@ -1,6 +1,7 @@
 /* The counters at a window's ends, and what of the events lies between. */
 #include "formats/recording_window.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "formats/recording_facts.h"
@@ -37,6 +38,29 @@ bool pp_recording_window_takes(const struct pp_recording_window *window,
     if (*cpu_ns > 0 && (uint64_t)*cpu_ns > since_ns)
         *cpu_ns = (int64_t)since_ns;
     return true;
+}
+
+bool pp_recording_window_reaches(const struct pp_recording_window *window,
+                                 const struct pp_recording_event *event)
+{
+    return event->time_ns < window->begin.time_ns &&
+           event->slice_ns > window->begin.time_ns - event->time_ns;
+}
+
+static void add_count(int64_t *sum, int64_t more)
+{
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = INT64_MAX;
+}
+
+void pp_recording_window_count(const struct pp_recording_event *event, const int64_t values[2],
+                               struct pp_quality *quality)
+{
+    add_count(&quality->n_samples, values[0]);
+    add_count(&quality->n_truncated, (event->flags & PP_EVENT_TRUNCATED) != 0 ? values[0] : 0);
+    add_count((event->flags & PP_EVENT_REMAINDER) != 0 ? &quality->unsampled_ns
+                                                       : &quality->sampled_ns,
+              values[1]);
 }
 
 static int64_t grown(uint64_t before, uint64_t after)
@@ -77,6 +101,21 @@ void pp_recording_window_trim(const struct pp_recording_window *window,
         *(first->is_remainder ? &profile->quality.unsampled_ns : &profile->quality.sampled_ns) -=
             less_ns;
     }
+}
+
+void pp_recording_window_add_rest(const struct pp_recording_window *window, int64_t taken_ns,
+                                  bool has_sums, struct pprofc_profile *profile)
+{
+    const int64_t rest_ns = grown(window->begin.cpu_ns, window->end.cpu_ns) - taken_ns;
+    const int64_t values[2] = {0, rest_ns};
+    const char *name = has_sums ? "[folded]" : "[unsampled]";
+    pp_id location;
+
+    if (rest_ns <= 0)
+        return;
+    location = pp_profile_named_location(profile, name, strlen(name));
+    pp_profile_add(profile, pp_profile_stack(profile, &location, 1), 0, 0, values);
+    add_count(&profile->quality.unsampled_ns, rest_ns);
 }
 
 void pp_recording_window_quality(const struct pp_recording_window *window,

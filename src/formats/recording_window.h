@@ -27,6 +27,16 @@ void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recordin
 bool pp_recording_window_takes(const struct pp_recording_window *window,
                                const struct pp_recording_event *event, int64_t *cpu_ns);
 
+/* Whether sums that began before 'window' reach into it: which of them is the window's nobody
+ * knows.
+ */
+bool pp_recording_window_reaches(const struct pp_recording_window *window,
+                                 const struct pp_recording_event *event);
+
+/* Of a window the quality is counted from its events: threads' totals are of the whole. */
+void pp_recording_window_count(const struct pp_recording_event *event, const int64_t values[2],
+                               struct pp_quality *quality);
+
 /* The first sample in the window of a thread that lived before: it also stands for what the thread
  * did before, and the time since the begin bounds that badly where threads wait for a CPU. */
 struct pp_window_first {
@@ -47,6 +57,12 @@ void pp_recording_window_note(const struct pp_recording_window *window,
 void pp_recording_window_trim(const struct pp_recording_window *window,
                               struct pp_window_first *firsts, uint32_t n_firsts, int64_t taken_ns,
                               struct pprofc_profile *profile);
+
+/* All that was taken is less than the process used: the rest came after threads' last samples
+ * ([unsampled]), or was put together with what came before, as too many stacks came at once for the
+ * recording's bound ('has_sums': [folded]). */
+void pp_recording_window_add_rest(const struct pp_recording_window *window, int64_t taken_ns,
+                                  bool has_sums, struct pprofc_profile *profile);
 
 /* Make 'quality', which speaks of the whole recording but for what was counted from the window's
  * events, speak of the window. */

@@ -78,6 +78,39 @@ static void first_samples_are_trimmed(void **state)
     }
 }
 
+/* What the process used beyond all samples is a row of its own, named for why no sample has it. */
+static void rest_is_booked(void **state)
+{
+    static const struct pp_recording_event within = {.time_ns = 990, .slice_ns = 11},
+                                           before = {.time_ns = 990, .slice_ns = 10},
+                                           exact = {.time_ns = 990};
+    (void)state;
+
+    assert_true(pp_recording_window_reaches(&window, &within));
+    assert_false(pp_recording_window_reaches(&window, &before));
+    assert_false(pp_recording_window_reaches(&window, &exact));
+    for (int has_sums = 0; has_sums < 2; has_sums++) {
+        struct pprofc_profile *profile = pp_profile_new();
+        const char *name = has_sums ? "[folded]" : "[unsampled]";
+        pp_id location;
+
+        assert_non_null(profile);
+        (void)pp_profile_add_type(profile, "samples", "count");
+        (void)pp_profile_add_type(profile, "cpu", "nanoseconds");
+        pp_recording_window_add_rest(&window, 900, has_sums, profile);
+        pp_recording_window_add_rest(&window, 1000, has_sums, profile);
+        assert_int_equal(profile->n_samples, 0);
+        pp_recording_window_add_rest(&window, 250, has_sums, profile);
+        assert_int_equal(profile->n_samples, 1);
+        location = pp_profile_named_location(profile, name, strlen(name));
+        assert_int_equal(profile->sample_stack[0], pp_profile_stack(profile, &location, 1));
+        assert_int_equal(profile->sample_values[0], 0);
+        assert_int_equal(profile->sample_values[1], 650);
+        assert_int_equal(profile->quality.unsampled_ns, 650);
+        pprofc_profile_free(profile);
+    }
+}
+
 /* Clocks and losses are those of the window alone. */
 static void quality(void **state)
 {
@@ -120,6 +153,7 @@ int main(void)
         cmocka_unit_test(ends),
         cmocka_unit_test(values_are_cut),
         cmocka_unit_test(first_samples_are_trimmed),
+        cmocka_unit_test(rest_is_booked),
         cmocka_unit_test(quality),
         cmocka_unit_test(counters_that_go_back),
     };
