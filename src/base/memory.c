@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-int pp_array_reserve(void *array, size_t *capacity, size_t n_wanted, size_t item_bytes)
+int pp_array_grow(void *array, size_t *capacity, size_t n_wanted, size_t item_bytes)
 {
     size_t n_items = *capacity;
     void *grown = NULL;
 
-    if (n_wanted <= n_items)
-        return 0;
     n_items = n_items < 8 ? 8 : n_items;
     while (n_items < n_wanted) {
         if (n_items > SIZE_MAX / 2)

@@ -30,8 +30,14 @@ static inline void pp_close_descriptor(int *descriptor)
 #define pp_autoclose __attribute__((cleanup(pp_close_file)))
 #define pp_autoclose_fd __attribute__((cleanup(pp_close_descriptor)))
 
+int pp_array_grow(void *array, size_t *capacity, size_t n_wanted, size_t item_bytes);
+
 /* Give '*array' room for 'n_wanted' items of 'item_bytes', at least doubling it.  Returns 0 or
  * -ENOMEM (and then leaves the array as it is). */
-int pp_array_reserve(void *array, size_t *capacity, size_t n_wanted, size_t item_bytes);
+static inline int pp_array_reserve(void *array, size_t *capacity, size_t n_wanted,
+                                   size_t item_bytes)
+{
+    return n_wanted <= *capacity ? 0 : pp_array_grow(array, capacity, n_wanted, item_bytes);
+}
 
 #endif

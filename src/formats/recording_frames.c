@@ -19,7 +19,6 @@ enum {
     PSEUDO_FOLDED = PP_PC_FOLDED,
     PSEUDO_RUNNING = PP_PC_RUNNING,
     PSEUDO_WAITING = PP_PC_WAITING,
-    PSEUDO_LAST = PSEUDO_WAITING,
     FLAG_VDSO = 1, /* of struct pp_rec_module */
     FLAG_OURS = 2,
 };
@@ -235,21 +234,20 @@ int pp_recorded_frames_note_missing(const struct pp_recorded_frames *frames)
 
 /* ---- each address once ---- */
 
-int pp_recorded_frame(struct pp_recorded_frames *frames, uint64_t pc, bool is_leaf,
-                      uint64_t time_ns, uint32_t epoch, const struct pp_recorded_frame **frame_out)
+int pp_recorded_frame_find(struct pp_recorded_frames *frames, uint64_t address, uint64_t time_ns,
+                           uint32_t epoch, const struct pp_recorded_frame **frame_out)
 {
-    /* A return address may be the first instruction of another function or line: the call stands
-     * before it. */
-    const uint64_t address = is_leaf || pc <= PSEUDO_LAST ? pc : pc - 1;
+    uint32_t *recent = &frames->recent[pp_recorded_frame_slot(address)];
     const uint64_t hash = pp_hash_add(pp_hash_mix(address), epoch);
-    struct pp_id_probe probe;
     struct pp_recorded_frame *frame;
+    struct pp_id_probe probe;
     int status;
 
     for (probe = pp_id_table_first(&frames->table, hash); probe.id != 0;
          probe = pp_id_table_after(&frames->table, hash, probe)) {
         frame = &frames->frames[probe.id - 1];
         if (frame->address == address && frame->epoch == epoch) {
+            *recent = probe.id;
             *frame_out = frame;
             return 0;
         }
@@ -265,7 +263,7 @@ int pp_recorded_frame(struct pp_recorded_frames *frames, uint64_t pc, bool is_le
         status = pp_id_table_put(&frames->table, hash, frames->n_frames + 1);
     if (status != 0)
         return status;
-    frames->n_frames++;
+    *recent = ++frames->n_frames;
     *frame_out = frame;
     return 0;
 }

@@ -78,7 +78,7 @@ int pp_wire_field(struct pp_wire *wire, struct pp_wire_field *field)
     return -1;
 }
 
-void pp_wire_put_varint(struct pp_buffer *out, uint64_t value)
+void pp_wire_put_long_varint(struct pp_buffer *out, uint64_t value)
 {
     char *room = pp_buffer_room(out, MAX_VARINT_BYTES);
     size_t n_bytes = 0;

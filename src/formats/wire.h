@@ -61,7 +61,16 @@ static inline bool pp_wire_varint(struct pp_wire *wire, uint64_t *value_out)
 int pp_wire_field(struct pp_wire *wire, struct pp_wire_field *field_out);
 
 /* ---- writing; failures are remembered by the buffer ---- */
-void pp_wire_put_varint(struct pp_buffer *out, uint64_t value);
+void pp_wire_put_long_varint(struct pp_buffer *out, uint64_t value);
+
+static inline void pp_wire_put_varint(struct pp_buffer *out, uint64_t value)
+{
+    if (value < 0x80 && out->n_bytes < out->capacity)
+        out->bytes[out->n_bytes++] = (char)value;
+    else
+        pp_wire_put_long_varint(out, value);
+}
+
 void pp_wire_put_integer(struct pp_buffer *out, uint32_t number,
                          uint64_t value); /* nothing for 0: the default */
 void pp_wire_put_element(struct pp_buffer *out, uint32_t number,

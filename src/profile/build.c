@@ -8,16 +8,6 @@
 #include "profile/profile.h"
 #include "profile/tables.h"
 
-bool pp_profile_room(struct pp_profile_tables *tables, void *column, size_t *capacity,
-                     size_t n_items, size_t n_more, size_t item_bytes)
-{
-    if (n_more < UINT32_MAX - n_items &&
-        pp_array_reserve(column, capacity, n_items + n_more, item_bytes) == 0)
-        return true;
-    tables->failed = true;
-    return false;
-}
-
 /* Remember 'id' under 'hash'; on failure the profile is marked and the id withdrawn. */
 static pp_id keep(struct pprofc_profile *profile, struct pp_id_table *table, uint64_t hash,
                   pp_id id)

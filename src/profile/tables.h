@@ -33,8 +33,15 @@ struct pp_profile_tables {
 
 /* Room for 'n_more' items behind 'n_items', or the profile is marked failed.  Ids stay below
  * UINT32_MAX, so that id + 1 is one too. */
-bool pp_profile_room(struct pp_profile_tables *tables, void *column, size_t *capacity,
-                     size_t n_items, size_t n_more, size_t item_bytes);
+static inline bool pp_profile_room(struct pp_profile_tables *tables, void *column, size_t *capacity,
+                                   size_t n_items, size_t n_more, size_t item_bytes)
+{
+    if (n_more < UINT32_MAX - n_items &&
+        pp_array_reserve(column, capacity, n_items + n_more, item_bytes) == 0)
+        return true;
+    tables->failed = true;
+    return false;
+}
 
 #define PP_PROFILE_ROOM(profile, column, n_items)                                                 \
     pp_profile_room((profile)->tables, &(profile)->column, &(profile)->tables->column##_capacity, \
