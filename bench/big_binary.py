@@ -48,18 +48,24 @@ __attribute__((noinline)) uint64_t function_{f}_{i}(uint64_t seed)
 }}
 """
 
+# Arguments: CPU seconds (1), address to serve its profiles at, where libpprofc-report is loaded.
 MAIN = """\
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 typedef uint64_t function(uint64_t);
 {declarations}
 static function *const functions[] = {{{names}}};
-int main(void)
+__attribute__((weak)) int pprofc_http_serve(const char *address, void *err);
+int main(int argc, char **argv)
 {{
     struct timespec now;
     uint64_t sum = 1;
-    for (clock_t end = clock() + CLOCKS_PER_SEC; clock() < end;)
+    const double seconds = argc > 1 ? strtod(argv[1], NULL) : 1;
+    if (argc > 2 && (pprofc_http_serve == NULL || pprofc_http_serve(argv[2], NULL) != 0))
+        return 1;
+    for (double end = (double)clock() + seconds * CLOCKS_PER_SEC; (double)clock() < end;)
         for (unsigned i = 0; i < sizeof functions / sizeof functions[0]; i++)
             sum += functions[i](sum);
     clock_gettime(CLOCK_MONOTONIC, &now);

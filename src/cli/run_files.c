@@ -99,6 +99,17 @@ static bool is_trusted(int descriptor, struct stat *status)
            (status->st_uid == geteuid() || geteuid() == 0);
 }
 
+/* Whether a look is worth while: others' recordings may be large, and are there at each look. */
+static bool is_of_run(const struct pp_run_files *run, const char *path)
+{
+    uint8_t id[PP_RUN_ID_BYTES];
+    pp_autoclose_fd int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    return file >= 0 &&
+           pread(file, id, sizeof id, offsetof(struct pp_rec_header, run_id)) == sizeof id &&
+           memcmp(id, run->run_id, sizeof id) == 0;
+}
+
 /* 'descriptor' is an O_PATH one, so what was checked is what is opened.  A recording that is still
  * being made cannot be read yet: the next look finds it. */
 static void take_up(struct pp_run_files *run, int descriptor, const char *path, pid_t pid)
@@ -110,7 +121,7 @@ static void take_up(struct pp_run_files *run, int descriptor, const char *path, 
     if (!is_trusted(descriptor, &status) || is_known(run, &status))
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    if (pp_recording_open(link, &reader, NULL) == 0)
+    if (is_of_run(run, link) && pp_recording_open(link, &reader, NULL) == 0)
         add(run, reader, &status, path, pid);
 }
 
@@ -126,16 +137,11 @@ static void drop_unreadable(struct pp_run_files *run, int descriptor, const char
     struct pprofc_error err;
     struct stat status;
     char link[64];
-    uint8_t id[PP_RUN_ID_BYTES];
-    pp_autoclose_fd int file = -1;
 
     if (!is_trusted(descriptor, &status) || is_known(run, &status))
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    file = open(link, O_RDONLY | O_CLOEXEC);
-    if (file < 0 ||
-        pread(file, id, sizeof id, offsetof(struct pp_rec_header, run_id)) != sizeof id ||
-        memcmp(id, run->run_id, sizeof id) != 0)
+    if (!is_of_run(run, link))
         return;
     if (pp_recording_open(link, &reader, &err) == 0) {
         add(run, reader, &status, path, 0); /* it has just become readable */

@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -406,6 +407,28 @@ int main(int argc, char **argv)
     return 0;
 }
 """
+
+
+class Others(EndToEnd):
+    """Recordings of other runs, which may be large and many."""
+
+    def test_are_not_read(self):
+        """A run looks each second for what its program left, and reads nothing of what others did."""
+        other = self.start(self.program("spinners"), "1", "60", env=clean_environment(
+            LD_PRELOAD=BUILD / "libpprofc-preload.so", PPROFC="cpu", PPROFC_OUTPUT=self.folder / "other.ppc"))
+        left = Path(f"/dev/shm/pprofc.{os.geteuid()}.{other.pid}")
+        while not left.exists() or left.stat().st_size < 1 << 19:
+            self.assertIsNone(other.poll())
+            time.sleep(0.02)
+        run = self.start(PPROFC, "run", "-q", "-o", self.folder / "own.pb.gz", "--", "sleep", "60")
+
+        def bytes_read():
+            return int(re.search(r"(?m)^rchar: (\d+)$", Path(f"/proc/{run.pid}/io").read_text()).group(1))
+
+        time.sleep(1.5)
+        before = bytes_read()
+        time.sleep(2.2)
+        self.assertLess(bytes_read() - before, 1 << 18)
 
 
 class Linked(EndToEnd):
