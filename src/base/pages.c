@@ -33,13 +33,20 @@ void pp_pages_free(void *pages, size_t n_bytes)
 
 #else
 
+/* A page fault for each 4 KiB takes longer than what is then done with them. */
+enum { HUGE_FROM_BYTES = 4 << 20 };
+
 void *pp_pages_resize(void *old, size_t old_bytes, size_t new_bytes)
 {
     void *grown = old == NULL ? mmap(NULL, new_bytes, PROT_READ | PROT_WRITE,
                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                               : mremap(old, old_bytes, new_bytes, MREMAP_MAYMOVE);
 
-    return grown != MAP_FAILED ? grown : NULL;
+    if (grown == MAP_FAILED)
+        return NULL;
+    if (new_bytes >= HUGE_FROM_BYTES)
+        (void)madvise(grown, new_bytes, MADV_HUGEPAGE); /* where it is refused, page by page */
+    return grown;
 }
 
 void pp_pages_free(void *pages, size_t n_bytes)

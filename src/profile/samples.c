@@ -20,16 +20,17 @@ static uint64_t hash_node(pp_id parent, pp_id location)
 static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_id location)
 {
     const struct pp_profile_tables *tables = profile->tables;
-    const pp_id first = tables->first_child[parent];
+    const struct pp_node_link *links = tables->links;
+    const pp_id first = links[parent].first_child;
     struct pp_id_probe probe;
     uint64_t hash;
 
-    if (first == 0 || profile->node_location[first] == location)
+    if (first == 0 || links[first].location == location)
         return first;
     hash = hash_node(parent, location);
     probe = pp_id_table_first(&tables->nodes, hash);
-    while (probe.id != 0 && (profile->node_parent[probe.id] != parent ||
-                             profile->node_location[probe.id] != location))
+    while (probe.id != 0 &&
+           (links[probe.id].parent != parent || links[probe.id].location != location))
         probe = pp_id_table_after(&tables->nodes, hash, probe);
     return probe.id;
 }
@@ -41,16 +42,16 @@ static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id locati
 
     if (!PP_PROFILE_ROOM(profile, node_parent, node) ||
         !PP_PROFILE_ROOM(profile, node_location, node) ||
-        !pp_profile_room(tables, &tables->first_child, &tables->first_child_capacity, node, 1,
-                         sizeof(pp_id)))
+        !pp_profile_room(tables, &tables->links, &tables->links_capacity, node, 1,
+                         sizeof *tables->links))
         return 0;
-    if (tables->first_child[parent] == 0) {
-        tables->first_child[parent] = node;
+    if (tables->links[parent].first_child == 0) {
+        tables->links[parent].first_child = node;
     } else if (pp_id_table_put(&tables->nodes, hash_node(parent, location), node) != 0) {
         tables->failed = true;
         return 0;
     }
-    tables->first_child[node] = 0;
+    tables->links[node] = (struct pp_node_link){parent, location, 0};
     profile->node_parent[node] = parent;
     profile->node_location[node] = location;
     return profile->n_nodes++;
@@ -234,12 +235,12 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     struct pp_profile_tables *tables = profile->tables;
     pp_id *parent = calloc(8, sizeof *parent);
     pp_id *location = calloc(8, sizeof *location);
-    pp_id *first_child = calloc(8, sizeof *first_child);
+    struct pp_node_link *links = calloc(8, sizeof *links);
 
-    if (parent == NULL || location == NULL || first_child == NULL) {
+    if (parent == NULL || location == NULL || links == NULL) {
         free(parent);
         free(location);
-        free(first_child);
+        free(links);
         return -ENOMEM;
     }
     *old = (struct pp_profile_samples){
@@ -260,9 +261,8 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     profile->sample_values = NULL;
     profile->n_nodes = 1;
     profile->n_samples = 0;
-    tables->first_child = first_child;
-    tables->node_parent_capacity = tables->node_location_capacity = tables->first_child_capacity =
-        8;
+    tables->links = links;
+    tables->node_parent_capacity = tables->node_location_capacity = tables->links_capacity = 8;
     tables->sample_stack_capacity = tables->sample_labels_capacity = tables->sample_slice_capacity =
         0;
     tables->sample_values_capacity = 0;
@@ -279,7 +279,7 @@ static void free_samples(struct pprofc_profile *profile)
     free(profile->sample_labels);
     free(profile->sample_slice);
     free(profile->sample_values);
-    free(profile->tables->first_child);
+    free(profile->tables->links);
     pp_id_table_done(&profile->tables->nodes);
     pp_id_table_done(&profile->tables->samples);
 }
@@ -300,8 +300,8 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     tables->failed = old->tables.failed;
     tables->node_parent_capacity = old->tables.node_parent_capacity;
     tables->node_location_capacity = old->tables.node_location_capacity;
-    tables->first_child = old->tables.first_child;
-    tables->first_child_capacity = old->tables.first_child_capacity;
+    tables->links = old->tables.links;
+    tables->links_capacity = old->tables.links_capacity;
     tables->sample_stack_capacity = old->tables.sample_stack_capacity;
     tables->sample_labels_capacity = old->tables.sample_labels_capacity;
     tables->sample_slice_capacity = old->tables.sample_slice_capacity;
@@ -320,7 +320,7 @@ void pp_profile_samples_done(struct pp_profile_samples *old)
     free(old->sample_labels);
     free(old->sample_slice);
     free(old->sample_values);
-    free(old->tables.first_child);
+    free(old->tables.links);
     pp_id_table_done(&old->tables.nodes);
     pp_id_table_done(&old->tables.samples);
     *old = (struct pp_profile_samples){0};

@@ -6,6 +6,13 @@
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
+/* What a search down the tree reads of a node, in one place: in a large profile each look is a cache
+ * miss.  Most nodes have one child, and that one is near in memory. */
+struct pp_node_link {
+    pp_id parent, location;
+    pp_id first_child; /* the one made first, 0 when there is none */
+};
+
 struct pp_profile_tables {
     bool failed; /* some allocation was refused: the profile is incomplete */
 
@@ -16,11 +23,9 @@ struct pp_profile_tables {
         sample_values_capacity;
 
     struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
-    /* By node: the child made first, 0 when there is none.  The table 'nodes' knows the others
-     * only: most nodes have one child, and that one is near in memory, where a table entry is a
-     * cache miss. */
-    pp_id *first_child;
-    size_t first_child_capacity;
+    /* By node.  The table 'nodes' knows the children that are not first. */
+    struct pp_node_link *links;
+    size_t links_capacity;
 
     struct pp_id_table samples; /* ids are sample + 1: sample 0 is a sample like any other */
 
