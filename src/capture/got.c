@@ -162,12 +162,19 @@ static bool has_real_function(const struct object *object)
 
 /* ---- an entry ---- */
 
+/* Whether an entry holds what the linker wrote: an address as if the object began at 0, or nothing.
+ * A value below the object alone says nothing of it: libc may lie there. */
+static bool is_unbound(const struct object *object, uintptr_t value)
+{
+    return value < object->base && (value == 0 || is_inside(object, object->base + value, 1, PF_R));
+}
+
 /* Whether an entry with this value may be one to patch.  Asked first: unlike the name, the value
  * lies in memory that the loader has just written. */
 static bool is_candidate(const struct object *object, uint32_t type, uintptr_t value)
 {
-    if (value < object->base)
-        return true; /* not bound yet, or to nothing */
+    if (is_unbound(object, value))
+        return true;
     for (int i = 0; i < PP_N_HOOKS; i++)
         if (value == pp_hooks[i].real)
             return true;
@@ -236,7 +243,9 @@ static void patch(struct pass *pass, struct object *object, const Elf64_Rela *re
     value = __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED);
     if (!is_candidate(object, type, value) || (hook = hook_of(object, relocation)) == NULL)
         return;
-    if (value < object->base) {
+    if (value == hook->hook) /* as in its own PLT, where the hooks are linked into this object */
+        return;
+    if (value != hook->real && is_unbound(object, value)) {
         pass->is_unfinished = true;
         return;
     }
