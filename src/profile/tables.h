@@ -3,11 +3,12 @@
 #ifndef PP_PROFILE_TABLES_H
 #define PP_PROFILE_TABLES_H
 
+#include "base/memory.h"
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
-/* What a search down the tree reads of a node, in one place: in a large profile each look is a cache
- * miss.  Most nodes have one child, and that one is near in memory. */
+/* What a search down the tree reads of a node, in one place: in a large profile each look is a
+ * cache miss.  Most nodes have one child, and that one is near in memory. */
 struct pp_node_link {
     pp_id parent, location;
     pp_id first_child; /* the one made first, 0 when there is none */
