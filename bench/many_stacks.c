@@ -33,12 +33,24 @@ static uint64_t now_ns(void)
 
 STAGE(0)
 STAGE(1)
-STAGE(2) STAGE(3) STAGE(4) STAGE(5) STAGE(6) STAGE(7) STAGE(8) STAGE(9) STAGE(10) STAGE(11)
-    STAGE(12) STAGE(13) STAGE(14) STAGE(15)
+STAGE(2)
+STAGE(3)
+STAGE(4)
+STAGE(5)
+STAGE(6)
+STAGE(7)
+STAGE(8)
+STAGE(9)
+STAGE(10)
+STAGE(11)
+STAGE(12)
+STAGE(13)
+STAGE(14)
+STAGE(15)
 
-        static stage *const stages[16] = {stage_0,  stage_1,  stage_2,  stage_3, stage_4,  stage_5,
-                                          stage_6,  stage_7,  stage_8,  stage_9, stage_10, stage_11,
-                                          stage_12, stage_13, stage_14, stage_15};
+static stage *const stages[16] = {stage_0,  stage_1,  stage_2,  stage_3, stage_4,  stage_5,
+                                  stage_6,  stage_7,  stage_8,  stage_9, stage_10, stage_11,
+                                  stage_12, stage_13, stage_14, stage_15};
 
 int main(int argc, char **argv)
 {
