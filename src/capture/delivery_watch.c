@@ -149,6 +149,12 @@ static void look_at_mask(struct pp_session *session, struct pp_sig_thread *threa
         pp_thread_change_source(session, thread, watch, PP_DELIVERY_PERF_SIGNAL);
         return;
     }
+    /* It had a timer because it spends much in the kernel. */
+    if (watch->source.delivery == PP_DELIVERY_CPU_TIMER &&
+        session->delivery == PP_DELIVERY_PERF_TRAP && !has_signal(mask, SIGTRAP)) {
+        pp_thread_change_source(session, thread, watch, PP_DELIVERY_PERF_TRAP);
+        return;
+    }
     slot = pp_sig_thread_record(session->header, thread);
     if (slot == NULL)
         return;

@@ -21,6 +21,7 @@
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
 #include "capture/got.h"
+#include "capture/kernel_time.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
 #include "capture/server_child.h"
@@ -175,6 +176,7 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
     if (is_due) {
         look_at_threads(session, now_ns);
         pp_commands_look_at_readers(session, now_ns);
+        pp_kernel_time_look(session);
         pp_cpu_jitter(session);
         calibrate(session);
         pp_accounts_update(session);

@@ -16,6 +16,14 @@ enum {
         PP_FIRST_THREAD_SLOTS * 127, /* 7 blocks, 2 MB; later threads share slot 0 */
 };
 
+/* Of capture/kernel_time.h: since when a thread's times are looked at, in clock ticks; its CPU clock
+ * at the last look. */
+struct pp_kernel_share {
+    uint64_t user, kernel;
+    uint64_t cpu_ns;
+    uint32_t n_looks;
+};
+
 struct pp_watch {
     struct pp_source source;
     uint64_t n_samples_at_redraw, n_samples_at_naming;
@@ -28,6 +36,7 @@ struct pp_watch {
     uint64_t looked_at_cpu_ns;
     uint32_t n_idle_looks, n_looks_left_out;
     bool is_named, is_bounded;
+    struct pp_kernel_share kernel;
     /* Of looks at all threads: what calls upon it, and its clock and the time when it was first
      * seen not to run. */
     struct pp_source look_source;

@@ -64,10 +64,12 @@ void pp_run_say_delivery(const struct pp_run *run, const struct pp_rec_header *h
     if (delivery != PP_DELIVERY_PERF_TRAP && n_reason > 0 && n_messages == 0)
         pp_say("%.*s; using %s", n_reason, header->delivery_reason,
                delivery_text(delivery, text, sizeof text));
-    pp_say_more("sampled %g times a CPU second by %s; kernel time is booked on the following user "
-                "code",
+    pp_say_more("sampled %g times a CPU second by %s%s",
                 (double)atomic_load(&header->rate_millihertz) / 1000,
-                delivery_text(delivery, text, sizeof text));
+                delivery_text(delivery, text, sizeof text),
+                delivery == PP_DELIVERY_PERF_TRAP
+                    ? "; threads that spend much in the kernel by CPU timers"
+                    : "");
 }
 
 /* ---- threads that were not sampled ---- */

@@ -423,9 +423,7 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
         maker->profile->quality.cpu_ns =
             without_helpers(options->cpu_ns_override, readers, n_readers);
     if (!maker->has_kernel)
-        pp_profile_comment(
-            maker->profile,
-            "user code only: kernel time is booked on the user code that follows it");
+        pp_recorded_kernel_time_state(maker->profile, readers, n_readers);
     status = apply_blocklist(maker, pp_recording_header(readers[n_readers - 1]));
     if (status == 0 && pp_profile_failed(maker->profile))
         status = no_memory(maker);

@@ -97,6 +97,37 @@ static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)
     profile->quality.asked_hz = (double)rate_millihertz / 1000;
 }
 
+/* Threads that had CPU timers where others had perf events (capture/kernel_time.h). */
+static unsigned count_timers(struct pp_recording_reader *const *readers, size_t n_readers)
+{
+    const struct pp_rec_thread *thread;
+    unsigned n = 0;
+
+    for (size_t i = 0; i < n_readers; i++)
+        for (uint32_t k = 0; (thread = pp_recording_thread(readers[i], k)) != NULL; k++)
+            n += (atomic_load_explicit(&thread->flags, memory_order_relaxed) &
+                  PP_THREAD_HAD_TIMER) != 0;
+    return n;
+}
+
+void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
+                                   struct pp_recording_reader *const *readers, size_t n_readers)
+{
+    const uint32_t delivery = pp_recording_header(readers[n_readers - 1])->delivery;
+    const unsigned n_timers = count_timers(readers, n_readers);
+
+    if (delivery == PP_DELIVERY_CPU_TIMER || delivery == PP_DELIVERY_SAMPLER)
+        pp_profile_comment(profile, "kernel time is booked on the system call it was spent in");
+    else if (n_timers > 0)
+        pp_profile_comment(profile,
+                           "kernel time is booked on the system call it was spent in for %u "
+                           "thread%s that spent much there, else on the user code that follows it",
+                           n_timers, n_timers == 1 ? "" : "s");
+    else
+        pp_profile_comment(
+            profile, "user code only: kernel time is booked on the user code that follows it");
+}
+
 void pp_recorded_facts_set(struct pprofc_profile *profile,
                            struct pp_recording_reader *const *readers, size_t n_readers)
 {

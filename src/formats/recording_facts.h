@@ -12,6 +12,10 @@
 void pp_recorded_facts_set(struct pprofc_profile *profile,
                            struct pp_recording_reader *const *readers, size_t n_readers);
 
+/* A comment that says where kernel time stands. */
+void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
+                                   struct pp_recording_reader *const *readers, size_t n_readers);
+
 /* Add the counts, times and losses of one recording. */
 void pp_recorded_quality_add(struct pprofc_profile *profile,
                              const struct pp_recording_reader *reader);

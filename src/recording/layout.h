@@ -147,6 +147,7 @@ enum pp_rec_thread_flags {
     PP_THREAD_MAIN = 1,
     PP_THREAD_IGNORED = 2,
     PP_THREAD_BLOCKS_SIGNAL = 4, /* ours: what it used so is in unsampled_ns */
+    PP_THREAD_HAD_TIMER = 8,     /* at times a CPU timer, where others had perf events */
 };
 
 struct pp_rec_thread {

@@ -102,6 +102,24 @@ class Turns(EndToEnd):
         self.assert_truth("turns", 500, SECONDS)
 
 
+class KernelTime(EndToEnd):
+    """Time in system calls stands where it was spent."""
+
+    def test_at_its_calls(self):
+        """Half of the time in getrandom(): perf events alone book nearly all of it on what computes."""
+        self.assert_truth("kernel_time", long_or(30, 4), rate_hz=100)
+
+    def test_after_it(self):
+        """A thread that has left the kernel is sampled at the rate asked for again, not at the tick's."""
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("kernel_time"), 0.2, 6)
+        result = scorer.score(self.stacks(path), scorer.read_truth(finished.out))
+        self.assertTrue(result.is_ok, scorer.show(result))
+        self.assertGreater(result.n_samples, 2400, "7.2 s of the tick's 250 Hz are 1800")
+        comments = [text for text in self.read_profile(path).comments if "kernel time" in text]
+        self.assertEqual(comments, ["kernel time is booked on the system call it was spent in for 1 thread that spent much there, "
+                                    "else on the user code that follows it"])
+
+
 class Stripped(EndToEnd):
     """Without symbols the addresses are right: they are named by the program they were stripped from."""
 

@@ -1,0 +1,114 @@
+/* Threads that spend much of their CPU time in the kernel get CPU timers. */
+#include "capture/kernel_time.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/cpu.h"
+#include "capture/delivery_watch.h"
+#include "capture/threads.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+
+enum {
+    LOOK_CPU_NS = 200 * 1000 * 1000, /* a look costs 20 us: one in 10 000 */
+    SPAN_LOOKS = 10,                 /* what is older than about so many counts no more */
+};
+
+static const double much = 0.05, little = 0.02; /* of a thread's CPU time */
+static const double own_s = 40e-6; /* a perf event's delivery, nearly all of it kernel time */
+
+/* Clock ticks of a thread in the program and in the kernel, as the kernel divides its exact CPU
+ * time by what its own ticks met. */
+static bool read_times(int32_t tid, uint64_t *user_out, uint64_t *kernel_out)
+{
+    char text[1024];
+    const char *at;
+    ssize_t n;
+    int fd;
+
+    (void)snprintf(text, sizeof text, "/proc/self/task/%d/stat", tid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    at = strrchr(text, ')'); /* a name may hold anything */
+    for (int field = 2; at != NULL && field < 14; field++)
+        at = strchr(at + 1, ' ');
+    if (at == NULL)
+        return false;
+    *user_out = strtoull(at, (char **)&at, 10);
+    *kernel_out = strtoull(at, NULL, 10);
+    return true;
+}
+
+/* A source in place of the one there is, which stays when the new one cannot be had. */
+static void exchange(struct pp_session *session, struct pp_sig_thread *thread,
+                     struct pp_watch *watch, enum pp_rec_delivery delivery)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
+    struct pp_source source;
+
+    if (slot == NULL || pp_signal_install(pp_delivery_signal(delivery)) != 0 ||
+        pp_source_open(&source, delivery, tid, pp_sig_thread_hint(thread->index),
+                       pp_cpu_draw_period(session)) != 0)
+        return;
+    pp_source_close(&watch->source);
+    watch->source = source;
+    atomic_fetch_or_explicit(&slot->flags, PP_THREAD_HAD_TIMER, memory_order_relaxed);
+}
+
+/* Whether a share of 'n' clock ticks is so far on one side of a limit that it is no chance: two
+ * standard deviations of the kernel's ticks that the time was divided by, and one for the
+ * hundredths of a second in which it is told. */
+static bool is_sure(double distance, double share, double n)
+{
+    const double per_tick = (double)sysconf(_SC_CLK_TCK) / pp_kernel_tick_hz();
+    const double beyond = distance - 1 / n;
+
+    return beyond > 0 && beyond * beyond > 4 * (share * (1 - share) + 0.01) * per_tick / n;
+}
+
+static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
+                    struct pp_watch *watch)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    struct pp_kernel_share *seen = &watch->kernel;
+    uint64_t cpu_ns, user, kernel;
+    double n, share, own;
+
+    if (watch->source.delivery != PP_DELIVERY_PERF_TRAP &&
+        watch->source.delivery != PP_DELIVERY_CPU_TIMER)
+        return;
+    cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
+    if (cpu_ns < seen->cpu_ns + LOOK_CPU_NS || !read_times(tid, &user, &kernel))
+        return;
+    seen->cpu_ns = cpu_ns;
+    if (user + kernel <= seen->user + seen->kernel)
+        return;
+    n = (double)(user + kernel - seen->user - seen->kernel);
+    share = (double)(kernel - seen->kernel) / n;
+    own = own_s * 1e9 / (double)session->period_ns;
+    if (watch->source.delivery == PP_DELIVERY_PERF_TRAP && is_sure(share - own - much, share, n) &&
+        !pp_delivery_is_blocked(tid, SIGPROF))
+        exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
+    else if (watch->source.delivery == PP_DELIVERY_CPU_TIMER && is_sure(little - share, share, n))
+        exchange(session, thread, watch, PP_DELIVERY_PERF_TRAP);
+    if (++seen->n_looks % SPAN_LOOKS == 0) {
+        seen->user = user;
+        seen->kernel = kernel;
+    }
+}
+
+void pp_kernel_time_look(struct pp_session *session)
+{
+    if (session->delivery == PP_DELIVERY_PERF_TRAP && !session->is_paused &&
+        pp_environment.delivery[0] == '\0' && !pp_signal_is_foreign(SIGPROF))
+        pp_threads_each(session, look_at);
+}
