@@ -134,7 +134,7 @@ def turns(is_long):
 
 def ground_truth(is_long):
     """Every known phase at 1000 Hz; the totals of the same runs."""
-    names = ["shares_50_30_20", "mutual_recursion", "inlined", "deep_300", "threads_60_40"]
+    names = ["shares_50_30_20", "mutual_recursion", "inlined", "deep_300", "threads_60_40", "kernel_time"]
     if is_long:
         names += [name + "_fp" for name in names] + ["coroutines", "exceptions", "memcpy_bound", "libc_heavy"]
     rows, ratios, unsampled, rooted = [], [], [], []

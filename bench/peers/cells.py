@@ -12,6 +12,7 @@ METRICS = {
     "total-100": "total told / CPU used, 100 Hz",
     "total-threads": "total told / CPU used, 4 threads, 1000 Hz",
     "alias": "error of a 50 % share, strict turns, 100 Hz, 30 s (1 sd: 0.9)",
+    "kernel": "error of the share of a function of system calls (50 %), 100 Hz, 30 s (1 sd: 0.9)",
     "root": "stacks that reach `main`, no frame pointers",
     "deep-300": "300 frames deep: kept; stacks that reach `main`",
     "deep-5000": "5000 frames deep: kept; stacks that reach `main`",

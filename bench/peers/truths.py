@@ -93,6 +93,15 @@ def alias_cell(tool, seconds):
                 errors=errors)
 
 
+def kernel_cell(tool, seconds):
+    """A function whose time is that of its system calls, half of the whole."""
+    run = Recorded(tool, truth_program(tool, "kernel_time"), [seconds], 100)
+    truth = next(phase["cpu_ns"] for phase in run.said["phases"] if phase["name"] == "call_kernel") / run.said["cpu_ns"]
+    error = 100 * (run.share_with("call_kernel") - truth)
+    sd = 50 / (100 * seconds) ** 0.5
+    return cell("kernel", tool, error, " points", f"{error:+.1f} points", f"of {100 * truth:.0f} %; sampling itself: {sd:.1f}")
+
+
 def root_cell(tool):
     """Without frame pointers, as distributions compile."""
     run = Recorded(tool, PROGRAMS / "mutual_recursion", [1], 1000)
@@ -120,7 +129,8 @@ def total_rows(here, is_long):
 
 
 def alias_rows(here, is_long):
-    return [attempt("alias", tool, lambda tool=tool: alias_cell(tool, 30 if is_long else 2)) for tool in here]
+    rows = [attempt("alias", tool, lambda tool=tool: alias_cell(tool, 30 if is_long else 2)) for tool in here]
+    return rows + [attempt("kernel", tool, lambda tool=tool: kernel_cell(tool, 30 if is_long else 4)) for tool in here]
 
 
 def rust_sample_rows(here, is_long, folder):
