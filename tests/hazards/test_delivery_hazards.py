@@ -306,6 +306,19 @@ class Hazard26BlockedSignal(Delivered):
         self.assertLess(of_thread["open"][True] / truth["open"], 0.1)
 
 
+class BlocksTimersSignal(Delivered):
+    """A thread that got a CPU timer, as it spends much in the kernel, and blocks SIGPROF then, gets its perf event back."""
+
+    def test_blocked(self):
+        finished, path = self.run_profiled("-F", "100", "--", self.program("kernel_time"), long_or(10, 4), 0, "block")
+        cpu_s = scorer.read_truth(finished.out)["cpu_ns"] / 1e9
+        self.assert_sum(path, cpu_s, within=0.02)
+        stacks = self.stacks(path).stacks
+        self.assertLess(sum(stack.weight for stack in stacks if stack.is_unsampled) / 1e9, 0.3 * cpu_s)
+        # A second of the timer before; then half of the time is out of the kernel, and two seconds may go before it is seen.
+        self.assertGreater(sum(stack.n_samples for stack in stacks), 100 + 0.5 * 100 * (cpu_s - 3) / 2)
+
+
 class Hazard27OwnedSignal(Delivered):
     """The program owns SIGTRAP: by libc nothing changes, behind our back it gets it to itself and samples come by SIGPROF."""
 

@@ -1,5 +1,7 @@
 /* Spends its time in system calls and outside of them, by turns of some milliseconds; then, when
- * asked, only outside.  Arguments: CPU seconds of the turns (4), of the rest (0). */
+ * asked, only outside.  Arguments: CPU seconds of the turns (4), of the rest (0), "block" to block
+ * SIGPROF after the beginning. */
+#include <signal.h>
 #include <sys/random.h>
 
 #include "truth.h"
@@ -43,6 +45,15 @@ TRUTH_NOINLINE static void compute_on(double seconds)
         TRUTH_SPIN_US(1000);
 }
 
+static void block_timers_signal(void)
+{
+    sigset_t mask;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGPROF);
+    (void)sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct truth_phase phases[] = {{.name = "warm_up", .function = "warm_up"},
@@ -55,6 +66,8 @@ int main(int argc, char **argv)
     uint64_t now_ns = truth_thread_ns();
     warm_up();
     phases[0].cpu_ns = truth_thread_ns() - now_ns;
+    if (argc > 3 && strcmp(argv[3], "block") == 0)
+        block_timers_signal();
     const uint64_t end_ns = truth_deadline_ns(truth_argument(argc, argv, 1, 4));
     now_ns = truth_thread_ns();
     while (now_ns < end_ns) {
