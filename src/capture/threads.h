@@ -16,8 +16,8 @@ enum {
         PP_FIRST_THREAD_SLOTS * 127, /* 7 blocks, 2 MB; later threads share slot 0 */
 };
 
-/* Of capture/kernel_time.h: since when a thread's times are looked at, in clock ticks; its CPU clock
- * at the last look. */
+/* Of capture/kernel_time.h: since when a thread's times are looked at, in clock ticks; its CPU
+ * clock at the last look. */
 struct pp_kernel_share {
     uint64_t user, kernel;
     uint64_t cpu_ns;
