@@ -57,6 +57,9 @@ int pp_source_set_period(struct pp_source *source, uint64_t period_ns);
 int pp_source_enable(struct pp_source *source, bool enabled);
 void pp_source_close(struct pp_source *source);
 
+/* Whether this Linux, or the one that is 'pretended' ("5.10"; "": none), is that new. */
+bool pp_kernel_is_at_least(const char *pretended, int major, int minor);
+
 /* How often CPU timers can fire here: the kernel's tick. */
 uint32_t pp_kernel_tick_hz(void);
 

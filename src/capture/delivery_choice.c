@@ -50,7 +50,7 @@ int32_t pp_delivery_tracer(void)
 
 /* Not uname() first: under `setarch --uname-2.6` it says 2.6.  What cannot be read counts as old,
  * which is slower and never wrong. */
-static bool kernel_is_at_least(const char *pretended, int major, int minor)
+bool pp_kernel_is_at_least(const char *pretended, int major, int minor)
 {
     struct utsname name;
     char release[128];
@@ -143,7 +143,7 @@ enum pp_rec_delivery pp_delivery_choose(const struct pp_delivery_wish *wish, cha
     if (result != 0 && result != -EMFILE)
         return choose_without_perf(-result, wish->rate_hz, reason, n);
     /* Up to about 5.17 a perf trap kills a thread that blocks SIGTRAP. */
-    if (!kernel_is_at_least(wish->kernel, 5, 18) || try_delivery(PP_DELIVERY_PERF_TRAP) != 0) {
+    if (!pp_kernel_is_at_least(wish->kernel, 5, 18) || try_delivery(PP_DELIVERY_PERF_TRAP) != 0) {
         (void)snprintf(reason, n,
                        "perf traps want Linux 5.18; using perf signals, which cost more");
         return PP_DELIVERY_PERF_SIGNAL;

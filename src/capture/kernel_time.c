@@ -75,16 +75,21 @@ static bool is_sure(double distance, double share, double n)
     return beyond > 0 && beyond * beyond > 4 * (share * (1 - share) + 0.01) * per_tick / n;
 }
 
+static bool is_perf(enum pp_rec_delivery delivery)
+{
+    return delivery == PP_DELIVERY_PERF_TRAP || delivery == PP_DELIVERY_PERF_SIGNAL;
+}
+
 static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
                     struct pp_watch *watch)
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     struct pp_kernel_share *seen = &watch->kernel;
+    const bool has_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
     uint64_t cpu_ns, user, kernel;
     double n, share, own;
 
-    if (watch->source.delivery != PP_DELIVERY_PERF_TRAP &&
-        watch->source.delivery != PP_DELIVERY_CPU_TIMER)
+    if (!has_timer && !is_perf(watch->source.delivery))
         return;
     cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
     if (cpu_ns < seen->cpu_ns + LOOK_CPU_NS || !read_times(tid, &user, &kernel))
@@ -95,11 +100,11 @@ static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
     n = (double)(user + kernel - seen->user - seen->kernel);
     share = (double)(kernel - seen->kernel) / n;
     own = own_s * 1e9 / (double)session->period_ns;
-    if (watch->source.delivery == PP_DELIVERY_PERF_TRAP && is_sure(share - own - much, share, n) &&
+    if (!has_timer && is_sure(share - own - much, share, n) &&
         !pp_delivery_is_blocked(tid, SIGPROF))
         exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
-    else if (watch->source.delivery == PP_DELIVERY_CPU_TIMER && is_sure(little - share, share, n))
-        exchange(session, thread, watch, PP_DELIVERY_PERF_TRAP);
+    else if (has_timer && is_sure(little - share, share, n))
+        exchange(session, thread, watch, session->delivery);
     if (++seen->n_looks % SPAN_LOOKS == 0) {
         seen->user = user;
         seen->kernel = kernel;
@@ -108,7 +113,11 @@ static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
 
 void pp_kernel_time_look(struct pp_session *session)
 {
-    if (session->delivery == PP_DELIVERY_PERF_TRAP && !session->is_paused &&
+    static int are_timers_safe = -1; /* for system calls */
+
+    if (are_timers_safe < 0)
+        are_timers_safe = pp_kernel_is_at_least(pp_environment.kernel, 5, 9);
+    if (are_timers_safe && is_perf(session->delivery) && !session->is_paused &&
         pp_environment.delivery[0] == '\0' && !pp_signal_is_foreign(SIGPROF))
         pp_threads_each(session, look_at);
 }

@@ -12,9 +12,10 @@
 #include "capture/session.h"
 
 /* Give a CPU timer to each thread of which more than a twentieth is surely kernel time, and a perf
- * event again to one that has left the kernel.  Only where traps are the delivery (Linux 5.18 or
- * newer: timers interrupt no system call there) and nobody asked for a certain one.  The helper's,
- * every now and then; reads the counts of threads that ran for 0.2 s since they were read last. */
+ * event again to one that has left the kernel.  Only where perf events are the delivery, nobody
+ * asked for a certain one, and timers interrupt no system call: since Linux 5.9 they fire on the
+ * way back from it.  The helper's, every now and then; reads the counts of threads that ran for 0.2
+ * s since they were read last. */
 void pp_kernel_time_look(struct pp_session *session);
 
 #endif

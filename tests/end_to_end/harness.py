@@ -300,10 +300,11 @@ class EndToEnd(unittest.TestCase):
         self.assertIn(function, rows)
         self.assertAlmostEqual(rows[function]["cum_percent"] / 100, share, delta=within)
 
-    def assert_truth(self, name, *args, rate_hz=1000, check_total=True, options=(), timeout_s=None, max_sds=scorer.MAX_SDS):
+    def assert_truth(self, name, *args, rate_hz=1000, check_total=True, options=(), timeout_s=None, max_sds=scorer.MAX_SDS,
+                     env=None):
         """Profile a program of tests/programs and score it against what it says of itself."""
         finished, path = self.run_profiled("-F", str(rate_hz), *options, "--", self.program(name), *map(str, args),
-                                           timeout_s=timeout_s)
+                                           timeout_s=timeout_s, env=env)
         truth = scorer.read_truth(finished.out)
         result = scorer.score(scorer.load(path), truth, max_sds, check_total)
         shown = scorer.show(result, f"{name} at {rate_hz} Hz: ")
