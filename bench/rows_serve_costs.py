@@ -42,7 +42,7 @@ def fetch(url, seconds, rate_hz):
     host, port = re.search(r"//([\d.]+):(\d+)", url).groups()
     with socket.create_connection((host, int(port)), timeout=seconds + 60) as client:
         began_s = time.monotonic()
-        client.sendall(f"GET /debug/pprof/profile?seconds={seconds}&frequency={rate_hz} HTTP/1.0\r\n"
+        client.sendall(f"GET /debug/pprof/profile?seconds={seconds}&frequency={rate_hz}&block= HTTP/1.0\r\n"
                        f"Host: {host}\r\n\r\n".encode())
         answer = client.recv(1)
         waited_s = time.monotonic() - began_s - seconds
@@ -79,7 +79,7 @@ def serve_first_byte(is_long):
             stop(server)
     times = sorted(waited_ms * N_STACKS / max(n, 1) for waited_ms, n in found)
     middle = times[len(times) // 2]
-    detail = f"as measured {', '.join(f'{ms:.0f} ms for {n}' for ms, n in found)} stacks of 29 frames; CPU profile, 10 kHz"
+    detail = f"as measured {', '.join(f'{ms:.0f} ms for {n}' for ms, n in found)} stacks of 29 frames; CPU profile, 10 kHz, no library folded"
     return [Row(f"end of a window of {N_STACKS} stacks to the first byte", middle, " ms", "<= 150 ms", middle <= 150, detail,
                 {"found": found})]
 

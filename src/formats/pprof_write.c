@@ -21,6 +21,8 @@ struct writer {
     uint32_t *strings; /* number in the file, by our id; 0: none yet (except for "") */
     uint32_t n_strings;
     struct pp_buffer table;            /* the string table's fields, ready to be appended */
+    struct pp_buffer labels;           /* the fields of the label set written last */
+    pp_id labels_of;                   /* 0: none */
     bool *has_location, *has_function; /* those that some stack uses */
     uint32_t *locations, *functions;   /* number in the file, 1 to n */
 };
@@ -28,6 +30,7 @@ struct writer {
 static void writer_done(struct writer *writer)
 {
     pp_buffer_done(&writer->table);
+    pp_buffer_done(&writer->labels);
     free(writer->strings);
     free(writer->has_location);
     free(writer->has_function);
@@ -78,21 +81,35 @@ static void put_value_type(struct writer *writer, uint32_t field, const struct p
     pp_wire_end(writer->out, begin);
 }
 
-static void put_label(struct writer *writer, const struct pp_label *label)
+static void make_label(struct writer *writer, const struct pp_label *label)
 {
-    const size_t begin = pp_wire_begin(writer->out, PP_PPROF_S_LABEL);
+    struct pp_buffer *out = &writer->labels;
+    const size_t begin = pp_wire_begin(out, PP_PPROF_S_LABEL);
 
-    put_string(writer, PP_PPROF_LABEL_KEY, label->key);
-    put_string(writer, PP_PPROF_LABEL_STR, label->text);
-    pp_wire_put_integer(writer->out, PP_PPROF_LABEL_NUM, (uint64_t)label->number);
-    put_string(writer, PP_PPROF_LABEL_NUM_UNIT, label->unit);
-    pp_wire_end(writer->out, begin);
+    pp_wire_put_integer(out, PP_PPROF_LABEL_KEY, string_number(writer, label->key));
+    pp_wire_put_integer(out, PP_PPROF_LABEL_STR, string_number(writer, label->text));
+    pp_wire_put_integer(out, PP_PPROF_LABEL_NUM, (uint64_t)label->number);
+    pp_wire_put_integer(out, PP_PPROF_LABEL_NUM_UNIT, string_number(writer, label->unit));
+    pp_wire_end(out, begin);
+}
+
+/* Samples of one thread mostly come in rows. */
+static void put_labels(struct writer *writer, pp_id labels)
+{
+    const struct pp_label_set *set = &writer->profile->label_sets[labels];
+
+    if (labels != writer->labels_of) {
+        writer->labels.n_bytes = 0;
+        writer->labels_of = labels;
+        for (uint32_t i = 0; i < set->n_labels; i++)
+            make_label(writer, &writer->profile->labels[set->first + i]);
+    }
+    pp_buffer_append(writer->out, writer->labels.bytes, writer->labels.n_bytes);
 }
 
 static void put_sample(struct writer *writer, pp_id stack, pp_id labels, const int64_t *values)
 {
     const struct pprofc_profile *profile = writer->profile;
-    const struct pp_label_set *set = &profile->label_sets[labels];
     const size_t begin = pp_wire_begin(writer->out, PP_PPROF_SAMPLE);
     size_t packed;
 
@@ -106,8 +123,7 @@ static void put_sample(struct writer *writer, pp_id stack, pp_id labels, const i
     for (uint32_t type = 0; type < profile->n_types; type++)
         pp_wire_put_varint(writer->out, (uint64_t)values[type]);
     pp_wire_end(writer->out, packed);
-    for (uint32_t i = 0; i < set->n_labels; i++)
-        put_label(writer, &profile->labels[set->first + i]);
+    put_labels(writer, labels);
     pp_wire_end(writer->out, begin);
 }
 
@@ -306,7 +322,7 @@ static void put_all(struct writer *writer)
         put_string(writer, PP_PPROF_DEFAULT_SAMPLE_TYPE,
                    profile->types[profile->default_type].type);
     pp_buffer_append(writer->out, writer->table.bytes, writer->table.n_bytes);
-    writer->failed |= writer->table.failed || writer->out->failed;
+    writer->failed |= writer->table.failed || writer->labels.failed || writer->out->failed;
 }
 
 static int write_raw(const struct pprofc_profile *profile, struct pp_buffer *out)

@@ -132,13 +132,15 @@ static int name_frames(struct maker *maker, const struct pp_recording_event *eve
 }
 
 /* Each stack has bytes of its own in a recording that capture made; overlapping ones could ask for
- * any amount of memory. A stack counts once, in however many epochs it occurs. */
+ * any amount of memory. A stack counts once, in however many epochs it occurs; where there is only
+ * one, twice at most: as a whole one and as one that is cut off. */
 static int charge_stack(struct maker *maker, const struct pp_recording_event *event)
 {
     const uint64_t hash = pp_hash_mix(event->stack_key);
+    const bool has_epochs = maker->modules.n_changes > 0;
     struct pp_id_probe probe;
 
-    for (probe = pp_id_table_first(&maker->charged, hash); probe.id != 0;
+    for (probe = pp_id_table_first(&maker->charged, hash); has_epochs && probe.id != 0;
          probe = pp_id_table_after(&maker->charged, hash, probe)) {
         if (maker->stacks[probe.id - 1].key == event->stack_key)
             return 0;
@@ -146,7 +148,9 @@ static int charge_stack(struct maker *maker, const struct pp_recording_event *ev
     if (event->n_frames > MAX_FRAMES || event->n_frames > maker->n_frames_left)
         return pp_fail(maker->err, -EBADMSG, 0, "the recording is damaged: its stacks overlap");
     maker->n_frames_left -= event->n_frames;
-    return pp_id_table_put(&maker->charged, hash, maker->n_stacks + 1) != 0 ? no_memory(maker) : 0;
+    return has_epochs && pp_id_table_put(&maker->charged, hash, maker->n_stacks + 1) != 0
+               ? no_memory(maker)
+               : 0;
 }
 
 static int make_stack(struct maker *maker, const struct pp_recording_event *event,
@@ -341,6 +345,8 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
                                 &maker->modules) != 0 ||
         pp_recorded_frames_begin_with(&maker->frames, program) != 0)
         return no_memory(maker);
+    if (maker->modules.n_changes == 0)
+        maker->n_frames_left *= 2;
     return 0;
 }
 
