@@ -184,7 +184,7 @@ def remove_recordings(pids, wait_s=1.0):
 
 class EndToEnd(unittest.TestCase):
     """Base of tests that run the command."""
-    TIMEOUT_S = 60
+    TIMEOUT_S = 300 if IS_LONG else 60
 
     @classmethod
     def setUpClass(cls):
