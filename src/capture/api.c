@@ -165,6 +165,35 @@ static void book_self(struct pp_sig_thread *self)
     pp_sig_leave(self);
 }
 
+static bool has_record(const struct pp_sig_thread *self)
+{
+    return atomic_load(&self->record) != 0 &&
+           atomic_load(&self->session) == atomic_load(&pp_sig_gate->session);
+}
+
+/* One that has just been born has nothing to book, and its record is the helper's to make: both at
+ * once would make two. */
+static bool is_newborn(const struct pp_sig_thread *self)
+{
+    return !has_record(self) && pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) < 1000000;
+}
+
+static void leave_out(struct pp_sig_thread *self)
+{
+    struct pp_rec_header *header;
+
+    if (!is_newborn(self))
+        book_self(self);
+    atomic_store(&self->ignored, 1);
+    /* The helper closes its event and leaves its further time out. */
+    (void)pp_session_request(PP_REQUEST_FLUSH, 0, NULL);
+    pp_sig_enter(self);
+    header = atomic_load(&pp_sig_gate->header); /* somebody else may have ended the session */
+    if (header != NULL && has_record(self) && atomic_load(&self->record) > 1) /* 1: shared */
+        atomic_fetch_or(&pp_sig_thread_record(header, self)->flags, PP_THREAD_IGNORED);
+    pp_sig_leave(self);
+}
+
 int pprofc_thread_ignore(struct pprofc_error *err)
 {
     struct pp_sig_thread *thread = NULL;
@@ -172,15 +201,10 @@ int pprofc_thread_ignore(struct pprofc_error *err)
     pp_session_lock();
     if (pp_gate_make() == 0)
         thread = pp_threads_self();
-    if (thread != NULL && atomic_load(&thread->ignored) == 0) {
-        const bool runs = pp_session_runs();
-        if (runs)
-            book_self(thread);
+    if (thread != NULL && pp_session_runs() && atomic_load(&thread->ignored) == 0)
+        leave_out(thread);
+    else if (thread != NULL)
         atomic_store(&thread->ignored, 1);
-        /* The helper closes its event and leaves its further time out. */
-        if (runs)
-            (void)pp_session_request(PP_REQUEST_FLUSH, 0, NULL);
-    }
     pp_session_unlock();
     return thread == NULL ? pp_fail(err, -ENOMEM, 0, "no memory for the thread's block") : 0;
 }

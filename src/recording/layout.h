@@ -234,7 +234,7 @@ struct pp_rec_header {
     char host[64];
 
     _Atomic uint64_t rate_millihertz;
-    _Atomic uint32_t kinds, n_threads_seen;
+    _Atomic uint32_t kinds, pad2;
     char block_libraries[256];
     uint32_t block_drops, pad0;
     char output[512]; /* PPROFC_OUTPUT, expanded by whoever writes it */

@@ -164,13 +164,36 @@ void pp_route_cmdline(struct pp_call *call)
         out->n_bytes--; /* the last argument's end separates nothing */
 }
 
+/* Without those that are left out, as the server's own are.  Item 0 stands for what threads used
+ * that nobody saw. */
+static int count_threads(struct pp_served *target, int64_t *n_out, struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = NULL;
+    const struct pp_rec_thread *thread;
+    const int status = pp_served_snapshot(target, &reader, err);
+
+    if (status != 0)
+        return status;
+    *n_out = 0;
+    for (uint32_t i = 1; (thread = pp_recording_thread(reader, i)) != NULL; i++)
+        *n_out += atomic_load(&thread->tid) != 0 &&
+                  (atomic_load(&thread->flags) & PP_THREAD_IGNORED) == 0;
+    pp_recording_close(reader);
+    return 0;
+}
+
 /* Every thread that was ever seen, on one root: where threads were made is not recorded. */
 void pp_route_threadcreate(struct pp_call *call)
 {
-    const struct pp_rec_header *head = pp_served_header(call->target);
-    struct pprofc_profile *profile = pp_profile_new();
-    const int64_t n_threads = atomic_load(&head->n_threads_seen);
+    struct pprofc_profile *profile;
+    struct pprofc_error err;
+    int64_t n_threads = 0;
 
+    if (count_threads(call->target, &n_threads, &err) != 0) {
+        pp_http_error(call->answer, 500, "Could not read the recording: %s", err.message);
+        return;
+    }
+    profile = pp_profile_new();
     if (profile == NULL) {
         pp_http_error(call->answer, 500, "no memory for the profile");
         return;
@@ -178,7 +201,10 @@ void pp_route_threadcreate(struct pp_call *call)
     (void)pp_profile_add_type(profile, "threadcreate", "count");
     profile->period_type = profile->types[0];
     profile->period = 1;
-    profile->time_ns = head->start_realtime_ns;
+    profile->time_ns = pp_served_header(call->target)->start_realtime_ns;
+    pp_profile_comment(profile, n_threads > 0
+                                    ? "where threads were made is not recorded, only how many ran"
+                                    : "no threads were seen: nothing was sampled yet");
     if (n_threads > 0) {
         const pp_id location =
             pp_profile_named_location(profile, "[threads seen]", strlen("[threads seen]"));

@@ -467,6 +467,12 @@ class InProgram(Itself):
                 return
         self.fail(text)
 
+    def test_threads_seen(self):
+        """The program's own threads are counted once each; those that answer us are not among them, however many they were."""
+        for _ in range(3):
+            profile = self.read_profile(self.profile("/debug/pprof/threadcreate"))
+            self.assertEqual([list(sample.values) for sample in profile.samples], [[2]])
+
     def test_own_server(self):
         """A server of the program's own may mount the paths."""
         self.assertTrue(self.tell("handle /debug/pprof/profile?seconds=0.2").startswith("200 application/octet-stream "))

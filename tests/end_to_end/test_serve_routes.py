@@ -1,12 +1,9 @@
-"""Every name that pprofc serve answers, as people, pprof, google-pprof and scrapers ask for it."""
+"""Every name that pprofc serve answers, in every form; what pprof and scrapers make of it: test_serve_clients.py."""
 import gzip
 import json
 import re
-import shutil
-import socket
 import unittest
 
-from harness import clean_environment
 from serving import SHARES, Served
 
 KINDS = ("heap", "allocs", "mutex", "block", "threadcreate", "offcpu", "wall", "lock", "leak",
@@ -101,84 +98,6 @@ class Names(Served):
                 self.assertGreater(found["after"]["n_samples"], 20)
         self.assertIn("heavy_50", self.ask("/debug/pprof/diff?seconds=0.1")[2].decode())
         self.assertEqual(self.ask("/debug/pprof/diff?after=x")[0], 400)
-
-
-class Clients(Served):
-    """What is pointed at Go and gperftools programs works on a native one."""
-    IS_SHARED = True
-
-    def test_go_tool(self):
-        """go tool pprof -top reads every name from its URL, and -http shows one."""
-        if shutil.which("go") is None:
-            self.skipTest("no go: its pprof reads what is served")
-        environment = clean_environment(PPROF_TMPDIR=self.folder)
-        base = f"http://127.0.0.1:{self.port}/debug"
-        # Its own path, made only once: what `go tool` does before it takes longer than the rest.
-        pprof = self.run_command("go", "tool", "-n", "pprof", env=environment, timeout_s=240).out.strip()
-        for names in (("pprof/profile?seconds=1", "fgprof?seconds=1", "pprof/heap?seconds=1"),
-                      *((f"pprof/{kind}",) for kind in KINDS), ("pprof/goroutine",)):
-            children = [self.start(pprof, "-top", f"{base}/{name}", env=environment) for name in names]
-            for name, child in zip(names, children):
-                with self.subTest(name):
-                    said = self.finish(child, 120)
-                    self.assertEqual(said.status, 0, said.err)
-                    if name != "pprof/goroutine":  # who stands where is not known beforehand
-                        self.assertEqual("heavy_50" in said.out, name.startswith("pprof/profile"), said.out)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        page = self.start(pprof, "-no_browser", "-http", f"127.0.0.1:{port}", f"{base}/pprof/profile?seconds=1",
-                          env=environment)
-        self.wait_for(lambda: "Serving web UI on" in self.text(page, 1) or page.poll() is not None)
-        self.port = port
-        self.wait_for(lambda: self.is_answered("/ui/top", b"heavy_50"))
-
-    def is_answered(self, path, text):
-        try:
-            return text in self.ask(path)[2]
-        except OSError:  # it says so before it listens
-            return False
-
-    def test_google_pprof(self):
-        """gperftools' own script reads a CPU profile from /pprof/profile and names it by /pprof/symbol."""
-        command = shutil.which("google-pprof")
-        if command is None:
-            self.skipTest("no google-pprof (Debian: google-perftools)")
-        base = f"http://127.0.0.1:{self.port}/pprof"
-        for name in ("profile", "heap", "growth", "contention"):
-            with self.subTest(name):
-                said = self.run_command(command, "--text", "--seconds=1", f"{base}/{name}",
-                                        env=clean_environment(HOME=self.folder), timeout_s=60)
-                self.assertEqual(said.status, 0, said.err)
-                self.assertEqual("heavy_50" in said.out, name == "profile", said.out + said.err)
-        self.assertIn(b"num_symbols: 1", self.ask("/pprof/symbol")[2])
-        self.assertIn(b"shares_50_30_20", self.ask("/pprof/cmdline")[2])
-
-
-class Scrapers(Served):
-    """Stand-ins for scrapers with what they send when nobody configures them."""
-    # grafana/alloy, internal/component/pyroscope/scrape: defaults of profiling_config; 14 s there, within 10 s + that.
-    ALLOY = ({"User-Agent": "Alloy/v1.0.0", "Accept-Encoding": "gzip"},
-             (("allocs", {}), ("block", {}), ("goroutine", {}), ("mutex", {}), ("profile", {"seconds": "1"})))
-    # parca-dev/parca, pkg/config/config.go: DefaultScrapeConfig; the CPU profile alone is a delta, of 10 s there.
-    PARCA = ({"User-Agent": "Parca/v0.1.0", "Accept-Encoding": "gzip"},
-             (("allocs", {}), ("block", {}), ("goroutine", {}), ("mutex", {}), ("profile", {"seconds": "1"})))
-    TYPES = {"allocs": ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space"), "block": ("contentions", "delay"),
-             "mutex": ("contentions", "delay"), "goroutine": ("threads",), "profile": ("samples", "cpu")}
-
-    def test_each(self):
-        """All that they ask for is 200, a gzipped profile without a content encoding, with the types they store by."""
-        for headers, targets in (self.ALLOY, self.PARCA):
-            for name, query in targets:
-                with self.subTest(headers["User-Agent"], name=name):
-                    text = "&".join(f"{key}={value}" for key, value in query.items())
-                    status, answered, body = self.ask(f"/debug/pprof/{name}?{text}", timeout_s=10,
-                                                      **{key.replace("-", "_"): value for key, value in headers.items()})
-                    self.assertEqual(status, 200, body[:200])
-                    self.assertNotIn("Content-Encoding", answered)
-                    path = self.folder / "scraped.pb.gz"
-                    path.write_bytes(body)
-                    profile = self.read_profile(path)
-                    self.assertEqual(tuple(one for one, _ in profile.sample_types), self.TYPES[name])
 
 
 if __name__ == "__main__":
