@@ -12,7 +12,7 @@ enum { N_FILES = 40 };
 
 TRUTH_NOINLINE static void closer_work(void)
 {
-    TRUTH_SPIN_US(1000);
+    TRUTH_SPIN_US(10000);
 }
 
 /* Become a grandchild; the first process waits for it so that its status is seen.  Returns in the

@@ -6,12 +6,12 @@
 
 TRUTH_NOINLINE static void child_work(void)
 {
-    TRUTH_SPIN_US(1000);
+    TRUTH_SPIN_US(10000);
 }
 
 TRUTH_NOINLINE static void parent_work(void)
 {
-    TRUTH_SPIN_US(1001);
+    TRUTH_SPIN_US(10010);
 }
 
 /* Burn and print; a child's clock starts at zero, so what it prints is its own. */
