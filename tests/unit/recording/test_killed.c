@@ -12,7 +12,7 @@
 #include "recording/reader.h"
 #include "shared.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PP_TEST_SLOW_FORKS
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
