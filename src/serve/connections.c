@@ -1,7 +1,9 @@
 /* Slow clients are cut off: by shutting the socket down, which libmicrohttpd notices. */
 #include "serve/connections.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -44,6 +46,7 @@ void pp_connection_enter(struct pp_connection *connection, enum pp_connection_ph
     if (connection == NULL)
         return;
     connection->phase = phase;
+    connection->has_ended = false;
     connection->since_ms = now_ms();
 }
 
@@ -61,6 +64,35 @@ static bool is_overdue(const struct pp_connection *connection, int64_t at_ms)
 
     return connection->phase != PP_CONNECTION_MAKING &&
            at_ms - connection->since_ms > limits_s[connection->phase] * INT64_C(1000);
+}
+
+/* The client has ended its side and all that it sent was read: the rest of its request cannot come.
+ */
+static bool is_at_end(const struct pp_connection *connection)
+{
+    struct pollfd look = {connection->socket, POLLRDHUP, 0};
+    int n_waiting = 0;
+
+    return poll(&look, 1, 0) > 0 && ioctl(connection->socket, FIONREAD, &n_waiting) == 0 &&
+           n_waiting == 0;
+}
+
+/* libmicrohttpd does not see an end that came together with bytes: it reads those and waits for
+ * the next event.  Cut at the second look in one phase, between which it has worked off what it
+ * had read. */
+static void cut_ended(struct pp_connections *connections, int64_t at_ms)
+{
+    if (at_ms - connections->looked_ms < PP_CONNECTION_LOOK_MS)
+        return;
+    connections->looked_ms = at_ms;
+    for (struct pp_connection *one = connections->first; one != NULL; one = one->next) {
+        const bool was_at_end = one->has_ended;
+        if (one->is_cut || (one->phase != PP_CONNECTION_HEAD && one->phase != PP_CONNECTION_BODY))
+            continue;
+        one->has_ended = is_at_end(one);
+        if (was_at_end && one->has_ended)
+            cut(one);
+    }
 }
 
 /* Of those that hold a body or an answer the one that has done so for longest. */
@@ -85,6 +117,7 @@ void pp_connections_cut(struct pp_connections *connections)
     for (one = connections->first; one != NULL; one = one->next)
         if (!one->is_cut && is_overdue(one, at_ms))
             cut(one);
+    cut_ended(connections, at_ms);
     /* One at a time: what it held is given back before the next look. */
     if (atomic_load(&connections->held_bytes) <= PP_CONNECTIONS_MAX_HELD_BYTES / 2)
         return;

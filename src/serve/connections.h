@@ -14,6 +14,7 @@ enum {
     PP_CONNECTION_HEAD_SECONDS = 10, /* from the connection, or the answer before, to the headers */
     PP_CONNECTION_BODY_SECONDS = 20,
     PP_CONNECTION_SEND_SECONDS = 120,
+    PP_CONNECTION_LOOK_MS = 250, /* between looks for those whose client has ended its side */
     /* Who takes longer than this to send or read may be cut off to make room for others. */
     PP_CONNECTION_ROOM_SECONDS = 2,
     /* Of bodies and answers that are on their way. */
@@ -33,10 +34,12 @@ struct pp_connection {
     enum pp_connection_phase phase;
     int64_t since_ms;
     bool is_cut;
+    bool has_ended; /* at the last look: all was read, and nothing can come any more */
 };
 
 struct pp_connections {
     struct pp_connection *first;
+    int64_t looked_ms;
     _Atomic size_t held_bytes;
 };
 
@@ -45,8 +48,8 @@ struct pp_connection *pp_connection_new(struct pp_connections *connections, int 
 void pp_connection_free(struct pp_connection *connection);
 void pp_connection_enter(struct pp_connection *connection, enum pp_connection_phase phase);
 
-/* End those that are overdue, and the slowest ones while more than half of what may be held is
- * held. */
+/* End those that are overdue, those whose client has ended its side within a request or between
+ * two, and the slowest ones while more than half of what may be held is held. */
 void pp_connections_cut(struct pp_connections *connections);
 
 /* 'n_bytes' more are held, for any thread; false, and nothing is, when that is too much. */

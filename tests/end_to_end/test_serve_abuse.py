@@ -1,6 +1,8 @@
 """pprofc serve among clients that are many, slow, gone or malicious: it lives, stays small and answers the others."""
 import json
 import random
+import signal
+import socket
 import statistics
 import threading
 import time
@@ -57,7 +59,7 @@ class Parts(Abused):
 
 
 class Many(Parts):
-    PARTS = ("ten_thousand_requests", "waiting_profiles_leave_room", "gone_in_every_phase")
+    PARTS = ("ten_thousand_requests", "waiting_profiles_leave_room", "gone_in_every_phase", "half_closed")
 
     def test_all(self):
         """Crowds, of clients that wait, do not wait and go away."""
@@ -128,6 +130,33 @@ class Many(Parts):
                     client.more()
                 (client.reset if how else client.close)()
         self.wait_for(lambda: self.rate_now() == 10)
+
+
+    WITHIN_A_REQUEST = (b"G", b"GET /debug/pprof/quality HT", get("/healthz")[:-2],
+                        get("/sampling/start", "Content-Length: 100", method="POST"),
+                        get("/sampling/start", "Content-Length: 100", method="POST") + b'{"frequency":',
+                        get("/debug/pprof/symbol", "Transfer-Encoding: chunked", method="POST") + b"10\r\n0x40",
+                        get("/healthz") + get("/healthz")[:-2])
+
+    def half_closed(self):
+        """Connections whose client ends its side, within a request or behind one, end long before their limits of 10 and 20 s,
+        also where the end came together with what was sent."""
+        cases = (*self.WITHIN_A_REQUEST, *(get("/healthz") * n for n in (1, 2, 20)))
+        clients = [Client(self.port) for _ in cases]
+        for client in clients:
+            client.send(get("/healthz"))
+            self.assertEqual(client.answer().status, 200)
+        self.server.send_signal(signal.SIGSTOP)  # what the client sent and its end are there at once
+        for client, data in zip(clients, cases):
+            client.send(data)
+            client.socket.shutdown(socket.SHUT_WR)
+        self.server.send_signal(signal.SIGCONT)
+        begun_s = time.monotonic()
+        for client, data in zip(clients, cases):
+            for answer in iter(client.answer, None):  # libmicrohttpd may see the end first and answer none
+                self.assertEqual(answer.body, b"ok\n", data)
+            client.close()
+        self.assertLess(time.monotonic() - begun_s, 6)
 
 
 class Slow(Abused):
