@@ -27,9 +27,10 @@ struct conversion {
     bool overwrites, wants_help;
 };
 
-static int take(struct conversion *conversion, int option, const char *value,
-                struct pprofc_error *err)
+static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
+    struct conversion *conversion = command;
+
     switch (option) {
     case OPTION_SAMPLE:
     case OPTION_SAMPLE_INDEX:
@@ -59,15 +60,10 @@ static int read_options(char **words, struct conversion *conversion, struct ppro
 {
     struct pp_option_reader reader = {
         .options = convert_options, .n_options = N_OPTIONS, .verb = "convert", .words = words};
-    int option;
+    const int rc = pp_option_each(&reader, take, conversion, err);
 
-    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
-        int rc = option;
-        if (option >= 0 || option == PP_OPTION_WORD)
-            rc = take(conversion, option, reader.value, err);
-        if (rc < 0)
-            return rc;
-    }
+    if (rc < 0)
+        return rc;
     if (conversion->wants_help)
         return 0;
     if (conversion->to == NULL)

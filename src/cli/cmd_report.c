@@ -70,8 +70,10 @@ static int set_group(struct report *report, const char *value, struct pprofc_err
                    nearest != NULL ? nearest : "");
 }
 
-static int take(struct report *report, int option, const char *value, struct pprofc_error *err)
+static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
+    struct report *report = command;
+
     switch (option) {
     case OPTION_TOP:
         return pp_parse_top(value, &report->n_rows, err);
@@ -108,15 +110,10 @@ static int read_options(char **words, struct report *report, struct pprofc_error
 {
     struct pp_option_reader reader = {
         .options = report_options, .n_options = N_OPTIONS, .verb = "report", .words = words};
-    int option;
+    const int rc = pp_option_each(&reader, take, report, err);
 
-    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
-        int rc = option;
-        if (option >= 0 || option == PP_OPTION_WORD)
-            rc = take(report, option, reader.value, err);
-        if (rc < 0)
-            return rc;
-    }
+    if (rc < 0)
+        return rc;
     if (report->path == NULL && !report->wants_help)
         return pp_fail(err, -EINVAL, 0, "no profile given; write pprofc report FILE");
     return 0;

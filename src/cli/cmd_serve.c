@@ -50,8 +50,10 @@ struct serving {
     struct pp_server_options options;
 };
 
-static int take(struct serving *serving, int option, const char *value, struct pprofc_error *err)
+static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
+    struct serving *serving = command;
+
     switch (option) {
     case OPTION_LISTEN:
         serving->address = value;
@@ -92,18 +94,10 @@ static int read_options(char **words, struct serving *serving, struct pprofc_err
 {
     struct pp_option_reader reader = {
         .options = serve_options, .n_options = N_OPTIONS, .verb = "serve", .words = words};
-    int option;
+    const int rc = pp_option_each(&reader, take, serving, err);
 
-    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
-        int rc = option;
-        if (option >= 0 || option == PP_OPTION_WORD)
-            rc = take(serving, option, reader.value, err);
-        if (rc < 0)
-            return rc;
-    }
-    for (char **word = words + reader.at; *word != NULL; word++)
-        if (take(serving, PP_OPTION_WORD, *word, err) < 0)
-            return -EINVAL;
+    if (rc < 0)
+        return rc;
     if (serving->n_names == 0 && !serving->wants_help)
         return pp_fail(err, -EINVAL, 0,
                        "no process given; write pprofc serve PID, or a recording's path");

@@ -22,8 +22,9 @@ struct request {
     bool groups, wants_help;
 };
 
-static int take(struct request *request, int option, const char *value, struct pprofc_error *err)
+static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
+    struct request *request = command;
     int64_t pid;
 
     switch (option) {
@@ -47,18 +48,10 @@ static int read_options(char **words, struct request *request, struct pprofc_err
 {
     struct pp_option_reader reader = {
         .options = stacks_options, .n_options = N_OPTIONS, .verb = "stacks", .words = words};
-    int option;
+    const int rc = pp_option_each(&reader, take, request, err);
 
-    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
-        int rc = option;
-        if (option >= 0 || option == PP_OPTION_WORD)
-            rc = take(request, option, reader.value, err);
-        if (rc < 0)
-            return rc;
-    }
-    for (char **word = words + reader.at; *word != NULL; word++)
-        if (take(request, PP_OPTION_WORD, *word, err) < 0)
-            return -EINVAL;
+    if (rc < 0)
+        return rc;
     if (request->process == NULL && !request->wants_help)
         return pp_fail(err, -EINVAL, 0, "no process given; write pprofc stacks PID");
     return 0;

@@ -27,8 +27,10 @@ struct symbolizing {
     bool overwrites, wants_help;
 };
 
-static int take(struct symbolizing *work, int option, const char *value, struct pprofc_error *err)
+static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
+    struct symbolizing *work = command;
+
     switch (option) {
     case OPTION_FORCE:
         work->overwrites = true;
@@ -54,18 +56,10 @@ static int read_options(char **words, struct symbolizing *work, struct pprofc_er
 {
     struct pp_option_reader reader = {
         .options = symbolize_options, .n_options = N_OPTIONS, .verb = "symbolize", .words = words};
-    int option;
+    const int rc = pp_option_each(&reader, take, work, err);
 
-    while ((option = pp_option_next(&reader, err)) != PP_OPTION_END) {
-        int rc = option;
-        if (option >= 0 || option == PP_OPTION_WORD)
-            rc = take(work, option, reader.value, err);
-        if (rc < 0)
-            return rc;
-    }
-    for (char **word = words + reader.at; *word != NULL; word++)
-        if (take(work, PP_OPTION_WORD, *word, err) < 0)
-            return -EINVAL;
+    if (rc < 0)
+        return rc;
     if (work->wants_help)
         return 0;
     if (work->from == NULL)

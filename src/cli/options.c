@@ -143,3 +143,18 @@ int pp_option_next(struct pp_option_reader *reader, struct pprofc_error *err)
         return read_name(reader, word, index, "-", err);
     return read_letter(reader, word, err);
 }
+
+int pp_option_each(struct pp_option_reader *reader, pp_option_taker *take, void *command,
+                   struct pprofc_error *err)
+{
+    int option;
+
+    while ((option = pp_option_next(reader, err)) != PP_OPTION_END) {
+        const int rc = option >= 0 || option == PP_OPTION_WORD
+                           ? take(command, option, reader->value, err)
+                           : option;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}

@@ -35,4 +35,12 @@ enum { PP_OPTION_END = -1, PP_OPTION_WORD = -2 };
  * message in 'err'. */
 int pp_option_next(struct pp_option_reader *reader, struct pprofc_error *err);
 
+/* What a command does with an option, or with a word (PP_OPTION_WORD): 0, or a negative errno with
+ * a message in 'err'. */
+typedef int pp_option_taker(void *command, int option, const char *value, struct pprofc_error *err);
+
+/* Give each option and word of the line to 'take'; ends at the first that fails. */
+int pp_option_each(struct pp_option_reader *reader, pp_option_taker *take, void *command,
+                   struct pprofc_error *err);
+
 #endif
