@@ -30,9 +30,17 @@ static int give_up(struct pp_listener *listener, const char *text, struct pprofc
 {
     const int error = -errno;
 
+    const char *advice = "";
+
+    if (error == -EADDRINUSE)
+        advice = "; choose another, or port 0 for one that is free";
+    else if (error == -EACCES)
+        advice = "; choose a port from 1024 on, or a folder that is yours";
+    else if (error == -EADDRNOTAVAIL)
+        advice = "; choose an address of this machine";
     (void)close(listener->fd);
     listener->fd = -1;
-    return pp_fail(err, error, 0, "cannot listen at %s: %s", text, strerror(-error));
+    return pp_fail(err, error, 0, "cannot listen at %s: %s%s", text, strerror(-error), advice);
 }
 
 /* A socket that nobody listens at any more is in the way; any other file is not ours to remove. */

@@ -480,6 +480,37 @@ class InProgram(Itself):
         self.assertTrue(self.tell("handle /?%00").startswith("400 text/plain"))
 
 
+class DefaultAddress(Served):
+    """pprofc_http_serve(NULL)."""
+
+    def begin(self):
+        """Each test has its own."""
+
+    def serve(self, **variables):
+        """What the program said first, and whether it serves."""
+        self.server = self.start(self.program("serves_itself"), SPIN_S, "default", stdin=subprocess.PIPE, env=clean_environment(**variables))
+        self.addCleanup(self.server.stdin.close)
+        self.wait_for(lambda: self.text(self.server, 1).endswith("\n"))
+        return self.text(self.server, 1), " serving at " in self.text(self.server, 1)
+
+    def test_environment(self):
+        """PPROFC_HTTP says where."""
+        path = self.folder / "socket"
+        self.assertEqual(self.serve(PPROFC_HTTP=f"unix:{path}"), (f"pprofc: serving at unix:{path}/debug/pprof/\n", True))
+
+    def test_none(self):
+        """Without it that is 127.0.0.1:6060; where somebody has that, the error says so and what to do."""
+        taken = "serves_itself: cannot listen at 127.0.0.1:6060: Address already in use; choose another, or port 0 for one that is free\n"
+        try:
+            with socket.create_server(("127.0.0.1", 6060)):
+                self.assertEqual(self.serve(PPROFC_HTTP=""), (taken, False))
+            self.assertEqual(self.server.wait(30), 1)
+        except OSError:
+            print("somebody listens at 127.0.0.1:6060")
+        said, is_served = self.serve()
+        self.assertEqual(said, "pprofc: serving at http://127.0.0.1:6060/debug/pprof/\n" if is_served else taken)
+
+
 class InProgramAlone(Itself):
     def test_memory_stays(self):
         """Debug information never enters the program, and profiles leave nothing behind: after many it is as large as

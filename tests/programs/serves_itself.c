@@ -1,4 +1,5 @@
-/* Spins like shares_50_30_20 and serves its own profiles.  Arguments: CPU seconds, address.
+/* Spins like shares_50_30_20 and serves its own profiles.  Arguments: CPU seconds, address
+ * ("default": none is given).
  * Reads commands from standard input: "stop" ends serving and says so, "handle TARGET" answers a
  * request as a server of the program's own would and prints status and bytes; end of input ends it
  * all. */
@@ -49,12 +50,13 @@ static void obey(char *line)
 int main(int argc, char **argv)
 {
     double seconds = truth_argument(argc, argv, 1, 5);
+    const char *address = argc > 2 ? argv[2] : "127.0.0.1:0";
     struct pprofc_error err;
     pthread_t thread;
     char line[256];
 
     (void)truth_calibrate();
-    if (pprofc_http_serve(argc > 2 ? argv[2] : "127.0.0.1:0", &err) != 0) {
+    if (pprofc_http_serve(strcmp(address, "default") == 0 ? NULL : address, &err) != 0) {
         (void)fprintf(stderr, "serves_itself: %s\n", err.message);
         return 1;
     }
