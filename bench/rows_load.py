@@ -111,21 +111,17 @@ def serve_load(is_long):
     """Profiles served and none asked for / not served; one profile of 100 Hz / idle; each with its floor."""
     if shutil.which("wrk") is None:
         raise Missing("there is no wrk (scripts/setup bench)")
-    n_pairs = 60 if is_long else 8
+    n_pairs = 40 if is_long else 8
     off, idle = (lambda: fresh("off")), (lambda: fresh("127.0.0.1:0"))
     rows = rows_of("A/A: no server of profiles / the same", in_turns(n_pairs, off, off))
     rows += rows_of("server of profiles idle / none", in_turns(n_pairs, off, idle), 0.995)
     service = Service("127.0.0.1:0")
-    timers = Service("127.0.0.1:0", PPROFC_DELIVERY="cpu-timer")
     try:
         rows += rows_of("A/A: idle / the same", in_turns(n_pairs, service.measure, service.measure))
         profiled = in_turns(n_pairs, service.measure, service.measure_profiled)
         rows += rows_of(f"one profile of {RATE_HZ} Hz / idle", profiled, 0.985)
-        profiled = in_turns(n_pairs, timers.measure, timers.measure_profiled)
-        rows += rows_of(f"one profile of {RATE_HZ} Hz / idle, CPU timers", profiled)
     finally:
         service.stop()
-        timers.stop()
     return rows
 
 

@@ -16,6 +16,7 @@
 
 enum {
     LOOK_CPU_NS = 200 * 1000 * 1000, /* a look costs 20 us: one in 10 000 */
+    N_EARLY_LOOKS = 2,               /* after a quarter, and a half, of that */
     SPAN_LOOKS = 10,                 /* what is older than about so many counts no more */
 };
 
@@ -87,12 +88,14 @@ static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
     struct pp_kernel_share *seen = &watch->kernel;
     const bool has_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
     uint64_t cpu_ns, user, kernel;
+    uint32_t n_early;
     double n, share, own;
 
     if (!has_timer && !is_perf(watch->source.delivery))
         return;
     cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
-    if (cpu_ns < seen->cpu_ns + LOOK_CPU_NS || !read_times(tid, &user, &kernel))
+    n_early = seen->n_looks < N_EARLY_LOOKS ? N_EARLY_LOOKS - seen->n_looks : 0;
+    if (cpu_ns < seen->cpu_ns + (LOOK_CPU_NS >> n_early) || !read_times(tid, &user, &kernel))
         return;
     seen->cpu_ns = cpu_ns;
     if (user + kernel <= seen->user + seen->kernel)
