@@ -15,7 +15,7 @@
  * event again to one that has left the kernel.  Only where perf events are the delivery, nobody
  * asked for a certain one, and timers interrupt no system call: since Linux 5.9 they fire on the
  * way back from it.  The helper's, every now and then; reads the counts of threads that ran for 0.2
- * s since they were read last. */
+ * s since they were read last, at first for 0.05. */
 void pp_kernel_time_look(struct pp_session *session);
 
 #endif
