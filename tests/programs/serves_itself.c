@@ -1,8 +1,9 @@
 /* Spins like shares_50_30_20 and serves its own profiles.  Arguments: CPU seconds, address
  * ("default": none is given).
  * Reads commands from standard input: "stop" ends serving and says so, "handle TARGET" answers a
- * request as a server of the program's own would and prints status and bytes; end of input ends it
- * all. */
+ * request as a server of the program's own would and prints status and bytes, "heap" prints the
+ * bytes that are allocated; end of input ends it all. */
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -35,6 +36,13 @@ static void handle(const char *target)
     pprofc_http_response_free(&response);
 }
 
+static void show_heap(void)
+{
+    const struct mallinfo2 heap = mallinfo2();
+
+    printf("%zu\n", heap.uordblks + heap.hblkhd);
+}
+
 static void obey(char *line)
 {
     struct pprofc_error err = {0};
@@ -44,6 +52,8 @@ static void obey(char *line)
         printf("%d\n", pprofc_http_stop(&err));
     else if (strncmp(line, "handle ", strlen("handle ")) == 0)
         handle(line + strlen("handle "));
+    else if (strcmp(line, "heap") == 0)
+        show_heap();
     (void)fflush(stdout);
 }
 
