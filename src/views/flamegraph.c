@@ -88,6 +88,23 @@ static void put_web_files(struct pp_buffer *svg, const char *suffix)
     }
 }
 
+/* A command line may be long: the title is what a tab or a list shows, the description has it all.
+ */
+static void put_title(const struct pp_flame_picture *picture, struct pp_buffer *svg)
+{
+    const struct pp_buffer *title = &picture->title;
+    pp_autobuffer struct pp_buffer shown = PP_BUFFER_INIT;
+
+    pp_flame_cut(&shown, title->bytes, title->n_bytes, PP_FLAME_TITLE_COLUMNS);
+    pp_flame_xml(svg, shown.bytes, shown.n_bytes);
+    pp_buffer_text(svg, "</title>\n<desc>");
+    if (shown.n_bytes != title->n_bytes) {
+        pp_flame_xml(svg, title->bytes, title->n_bytes);
+        pp_buffer_text(svg, "; ");
+    }
+    svg->failed = svg->failed || shown.failed;
+}
+
 static void put_head(const struct pp_flame_picture *picture, uint32_t height, struct pp_buffer *svg)
 {
     pp_buffer_printf(
@@ -96,8 +113,7 @@ static void put_head(const struct pp_flame_picture *picture, uint32_t height, st
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100%%\" viewBox=\"0 0 %d %u\" "
         "preserveAspectRatio=\"xMinYMin\" role=\"document\">\n<title>",
         PP_FLAME_WIDTH, height);
-    pp_flame_xml(svg, picture->title.bytes, picture->title.n_bytes);
-    pp_buffer_text(svg, "</title>\n<desc>");
+    put_title(picture, svg);
     pp_flame_xml(svg, picture->facts.bytes, picture->facts.n_bytes);
     pp_buffer_text(svg, picture->quality.n_bytes > 0 ? "; " : "");
     pp_flame_xml(svg, picture->quality.bytes, picture->quality.n_bytes);

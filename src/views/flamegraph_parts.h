@@ -27,6 +27,7 @@ enum {
     PP_FLAME_MODULES = 10, /* module colours; 0 is the program's own */
     PP_FLAME_HUES = 16,    /* colours when names decide */
     PP_FLAME_WIDTH = 1200, /* of the picture without scripts */
+    PP_FLAME_TITLE_COLUMNS = 100,
 };
 
 struct pp_flame_frame {
@@ -100,6 +101,8 @@ const char *pp_flame_base_name(const char *path);
 /* Append clean 'name' in at most 'max_columns' columns: whole, else without template arguments,
  * parameters, leading scopes, else cut.  Nothing when fewer than 3 columns are left. */
 void pp_flame_shorten(struct pp_buffer *out, const char *name, size_t n_bytes, size_t max_columns);
+/* Append clean text, cut with an ellipsis where it has more than 'max_columns' (1 at least). */
+void pp_flame_cut(struct pp_buffer *out, const char *text, size_t n_bytes, size_t max_columns);
 size_t pp_flame_columns(const char *text, size_t n_bytes);
 
 /* ---- flamegraph_color.c ---- */

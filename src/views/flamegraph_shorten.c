@@ -54,6 +54,17 @@ size_t pp_flame_columns(const char *text, size_t n_bytes)
     return columns;
 }
 
+void pp_flame_cut(struct pp_buffer *out, const char *text, size_t n_bytes, size_t max_columns)
+{
+    size_t columns, length = fit(text, n_bytes, max_columns, &columns);
+
+    if (length < n_bytes)
+        length = fit(text, n_bytes, max_columns - 1, &columns);
+    pp_buffer_append(out, text, length);
+    if (length < n_bytes)
+        pp_buffer_text(out, "…");
+}
+
 static bool is_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -154,7 +165,7 @@ static void drop_parameters(struct pp_buffer *text)
 void pp_flame_shorten(struct pp_buffer *out, const char *name, size_t n_bytes, size_t max_columns)
 {
     pp_autobuffer struct pp_buffer simple = PP_BUFFER_INIT;
-    size_t columns, length;
+    size_t columns;
 
     if (max_columns < 3)
         return;
@@ -180,10 +191,5 @@ void pp_flame_shorten(struct pp_buffer *out, const char *name, size_t n_bytes, s
             break;
         }
     }
-    length = fit(name, n_bytes, max_columns, &columns);
-    if (length < n_bytes)
-        length = fit(name, n_bytes, max_columns - 1, &columns);
-    pp_buffer_append(out, name, length);
-    if (length < n_bytes)
-        pp_buffer_text(out, "…");
+    pp_flame_cut(out, name, n_bytes, max_columns);
 }

@@ -149,7 +149,8 @@ static void put_header(struct drawing *drawing)
     struct pp_buffer *out = drawing->out;
 
     drawing->scratch.n_bytes = 0;
-    pp_flame_shorten(&drawing->scratch, picture->title.bytes, picture->title.n_bytes, 100);
+    pp_flame_cut(&drawing->scratch, picture->title.bytes, picture->title.n_bytes,
+                 PP_FLAME_TITLE_COLUMNS);
     pp_buffer_printf(
         out, "<rect class=\"k0\" x=\"%d\" y=\"14\" width=\"4\" height=\"58\" rx=\"2\"/>", MARGIN);
     pp_buffer_printf(out, "<text class=\"h1\" x=\"%d\" y=\"30\">", MARGIN + 14);

@@ -546,6 +546,31 @@ static void test_header(void **state)
     pprofc_profile_free(profile);
 }
 
+/* A long command line is cut in the title and in the picture, behind its program whatever follows,
+ * and whole in the description and for the page. */
+static void test_long_command(void **state)
+{
+    struct pprofc_profile *profile = new_profile();
+    pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT;
+    char command[900], whole[920];
+
+    (void)state;
+    memset(command, 'x', sizeof command - 1);
+    command[sizeof command - 1] = '\0';
+    memcpy(command, "./app (a) b::c ", strlen("./app (a) b::c "));
+    profile->command = pp_profile_text(profile, command);
+    add(profile, "main", 1);
+    draw(profile, &svg);
+    assert_int_equal(count(&svg, "<title>./app (a) b::c x"), 1);
+    assert_int_equal(count(&svg, ">./app (a) b::c x"), 3);
+    assert_int_equal(count(&svg, "x…</t"), 2);
+    (void)snprintf(whole, sizeof whole, "<desc>%s; CPU time", command);
+    assert_int_equal(count(&svg, whole), 1);
+    assert_int_equal(count(&svg, command), 2);
+    assert_well_formed(&svg);
+    pprofc_profile_free(profile);
+}
+
 /* Whatever allocation fails, the answer is -ENOMEM and the buffer is as it was. */
 static void test_failing_allocations(void **state)
 {
@@ -591,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_short_names),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_header),
+        cmocka_unit_test(test_long_command),
         cmocka_unit_test(test_failing_allocations),
     };
 
