@@ -11,6 +11,7 @@
 
 #include <sched.h>
 
+#include "capture/kernel_time.h"
 #include "capture/threads.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -178,5 +179,6 @@ void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
     session->redraw_in_ns = 0;
     atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
                           memory_order_relaxed);
+    pp_kernel_time_follow_rate(session);
     pp_threads_each(session, set_period);
 }

@@ -81,46 +81,88 @@ static bool is_perf(enum pp_rec_delivery delivery)
     return delivery == PP_DELIVERY_PERF_TRAP || delivery == PP_DELIVERY_PERF_SIGNAL;
 }
 
+static void begin_span(struct pp_kernel_share *seen, uint64_t user, uint64_t kernel)
+{
+    seen->has_begun = true;
+    seen->user = user;
+    seen->kernel = kernel;
+}
+
+/* The thread's source by what it has spent where since the span began. */
+static void judge(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch,
+                  uint64_t user, uint64_t kernel)
+{
+    const bool has_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
+    const double n = (double)(user + kernel), share = (double)kernel / n;
+    const double own = own_s * 1e9 / (double)session->period_ns;
+    /* Where timers are slower than the rate asked for, more has to speak for them. */
+    const double scale = session->period_ns * pp_kernel_tick_hz() < 1000000000 ? 2 : 1;
+
+    if (!has_timer && is_sure(share - own - scale * much, share, n) &&
+        !pp_delivery_is_blocked(atomic_load_explicit(&thread->tid, memory_order_relaxed), SIGPROF))
+        exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
+    else if (has_timer && is_sure(scale * little - share, share, n))
+        exchange(session, thread, watch, session->delivery);
+    watch->kernel.had_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
+}
+
 static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
                     struct pp_watch *watch)
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     struct pp_kernel_share *seen = &watch->kernel;
-    const bool has_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
+    const uint32_t n_early = seen->n_looks < N_EARLY_LOOKS ? N_EARLY_LOOKS - seen->n_looks : 0;
     uint64_t cpu_ns, user, kernel;
-    uint32_t n_early;
-    double n, share, own;
 
-    if (!has_timer && !is_perf(watch->source.delivery))
+    if (watch->source.delivery != PP_DELIVERY_CPU_TIMER && !is_perf(watch->source.delivery))
         return;
     cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
-    n_early = seen->n_looks < N_EARLY_LOOKS ? N_EARLY_LOOKS - seen->n_looks : 0;
     if (cpu_ns < seen->cpu_ns + (LOOK_CPU_NS >> n_early) || !read_times(tid, &user, &kernel))
         return;
     seen->cpu_ns = cpu_ns;
+    if (!seen->has_begun) {
+        begin_span(seen, user, kernel);
+        return;
+    }
     if (user + kernel <= seen->user + seen->kernel)
         return;
-    n = (double)(user + kernel - seen->user - seen->kernel);
-    share = (double)(kernel - seen->kernel) / n;
-    own = own_s * 1e9 / (double)session->period_ns;
-    if (!has_timer && is_sure(share - own - much, share, n) &&
-        !pp_delivery_is_blocked(tid, SIGPROF))
-        exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
-    else if (has_timer && is_sure(little - share, share, n))
-        exchange(session, thread, watch, session->delivery);
-    if (++seen->n_looks % SPAN_LOOKS == 0) {
-        seen->user = user;
-        seen->kernel = kernel;
-    }
+    judge(session, thread, watch, user - seen->user, kernel - seen->kernel);
+    if (++seen->n_looks % SPAN_LOOKS == 0)
+        begin_span(seen, user, kernel);
 }
 
-void pp_kernel_time_look(struct pp_session *session)
+static bool are_timers_wanted(const struct pp_session *session)
 {
     static int are_timers_safe = -1; /* for system calls */
 
     if (are_timers_safe < 0)
         are_timers_safe = pp_kernel_is_at_least(pp_environment.kernel, 5, 9);
-    if (are_timers_safe && is_perf(session->delivery) && !session->is_paused &&
-        pp_environment.delivery[0] == '\0' && !pp_signal_is_foreign(SIGPROF))
+    return are_timers_safe && is_perf(session->delivery) && !session->is_paused &&
+           pp_environment.delivery[0] == '\0' && !pp_signal_is_foreign(SIGPROF);
+}
+
+void pp_kernel_time_look(struct pp_session *session)
+{
+    if (are_timers_wanted(session))
         pp_threads_each(session, look_at);
+}
+
+void pp_kernel_time_begin(struct pp_session *session, struct pp_sig_thread *thread,
+                          struct pp_watch *watch, const struct pp_kernel_share *before)
+{
+    watch->kernel = *before;
+    if (before->had_timer && is_perf(watch->source.delivery) && are_timers_wanted(session))
+        exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
+}
+
+static void end_span(struct pp_session *session, struct pp_sig_thread *thread,
+                     struct pp_watch *watch)
+{
+    (void)session, (void)thread;
+    watch->kernel.has_begun = false;
+}
+
+void pp_kernel_time_follow_rate(struct pp_session *session)
+{
+    pp_threads_each(session, end_span);
 }

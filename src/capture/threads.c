@@ -13,6 +13,7 @@
 
 #include "capture/cpu.h"
 #include "capture/directory_entry.h"
+#include "capture/kernel_time.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -89,6 +90,8 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     uint32_t state = atomic_load_explicit(&thread->state, memory_order_acquire);
+    const struct pp_kernel_share kernel =
+        is_new ? (struct pp_kernel_share){.has_begun = true} : watch->kernel;
 
     if (state == PP_SIG_THREAD_ENDING)
         return;
@@ -112,6 +115,7 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
             return;
         }
     }
+    pp_kernel_time_begin(session, thread, watch, &kernel);
     pp_thread_describe(session, thread, watch);
     /* It may have ended meanwhile: then that stays. */
     (void)atomic_compare_exchange_strong_explicit(&thread->state, &state, PP_SIG_THREAD_LIVE,

@@ -16,9 +16,11 @@ enum {
         PP_FIRST_THREAD_SLOTS * 127, /* 7 blocks, 2 MB; later threads share slot 0 */
 };
 
-/* Of capture/kernel_time.h: since when a thread's times are looked at, in clock ticks; its CPU
- * clock at the last look. */
+/* Of capture/kernel_time.h: a thread's times in clock ticks, at the beginning of the span that is
+ * judged; its CPU clock at the last look. */
 struct pp_kernel_share {
+    bool has_begun; /* the span */
+    bool had_timer; /* when the thread was looked at last */
     uint64_t user, kernel;
     uint64_t cpu_ns;
     uint32_t n_looks;
