@@ -59,7 +59,7 @@ static void at_end(void *argument)
         note_ignored_time(thread);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_ENDING,
                           memory_order_release); /* handlers leave it alone now */
-    if (header != NULL)
+    if (header != NULL && !pp_sig_thread_is_left_out(thread))
         keep_name(header, thread);
     if (header != NULL &&
         atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
@@ -144,6 +144,10 @@ int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attribut
     thread->start = start;
     thread->argument = argument;
     thread->stack_bytes = stack_bytes_of(attributes);
+    if (pp_sig_self != NULL)
+        atomic_store_explicit(&thread->is_of_ignored,
+                              atomic_load_explicit(&pp_sig_self->ignored, memory_order_relaxed),
+                              memory_order_relaxed);
     result = pp_real_pthread_create(thread_out, attributes, run, thread);
     if (result != 0)
         pp_sig_thread_release(thread);

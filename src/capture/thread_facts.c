@@ -69,7 +69,7 @@ void pp_thread_find_bounds(struct pp_sig_thread *thread, struct pp_watch *watch)
 void pp_thread_describe(struct pp_session *session, struct pp_sig_thread *thread,
                         struct pp_watch *watch)
 {
-    if (!watch->is_named) {
+    if (!watch->is_named && !pp_sig_thread_is_left_out(thread)) {
         pp_thread_read_name(session, thread);
         watch->is_named = true;
     }

@@ -155,11 +155,21 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
     pp_sig_thread_release(thread);
 }
 
+/* A server in the program has a thread for each request, which is ignored a moment after its birth:
+ * a place in the recording for each would use those up.  It is waited for once, for a turn. */
+static bool may_be_ignored_soon(struct pp_sig_thread *thread)
+{
+    return atomic_exchange_explicit(&thread->is_of_ignored, 0, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0;
+}
+
 static void tend(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
     const uint32_t state = atomic_load_explicit(&thread->state, memory_order_acquire);
 
     if (state == PP_SIG_THREAD_BORN) {
+        if (may_be_ignored_soon(thread))
+            return;
         begin(session, thread, watch, true);
     } else if (state == PP_SIG_THREAD_ENDING) {
         end(session, thread, watch);

@@ -81,6 +81,7 @@ void pp_sig_thread_release(struct pp_sig_thread *thread)
     atomic_store_explicit(&thread->last_cpu_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->end_cpu_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->ignored, 0, memory_order_relaxed);
+    atomic_store_explicit(&thread->is_of_ignored, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->is_called_upon, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->look, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->label_set, 0, memory_order_relaxed);

@@ -38,6 +38,8 @@ struct pp_sig_thread {
     _Atomic uint32_t record;  /* 1 + its index in the recording's thread table; 0: none */
     _Atomic uint32_t session; /* number of the session that 'record' belongs to */
     _Atomic uint32_t ignored;
+    _Atomic uint32_t
+        is_of_ignored; /* an ignored thread made it: it may be about to ask for that too */
     _Atomic uint32_t is_called_upon;      /* by the sampler: from its first signal on */
     _Atomic uintptr_t stack_lo, stack_hi; /* plain loads are safe in between; hi 0: not known */
     _Atomic uintptr_t
@@ -73,6 +75,13 @@ PP_SIG struct pp_sig_thread *pp_sig_thread_find(int32_t tid);
 /* That of the calling thread, claimed when it has none; NULL when all are taken.  Without
  * thread-locals. */
 PP_SIG struct pp_sig_thread *pp_sig_thread_running(void);
+
+/* Whether nothing of the thread is to be recorded: no place of the recording's is to be taken. */
+static inline int pp_sig_thread_is_left_out(const struct pp_sig_thread *thread)
+{
+    return atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&thread->record, memory_order_relaxed) == 0;
+}
 
 /* How many blocks have ever been used: for loops over all. */
 PP_SIG uint32_t pp_sig_thread_count(void);

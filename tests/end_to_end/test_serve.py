@@ -473,6 +473,21 @@ class InProgram(Itself):
             profile = self.read_profile(self.profile("/debug/pprof/threadcreate"))
             self.assertEqual([list(sample.values) for sample in profile.samples], [[2]])
 
+    def test_places_of_threads(self):
+        """The threads that answer us take no places in the recording, of which a session has 16 255."""
+        facts = BUILD / "bench" / "recording_facts"
+        if not facts.exists():
+            self.skipTest("bench/recording_facts is not built")
+
+        def n_places():
+            said = self.run_command(facts, f"/dev/shm/pprofc.{os.getuid()}.{self.server.pid}")
+            return json.loads(said.out)["n_threads"]
+
+        before = n_places()
+        for _ in range(60):
+            self.assertEqual(self.ask("/debug/pprof/cmdline")[0], 200)
+        self.assertLess(n_places() - before, 6)
+
     def test_own_server(self):
         """A server of the program's own may mount the paths."""
         self.assertTrue(self.tell("handle /debug/pprof/profile?seconds=0.2").startswith("200 application/octet-stream "))
