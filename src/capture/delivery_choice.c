@@ -1,7 +1,6 @@
 /* Which delivery this process may have: perf traps, perf signals, CPU timers or the sampler, and
  * why not a better one. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture/delivery.h"
+#include "capture/proc_file.h"
 #include "capture/session.h"
 #include "sigsafe/syscall.h"
 #include "sigsafe/threads.h"
@@ -18,24 +18,13 @@ enum { SECCOMP_FILTERED = 2 }; /* "Seccomp:" of /proc/self/status */
 
 /* ---- what can be read of the system ---- */
 
-static ssize_t read_file(const char *path, char *text, size_t capacity)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd < 0 ? -1 : read(fd, text, capacity - 1);
-
-    if (fd >= 0)
-        (void)close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    return n;
-}
-
 /* The number behind 'key' in a file, or -1. */
 static int number_in_file(const char *path, const char *key)
 {
     char text[4096];
     const char *at;
 
-    if (read_file(path, text, sizeof text) <= 0)
+    if (pp_proc_read(path, text, sizeof text) <= 0)
         return -1;
     at = strstr(text, key);
     return at == NULL ? -1 : atoi(at + strlen(key));
@@ -58,7 +47,7 @@ bool pp_kernel_is_at_least(const char *pretended, int major, int minor)
 
     if (pretended[0] != '\0')
         (void)snprintf(release, sizeof release, "%s", pretended);
-    else if (read_file("/proc/sys/kernel/osrelease", release, sizeof release) <= 0)
+    else if (pp_proc_read("/proc/sys/kernel/osrelease", release, sizeof release) <= 0)
         (void)snprintf(release, sizeof release, "%s", uname(&name) == 0 ? name.release : "");
     if (sscanf(release, "%d.%d", &has_major, &has_minor) != 2)
         return false;

@@ -11,13 +11,13 @@
  * kills: no profiler can prevent that. */
 #include "capture/delivery_watch.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/proc_file.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
@@ -101,19 +101,12 @@ void pp_delivery_watch(struct pp_session *session, uint64_t now_ns, bool was_sto
 /* SigBlk of a thread; 0 when it cannot be read. */
 static uint64_t blocked_signals(int32_t tid)
 {
-    char text[4096];
+    char path[64], text[4096];
     const char *at;
-    ssize_t n;
-    int fd;
 
-    (void)snprintf(text, sizeof text, "/proc/self/task/%d/status", tid);
-    fd = open(text, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        (void)close(fd);
-    if (n <= 0)
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
+    if (pp_proc_read(path, text, sizeof text) <= 0)
         return 0;
-    text[n] = '\0';
     at = strstr(text, "SigBlk:\t");
     return at == NULL ? 0 : strtoull(at + strlen("SigBlk:\t"), NULL, 16);
 }

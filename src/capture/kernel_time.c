@@ -1,7 +1,6 @@
 /* Threads that spend much of their CPU time in the kernel get CPU timers. */
 #include "capture/kernel_time.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
+#include "capture/proc_file.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
@@ -27,17 +27,11 @@ static const double own_s = 40e-6; /* a perf event's delivery, nearly all of it 
  * time by what its own ticks met. */
 static bool read_times(int32_t tid, uint64_t *user_out, uint64_t *kernel_out)
 {
-    char text[1024];
+    char path[64], text[1024];
     const char *at;
-    ssize_t n;
-    int fd;
 
-    (void)snprintf(text, sizeof text, "/proc/self/task/%d/stat", tid);
-    fd = open(text, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        (void)close(fd);
-    text[n > 0 ? n : 0] = '\0';
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    (void)pp_proc_read(path, text, sizeof text);
     at = strrchr(text, ')'); /* a name may hold anything */
     for (int field = 2; at != NULL && field < 14; field++)
         at = strchr(at + 1, ' ');

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "capture/environment.h"
 #include "capture/own_memory.h"
+#include "capture/proc_file.h"
 #include "recording/layout.h"
 
 enum { PAGE_BYTES = 4096, MAX_NAMES = 64 };
@@ -29,15 +30,10 @@ static uint64_t page_up(uint64_t n_bytes)
 uint64_t pp_process_start_ticks(void)
 {
     char text[1024];
-    const int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     const char *at;
 
-    if (fd >= 0)
-        (void)close(fd);
-    if (n <= 0)
+    if (pp_proc_read("/proc/self/stat", text, sizeof text) <= 0)
         return 0;
-    text[n] = '\0';
     at = strrchr(text, ')'); /* the name may hold spaces and parentheses */
     for (int field = 2; at != NULL && field < 22; field++)
         at = strchr(at + 1, ' ');

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "capture/delivery_watch.h"
+#include "capture/proc_file.h"
 #include "capture/sampler.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
@@ -70,21 +71,16 @@ static void parse_place(const char *text, struct place *place)
 
 static void read_place(int32_t tid, struct place *place)
 {
-    char text[256];
+    char path[64], text[256];
     ssize_t n;
-    int fd;
 
     *place = (struct place){.state = GONE, .call = -1};
-    (void)snprintf(text, sizeof text, "/proc/self/task/%d/syscall", tid);
-    fd = open(text, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+    n = pp_proc_read(path, text, sizeof text);
     if (n <= 0 && errno != ENOENT && errno != ESRCH)
         place->state = UNKNOWN;
-    if (fd >= 0)
-        (void)close(fd);
     if (n <= 0)
         return;
-    text[n] = '\0';
     parse_place(text, place);
 }
 
