@@ -73,7 +73,7 @@ class Clients(Orders):
                         self.assertIn(" 0 total\n", said.out)
 
     def test_go_tool_page(self):
-        """go tool pprof -http shows every name: its first page answers, with the functions where there are any, and in its words
+        """go tool pprof -http shows every name: its table answers, with the functions where there are any, and in its words
         an empty profile where a kind is not measured yet."""
         self.keeper.command = self.pprof()
         for port in self.each_server():
@@ -81,7 +81,7 @@ class Clients(Orders):
                                                + "?seconds=1" * (name == "pprof/profile")) for name in NAMES}
             for name, child in children.items():
                 with self.subTest(name):
-                    page = self.page_of(child, "/ui/")
+                    page = self.page_of(child, "/ui/top")  # /ui/ wants Graphviz
                     self.assertRegex(page, SHOWS.get(NAMES[name], "profile is empty"))
                     self.assertIsNone(child.poll())
                     child.kill()
