@@ -82,22 +82,35 @@ static void begin_span(struct pp_kernel_share *seen, uint64_t user, uint64_t ker
     seen->kernel = kernel;
 }
 
+/* Where timers are slower than the rate asked for, more has to speak for them: about the root of
+ * how many samples are lost. */
+static double caution(const struct pp_session *session)
+{
+    const double of_tick = 1e9 / ((double)session->period_ns * pp_kernel_tick_hz());
+
+    return of_tick <= 1 ? 1 : of_tick <= 4.5 ? 2 : 6;
+}
+
+/* The share from which on a timer is better. */
+static double limit_of(const struct pp_session *session)
+{
+    return caution(session) * much + own_s * 1e9 / (double)session->period_ns;
+}
+
 /* The thread's source by what it has spent where since the span began. */
 static void judge(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch,
                   uint64_t user, uint64_t kernel)
 {
     const bool has_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
     const double n = (double)(user + kernel), share = (double)kernel / n;
-    const double own = own_s * 1e9 / (double)session->period_ns;
-    /* Where timers are slower than the rate asked for, more has to speak for them. */
-    const double scale = session->period_ns * pp_kernel_tick_hz() < 1000000000 ? 2 : 1;
 
-    if (!has_timer && is_sure(share - own - scale * much, share, n) &&
+    if (!has_timer && is_sure(share - limit_of(session), share, n) &&
         !pp_delivery_is_blocked(atomic_load_explicit(&thread->tid, memory_order_relaxed), SIGPROF))
         exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
-    else if (has_timer && is_sure(scale * little - share, share, n))
+    else if (has_timer && is_sure(caution(session) * little - share, share, n))
         exchange(session, thread, watch, session->delivery);
     watch->kernel.had_timer = watch->source.delivery == PP_DELIVERY_CPU_TIMER;
+    watch->kernel.share = share;
 }
 
 static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
@@ -145,18 +158,23 @@ void pp_kernel_time_begin(struct pp_session *session, struct pp_sig_thread *thre
                           struct pp_watch *watch, const struct pp_kernel_share *before)
 {
     watch->kernel = *before;
-    if (before->had_timer && is_perf(watch->source.delivery) && are_timers_wanted(session))
+    if (before->had_timer && before->share > limit_of(session) && is_perf(watch->source.delivery) &&
+        are_timers_wanted(session))
         exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
 }
 
-static void end_span(struct pp_session *session, struct pp_sig_thread *thread,
-                     struct pp_watch *watch)
+static void follow_rate(struct pp_session *session, struct pp_sig_thread *thread,
+                        struct pp_watch *watch)
 {
-    (void)session, (void)thread;
     watch->kernel.has_begun = false;
+    if (watch->source.delivery == PP_DELIVERY_CPU_TIMER && is_perf(session->delivery) &&
+        watch->kernel.had_timer && watch->kernel.share <= limit_of(session)) {
+        exchange(session, thread, watch, session->delivery);
+        watch->kernel.had_timer = false;
+    }
 }
 
 void pp_kernel_time_follow_rate(struct pp_session *session)
 {
-    pp_threads_each(session, end_span);
+    pp_threads_each(session, follow_rate);
 }

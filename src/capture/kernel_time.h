@@ -12,12 +12,12 @@
 #include "capture/session.h"
 #include "capture/threads.h"
 
-/* Give a CPU timer to each thread of which more than a twentieth is surely kernel time (a tenth,
- * where the rate is above the tick), and a perf event again to one that has left the kernel.  Only
- * where perf events are the delivery, nobody asked for a certain one, and timers interrupt no
- * system call: since Linux 5.9 they fire on the way back from it.  The helper's, every now and
- * then; reads the counts of threads that ran for 0.2 s since they were read last, at first for
- * 0.05. */
+/* Give a CPU timer to each thread of which more than a twentieth is surely kernel time (a tenth
+ * where the rate is up to four times the tick, three tenths above), and a perf event again to one
+ * that has left the kernel.  Only where perf events are the delivery, nobody asked for a certain
+ * one, and timers interrupt no system call: since Linux 5.9 they fire on the way back from it.  The
+ * helper's, every now and then; reads the counts of threads that ran for 0.2 s since they were read
+ * last, at first for 0.05. */
 void pp_kernel_time_look(struct pp_session *session);
 
 /* A thread's watch begins, and a source has been opened: 'before' is what was known of it until a
@@ -25,7 +25,8 @@ void pp_kernel_time_look(struct pp_session *session);
 void pp_kernel_time_begin(struct pp_session *session, struct pp_sig_thread *thread,
                           struct pp_watch *watch, const struct pp_kernel_share *before);
 
-/* The rate has changed, and with it what our own deliveries take in the kernel. */
+/* The rate has changed, and with it what our own deliveries take in the kernel, and what a timer
+ * would lose. */
 void pp_kernel_time_follow_rate(struct pp_session *session);
 
 #endif

@@ -24,6 +24,7 @@ struct pp_kernel_share {
     uint64_t user, kernel;
     uint64_t cpu_ns;
     uint32_t n_looks;
+    double share; /* of the kernel's in it, when it was judged last */
 };
 
 struct pp_watch {
