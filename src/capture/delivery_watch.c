@@ -81,7 +81,8 @@ static void watch_for_taker(struct pp_session *session)
             change_all(session, PP_DELIVERY_PERF_SIGNAL,
                        "the program took SIGTRAP for itself; using perf signals, which cost more");
     }
-    if (session->delivery != PP_DELIVERY_PERF_TRAP || session->said_fallbacks != 0)
+    if (session->delivery != PP_DELIVERY_PERF_TRAP || session->said_fallbacks != 0 ||
+        session->has_timers)
         pp_signal_check(SIGPROF);
 }
 

@@ -56,6 +56,7 @@ static void exchange(struct pp_session *session, struct pp_sig_thread *thread,
         return;
     pp_source_close(&watch->source);
     watch->source = source;
+    session->has_timers |= delivery == PP_DELIVERY_CPU_TIMER;
     atomic_fetch_or_explicit(&slot->flags, PP_THREAD_HAD_TIMER, memory_order_relaxed);
 }
 

@@ -91,6 +91,7 @@ struct pp_session {
     struct pp_sampler sampler;
     struct pp_look look;
     uint64_t next_tracer_look_ns;
+    bool has_timers;         /* some thread was given one beside perf events (kernel_time.h) */
     bool has_left_traps;     /* for a debugger: until it leaves */
     uint32_t said_fallbacks; /* bits, by enum pp_rec_delivery that some thread could not have */
     bool is_paused, said_no_thread_slot;

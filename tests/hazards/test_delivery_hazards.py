@@ -319,6 +319,17 @@ class BlocksTimersSignal(Delivered):
         self.assertGreater(sum(stack.n_samples for stack in stacks), 100 + 0.5 * 100 * (cpu_s - 3) / 2)
 
 
+class IgnoresTimersSignal(Delivered):
+    """A program that has SIGPROF ignored behind our back, while threads have CPU timers, is sampled on."""
+
+    def test_ignored(self):
+        finished, path = self.run_profiled("-F", "100", "--", self.program("kernel_time"), long_or(10, 3), 0, "ignore")
+        cpu_s = scorer.read_truth(finished.out)["cpu_ns"] / 1e9
+        self.assert_sum(path, cpu_s, within=0.02)
+        # A second before, at fifty samples or more as it had an event at first; half a second may go until it is seen.
+        self.assertGreater(sum(stack.n_samples for stack in self.stacks(path).stacks), 50 + 60 * (cpu_s - 2))
+
+
 class Hazard27OwnedSignal(Delivered):
     """The program owns SIGTRAP: by libc nothing changes, behind our back it gets it to itself and samples come by SIGPROF."""
 

@@ -1,8 +1,9 @@
 /* Spends its time in system calls and outside of them, by turns of some milliseconds; then, when
  * asked, only outside.  Arguments: CPU seconds of the turns (4), of the rest (0), "block" to block
- * SIGPROF after the beginning. */
+ * SIGPROF after the beginning, "ignore" to have it ignored, by a bare system call. */
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 
 #include "truth.h"
 
@@ -54,6 +55,18 @@ static void block_timers_signal(void)
     (void)sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
+static void ignore_timers_signal(void)
+{
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = {.handler = SIG_IGN};
+
+    (void)syscall(SYS_rt_sigaction, SIGPROF, &action, NULL, sizeof action.mask);
+}
+
 int main(int argc, char **argv)
 {
     struct truth_phase phases[] = {{.name = "warm_up", .function = "warm_up"},
@@ -68,6 +81,8 @@ int main(int argc, char **argv)
     phases[0].cpu_ns = truth_thread_ns() - now_ns;
     if (argc > 3 && strcmp(argv[3], "block") == 0)
         block_timers_signal();
+    if (argc > 3 && strcmp(argv[3], "ignore") == 0)
+        ignore_timers_signal();
     const uint64_t end_ns = truth_deadline_ns(truth_argument(argc, argv, 1, 4));
     now_ns = truth_thread_ns();
     while (now_ns < end_ns) {
