@@ -261,7 +261,8 @@ static int start_helper(struct pp_session *session, struct pprofc_error *err)
     return pp_fail(err, result, 0, "cannot start the helper thread: %s", strerror(-result));
 }
 
-/* Wait until the helper works or has given up. */
+/* Wait until the helper works or has given up.  One that worked and was ended since, from outside
+ * or by its own time limit, before this thread ran again, did start: its recording is kept. */
 static int await_helper(struct pp_session *session, struct pprofc_error *err)
 {
     int result = wait_for_state(&session->helper_state, PP_HELPER_STARTING);
@@ -269,7 +270,7 @@ static int await_helper(struct pp_session *session, struct pprofc_error *err)
     if (result != 0)
         return pp_fail(err, result, 0, "the helper thread did not start within %d s",
                        START_TIMEOUT_S);
-    if (atomic_load(&session->helper_state) == PP_HELPER_RUNNING)
+    if (atomic_load(&session->helper_state) != PP_HELPER_FAILED)
         return 0;
     (void)pthread_join(session->helper, NULL);
     atomic_store(&session->helper_state, PP_HELPER_NONE);

@@ -3,6 +3,7 @@ import os
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from harness import BUILD, PPROFC, EndToEnd, clean_environment, session_members
 
@@ -14,11 +15,11 @@ class Off(EndToEnd):
         return self.start(self.program(name), *arguments, stdin=subprocess.PIPE, env=clean_environment(**variables))
 
     def wait_for_recording(self, pid):
-        path = f"/dev/shm/pprofc.{os.getuid()}.{pid}"
+        path = Path(f"/dev/shm/pprofc.{os.getuid()}.{pid}")
         deadline = time.monotonic() + 20
-        while not os.path.exists(path) and time.monotonic() < deadline:
+        while not (path.exists() and path.read_bytes().startswith(b"pprofc\r\n")):
+            self.assertLess(time.monotonic(), deadline, "no recording")
             time.sleep(0.005)
-        self.assertTrue(os.path.exists(path))
 
     def test_linked(self):
         """Off, off again, and nothing begins anew: not by a call, not in a child; the program goes on and ends well."""
@@ -34,6 +35,16 @@ class Off(EndToEnd):
         self.assertEqual((ended.status, ended.err), (0, ""))
         self.assertEqual(ended.out, "start 0\nline 1\nstart -1\nstop -3\nstart -1\n")
         self.assertEqual(self.pprofc("off", child.pid).status, 1)
+
+    def test_while_it_starts(self):
+        """The helper was ended before the thread that called pprofc_start() ran again: it did start, and is off."""
+        child = self.switched("held", "start", "line", "start")
+        self.wait_for_recording(child.pid)
+        self.assertEqual(self.pprofc("off", child.pid).status, 0)
+        self.wait_for(child, "start 0")
+        self.assertEqual(self.pprofc("off", child.pid).status, 0, "its recording is there until it ends")
+        child.communicate(b"\n")
+        self.assertEqual(self.finish(child).out, "start 0\nline 1\nstart -1\n")
 
     def wait_for(self, child, word):
         """Until the program has said 'word': the call before it is done."""

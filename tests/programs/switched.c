@@ -6,10 +6,12 @@
  *   start, start=HZ, stop, pause        the calls of pprofc.h
  *   maybe=NAME  pprofc_maybe_profile() of 0.1 s
  *   fork        a child that goes on with the arguments behind, while the parent leaves them out
+ *   held        a signal's handler holds this thread for 0.3 s when a recording has its name
  *   count       counts SIGCHLD from here on
  *   ignore      ignores SIGCHLD
  *   counted     says how often it came, and whether wait() knows of a child */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,36 @@ static void start(const char *rate)
     say("start", pprofc_start(rate == NULL ? NULL : &options, NULL));
 }
 
+static void hold(int signo)
+{
+    const struct timespec pause = {0, 300000000};
+
+    (void)signo;
+    (void)nanosleep(&pause, NULL);
+}
+
+static void *await_recording(void *main_thread)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/dev/shm/pprofc.%u.%d", geteuid(), getpid());
+    while (access(path, F_OK) != 0)
+        ;
+    (void)pthread_kill(*(const pthread_t *)main_thread, SIGUSR1);
+    return NULL;
+}
+
+static void be_held(void)
+{
+    static pthread_t self;
+    pthread_t watcher;
+
+    self = pthread_self();
+    (void)signal(SIGUSR1, hold);
+    if (pthread_create(&watcher, NULL, await_recording, &self) == 0)
+        (void)pthread_detach(watcher);
+}
+
 static void say_counted(void)
 {
     int status;
@@ -96,6 +128,8 @@ static int obey(const char *word, const char *value)
         say("maybe", pprofc_maybe_profile(value, work, NULL, NULL));
     else if (strcmp(word, "fork") == 0)
         return fork() == 0;
+    else if (strcmp(word, "held") == 0)
+        be_held();
     else if (strcmp(word, "count") == 0)
         (void)signal(SIGCHLD, on_child);
     else if (strcmp(word, "ignore") == 0)
