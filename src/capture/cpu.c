@@ -19,9 +19,9 @@
 enum {
     REDRAW_SAMPLES = 20,                /* a period serves about so many samples */
     REDRAW_LEAST_NS = 40 * 1000 * 1000, /* at high rates: more samples rather than more work */
-    REDRAW_MOST_NS = 500 * 1000 * 1000,
-    WAKE_NS = 150 * 1000,     /* about what the helper's own waking takes */
-    REDRAW_WORTH_SAMPLES = 3, /* a thread that took fewer keeps its period */
+    REDRAW_MOST_NS = 950 * 1000 * 1000, /* each interrupts the CPU that the thread runs on */
+    WAKE_NS = 150 * 1000,               /* about what the helper's own waking takes */
+    REDRAW_WORTH_SAMPLES = 3,           /* a thread that took fewer keeps its period */
     MIN_SAMPLES_FOR_SCALE = 40,
 };
 
@@ -75,15 +75,21 @@ static uint64_t redraw_in_ns(uint64_t period_ns)
     return n_samples * period_ns + (late_ns < period_ns / 2 ? late_ns : period_ns / 2);
 }
 
-uint64_t pp_cpu_redraw_interval_ns(const struct pp_session *session)
+/* From a pass of draws to the next. */
+static uint64_t redraw_interval_ns(const struct pp_session *session)
 {
-    if (session->redraw_in_ns != 0)
+    if (session->n_samples_of_busiest != 0)
         return session->redraw_in_ns;
     /* One period more than the samples wanted: the redrawn interval is lost. */
     uint64_t interval_ns = session->period_ns * (REDRAW_SAMPLES + 1);
 
     interval_ns = interval_ns < REDRAW_LEAST_NS ? REDRAW_LEAST_NS : interval_ns;
     return interval_ns > REDRAW_MOST_NS ? REDRAW_MOST_NS : interval_ns;
+}
+
+uint64_t pp_cpu_redraw_due_in_ns(const struct pp_session *session, uint64_t now_ns)
+{
+    return session->next_redraw_ns > now_ns ? session->next_redraw_ns - now_ns : 0;
 }
 
 /* Sums over threads, for the mean interval. */
@@ -145,13 +151,16 @@ static void correct_scale(struct pp_session *session)
         session->scale = 1.2;
 }
 
-void pp_cpu_jitter(struct pp_session *session)
+void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
 {
-    if (session->is_paused || session->delivery == PP_DELIVERY_TEST)
+    if (now_ns < session->next_redraw_ns)
         return;
-    session->redraw_in_ns = session->n_samples_of_busiest = 0;
-    pp_threads_each(session, redraw);
-    correct_scale(session);
+    session->n_samples_of_busiest = 0;
+    if (!session->is_paused && session->delivery != PP_DELIVERY_TEST) {
+        pp_threads_each(session, redraw);
+        correct_scale(session);
+    }
+    session->next_redraw_ns = now_ns + redraw_interval_ns(session);
 }
 
 static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
@@ -176,7 +185,7 @@ void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
     /* Draws that each serve a number of samples have the mean interval that is drawn; draws that
      * each serve a time have shorter ones more often: the mean of 1/p is ln 3 / T. */
     session->scale = session->period_ns * REDRAW_SAMPLES < REDRAW_LEAST_NS ? 1.0986 : 1;
-    session->redraw_in_ns = 0;
+    session->next_redraw_ns = 0;
     atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
                           memory_order_relaxed);
     pp_kernel_time_follow_rate(session);

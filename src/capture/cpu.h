@@ -15,12 +15,12 @@ uint64_t pp_cpu_draw(struct pp_session *session, double mean_ns);
 /* A period around the mean asked for, times the session's scale. */
 uint64_t pp_cpu_draw_period(struct pp_session *session);
 
-/* Draw new periods for threads that have taken some samples since theirs was drawn, and correct the
- * scale. */
-void pp_cpu_jitter(struct pp_session *session);
+/* When it is due: draw new periods for threads that have taken some samples since theirs was drawn,
+ * and correct the scale. */
+void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns);
 
-/* How long the helper sleeps between two draws. */
-uint64_t pp_cpu_redraw_interval_ns(const struct pp_session *session);
+/* How long until that is due; 0: now. */
+uint64_t pp_cpu_redraw_due_in_ns(const struct pp_session *session, uint64_t now_ns);
 
 /* A new mean rate for all threads, at once. */
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz);

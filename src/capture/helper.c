@@ -40,6 +40,7 @@
 enum {
     TABLE_BUDGET_NS = 4 * 1000 * 1000,     /* then whatever else is to be done comes first */
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
+    TURN_MOST_NS = 500 * 1000 * 1000,      /* a SIGTRAP taken behind our back is seen within that */
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
     STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
@@ -124,13 +125,13 @@ void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns)
 
 /* ---- the loop ---- */
 
-static uint64_t interval_ns(const struct pp_session *session)
+static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
 {
-    const uint64_t redraw_ns = pp_cpu_redraw_interval_ns(session);
-
+    const uint64_t due_in_ns = pp_cpu_redraw_due_in_ns(session, now_ns);
     /* Threads that do not tell of themselves are looked for more often. */
-    return !pp_got_catches_threads() && redraw_ns > UNHOOKED_INTERVAL_NS ? UNHOOKED_INTERVAL_NS
-                                                                         : redraw_ns;
+    const uint64_t most_ns = pp_got_catches_threads() ? TURN_MOST_NS : UNHOOKED_INTERVAL_NS;
+
+    return due_in_ns < most_ns ? due_in_ns : most_ns;
 }
 
 /* Once a process, when it has run for long enough that the few milliseconds do not show. */
@@ -177,7 +178,7 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         look_at_threads(session, now_ns);
         pp_commands_look_at_readers(session, now_ns);
         pp_kernel_time_look(session);
-        pp_cpu_jitter(session);
+        pp_cpu_jitter(session, now_ns);
         calibrate(session);
         pp_accounts_update(session);
     }
@@ -202,7 +203,7 @@ static uint64_t next_turn_ns(const struct pp_session *session, uint64_t now_ns, 
                              uint64_t cpu_before_ns)
 {
     if (cpu_ns >= cpu_before_ns + IDLE_CPU_NS)
-        return now_ns + interval_ns(session);
+        return now_ns + interval_ns(session, now_ns);
     atomic_store_explicit(&pp_sig_gate->helper_dozes, 1, memory_order_relaxed);
     return now_ns + IDLE_INTERVAL_NS;
 }
@@ -234,7 +235,7 @@ static void loop(struct pp_session *session)
             const uint64_t cpu_ns =
                 atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed);
             atomic_store_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed);
-            due_ns = is_woken ? now_ns + interval_ns(session)
+            due_ns = is_woken ? now_ns + interval_ns(session, now_ns)
                               : next_turn_ns(session, now_ns, cpu_ns, cpu_before_ns);
             dozes = atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) != 0;
             cpu_before_ns = cpu_ns;

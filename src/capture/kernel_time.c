@@ -15,10 +15,14 @@
 #include "sigsafe/handler.h"
 
 enum {
-    LOOK_CPU_NS = 200 * 1000 * 1000, /* a look costs 20 us: one in 10 000 */
+    LOOK_CPU_NS = 200 * 1000 * 1000, /* a look costs 20 to 60 us */
     N_EARLY_LOOKS = 2,               /* after a quarter, and a half, of that */
-    SPAN_LOOKS = 10,                 /* what is older than about so many counts no more */
+    N_LOOKS = 10,                    /* then it is known: looks are seldom */
+    LATE_LOOK_CPU_NS = 1000 * 1000 * 1000,
 };
+
+/* Of CPU time: what is older than about that counts no more. */
+#define SPAN_CPU_NS UINT64_C(2000000000)
 
 static const double much = 0.05, little = 0.02; /* of a thread's CPU time */
 static const double own_s = 40e-6; /* a perf event's delivery, nearly all of it kernel time */
@@ -79,6 +83,7 @@ static bool is_perf(enum pp_rec_delivery delivery)
 static void begin_span(struct pp_kernel_share *seen, uint64_t user, uint64_t kernel)
 {
     seen->has_begun = true;
+    seen->begun_cpu_ns = seen->cpu_ns;
     seen->user = user;
     seen->kernel = kernel;
 }
@@ -114,18 +119,25 @@ static void judge(struct pp_session *session, struct pp_sig_thread *thread, stru
     watch->kernel.share = share;
 }
 
+/* CPU time from a look to the next. */
+static uint64_t look_interval_ns(const struct pp_kernel_share *seen)
+{
+    if (seen->n_looks >= N_LOOKS)
+        return LATE_LOOK_CPU_NS;
+    return LOOK_CPU_NS >> (seen->n_looks < N_EARLY_LOOKS ? N_EARLY_LOOKS - seen->n_looks : 0);
+}
+
 static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
                     struct pp_watch *watch)
 {
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     struct pp_kernel_share *seen = &watch->kernel;
-    const uint32_t n_early = seen->n_looks < N_EARLY_LOOKS ? N_EARLY_LOOKS - seen->n_looks : 0;
     uint64_t cpu_ns, user, kernel;
 
     if (watch->source.delivery != PP_DELIVERY_CPU_TIMER && !is_perf(watch->source.delivery))
         return;
     cpu_ns = pp_sig_clock_ns(pp_sig_thread_clock(tid));
-    if (cpu_ns < seen->cpu_ns + (LOOK_CPU_NS >> n_early) || !read_times(tid, &user, &kernel))
+    if (cpu_ns < seen->cpu_ns + look_interval_ns(seen) || !read_times(tid, &user, &kernel))
         return;
     seen->cpu_ns = cpu_ns;
     if (!seen->has_begun) {
@@ -135,7 +147,8 @@ static void look_at(struct pp_session *session, struct pp_sig_thread *thread,
     if (user + kernel <= seen->user + seen->kernel)
         return;
     judge(session, thread, watch, user - seen->user, kernel - seen->kernel);
-    if (++seen->n_looks % SPAN_LOOKS == 0)
+    seen->n_looks++;
+    if (cpu_ns >= seen->begun_cpu_ns + SPAN_CPU_NS)
         begin_span(seen, user, kernel);
 }
 

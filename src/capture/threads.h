@@ -21,7 +21,7 @@ enum {
 struct pp_kernel_share {
     bool has_begun; /* the span */
     bool had_timer; /* when the thread was looked at last */
-    uint64_t user, kernel;
+    uint64_t user, kernel, begun_cpu_ns;
     uint64_t cpu_ns;
     uint32_t n_looks;
     double share; /* of the kernel's in it, when it was judged last */
