@@ -17,12 +17,13 @@
 #include "sigsafe/store.h"
 
 enum {
-    REDRAW_SAMPLES = 20,                /* a period serves about so many samples */
-    REDRAW_LEAST_NS = 40 * 1000 * 1000, /* at high rates: more samples rather than more work */
-    REDRAW_MOST_NS = 950 * 1000 * 1000, /* each interrupts the CPU that the thread runs on */
-    WAKE_NS = 150 * 1000,               /* about what the helper's own waking takes */
-    REDRAW_WORTH_SAMPLES = 3,           /* a thread that took fewer keeps its period */
-    MIN_SAMPLES_FOR_SCALE = 40,
+    REDRAW_SAMPLES =
+        20, /* a period serves so many samples, but more of them rather than more work */
+    REDRAW_LEAST_NS = 40 * 1000 * 1000,
+    REDRAW_WORTH_TURNS = 2000, /* so many times what a turn of the helper's costs: 0.05 % */
+    REDRAW_MOST_NS = 1900 * 1000 * 1000,
+    WAKE_NS = 150 * 1000,     /* about what the helper's own waking takes */
+    REDRAW_WORTH_SAMPLES = 3, /* a thread that took fewer keeps its period */
 };
 
 double pp_cpu_random_share(struct pp_session *session)
@@ -60,31 +61,37 @@ uint64_t pp_cpu_draw_period(struct pp_session *session)
     return period_at(mean_ns, share);
 }
 
-/* When a thread whose period is drawn now has taken its samples, if it runs all the time: a little
- * after the last of them. */
-static uint64_t redraw_in_ns(uint64_t period_ns)
+/* So many samples a drawn period serves. */
+static uint64_t samples_of_draw(const struct pp_session *session)
 {
-    uint64_t n_samples = REDRAW_SAMPLES, late_ns = period_ns / 16;
+    const uint64_t least_ns = session->turn_ns * REDRAW_WORTH_TURNS;
+    uint64_t n = REDRAW_SAMPLES;
 
-    if (n_samples * period_ns < REDRAW_LEAST_NS)
-        n_samples = (REDRAW_LEAST_NS + period_ns - 1) / period_ns;
-    if (n_samples * period_ns > REDRAW_MOST_NS)
-        n_samples = REDRAW_MOST_NS / period_ns > REDRAW_WORTH_SAMPLES ? REDRAW_MOST_NS / period_ns
-                                                                      : REDRAW_WORTH_SAMPLES;
-    late_ns = late_ns < WAKE_NS ? WAKE_NS : late_ns;
-    return n_samples * period_ns + (late_ns < period_ns / 2 ? late_ns : period_ns / 2);
+    if (n * session->period_ns < REDRAW_LEAST_NS)
+        n = REDRAW_LEAST_NS / session->period_ns;
+    if (n * session->period_ns < least_ns)
+        n = least_ns / session->period_ns;
+    if (n * session->period_ns > REDRAW_MOST_NS)
+        n = REDRAW_MOST_NS / session->period_ns;
+    return n < REDRAW_WORTH_SAMPLES ? REDRAW_WORTH_SAMPLES : n;
 }
 
-/* From a pass of draws to the next. */
+/* When a thread whose period is drawn now has taken its samples, if it runs all the time: a little
+ * after the last of them. */
+static uint64_t redraw_in_ns(const struct pp_session *session, uint64_t period_ns)
+{
+    const uint64_t late_ns = period_ns / 16 < WAKE_NS ? WAKE_NS : period_ns / 16;
+
+    return samples_of_draw(session) * period_ns +
+           (late_ns < period_ns / 2 ? late_ns : period_ns / 2);
+}
+
+/* From a pass of draws to the next: one period more than the samples wanted where no thread says
+ * more, as the redrawn interval is lost. */
 static uint64_t redraw_interval_ns(const struct pp_session *session)
 {
-    if (session->n_samples_of_busiest != 0)
-        return session->redraw_in_ns;
-    /* One period more than the samples wanted: the redrawn interval is lost. */
-    uint64_t interval_ns = session->period_ns * (REDRAW_SAMPLES + 1);
-
-    interval_ns = interval_ns < REDRAW_LEAST_NS ? REDRAW_LEAST_NS : interval_ns;
-    return interval_ns > REDRAW_MOST_NS ? REDRAW_MOST_NS : interval_ns;
+    return session->n_samples_of_busiest != 0 ? session->redraw_in_ns
+                                              : (samples_of_draw(session) + 1) * session->period_ns;
 }
 
 uint64_t pp_cpu_redraw_due_in_ns(const struct pp_session *session, uint64_t now_ns)
@@ -114,14 +121,15 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
         return;
     if (n_samples - watch->n_samples_at_redraw > session->n_samples_of_busiest) {
         session->n_samples_of_busiest = n_samples - watch->n_samples_at_redraw;
-        session->redraw_in_ns = redraw_in_ns(period_ns);
+        session->redraw_in_ns = redraw_in_ns(session, period_ns);
     }
     watch->n_samples_at_redraw = n_samples;
     (void)pp_source_set_period(&watch->source, period_ns);
 }
 
-/* The mean interval since the last look, from the totals of all threads; corrects the scale by an
- * eighth of what it is off. */
+/* The mean interval since the last look, from the totals of all threads; corrects the scale by a
+ * quarter of what it is off.  A look at one draw alone would see a third of chance; two in a row, a
+ * pair, hardly any. */
 static void correct_scale(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -139,12 +147,12 @@ static void correct_scale(struct pp_session *session)
     }
     n_new = now.n_samples - session->n_samples_seen;
     ns_new = now.sampled_ns - session->sampled_ns_seen;
-    if (n_new < MIN_SAMPLES_FOR_SCALE || ns_new == 0)
+    if (2 * n_new < 3 * samples_of_draw(session) || ns_new == 0)
         return;
     session->n_samples_seen = now.n_samples;
     session->sampled_ns_seen = now.sampled_ns;
     ratio = (double)session->period_ns * (double)n_new / (double)ns_new;
-    session->scale *= 1 + (ratio - 1) / 8; /* one draw spreads by a third: many are to decide */
+    session->scale *= 1 + (ratio - 1) / 4;
     if (session->scale < 0.5)
         session->scale = 0.5;
     if (session->scale > 1.2)
@@ -182,9 +190,7 @@ void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
     pp_segments_expect(&session->segments, rate_hz * n_cpus());
     session->period_ns = (uint64_t)(1e9 / rate_hz);
-    /* Draws that each serve a number of samples have the mean interval that is drawn; draws that
-     * each serve a time have shorter ones more often: the mean of 1/p is ln 3 / T. */
-    session->scale = session->period_ns * REDRAW_SAMPLES < REDRAW_LEAST_NS ? 1.0986 : 1;
+    session->scale = 1;
     session->next_redraw_ns = 0;
     atomic_store_explicit(&session->header->rate_millihertz, (uint64_t)(rate_hz * 1000),
                           memory_order_relaxed);

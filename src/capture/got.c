@@ -151,13 +151,16 @@ static bool read_object(struct object *object, const struct dl_phdr_info *info)
     return dynamic != NULL && read_dynamic(object, dynamic);
 }
 
-/* Whether it is the one that our hooks call: libc, or an interposer before it. */
-static bool has_real_function(const struct object *object)
+/* Whether most of what our hooks call is in it: libc.  One that stands before it with a function or
+ * two of its own (a program's sigaction) calls the others as everybody does. */
+static bool is_libc(const struct object *object)
 {
+    int n_here = 0;
+
     for (int i = 0; i < PP_N_HOOKS; i++)
         if (pp_hooks[i].real != 0 && is_inside(object, pp_hooks[i].real, 1, PF_X))
-            return true;
-    return false;
+            n_here++;
+    return 2 * n_here > PP_N_HOOKS;
 }
 
 /* ---- an entry ---- */
@@ -277,8 +280,7 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
             return 1; /* nothing was loaded since */
     }
     /* The loader itself, libc, and the page the kernel puts in, have no calls to patch. */
-    if (!read_object(&object, info) || object.base == getauxval(AT_BASE) ||
-        has_real_function(&object))
+    if (!read_object(&object, info) || object.base == getauxval(AT_BASE) || is_libc(&object))
         return 0;
     for (size_t i = 0; i < object.n_call_bytes / sizeof(Elf64_Rela); i++)
         patch(pass, &object, (const Elf64_Rela *)object.calls + i);
