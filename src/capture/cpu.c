@@ -13,16 +13,18 @@
 
 #include "capture/kernel_time.h"
 #include "capture/threads.h"
+#include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
 
 enum {
-    REDRAW_SAMPLES =
-        20, /* a period serves so many samples, but more of them rather than more work */
+    REDRAW_SAMPLES = 20, /* a period serves so many; more of them rather than more work */
     REDRAW_LEAST_NS = 40 * 1000 * 1000,
-    REDRAW_WORTH_TURNS = 2000, /* so many times what a turn of the helper's costs: 0.05 % */
+    REDRAW_NS_A_SAMPLE = 4000, /* a tenth of what its delivery costs on a virtual machine */
+    COST_COUNTS_NS = 500 * 1000,
     REDRAW_MOST_NS = 1900 * 1000 * 1000,
     WAKE_NS = 150 * 1000,     /* about what the helper's own waking takes */
+    SCALE_DRAWS = 20,         /* that together say how far off the mean is */
     REDRAW_WORTH_SAMPLES = 3, /* a thread that took fewer keeps its period */
 };
 
@@ -64,13 +66,12 @@ uint64_t pp_cpu_draw_period(struct pp_session *session)
 /* So many samples a drawn period serves. */
 static uint64_t samples_of_draw(const struct pp_session *session)
 {
-    const uint64_t least_ns = session->turn_ns * REDRAW_WORTH_TURNS;
     uint64_t n = REDRAW_SAMPLES;
 
     if (n * session->period_ns < REDRAW_LEAST_NS)
         n = REDRAW_LEAST_NS / session->period_ns;
-    if (n * session->period_ns < least_ns)
-        n = least_ns / session->period_ns;
+    if (n * REDRAW_NS_A_SAMPLE < session->redraw_cost_ns)
+        n = session->redraw_cost_ns / REDRAW_NS_A_SAMPLE;
     if (n * session->period_ns > REDRAW_MOST_NS)
         n = REDRAW_MOST_NS / session->period_ns;
     return n < REDRAW_WORTH_SAMPLES ? REDRAW_WORTH_SAMPLES : n;
@@ -107,9 +108,8 @@ struct sums {
 static void redraw(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
     const uint32_t record = atomic_load_explicit(&thread->record, memory_order_relaxed);
-    const uint64_t period_ns = pp_cpu_draw_period(session);
     const struct pp_rec_thread *slot;
-    uint64_t n_samples;
+    uint64_t n_samples, period_ns;
 
     if (record == 0 || watch->source.delivery == PP_DELIVERY_NONE)
         return;
@@ -119,6 +119,7 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
     if (n_samples - watch->n_samples_at_redraw < REDRAW_WORTH_SAMPLES)
         return;
+    period_ns = pp_cpu_draw_period(session);
     if (n_samples - watch->n_samples_at_redraw > session->n_samples_of_busiest) {
         session->n_samples_of_busiest = n_samples - watch->n_samples_at_redraw;
         session->redraw_in_ns = redraw_in_ns(session, period_ns);
@@ -127,9 +128,8 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     (void)pp_source_set_period(&watch->source, period_ns);
 }
 
-/* The mean interval since the last look, from the totals of all threads; corrects the scale by a
- * quarter of what it is off.  A look at one draw alone would see a third of chance; two in a row, a
- * pair, hardly any. */
+/* The mean interval since the last look, from the totals of all threads; corrects the scale by half
+ * of what it is off.  One draw alone would show a third of chance, and its own mean of 1/p. */
 static void correct_scale(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -147,16 +147,29 @@ static void correct_scale(struct pp_session *session)
     }
     n_new = now.n_samples - session->n_samples_seen;
     ns_new = now.sampled_ns - session->sampled_ns_seen;
-    if (2 * n_new < 3 * samples_of_draw(session) || ns_new == 0)
+    if (n_new < SCALE_DRAWS * samples_of_draw(session) || ns_new == 0)
         return;
     session->n_samples_seen = now.n_samples;
     session->sampled_ns_seen = now.sampled_ns;
     ratio = (double)session->period_ns * (double)n_new / (double)ns_new;
-    session->scale *= 1 + (ratio - 1) / 4;
+    session->scale *= 1 + (ratio - 1) / 2;
     if (session->scale < 0.5)
         session->scale = 0.5;
     if (session->scale > 1.2)
         session->scale = 1.2;
+}
+
+/* A draw interrupts the CPU that the thread runs on: 2 us on a machine of one's own, 40 us on a
+ * virtual one, and milliseconds while that CPU is kept from running. */
+static void redraw_all(struct pp_session *session)
+{
+    const uint64_t before_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t took_ns;
+
+    pp_threads_each(session, redraw);
+    took_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    took_ns = took_ns < COST_COUNTS_NS ? took_ns : COST_COUNTS_NS;
+    session->redraw_cost_ns = (7 * session->redraw_cost_ns + took_ns) / 8;
 }
 
 void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
@@ -165,7 +178,7 @@ void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
         return;
     session->n_samples_of_busiest = 0;
     if (!session->is_paused && session->delivery != PP_DELIVERY_TEST) {
-        pp_threads_each(session, redraw);
+        redraw_all(session);
         correct_scale(session);
     }
     session->next_redraw_ns = now_ns + redraw_interval_ns(session);

@@ -40,8 +40,9 @@
 enum {
     TABLE_BUDGET_NS = 4 * 1000 * 1000,     /* then whatever else is to be done comes first */
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
-    TURN_MOST_NS = 500 * 1000 * 1000,      /* a SIGTRAP taken behind our back is seen within that */
-    TURN_COUNTS_NS = 500 * 1000, /* a turn that took more, with tables to build, counts so much */
+    TURN_SAMPLES = 20,
+    TURN_LEAST_NS = 40 * 1000 * 1000,
+    TURN_MOST_NS = 500 * 1000 * 1000,
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
     STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
@@ -126,13 +127,18 @@ void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns)
 
 /* ---- the loop ---- */
 
+/* A debugger that attached, or a SIGTRAP taken behind our back, is seen within thirty samples. */
 static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
 {
     const uint64_t due_in_ns = pp_cpu_redraw_due_in_ns(session, now_ns);
-    /* Threads that do not tell of themselves are looked for more often. */
-    const uint64_t most_ns = pp_got_catches_threads() ? TURN_MOST_NS : UNHOOKED_INTERVAL_NS;
+    uint64_t most_ns = TURN_SAMPLES * session->period_ns;
 
-    return due_in_ns < most_ns ? due_in_ns : due_in_ns / (due_in_ns / most_ns + 1);
+    most_ns = most_ns < TURN_LEAST_NS ? TURN_LEAST_NS : most_ns;
+    most_ns = most_ns > TURN_MOST_NS ? TURN_MOST_NS : most_ns;
+    /* Threads that do not tell of themselves are looked for more often. */
+    if (!pp_got_catches_threads() && most_ns > UNHOOKED_INTERVAL_NS)
+        most_ns = UNHOOKED_INTERVAL_NS;
+    return due_in_ns < most_ns ? due_in_ns : due_in_ns / ((due_in_ns + most_ns / 2) / most_ns);
 }
 
 /* Once a process, when it has run for long enough that the few milliseconds do not show. */
@@ -164,20 +170,9 @@ static void look_at_threads(struct pp_session *session, uint64_t now_ns)
     pp_delivery_look_at_masks(session);
 }
 
-/* 'took_ns' since the last turn.  A draw interrupts the CPU that a thread runs on: 2 us on a
- * machine of one's own, 40 us on a virtual one, and milliseconds while that CPU is kept from
- * running. */
-static void account_turn(struct pp_session *session, uint64_t took_ns)
-{
-    session->turn_ns =
-        (7 * session->turn_ns + (took_ns < TURN_COUNTS_NS ? took_ns : TURN_COUNTS_NS)) / 8;
-}
-
 static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
 {
     const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-    const _Atomic uint64_t *own_ns = &session->header->helper_cpu_ns;
-    const uint64_t before_ns = atomic_load_explicit(own_ns, memory_order_relaxed);
 
     if (is_due) /* first: where a debugger has come, each moment counts */
         pp_delivery_watch(session, now_ns, due_ns != 0 && now_ns > due_ns + STOPPED_NS);
@@ -193,7 +188,6 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         pp_cpu_jitter(session, now_ns);
         calibrate(session);
         pp_accounts_update(session);
-        account_turn(session, atomic_load_explicit(own_ns, memory_order_relaxed) - before_ns);
     }
     pp_segments_tend(&session->segments);
 }

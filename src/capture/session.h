@@ -79,7 +79,7 @@ struct pp_session {
                      an interval */
     double other_share; /* of the last draw's pair, in 0 to 1; 0: a pair begins */
     uint64_t random;
-    uint64_t turn_ns; /* CPU time of a turn of the helper's, of late */
+    uint64_t redraw_cost_ns; /* CPU time of a pass of draws, of late */
     /* Set by a pass of draws: when the next one should be, by the thread that took most samples. */
     uint64_t next_redraw_ns, redraw_in_ns, n_samples_of_busiest;
     uint64_t cpu_base_ns, helper_cpu_base_ns, excluded_ns, pause_cpu_ns;
