@@ -23,8 +23,11 @@
 #include "sigsafe/handler.h"
 
 enum {
-    TRACER_INTERVAL_NS = 500 * 1000 * 1000, /* a look costs 15 us */
-    BLOCKED_LEAST_NS = 50 * 1000 * 1000,    /* CPU time without a sample that asks for a look */
+    TRACER_SAMPLES =
+        20, /* until a debugger is seen, each of which would stop it; a look costs 15 us */
+    TRACER_LEAST_NS = 200 * 1000 * 1000,
+    TRACER_MOST_NS = 500 * 1000 * 1000,
+    BLOCKED_LEAST_NS = 50 * 1000 * 1000, /* CPU time without a sample that asks for a look */
     BLOCKED_PERIODS = 20,
 };
 
@@ -86,12 +89,21 @@ static void watch_for_taker(struct pp_session *session)
         pp_signal_check(SIGPROF);
 }
 
+static uint64_t tracer_interval_ns(const struct pp_session *session)
+{
+    const uint64_t wanted_ns = TRACER_SAMPLES * session->period_ns;
+
+    return wanted_ns < TRACER_LEAST_NS  ? TRACER_LEAST_NS
+           : wanted_ns > TRACER_MOST_NS ? TRACER_MOST_NS
+                                        : wanted_ns;
+}
+
 void pp_delivery_watch(struct pp_session *session, uint64_t now_ns, bool was_stopped)
 {
     if (session->delivery == PP_DELIVERY_TEST)
         return;
     if (was_stopped || now_ns >= session->next_tracer_look_ns) {
-        session->next_tracer_look_ns = now_ns + TRACER_INTERVAL_NS;
+        session->next_tracer_look_ns = now_ns + tracer_interval_ns(session);
         watch_for_tracer(session);
     }
     watch_for_taker(session);

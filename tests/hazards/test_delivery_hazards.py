@@ -387,12 +387,13 @@ class Hazard87Debugger(Delivered):
         self.assertEqual([text for text in result.problems if "periods a thread" not in text], [])
 
     def test_attach_and_detach(self):
-        """gdb attaches in the middle, lets it run, detaches: the program ends as ever, the total and the shares are right."""
+        """gdb attaches in the middle, looks at a stop for a second, lets it run, detaches: the program ends as ever, the total and
+        the shares are right."""
         path = self.folder / "out.pb.gz"
         child = self.start(PPROFC, "run", "-f", "-F", "100", "-o", path, "--", self.program("two_to_one"), long_or(10, 4))
         pid = self.wait_for_program("two_to_one", child)
-        shown = self.run_command(*self.gdb("-p", pid, "-ex", "break light", "-ex", "continue", "-ex", "continue 20",
-                                           "-ex", "continue 20", "-ex", "delete", "-ex", "detach"))
+        shown = self.run_command(*self.gdb("-p", pid, "-ex", "break light", "-ex", "continue", "-ex", "shell sleep 1",
+                                           "-ex", "continue 20", "-ex", "continue 20", "-ex", "delete", "-ex", "detach"))
         finished = self.finish(child, timeout_s=120)
         self.assertEqual(finished.status, 0, finished.err + shown.out + shown.err)
         self.assertRegex(shown.out, r"hit Breakpoint 1, light")

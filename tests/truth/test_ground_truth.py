@@ -102,6 +102,25 @@ class Turns(EndToEnd):
         self.assert_truth("turns", 500, SECONDS)
 
 
+class Rate(EndToEnd):
+    """A CPU second has as many samples as were asked for, though periods are drawn and a draw begins anew."""
+
+    def assert_rate(self, name, *args, rate_hz, within):
+        finished, path = self.run_profiled("-F", rate_hz, "--", self.program(name), *args)
+        cpu_s = scorer.read_truth(finished.out)["cpu_ns"] / 1e9
+        n = sum(stack.n_samples for stack in self.stacks(path).stacks if not stack.is_unsampled)
+        self.assertAlmostEqual(n / (rate_hz * cpu_s), 1, delta=within, msg=f"{n} samples in {cpu_s:.2f} s of CPU at {rate_hz} Hz")
+
+    def test_one_thread(self):
+        """Draws in pairs; the first corrections come after twenty of them."""
+        self.assert_rate("two_to_one", long_or(30, 4), rate_hz=1000, within=long_or(0.015, 0.04))
+        self.assert_rate("two_to_one", long_or(60, 5), rate_hz=100, within=long_or(0.03, 0.08))
+
+    def test_four_threads(self):
+        """Drawn anew at the same time, those with shorter periods take more samples of each: the scale makes up for it."""
+        self.assert_rate("spinners", 4, long_or(15, 2), rate_hz=1000, within=long_or(0.03, 0.08))
+
+
 class KernelTime(EndToEnd):
     """Time in system calls stands where it was spent."""
 
