@@ -16,6 +16,9 @@
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
 
+/* Draws capture/autostart.c out of libpprofc.a with whatever call a program makes. */
+__attribute__((used)) static const int *const comes_along = &pprofc_is_switched_on;
+
 int pp_api_not_running(struct pprofc_error *err)
 {
     return pp_fail(err, -ESRCH, 0, "no session runs; pprofc_start() begins one");
@@ -153,9 +156,13 @@ int pprofc_resume(struct pprofc_error *err)
 
 void pp_api_book_self(struct pp_sig_thread *self)
 {
+    struct pp_rec_header *header;
+
     pp_sig_enter(self);
-    if (atomic_load(&self->ignored) == 0 && atomic_load(&pp_sig_gate->is_paused) == 0)
-        pp_sig_book_remainder(pp_session.header, self, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    header = atomic_load(&pp_sig_gate->header); /* somebody else may have ended the session */
+    if (header != NULL && atomic_load(&self->ignored) == 0 &&
+        atomic_load(&pp_sig_gate->is_paused) == 0)
+        pp_sig_book_remainder(header, self, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID));
     pp_sig_leave(self);
 }
 

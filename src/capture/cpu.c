@@ -125,34 +125,50 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
         session->redraw_in_ns = redraw_in_ns(session, period_ns);
     }
     watch->n_samples_at_redraw = n_samples;
+    session->n_redrawn++;
     (void)pp_source_set_period(&watch->source, period_ns);
 }
 
-/* The mean interval since the last look, from the totals of all threads; corrects the scale by half
- * of what it is off.  One draw alone would show a third of chance, and its own mean of 1/p. */
-static void correct_scale(struct pp_session *session)
+static struct sums sum_threads(struct pp_rec_header *header)
 {
-    struct pp_rec_header *header = session->header;
     const uint32_t n = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
-    struct sums now = {0, 0};
-    uint64_t n_new, ns_new;
-    double ratio;
+    struct sums sums = {0, 0};
 
     for (uint32_t i = 0; i < n && i < 4096; i++) {
         const struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, i);
         if (slot == NULL)
             continue;
-        now.n_samples += atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
-        now.sampled_ns += atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed);
+        sums.n_samples += atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+        sums.sampled_ns += atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed);
     }
+    return sums;
+}
+
+static void begin_mean(struct pp_session *session, const struct sums *now)
+{
+    session->n_samples_seen = now->n_samples;
+    session->sampled_ns_seen = now->sampled_ns;
+    session->n_draws_seen = 0;
+}
+
+/* Corrects the scale by half of what the mean interval of some draws is off.  One draw alone would
+ * show a third of chance, and its own mean of 1/p; two of each thread that is drawn for are to show
+ * what the last correction did. */
+static void correct_scale(struct pp_session *session)
+{
+    struct sums now;
+    uint64_t n_new, ns_new;
+
+    session->n_draws_seen += session->n_redrawn;
+    if (session->n_draws_seen < SCALE_DRAWS || session->n_draws_seen < 2 * session->n_redrawn)
+        return;
+    now = sum_threads(session->header);
     n_new = now.n_samples - session->n_samples_seen;
     ns_new = now.sampled_ns - session->sampled_ns_seen;
-    if (n_new < SCALE_DRAWS * samples_of_draw(session) || ns_new == 0)
+    if (ns_new == 0)
         return;
-    session->n_samples_seen = now.n_samples;
-    session->sampled_ns_seen = now.sampled_ns;
-    ratio = (double)session->period_ns * (double)n_new / (double)ns_new;
-    session->scale *= 1 + (ratio - 1) / 2;
+    begin_mean(session, &now);
+    session->scale *= 1 + ((double)session->period_ns * (double)n_new / (double)ns_new - 1) / 2;
     if (session->scale < 0.5)
         session->scale = 0.5;
     if (session->scale > 1.2)
@@ -164,12 +180,16 @@ static void correct_scale(struct pp_session *session)
 static void redraw_all(struct pp_session *session)
 {
     const uint64_t before_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    uint64_t took_ns;
+    uint64_t each_ns;
 
+    session->n_redrawn = 0;
     pp_threads_each(session, redraw);
-    took_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
-    took_ns = took_ns < COST_COUNTS_NS ? took_ns : COST_COUNTS_NS;
-    session->redraw_cost_ns = (7 * session->redraw_cost_ns + took_ns) / 8;
+    if (session->n_redrawn == 0)
+        return;
+    each_ns = (pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns) / session->n_redrawn;
+    each_ns = each_ns < COST_COUNTS_NS ? each_ns : COST_COUNTS_NS;
+    session->redraw_cost_ns = (7 * session->redraw_cost_ns + each_ns) / 8;
+    correct_scale(session);
 }
 
 void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
@@ -177,10 +197,8 @@ void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
     if (now_ns < session->next_redraw_ns)
         return;
     session->n_samples_of_busiest = 0;
-    if (!session->is_paused && session->delivery != PP_DELIVERY_TEST) {
+    if (!session->is_paused && session->delivery != PP_DELIVERY_TEST)
         redraw_all(session);
-        correct_scale(session);
-    }
     session->next_redraw_ns = now_ns + redraw_interval_ns(session);
 }
 
@@ -201,6 +219,9 @@ static int n_cpus(void)
 
 void pp_cpu_set_rate(struct pp_session *session, double rate_hz)
 {
+    const struct sums now = sum_threads(session->header);
+
+    begin_mean(session, &now); /* what came at another rate says nothing of this one */
     pp_segments_expect(&session->segments, rate_hz * n_cpus());
     session->period_ns = (uint64_t)(1e9 / rate_hz);
     session->scale = 1;

@@ -7,7 +7,7 @@
  * One that takes it behind them (a raw system call, a static program without wrapped functions)
  * would do so again: it gets SIGTRAP to itself, and all threads move to perf signals.  SIGPROF is
  * put back and chained: there is no third signal to go to.  Between the taking and the helper's
- * next turn (40 to 500 ms) the program's own handler gets our signals, and SIG_DFL set in that way
+ * next turn (40 to 750 ms) the program's own handler gets our signals, and SIG_DFL set in that way
  * kills: no profiler can prevent that. */
 #include "capture/delivery_watch.h"
 
@@ -27,6 +27,7 @@ enum {
         20, /* until a debugger is seen, each of which would stop it; a look costs 15 us */
     TRACER_LEAST_NS = 200 * 1000 * 1000,
     TRACER_MOST_NS = 500 * 1000 * 1000,
+    TRACER_EARLY_NS = 50 * 1000 * 1000,  /* rather than at the turn after */
     BLOCKED_LEAST_NS = 50 * 1000 * 1000, /* CPU time without a sample that asks for a look */
     BLOCKED_PERIODS = 20,
 };
@@ -102,7 +103,7 @@ void pp_delivery_watch(struct pp_session *session, uint64_t now_ns, bool was_sto
 {
     if (session->delivery == PP_DELIVERY_TEST)
         return;
-    if (was_stopped || now_ns >= session->next_tracer_look_ns) {
+    if (was_stopped || now_ns + TRACER_EARLY_NS >= session->next_tracer_look_ns) {
         session->next_tracer_look_ns = now_ns + tracer_interval_ns(session);
         watch_for_tracer(session);
     }

@@ -127,7 +127,8 @@ void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns)
 
 /* ---- the loop ---- */
 
-/* A debugger that attached, or a SIGTRAP taken behind our back, is seen within thirty samples. */
+/* Turns come every twenty samples or so, from 40 to 500 ms, by half as much earlier or later so
+ * that draws are in time. */
 static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
 {
     const uint64_t due_in_ns = pp_cpu_redraw_due_in_ns(session, now_ns);

@@ -181,6 +181,7 @@ static void follow_rate(struct pp_session *session, struct pp_sig_thread *thread
                         struct pp_watch *watch)
 {
     watch->kernel.has_begun = false;
+    watch->kernel.n_looks = 0;
     if (watch->source.delivery == PP_DELIVERY_CPU_TIMER && is_perf(session->delivery) &&
         watch->kernel.had_timer && watch->kernel.share <= limit_of(session)) {
         exchange(session, thread, watch, session->delivery);

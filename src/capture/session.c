@@ -261,8 +261,8 @@ static int start_helper(struct pp_session *session, struct pprofc_error *err)
     return pp_fail(err, result, 0, "cannot start the helper thread: %s", strerror(-result));
 }
 
-/* Wait until the helper works or has given up.  One that worked and was ended since, from outside
- * or by its own time limit, before this thread ran again, did start: its recording is kept. */
+/* Wait until the helper works or has given up.  One that worked and was ended from outside
+ * before this thread ran again did start: its recording is kept. */
 static int await_helper(struct pp_session *session, struct pprofc_error *err)
 {
     int result = wait_for_state(&session->helper_state, PP_HELPER_STARTING);

@@ -79,11 +79,13 @@ struct pp_session {
                      an interval */
     double other_share; /* of the last draw's pair, in 0 to 1; 0: a pair begins */
     uint64_t random;
-    uint64_t redraw_cost_ns; /* CPU time of a pass of draws, of late */
+    uint64_t redraw_cost_ns; /* CPU time of a draw, of late */
+    uint64_t n_redrawn;      /* by the last pass of draws */
     /* Set by a pass of draws: when the next one should be, by the thread that took most samples. */
     uint64_t next_redraw_ns, redraw_in_ns, n_samples_of_busiest;
     uint64_t cpu_base_ns, helper_cpu_base_ns, excluded_ns, pause_cpu_ns;
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
+    uint64_t n_draws_seen;                    /* that ended since */
     uint64_t n_tasks_seen;
     uint64_t next_count_ns; /* when threads are counted again */
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment, session_members
+from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment, scorer, session_members
 
 sys.path.insert(0, str(ROOT / "bench"))
 import rows_off  # noqa: E402
@@ -72,6 +72,13 @@ class Linked(Switched):
                 self.assertEqual(ended.out, "start 0\nstart -114\n")
                 self.assertEqual(ended.err, f"pprofc: wrote {name}.pb.gz;   next:  pprofc report {name}.pb.gz\n")
                 self.assertGreater(self.share(self.stacks(self.folder / f"{name}.pb.gz"), "spin"), 0.9)
+
+    def test_without_a_call(self):
+        """From the archive by `-u pprofc_start` alone: the switches come along."""
+        ended = self.run_command(self.program("calls_nothing_static"), 0.3,
+                                 env=clean_environment(PPROFC="cpu", PPROFC_FREQUENCY=1000, PPROFC_OUTPUT="out.pb.gz", PPROFC_COMMAND=PPROFC))
+        self.assertEqual(ended.status, 0, ended.err)
+        self.assert_sum(self.folder / "out.pb.gz", scorer.read_truth(ended.out)["cpu_ns"] / 1e9, within=0.05)
 
     def test_off(self):
         """Without a switch, with PPROFC=off beside another, with ENABLE_PROFILING=false: no file, no line."""

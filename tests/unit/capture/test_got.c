@@ -350,7 +350,7 @@ static void not_protected_yet(void **state)
 }
 
 #ifdef IS_INTERPOSED
-/* With an interposer before libc, hooks lead to it and it is not led to them. */
+/* With an interposer before libc, hooks lead to it; its own calls of other functions are caught. */
 static void interposer(void **state)
 {
     struct object object = load("got_now", RTLD_NOW);
