@@ -23,8 +23,7 @@
 #include "sigsafe/handler.h"
 
 enum {
-    TRACER_SAMPLES =
-        20, /* until a debugger is seen, each of which would stop it; a look costs 15 us */
+    TRACER_SAMPLES = 20, /* each of ours stops a debugger; a look costs 15 us */
     TRACER_LEAST_NS = 200 * 1000 * 1000,
     TRACER_MOST_NS = 500 * 1000 * 1000,
     TRACER_EARLY_NS = 50 * 1000 * 1000,  /* rather than at the turn after */
