@@ -33,6 +33,7 @@ struct copier {
     struct pp_recording_source *source;
     struct pprofc_error *err; /* of this try */
     struct pp_buffer *out;
+    struct pp_buffer states; /* of the segment at hand: its log as first read */
     struct pp_rec_header head;
     struct part parts[PP_REC_MAX_SEGMENTS];
     uint32_t n_parts;
@@ -55,9 +56,9 @@ static int get(const struct copier *copier, uint64_t offset, void *bytes, uint64
     return pp_recording_read_source(copier->source, offset, bytes, n_bytes, copier->err);
 }
 
-/* Room for 'n_bytes' (a multiple of 8) at the copy's end; NULL when there is no memory.  A copy
- * cannot be larger than its source: when it would be, parts overlap, and a small file could ask for
- * any amount. */
+/* Room for 'n_bytes' (a multiple of 8) at the copy's end, with anything in it.  A copy cannot be
+ * larger than its source: when it would be, parts overlap, and a small file could ask for any
+ * amount. */
 static int take_room(struct copier *copier, uint64_t n_bytes, uint64_t source_offset,
                      void **room_out)
 {
@@ -66,7 +67,6 @@ static int take_room(struct copier *copier, uint64_t n_bytes, uint64_t source_of
     *room_out = pp_buffer_room(copier->out, n_bytes);
     if (*room_out == NULL)
         return no_memory(copier);
-    memset(*room_out, 0, n_bytes);
     copier->out->n_bytes += n_bytes;
     return 0;
 }
@@ -216,128 +216,98 @@ static uint32_t stack_position(uint32_t stack, const struct part *part, const un
     return (uint32_t)(offset - first);
 }
 
-/* Append the committed events of 'log' to 'events', their stacks counted from the first stack. */
-static int gather_events(struct copier *copier, const struct part *part,
-                         const struct pp_recording_log *log, const unsigned char *stacks,
-                         uint32_t n_stack_bytes, struct pp_buffer *events)
+/* Move the committed events of the log at 'area' together, at its begin, their stacks, which lie
+ * behind the log, counted from there; returns their bytes. */
+static uint32_t gather_events(const struct part *part, const unsigned char *states,
+                              unsigned char *area, const struct extent *extent)
 {
-    const struct pp_rec_event *event;
-    uint32_t position = 0, n_bytes;
+    const struct pp_recording_log log = {states, area, extent->n_log_bytes};
+    const unsigned char *stacks = area + extent->n_log_bytes;
+    uint32_t n_kept = 0, position = 0, n_bytes;
 
-    while ((event = pp_recording_next_event(log, &position, &n_bytes)) != NULL) {
-        const uint32_t stack = stack_position(event->stack, part, stacks, n_stack_bytes);
-        struct pp_rec_event *copy;
+    while (pp_recording_next_event(&log, &position, &n_bytes) != NULL) {
+        struct pp_rec_event *event = (struct pp_rec_event *)(area + n_kept);
+        uint32_t stack;
+        memmove(event, area + position - n_bytes, n_bytes);
+        stack = stack_position(event->stack, part, stacks, extent->n_stack_bytes);
         if (stack == UINT32_MAX)
             continue;
-        copy = (struct pp_rec_event *)pp_buffer_room(events, n_bytes);
-        if (copy == NULL)
-            return no_memory(copier);
-        memcpy(copy, event, n_bytes);
-        copy->stack = stack / 8;
-        events->n_bytes += n_bytes;
+        event->stack = (extent->n_log_bytes + stack) / 8;
+        n_kept += n_bytes;
     }
-    return 0;
+    memset(area + n_kept, 0, extent->n_log_bytes - n_kept);
+    return n_kept;
 }
 
-/* The segment of the copy: header, events, stacks.  Slots are for writers only. */
-static int put_segment(struct copier *copier, const struct part *part,
-                       const struct pp_buffer *events, const unsigned char *stacks,
-                       uint32_t n_stack_bytes)
+/* What of the log is to be read, and after its first reading what of the stacks. */
+static int read_states(struct copier *copier, const struct part *part, struct extent *extent)
 {
-    const uint64_t n_bytes = sizeof(struct pp_rec_segment) + events->n_bytes + n_stack_bytes;
-    struct pp_rec_segment *segment;
-    char *area;
-    void *room;
-    int status = take_room(copier, n_bytes, part->offset, &room);
+    struct extent later;
+    uint64_t used = 0;
+    int status = split_used(copier, part, part->segment.used, extent);
 
     if (status != 0)
         return status;
-    segment = room;
-    *segment = part->segment;
-    segment->n_slots = segment->slots_offset = segment->pad = 0;
-    segment->area_offset = (uint32_t)sizeof *segment;
-    segment->area_bytes = (uint32_t)events->n_bytes + n_stack_bytes;
-    segment->used = events->n_bytes | (uint64_t)n_stack_bytes << 32 | PP_SEGMENT_SEALED;
-    area = (char *)(segment + 1);
-    memcpy(area, events->bytes, events->n_bytes);
-    memcpy(area + events->n_bytes, stacks, n_stack_bytes);
-    for (uint32_t at = 0; at < events->n_bytes;) {
-        struct pp_rec_event *event = (struct pp_rec_event *)(area + at);
-        event->stack += (uint32_t)events->n_bytes / 8;
-        at += event->state_bytes & 0xFFFFFF;
-    }
-    copier->refs[copier->n_refs++] =
-        (struct pp_rec_segment_ref){copier->out->n_bytes - n_bytes, n_bytes};
-    return 0;
-}
-
-/* What copy_segment() has read, and frees. */
-struct reading {
-    struct pp_buffer states, bodies, stacks;
-    struct extent extent, later; /* before and after the first reading */
-};
-
-static int read_log(const struct copier *copier, const struct part *part, struct reading *reading)
-{
-    const uint64_t area = part->offset + part->segment.area_offset;
-    const uint32_t n_bytes = reading->extent.n_log_bytes;
-    uint64_t used = 0;
-    int status;
-
-    if (pp_buffer_room(&reading->states, n_bytes) == NULL ||
-        pp_buffer_room(&reading->bodies, n_bytes) == NULL)
+    if (pp_buffer_room(&copier->states, extent->n_log_bytes) == NULL)
         return no_memory(copier);
-    status = get(copier, area, reading->states.bytes, n_bytes);
+    status = get(copier, part->offset + part->segment.area_offset, copier->states.bytes,
+                 extent->n_log_bytes);
     if (status == 0)
         status =
             get(copier, part->offset + offsetof(struct pp_rec_segment, used), &used, sizeof used);
     if (status == 0)
-        status = split_used(copier, part, used, &reading->later);
-    return status != 0 ? status : get(copier, area, reading->bodies.bytes, n_bytes);
+        status = split_used(copier, part, used, &later);
+    extent->n_stack_bytes = later.n_stack_bytes;
+    return status;
 }
 
-static int read_stacks(const struct copier *copier, const struct part *part,
-                       struct reading *reading)
+/* The log's second reading, and the stacks behind it. */
+static int read_area(const struct copier *copier, const struct part *part,
+                     const struct extent *extent, unsigned char *area)
 {
-    const uint64_t area_end = part->offset + part->segment.area_offset + part->segment.area_bytes;
-    const uint32_t n_bytes = reading->later.n_stack_bytes;
+    const uint64_t from = part->offset + part->segment.area_offset;
+    const int status = get(copier, from, area, extent->n_log_bytes);
 
-    if (pp_buffer_room(&reading->stacks, n_bytes) == NULL)
-        return no_memory(copier);
-    return get(copier, area_end - n_bytes, reading->stacks.bytes, n_bytes);
+    return status != 0 ? status
+                       : get(copier, from + part->segment.area_bytes - extent->n_stack_bytes,
+                             area + extent->n_log_bytes, extent->n_stack_bytes);
 }
 
-static int copy_reading(struct copier *copier, const struct part *part,
-                        const struct reading *reading)
-{
-    const struct pp_recording_log log = {(const unsigned char *)reading->states.bytes,
-                                         (const unsigned char *)reading->bodies.bytes,
-                                         reading->extent.n_log_bytes};
-    const unsigned char *stacks = (const unsigned char *)reading->stacks.bytes;
-    const uint32_t n_stack_bytes = reading->later.n_stack_bytes;
-    pp_autobuffer struct pp_buffer events = PP_BUFFER_INIT;
-    const int status = gather_events(copier, part, &log, stacks, n_stack_bytes, &events);
-
-    if (status != 0 || events.n_bytes == 0)
-        return status;
-    return put_segment(copier, part, &events, stacks, n_stack_bytes);
-}
-
+/* The segment of the copy: header, events, room of what is not committed, stacks.  Slots are for
+ * writers only. */
 static int copy_segment(struct copier *copier, const struct part *part)
 {
-    struct reading reading = {0};
-    int status = split_used(copier, part, part->segment.used, &reading.extent);
+    const uint64_t begin = copier->out->n_bytes;
+    struct pp_rec_segment *segment;
+    struct extent extent = {0, 0};
+    uint32_t n_event_bytes;
+    void *room;
+    int status = read_states(copier, part, &extent);
 
     if (status == 0)
-        status = read_log(copier, part, &reading);
-    if (status == 0)
-        status = read_stacks(copier, part, &reading);
-    if (status == 0)
-        status = copy_reading(copier, part, &reading);
-    pp_buffer_done(&reading.states);
-    pp_buffer_done(&reading.bodies);
-    pp_buffer_done(&reading.stacks);
-    return status;
+        status =
+            take_room(copier, sizeof *segment + extent.n_log_bytes + (uint64_t)extent.n_stack_bytes,
+                      part->offset, &room);
+    if (status != 0)
+        return status;
+    segment = room;
+    status = read_area(copier, part, &extent, (unsigned char *)(segment + 1));
+    if (status != 0)
+        return status;
+    n_event_bytes = gather_events(part, (const unsigned char *)copier->states.bytes,
+                                  (unsigned char *)(segment + 1), &extent);
+    if (n_event_bytes == 0) {
+        copier->out->n_bytes = begin;
+        return 0;
+    }
+    *segment = part->segment;
+    segment->n_slots = segment->slots_offset = segment->pad = 0;
+    segment->area_offset = (uint32_t)sizeof *segment;
+    segment->area_bytes = extent.n_log_bytes + extent.n_stack_bytes;
+    segment->used = n_event_bytes | (uint64_t)extent.n_stack_bytes << 32 | PP_SEGMENT_SEALED;
+    copier->refs[copier->n_refs++] =
+        (struct pp_rec_segment_ref){begin, copier->out->n_bytes - begin};
+    return 0;
 }
 
 /* ---- the tables ---- */
@@ -377,6 +347,8 @@ static int copy_table(struct copier *copier, struct pp_rec_table *table, uint32_
         (least_item_bytes % 8 == 0 && from.item_bytes % 8 != 0))
         return damaged(copier, at, "a table with items of a wrong size");
     status = take_room(copier, (n_items * from.item_bytes + 7) / 8 * 8, at, &room);
+    if (status == 0)
+        memset(room, 0, (n_items * from.item_bytes + 7) / 8 * 8);
     to = room;
     for (int block = 0; status == 0 && n_left > 0; block++) {
         const uint64_t n = smaller(n_left, (uint64_t)from.n_first << block);
@@ -436,6 +408,7 @@ static void put_header(struct copier *copier)
     head->n_segments[0] = copier->n_refs;
     head->n_segments[1] = 0;
     memcpy(head->segments[0], copier->refs, copier->n_refs * sizeof copier->refs[0]);
+    memset(copier->out->bytes, 0, PP_REC_HEADER_BYTES);
     memcpy(copier->out->bytes, head, sizeof *head);
 }
 
@@ -487,6 +460,7 @@ int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffe
         const struct timespec pause = {0, 1000000};
         const int status = copy_once(copier);
         if (status != CHANGED) {
+            pp_buffer_done(&copier->states);
             if (status != 0 && err != NULL)
                 *err = error;
             return status;
@@ -494,5 +468,6 @@ int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffe
         if (i >= 2)
             (void)nanosleep(&pause, NULL);
     }
+    pp_buffer_done(&copier->states);
     return pp_fail(err, -EAGAIN, 0, "'%s' kept changing while it was read", source->name);
 }

@@ -14,7 +14,8 @@ struct pp_recording_source {
     const char *name; /* for messages */
 };
 
-/* One segment of a copy: all its events are committed and lie without holes. */
+/* One segment of a copy: all its events are committed and lie without holes; what was reserved and
+ * not committed is zeros behind them. */
 struct pp_recording_segment {
     const unsigned char *area;
     uint32_t n_log_bytes, n_area_bytes;
@@ -33,7 +34,7 @@ struct pp_recording_reader {
 
 /* A consistent copy of what 'source' holds, appended to the empty 'out': layout.h's form with only
  * committed events, only the segments that count (folded first, then raw by sequence), and nothing
- * between the parts. */
+ * between them. */
 int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffer *out,
                              struct pprofc_error *err);
 
