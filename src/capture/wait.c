@@ -7,12 +7,10 @@
 #include "capture/session.h"
 #include "sigsafe/threads.h"
 
-enum { PAUSE_TURNS = 200 };
+enum { PAUSE_TURNS = 200, MAX_AWAITED = 64 };
 
-static void wait_for_thread(struct pp_sig_thread *thread)
+static void wait_for_thread(struct pp_sig_thread *thread, uint32_t n_exits)
 {
-    const uint32_t n_exits = atomic_load_explicit(&thread->n_exits, memory_order_acquire);
-
     for (uint32_t turn = 0; atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0 &&
                             atomic_load_explicit(&thread->n_exits, memory_order_acquire) == n_exits;
          turn++) {
@@ -31,15 +29,32 @@ static void wait_for_thread(struct pp_sig_thread *thread)
     }
 }
 
+/* All that are busy now are waited for at once: where hundreds of threads want a CPU each turn of
+ * ours comes after theirs, and in one round of turns all those leave; one after the other, threads
+ * that enter meanwhile would cost a round each. */
 void pp_wait_for_handlers(void *unused)
 {
+    struct {
+        struct pp_sig_thread *thread;
+        uint32_t n_exits;
+    } awaited[MAX_AWAITED];
     const uint32_t n = pp_sig_thread_count();
+    uint32_t n_awaited = 0;
 
     (void)unused;
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t i = 0; i < n; i++) {
         struct pp_sig_thread *thread = pp_sig_thread_at(i);
-        if (thread != NULL && atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0)
-            wait_for_thread(thread);
+        if (thread != NULL && atomic_load_explicit(&thread->busy, memory_order_seq_cst) != 0) {
+            awaited[n_awaited].thread = thread;
+            awaited[n_awaited++].n_exits =
+                atomic_load_explicit(&thread->n_exits, memory_order_acquire);
+        }
+        if (n_awaited == MAX_AWAITED || i + 1 == n) {
+            while (n_awaited > 0) {
+                n_awaited--;
+                wait_for_thread(awaited[n_awaited].thread, awaited[n_awaited].n_exits);
+            }
+        }
     }
 }
