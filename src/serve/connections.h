@@ -28,13 +28,16 @@ enum pp_connection_phase {
     PP_CONNECTION_SENDING,
 };
 
+struct pp_exchange;
+
 struct pp_connection {
     struct pp_connection *next, **link;
     int socket;
     enum pp_connection_phase phase;
     int64_t since_ms;
     bool is_cut;
-    bool has_ended; /* at the last look: all was read, and nothing can come any more */
+    bool has_ended;              /* at the last look: all was read, and nothing can come any more */
+    struct pp_exchange *unheard; /* begun, and so far nobody was asked to answer it; server.c's */
 };
 
 struct pp_connections {

@@ -146,6 +146,22 @@ static bool is_refused(struct pp_exchange *exchange)
     return true;
 }
 
+/* A request whose parameters do not fit into libmicrohttpd's memory ends without on_request() and
+ * without on_end(): the connection keeps it until one of them comes. */
+static void keep_unheard(struct pp_connection *clock, struct pp_exchange *exchange)
+{
+    if (clock == NULL)
+        return;
+    pp_exchange_free(clock->unheard);
+    clock->unheard = exchange;
+}
+
+static void forget_unheard(struct pp_connection *clock)
+{
+    if (clock != NULL)
+        clock->unheard = NULL;
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *n_upload_bytes, void **state)
@@ -158,6 +174,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (exchange->state == PP_EXCHANGE_NEW) {
         pp_exchange_set_method(exchange, method);
         exchange->state = PP_EXCHANGE_READING;
+        forget_unheard(exchange->clock);
         pp_connection_enter(exchange->clock, PP_CONNECTION_BODY);
         return is_refused(exchange) || !pp_exchange_may_come(exchange) ? pp_exchange_send(exchange)
                                                                        : MHD_YES;
@@ -177,8 +194,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct pp_server *server = context;
+    struct pp_exchange *exchange =
+        pp_exchange_new(server, &server->connections, connection, target);
 
-    return pp_exchange_new(server, &server->connections, connection, target);
+    if (exchange != NULL)
+        keep_unheard(exchange->clock, exchange);
+    return exchange;
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
@@ -187,8 +208,10 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
     struct pp_exchange *exchange = *state;
 
     (void)context, (void)connection, (void)code;
-    if (exchange != NULL)
+    if (exchange != NULL) {
         pp_connection_enter(exchange->clock, PP_CONNECTION_HEAD);
+        forget_unheard(exchange->clock);
+    }
     pp_exchange_free(exchange);
     *state = NULL;
 }
@@ -201,6 +224,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        keep_unheard(*clock, NULL);
         pp_connection_free(*clock);
         *clock = NULL;
     } else if (info != NULL) {

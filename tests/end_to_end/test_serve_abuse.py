@@ -235,7 +235,7 @@ class Slow(Abused):
 
 
 class Malformed(Parts):
-    PARTS = ("requests", "traversals", "no_requests", "chunks_too_long", "pipelines")
+    PARTS = ("requests", "traversals", "no_requests", "chunks_too_long", "pipelines", "parameters_without_room")
 
     def test_all(self):
         """What should not be asked, and what is no question."""
@@ -353,6 +353,13 @@ class Malformed(Parts):
                 answer = client.answer(has_body)
                 self.assertEqual((answer.status, answer.fault()), (status, None))
         client.close()
+
+    def parameters_without_room(self):
+        """Requests that libmicrohttpd gives up, as it has no room for so many parameters, leave nothing behind."""
+        for _ in range(1000):
+            client = Client(self.port)
+            client.send(get("/pprof/symbol?" + "a&" * 3200))
+            client.close()
 
 
 if __name__ == "__main__":
