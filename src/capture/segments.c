@@ -382,8 +382,6 @@ void pp_segments_tend(struct pp_segments *segments)
     if (n_spares >= segments->n_spares && active == segments->active_seen)
         return; /* nothing was sealed since */
     segments->active_seen = active;
-    /* First, since folding waits for handlers, which may have to wait for a CPU. */
-    fill_spares(segments);
     fold(segments);
     fill_spares(segments);
 }
