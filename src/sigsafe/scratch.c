@@ -5,30 +5,43 @@
 
 struct pp_sig_scratch *pp_sig_scratches;
 
-static _Atomic uint64_t taken; /* a bit each */
+enum { WORD_BITS = 64, N_WORDS = PP_N_SCRATCH / WORD_BITS };
 
-struct pp_sig_scratch *pp_sig_scratch_take(void)
+static _Atomic uint64_t taken[N_WORDS]; /* a bit each */
+
+static struct pp_sig_scratch *take_in(uint32_t word)
 {
-    uint64_t bits = atomic_load_explicit(&taken, memory_order_relaxed);
+    uint64_t bits = atomic_load_explicit(&taken[word], memory_order_relaxed);
 
     while (~bits != 0) {
         const uint32_t i = (uint32_t)__builtin_ctzll(~bits);
 
-        if (atomic_compare_exchange_weak_explicit(&taken, &bits, bits | (UINT64_C(1) << i),
+        if (atomic_compare_exchange_weak_explicit(&taken[word], &bits, bits | (UINT64_C(1) << i),
                                                   memory_order_acquire, memory_order_relaxed))
-            return pp_sig_scratches == NULL ? NULL : &pp_sig_scratches[i];
+            return &pp_sig_scratches[word * WORD_BITS + i];
     }
     return NULL;
 }
 
+struct pp_sig_scratch *pp_sig_scratch_take(void)
+{
+    struct pp_sig_scratch *scratch = NULL;
+
+    for (uint32_t word = 0; word < N_WORDS && scratch == NULL && pp_sig_scratches != NULL; word++)
+        scratch = take_in(word);
+    return scratch;
+}
+
 void pp_sig_scratch_give(struct pp_sig_scratch *scratch)
 {
-    const uint64_t bit = UINT64_C(1) << (scratch - pp_sig_scratches);
+    const uint32_t i = (uint32_t)(scratch - pp_sig_scratches);
 
-    atomic_fetch_and_explicit(&taken, ~bit, memory_order_release);
+    atomic_fetch_and_explicit(&taken[i / WORD_BITS], ~(UINT64_C(1) << i % WORD_BITS),
+                              memory_order_release);
 }
 
 void pp_sig_scratch_reset(void)
 {
-    atomic_store_explicit(&taken, 0, memory_order_relaxed);
+    for (uint32_t word = 0; word < N_WORDS; word++)
+        atomic_store_explicit(&taken[word], 0, memory_order_relaxed);
 }

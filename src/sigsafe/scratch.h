@@ -1,5 +1,6 @@
 /* What a handler needs beside the few words it takes of the interrupted stack: room for frames and
- * a stack of its own.  Few are needed, since few handlers run at once. */
+ * a stack of its own.  Few are in use at once where there is a CPU for each thread; with hundreds
+ * of threads that all want one, many handlers are interrupted half-way and wait for it. */
 #ifndef PP_SIGSAFE_SCRATCH_H
 #define PP_SIGSAFE_SCRATCH_H
 
@@ -8,7 +9,7 @@
 
 #include "sigsafe/unwind.h"
 
-enum { PP_N_SCRATCH = 64, PP_SCRATCH_STACK_BYTES = 8128 };
+enum { PP_N_SCRATCH = 256, PP_SCRATCH_STACK_BYTES = 8128 };
 
 struct pp_sig_scratch {
     uint64_t pcs[PP_MAX_FRAMES + 1 + 7]; /* whole cache lines */

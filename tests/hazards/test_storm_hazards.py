@@ -1,5 +1,6 @@
 """Storms and limits: starts and stops without number, threads without number, calls that signals interrupt, programs that
 sleep, and resource limits (hazards 16, 18, 22 and 23 of hazards.md as far as the CPU profile goes)."""
+import json
 import os
 import re
 import resource
@@ -52,6 +53,16 @@ class LateStart(EndToEnd):
         # Each between what the thread's clock showed inside of the profiled time and what it showed around it.
         self.assertEqual(truth["worst_ns"], 0)
         self.assertEqual(truth["n_switches"], 0)
+
+
+    def test_every_handler_has_a_buffer(self):
+        """Hundreds of threads want two CPUs: many handlers wait half-way, and no sample is lost for it."""
+        path = self.folder / "late.ppc"
+        finished = self.run_command(self.program("late_start"), 200, long_or(100, 20), path)
+        self.assertEqual(finished.status, 0, finished.err)
+        shown = json.loads(self.pprofc("report", "--json", path).out)
+        self.assertGreater(shown["n_samples"], 1000)
+        self.assertEqual(shown["lost_samples"], 0)
 
 
 class ThreadStorm(EndToEnd):

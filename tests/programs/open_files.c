@@ -21,7 +21,7 @@ static int open_all(void)
 int main(int argc, char **argv)
 {
     static struct truth_worker workers[MAX_THREADS];
-    struct truth_phase phase = {.name = "burn", .function = "worker_burn"};
+    struct truth_phase phase = {.name = "burn", .function = "worker_main"};
     int n_threads = (int)truth_argument(argc, argv, 1, 40);
     int n_least = MAX_FILES;
     char extra[64];

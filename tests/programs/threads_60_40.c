@@ -14,11 +14,11 @@ int main(int argc, char **argv)
     truth_workers_run(workers, 2);
     const struct truth_phase phases[] = {
         {.name = "60",
-         .function = "worker_burn",
+         .function = "worker_main",
          .thread = "worker_60",
          .cpu_ns = workers[0].cpu_ns},
         {.name = "40",
-         .function = "worker_burn",
+         .function = "worker_main",
          .thread = "worker_40",
          .cpu_ns = workers[1].cpu_ns},
     };
