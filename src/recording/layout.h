@@ -29,7 +29,7 @@
 #define PP_REC_MAGIC "pprofc\r\n"
 
 enum {
-    PP_REC_LAYOUT = 1,
+    PP_REC_LAYOUT = 2, /* 2: heap */
     PP_REC_HEADER_BYTES = 32 * 1024,
     PP_REC_MAX_SEGMENTS = 128,
     PP_REC_MAX_SPARES = 4,
@@ -41,6 +41,7 @@ enum {
     PP_REC_SLICE_NS = 100 * 1000 * 1000, /* the finest time slice of folded segments */
     PP_REC_EVENT_ALIGN = 8,
     PP_REC_MAX_VALUES = 8,
+    PP_REC_N_TREND = 32, /* points of each site's history */
 };
 
 /* Pseudo frames (sigsafe/unwind.h has the others). */
@@ -58,6 +59,8 @@ enum pp_rec_loss {
                              */
     PP_LOSS_STACK_FOLDED, /* stacks given up to keep the memory bound; their time is on [folded] */
     PP_LOSS_SNAPSHOT_GAP, /* folded before this reader came back */
+    PP_LOSS_HEAP_OBJECT,  /* an allocation that was to be followed, and there was no room for it */
+    PP_LOSS_HEAP_STACK,   /* one whose stack had no room: it is on [folded] */
     PP_LOSS_COUNT
 };
 
@@ -143,6 +146,76 @@ struct pp_rec_segment_ref {
     uint64_t offset, n_bytes;
 };
 
+/* A table that grows by blocks: block k holds n_first << k items. */
+struct pp_rec_table {
+    _Atomic uint32_t n_items;
+    uint32_t item_bytes, n_first, pad;
+    _Atomic uint64_t blocks[PP_REC_MAX_BLOCKS]; /* offsets */
+};
+
+enum pp_rec_heap_mode {
+    PP_HEAP_OFF,
+    PP_HEAP_SAMPLED, /* one in 'interval_bytes', at random */
+    PP_HEAP_EXACT,   /* every allocation */
+};
+
+/* A place that allocates: one stack, and what came of it since the start.  A sampled object of s
+ * bytes stands for w = 1 / (1 - exp(-s / interval)) objects; of an exact recording w is 1.  Sums
+ * over objects; those of memory in use are 'allocated' less 'freed'.
+ *
+ * Writers: threads in malloc and free, by atomic additions; the helper: trend and ages.  'hash' is
+ * written last when a site is made. */
+struct pp_rec_heap_sums {
+    _Atomic uint64_t n_samples;      /* 1 each */
+    _Atomic uint64_t bytes;          /* w * s */
+    _Atomic uint64_t excess;         /* w - 1, in 1/1024: objects are n_samples + excess / 1024 */
+    _Atomic uint64_t bytes_variance; /* a double's bits: w * (w - 1) * s * s */
+    _Atomic uint64_t count_variance; /* likewise: w * (w - 1) */
+};
+
+struct pp_rec_site {
+    _Atomic uint64_t hash;          /* of frames and label set; 0: not filled in yet */
+    uint32_t first_frame, n_frames; /* items of 'frames', leaf first, as a pp_rec_stack's pcs */
+    uint32_t label_set, flags;      /* flags: pp_rec_event_flags of the stack */
+    struct pp_rec_heap_sums allocated, freed;
+    /* In use at the moment when all of the heap was largest; holds while 'peak_mark' is the
+     * header's, else what is in use now does. */
+    _Atomic uint64_t peak_mark, peak_samples, peak_bytes, peak_excess;
+    /* Of the sampled objects in use, by the helper's last look: nanoseconds since the start. */
+    _Atomic uint64_t oldest_birth_ns, mean_birth_ns;
+    _Atomic uint32_t trend[PP_REC_N_TREND]; /* a float's bits: bytes in use at the header's times */
+    uint64_t spare[3];
+};
+
+/* The heap as a whole. */
+struct pp_rec_heap {
+    _Atomic uint32_t mode, allocator; /* enum pp_rec_heap_mode, enum pp_rec_allocator */
+    _Atomic uint64_t interval_bytes;
+    /* Exact, as of the helper's last turn. */
+    _Atomic uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    _Atomic uint64_t n_ghosts; /* objects whose free nobody saw: their address came again */
+    _Atomic uint64_t peak_mark, peak_bytes, peak_time_ns; /* mark 0: not followed */
+    /* 'n_trend' points so far; odd while the helper makes room by leaving out every second. */
+    _Atomic uint32_t trend_generation, n_trend;
+    uint64_t trend_time_ns[PP_REC_N_TREND];
+    /* The allocator's own figures in bytes, as of 'memory_time_ns' (0: not asked). */
+    _Atomic uint64_t memory_time_ns;
+    _Atomic uint64_t allocated_bytes; /* in objects of the program, rounded up; ~0: not known */
+    _Atomic uint64_t held_bytes;      /* taken from the kernel, free parts included */
+    _Atomic uint64_t resident_bytes;  /* of it, in memory */
+    _Atomic uint64_t retained_bytes;  /* given back to the kernel, the addresses kept */
+    struct pp_rec_table sites, frames;
+    uint64_t spare[16];
+};
+
+enum pp_rec_allocator {
+    PP_ALLOCATOR_UNKNOWN,
+    PP_ALLOCATOR_GLIBC,
+    PP_ALLOCATOR_JEMALLOC,
+    PP_ALLOCATOR_TCMALLOC,
+    PP_ALLOCATOR_MIMALLOC,
+};
+
 enum pp_rec_thread_flags {
     PP_THREAD_MAIN = 1,
     PP_THREAD_IGNORED = 2,
@@ -160,7 +233,8 @@ struct pp_rec_thread {
     _Atomic uint64_t sampled_ns;   /* CPU time booked on stacks */
     _Atomic uint64_t unsampled_ns; /* CPU time booked as remainder */
     _Atomic uint64_t excluded_ns;  /* CPU time while paused or ignored: in no total */
-    uint64_t spare[7];
+    _Atomic uint64_t n_allocs, n_frees, requested_bytes; /* exact, by the helper's last turn */
+    uint64_t spare[4];
 };
 
 struct pp_rec_module {
@@ -170,13 +244,6 @@ struct pp_rec_module {
     uint32_t n_build_id_bytes, flags; /* flags: 1 = vdso, 2 = our own library */
     uint8_t build_id[32];
     char path[512];
-};
-
-/* A table that grows by blocks: block k holds n_first << k items. */
-struct pp_rec_table {
-    _Atomic uint32_t n_items;
-    uint32_t item_bytes, n_first, pad;
-    _Atomic uint64_t blocks[PP_REC_MAX_BLOCKS]; /* offsets */
 };
 
 enum pp_rec_request {
@@ -284,6 +351,8 @@ struct pp_rec_header {
     _Atomic uint32_t n_messages;
     char messages[PP_REC_N_MESSAGES]
                  [PP_REC_MESSAGE_BYTES]; /* for a person: what, why, what to do */
+
+    struct pp_rec_heap heap; /* since layout 2; all zero before */
 };
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");
