@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "capture/api.h"
 #include "capture/got.h"
+#include "capture/heap.h"
+#include "capture/hook_heap.h"
 #include "capture/other_copy.h"
 #include "capture/own_memory.h"
 #include "capture/run_account.h"
@@ -26,7 +28,8 @@ int pp_api_not_running(struct pprofc_error *err)
 
 static bool is_same(const struct pp_settings *a, const struct pp_settings *b)
 {
-    return a->kinds == b->kinds && a->rate_hz == b->rate_hz && a->block_drops == b->block_drops &&
+    return a->kinds == b->kinds && a->rate_hz == b->rate_hz &&
+           a->heap_interval_bytes == b->heap_interval_bytes && a->block_drops == b->block_drops &&
            strcmp(a->block_libraries, b->block_libraries) == 0;
 }
 
@@ -51,6 +54,24 @@ static int refuse_beside_another_copy(struct pprofc_error *err)
                    "another copy of libpprofc, in %s, profiles this process: use that one", other);
 }
 
+static int prepare_heap(struct pprofc_error *err)
+{
+    const int result = pp_heap_find_allocator(err);
+
+    if (result != 0)
+        return result;
+    return pp_heap_prepare() == 0 ? 0 : pp_fail(err, -ENOMEM, 0, "no memory to follow objects in");
+}
+
+static int start_session(const struct pp_settings *settings, struct pprofc_error *err)
+{
+    const int result = pp_session_start(settings, err);
+
+    if (result == 0 && (settings->kinds & PPROFC_KIND_HEAP) != 0)
+        pp_heap_begin_here();
+    return result;
+}
+
 int pp_api_start(const struct pprofc_options *options, bool *was_running_out,
                  struct pprofc_error *err)
 {
@@ -66,9 +87,12 @@ int pp_api_start(const struct pprofc_options *options, bool *was_running_out,
         (void)pp_session_stop(NULL);
         pp_session_close(!pp_environment.has_run_id);
     }
-    (void)pp_got_patch(); /* each time: libraries may have been loaded meanwhile */
+    if ((settings.kinds & PPROFC_KIND_HEAP) != 0 && (result = prepare_heap(err)) != 0)
+        return result;
+    /* Each time: libraries may have been loaded meanwhile. */
+    (void)pp_got_patch((settings.kinds & PPROFC_KIND_HEAP) != 0);
     if (!*was_running_out)
-        return pp_session_start(&settings, err);
+        return start_session(&settings, err);
     if (options == NULL || is_same(&settings, &pp_session.settings))
         return 0;
     pp_run_account_program(pp_session.header, PP_BY_PROGRAM_REFUSED);

@@ -40,6 +40,21 @@ static bool is_no(const char *text)
            strcasecmp(text, "no") == 0 || strcasecmp(text, "off") == 0;
 }
 
+static uint32_t kinds_of(const char *word, size_t n)
+{
+    static const struct {
+        const char *word;
+        uint32_t kinds;
+    } KINDS[] = {{"cpu", PPROFC_KIND_CPU},
+                 {"heap", PPROFC_KIND_HEAP},
+                 {"all", PPROFC_KIND_CPU | PPROFC_KIND_HEAP}};
+
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
+        if (strlen(KINDS[i].word) == n && strncasecmp(word, KINDS[i].word, n) == 0)
+            return KINDS[i].kinds;
+    return 0;
+}
+
 /* ENABLE_PROFILING and PPROFC: a word for on or off, or kinds. */
 static void read_switch(const char *name, const char *value)
 {
@@ -56,11 +71,12 @@ static void read_switch(const char *name, const char *value)
     }
     for (const char *at = value; *at != '\0';) {
         const size_t n = strcspn(at, ",");
-        if (n == 3 && (strncasecmp(at, "cpu", 3) == 0 || strncasecmp(at, "all", 3) == 0)) {
-            env->kinds |= PPROFC_KIND_CPU;
+        const uint32_t kinds = kinds_of(at, n);
+        if (kinds != 0) {
+            env->kinds |= kinds;
             env->is_on = true;
         } else {
-            complain("cannot measure", name, value, "this version knows: cpu");
+            complain("cannot measure", name, value, "this version knows: cpu, heap, all");
         }
         at += n + (at[n] == ',' ? 1 : 0);
     }
@@ -92,6 +108,17 @@ static void read_rate(const char *name, const char *value)
     else
         complain("cannot read", name, value,
                  "a rate is 1 to 10000 Hz, a mode low, standard or high");
+}
+
+static void read_heap_interval(const char *name, const char *value)
+{
+    const uint64_t n_bytes = pp_environment_bytes(value);
+
+    if (n_bytes != 0)
+        pp_environment.heap_interval_bytes = n_bytes;
+    else
+        complain("cannot read", name, value,
+                 "an interval is like 512K, 64KiB, 1 (every allocation)");
 }
 
 static void read_duration(const char *name, const char *value)
@@ -140,6 +167,8 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->block_libraries, sizeof env->block_libraries, value);
     else if (strcmp(name, "PPROFC_BLOCK_DROP") == 0)
         env->block_drops = is_yes(value);
+    else if (strcmp(name, "PPROFC_HEAP_PEAK") == 0)
+        env->heap_peak = is_yes(value);
     else if (strcmp(name, "PPROFC_FOLLOW") == 0)
         env->follows = !is_no(value);
     else if (strcmp(name, "PPROFC_LOG") == 0)
@@ -181,6 +210,8 @@ static const struct known {
     {"PPROFC_FREQUENCY", read_rate},
     {"PPROFC_MODE", read_rate},
     {"PPROFC_DURATION", read_duration},
+    {"PPROFC_HEAP_INTERVAL", read_heap_interval},
+    {"PPROFC_HEAP_PEAK", read_text},
     {"PPROFC_BLOCK", read_text},
     {"PPROFC_BLOCK_DROP", read_text},
     {"PPROFC_FOLLOW", read_text},
@@ -197,7 +228,6 @@ static const struct known {
     {"PPROFC_HTTP", read_text},
     {"PPROFC_TOKEN_FILE", read_text},
     /* Of later versions. */
-    {"PPROFC_HEAP_INTERVAL", refuse},
     {"PPROFC_KEEP", refuse},
     {"PPROFC_EXPORT", refuse},
     {"PPROFC_BUDGET", refuse},
@@ -369,8 +399,12 @@ static void read_gperftools(char **variables)
 
     for (char **at = variables; *at != NULL; at++) {
         if (strncmp(*at, "HEAPPROFILE=", 12) == 0 && HeapProfilerStart == NULL) {
-            env->has_wish = true;
-            complain("cannot measure", "HEAPPROFILE", *at + 12, "this version knows: cpu");
+            env->is_on = env->has_wish = true;
+            env->kinds |= PPROFC_KIND_HEAP;
+            if (env->output[0] == '\0') {
+                pp_copy_text(env->output, sizeof env->output, *at + 12);
+                env->output_is_any = true;
+            }
         }
         if (ProfilerStart != NULL)
             continue;

@@ -22,6 +22,8 @@ struct pp_environment {
     int signo;                  /* toggles; 0: none */
     bool follows;               /* exec'd children too */
     bool block_drops;
+    bool heap_peak;
+    uint64_t heap_interval_bytes; /* 0: not said */
     bool has_run_id;
     uint8_t run_id[16];
     char block_libraries[256];
@@ -62,6 +64,9 @@ static inline void pp_copy_text(char *to, size_t capacity, const char *text)
 
 /* "100", "2.5"; -1 when it is none. */
 double pp_environment_number(const char *text);
+
+/* Bytes of "512K", "1MiB", "64kb", "4096": K, M, G are powers of 1024; 0 when it is none. */
+uint64_t pp_environment_bytes(const char *text);
 
 /* Seconds of "30s", "500ms", "5m", "1h", "30"; -1 when it is none. */
 double pp_environment_duration(const char *text);

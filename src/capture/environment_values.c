@@ -52,6 +52,25 @@ double pp_environment_duration(const char *text)
     return strcmp(end, "h") == 0 ? number * 3600 : -1;
 }
 
+uint64_t pp_environment_bytes(const char *text)
+{
+    static const char UNITS[] = "kmgt";
+    double number;
+    const char *end = read_decimal(text, &number), *unit;
+
+    if (end == NULL)
+        return 0;
+    unit = *end == '\0' ? NULL : strchr(UNITS, *end | 0x20);
+    if (unit != NULL) {
+        for (const char *at = UNITS; at <= unit; at++)
+            number *= 1024;
+        end++;
+        if (strcasecmp(end, "ib") == 0 || strcasecmp(end, "b") == 0)
+            end = "";
+    }
+    return *end == '\0' && number >= 1 && number < 0x1p62 ? (uint64_t)number : 0;
+}
+
 double pp_environment_mode(const char *text)
 {
     if (strcasecmp(text, "low") == 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/heap.h"
 #include "capture/own_memory.h"
 #include "capture/session.h"
 #include "capture/threads.h"
@@ -74,6 +75,7 @@ static void forget_parent(void)
     pp_session_lock_init();
     pp_sig_scratch_reset();
     forget_other_threads();
+    pp_heap_forget_parent();
     /* The recording's mapping is not inherited (MADV_DONTFORK), the gate is zero (MADV_WIPEONFORK).
      */
     pp_watches_free(&pp_session);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "capture/hook_calls.h"
+#include "capture/hook_heap.h"
 
 /* What differs from CPU to CPU: the relocations that fill an entry with a function's address. */
 #if defined(__x86_64__)
@@ -34,16 +35,28 @@ struct object {
     size_t n_relative; /* so many at the beginning of 'others' name no symbol */
     uintptr_t relro_start, relro_limit;
     bool relro_is_open;
+    bool is_libc;
 };
 
+/* What is put in. */
+struct hook_set {
+    const struct pp_hook *hooks;
+    int n_hooks;
+    bool is_for_libc; /* libc's own calls too: what it takes for others is theirs */
+};
+enum { N_SETS = 2 };
+
 struct pass {
+    struct hook_set sets[N_SETS];
+    int n_sets;
     uint64_t n_loads; /* objects ever loaded, as the loader counts */
     bool is_unfinished;
     int n_patched;
 };
 
-/* What the last pass saw.  Under the session's lock. */
+/* What the last pass saw, and what was put in then.  Under the session's lock. */
 static uint64_t n_loads_seen;
+static int n_sets_seen;
 
 /* ---- an object and its tables ---- */
 
@@ -174,31 +187,38 @@ static bool is_unbound(const struct object *object, uintptr_t value)
 
 /* Whether an entry with this value may be one to patch.  Asked first: unlike the name, the value
  * lies in memory that the loader has just written. */
-static bool is_candidate(const struct object *object, uint32_t type, uintptr_t value)
+static bool is_candidate(const struct pass *pass, const struct object *object, uint32_t type,
+                         uintptr_t value)
 {
     if (is_unbound(object, value))
         return true;
-    for (int i = 0; i < PP_N_HOOKS; i++)
-        if (value == pp_hooks[i].real)
-            return true;
+    for (int k = 0; k < pass->n_sets; k++)
+        for (int i = 0; i < pass->sets[k].n_hooks; i++)
+            if (value == pass->sets[k].hooks[i].real)
+                return true;
     /* Bound lazily and not called yet: it leads into the object's own PLT. */
     return type == RELOCATION_CALL && is_inside(object, value, 1, PF_X);
 }
 
-static const struct pp_hook *hook_of(const struct object *object, const Elf64_Rela *relocation)
+static const struct pp_hook *hook_of(const struct pass *pass, const struct object *object,
+                                     const Elf64_Rela *relocation)
 {
     const size_t index = ELF64_R_SYM(relocation->r_info);
     const Elf64_Sym *symbol = (const Elf64_Sym *)object->symbols + index;
     const char *name;
 
     if (index == 0 || !is_inside(object, (uintptr_t)symbol, sizeof *symbol, PF_R) ||
-        symbol->st_shndx != SHN_UNDEF || /* a function of the object's own by that name */
+        /* A function of the object's own by that name; libc's calls of malloc name its own. */
+        (symbol->st_shndx != SHN_UNDEF && !object->is_libc) ||
         symbol->st_name >= object->n_string_bytes)
         return NULL;
     name = (const char *)object->strings + symbol->st_name;
-    for (int i = 0; i < PP_N_HOOKS; i++)
-        if (pp_hooks[i].real != 0 && strcmp(name, pp_hooks[i].name) == 0)
-            return &pp_hooks[i];
+    for (int k = 0; k < pass->n_sets; k++) {
+        const struct hook_set *set = &pass->sets[k];
+        for (int i = 0; i < set->n_hooks && (set->is_for_libc || !object->is_libc); i++)
+            if (set->hooks[i].real != 0 && strcmp(name, set->hooks[i].name) == 0)
+                return &set->hooks[i];
+    }
     return NULL;
 }
 
@@ -244,7 +264,8 @@ static void patch(struct pass *pass, struct object *object, const Elf64_Rela *re
         !is_inside(object, slot, sizeof value, PF_W))
         return;
     value = __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED);
-    if (!is_candidate(object, type, value) || (hook = hook_of(object, relocation)) == NULL)
+    if (!is_candidate(pass, object, type, value) ||
+        (hook = hook_of(pass, object, relocation)) == NULL)
         return;
     if (value == hook->hook) /* as in its own PLT, where the hooks are linked into this object */
         return;
@@ -276,11 +297,14 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
 
     if (n_bytes >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds) {
         pass->n_loads = info->dlpi_adds;
-        if (pass->n_loads == n_loads_seen)
+        if (pass->n_loads == n_loads_seen && pass->n_sets == n_sets_seen)
             return 1; /* nothing was loaded since */
     }
-    /* The loader itself, libc, and the page the kernel puts in, have no calls to patch. */
-    if (!read_object(&object, info) || object.base == getauxval(AT_BASE) || is_libc(&object))
+    /* The loader itself, and the page the kernel puts in, have no calls to patch. */
+    if (!read_object(&object, info) || object.base == getauxval(AT_BASE))
+        return 0;
+    object.is_libc = is_libc(&object);
+    if (object.is_libc && !pass->sets[pass->n_sets - 1].is_for_libc)
         return 0;
     for (size_t i = 0; i < object.n_call_bytes / sizeof(Elf64_Rela); i++)
         patch(pass, &object, (const Elf64_Rela *)object.calls + i);
@@ -292,16 +316,21 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
 
 static bool is_patched; /* by this or an earlier pass */
 
-int pp_got_patch(void)
+int pp_got_patch(bool with_heap)
 {
-    struct pass pass = {0, false, 0};
+    struct pass pass = {.n_sets = 0};
 
     pp_hooks_find_real();
-    if (pp_hooks_are_interposed)
+    if (!pp_hooks_are_interposed)
+        pass.sets[pass.n_sets++] = (struct hook_set){pp_hooks, PP_N_HOOKS, false};
+    if (with_heap && !pp_heap_is_interposed)
+        pass.sets[pass.n_sets++] = (struct hook_set){pp_heap_hooks, PP_N_HEAP_HOOKS, true};
+    if (pass.n_sets == 0)
         return 0;
     (void)dl_iterate_phdr(visit, &pass);
     n_loads_seen = pass.is_unfinished ? 0 : pass.n_loads;
-    is_patched = is_patched || pass.n_patched > 0;
+    n_sets_seen = pass.n_sets;
+    is_patched = is_patched || (!pp_hooks_are_interposed && pass.n_patched > 0);
     return pass.n_patched;
 }
 

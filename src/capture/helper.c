@@ -21,6 +21,7 @@
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
 #include "capture/got.h"
+#include "capture/heap.h"
 #include "capture/kernel_time.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
@@ -190,6 +191,7 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         calibrate(session);
         pp_accounts_update(session);
     }
+    pp_heap_turn(session, now_ns);
     pp_segments_tend(&session->segments);
 }
 
@@ -294,6 +296,9 @@ static int begin(struct pp_session *session)
     if (session->modules == NULL)
         return pp_fail(err, errno != 0 ? -errno : -ENOMEM, 0, "cannot read what is mapped: %s",
                        strerror(errno));
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
+        (result = pp_heap_begin(session, err)) != 0)
+        return result;
     pp_cpu_set_rate(session, session->settings.rate_hz);
     pp_throttle_begin(pp_environment.cgroup);
     pp_threads_scan(session);
@@ -320,6 +325,7 @@ static void finish(struct pp_session *session)
     if (!session->is_paused)
         pp_accounts_update(session);
     pp_accounts_book_the_rest(session);
+    pp_heap_end(session);
     atomic_store_explicit(&pp_sig_gate->header, NULL, memory_order_seq_cst);
     pp_wait_for_handlers(NULL);
     pp_segments_done(&session->segments);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/heap.h"
 #include "capture/own_memory.h"
 #include "capture/run_account.h"
 #include "capture/threads.h"
@@ -87,6 +88,9 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
     memset(settings, 0, sizeof *settings);
     settings->kinds = env->kinds != 0 ? env->kinds : PPROFC_KIND_CPU;
     settings->rate_hz = env->rate_hz != 0 ? env->rate_hz : PPROFC_MODE_STANDARD;
+    settings->heap_interval_bytes =
+        env->heap_interval_bytes != 0 ? env->heap_interval_bytes : PP_HEAP_DEFAULT_INTERVAL;
+    settings->heap_follows_peak = env->heap_peak;
     settings->block_drops = env->block_drops;
     pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
     if (options != NULL) {
@@ -94,6 +98,9 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
             return pp_fail(err, -EINVAL, 0,
                            "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
                            options->struct_bytes, sizeof *options);
+        if (options->heap_interval_bytes != 0)
+            settings->heap_interval_bytes = options->heap_interval_bytes;
+        settings->heap_follows_peak = settings->heap_follows_peak || options->heap_peak != 0;
         if (options->kinds != 0)
             settings->kinds = options->kinds;
         if (options->frequency_hz != 0)
@@ -103,9 +110,10 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
                          options->block_libraries);
         settings->block_drops = settings->block_drops || options->block_drops != 0;
     }
-    if (settings->kinds != PPROFC_KIND_CPU)
-        return pp_fail(err, -ENOTSUP, 0, "kinds 0x%x: this version measures cpu (0x%x)",
-                       settings->kinds, PPROFC_KIND_CPU);
+    if ((settings->kinds & ~(PPROFC_KIND_CPU | PPROFC_KIND_HEAP)) != 0)
+        return pp_fail(err, -ENOTSUP, 0,
+                       "kinds 0x%x: this version measures cpu (0x%x), heap (0x%x)", settings->kinds,
+                       PPROFC_KIND_CPU, PPROFC_KIND_HEAP);
     if (!(settings->rate_hz >= 1 && settings->rate_hz <= 10000))
         return pp_fail(err, -EINVAL, 0, "a rate of %g Hz: give 1 to 10000", settings->rate_hz);
     return 0;
@@ -289,6 +297,11 @@ static void choose_delivery(struct pp_session *session)
     const struct pp_delivery_wish wish = {pp_environment.delivery, pp_environment.kernel,
                                           session->settings.rate_hz};
 
+    if ((session->settings.kinds & PPROFC_KIND_CPU) == 0) { /* no thread gets an event */
+        session->delivery = PP_DELIVERY_TEST;
+        atomic_store(&header->delivery, (uint32_t)session->delivery);
+        return;
+    }
     session->delivery =
         pp_delivery_choose(&wish, header->delivery_reason, sizeof header->delivery_reason);
     atomic_store(&header->delivery, (uint32_t)session->delivery);
@@ -303,7 +316,9 @@ int pp_session_make(struct pp_session *session, struct pprofc_error *err)
     if (result != 0)
         return result;
     choose_delivery(session);
-    result = pp_signal_install(pp_delivery_signal(session->delivery));
+    result = (session->settings.kinds & PPROFC_KIND_CPU) == 0
+                 ? 0
+                 : pp_signal_install(pp_delivery_signal(session->delivery));
     if (result != 0)
         return pp_fail(err, result, 0, "cannot install a signal handler: %s", strerror(-result));
     pp_sig_gate->start_monotonic_ns = (uint64_t)session->header->start_monotonic_ns;

@@ -26,6 +26,8 @@ struct pp_settings {
     char block_libraries[PP_SESSION_BLOCK_BYTES];
     bool block_drops;
     uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
+    uint64_t heap_interval_bytes;
+    bool heap_follows_peak;
 };
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
@@ -103,6 +105,10 @@ struct pp_session {
     uint64_t next_reader_look_ns;
 
     uint64_t next_flip_ns; /* of the cycle; 0: none */
+
+    /* Of the heap: when threads' counts are summed up, sites get another point, ages are looked
+     * at; and how far points lie apart, 0: none yet. */
+    uint64_t next_heap_count_ns, next_heap_point_ns, next_heap_ages_ns, heap_interval_ns;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

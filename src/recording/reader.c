@@ -189,6 +189,23 @@ const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader
     return item(reader, &header_of(reader)->modules, index);
 }
 
+const struct pp_rec_site *pp_recording_site(const struct pp_recording_reader *reader,
+                                            uint32_t index)
+{
+    return item(reader, &header_of(reader)->heap.sites, index);
+}
+
+const uint64_t *pp_recording_site_frames(const struct pp_recording_reader *reader,
+                                         const struct pp_rec_site *site, uint32_t *n_out)
+{
+    const struct pp_rec_table *frames = &header_of(reader)->heap.frames;
+
+    *n_out = site->n_frames;
+    if (site->n_frames > frames->n_items || site->first_frame > frames->n_items - site->n_frames)
+        return NULL;
+    return item(reader, frames, site->first_frame);
+}
+
 static void fill_event(const struct pp_rec_event *from, const struct pp_recording_segment *segment,
                        uint32_t number, struct pp_recording_event *event)
 {

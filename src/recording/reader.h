@@ -55,6 +55,13 @@ const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader
 const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader,
                                                 uint32_t index);
 
+/* Site number 'index' of the heap, or NULL beyond the last; one that is not filled in yet has the
+ * hash 0.  Its frames: '*n_out' of them, leaf first; NULL when they are not there. */
+const struct pp_rec_site *pp_recording_site(const struct pp_recording_reader *reader,
+                                            uint32_t index);
+const uint64_t *pp_recording_site_frames(const struct pp_recording_reader *reader,
+                                         const struct pp_rec_site *site, uint32_t *n_out);
+
 /* One event as a caller wants it. */
 struct pp_recording_event {
     uint64_t time_ns;

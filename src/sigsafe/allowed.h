@@ -15,4 +15,28 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
 /* indirect: pp_sig_chain_call: the application's own handler, called as the kernel would have
  * called it */
 
+/* The allocator itself, in place of the call that the program made; never from a handler of ours.
+ * indirect: allocate_tagged: the program's allocator
+ * indirect: malloc_slowly: the program's allocator
+ * indirect: pp_sig_malloc: the program's allocator
+ * indirect: callocate_tagged: the program's allocator
+ * indirect: calloc_slowly: the program's allocator
+ * indirect: pp_sig_calloc: the program's allocator
+ * indirect: try_aligned: the program's allocator
+ * indirect: pp_sig_memalign: the program's allocator
+ * indirect: pp_sig_aligned_alloc: the program's allocator
+ * indirect: pp_sig_posix_memalign: the program's allocator
+ * indirect: pp_sig_valloc: the program's allocator
+ * indirect: pp_sig_pvalloc: the program's allocator
+ * indirect: free_slowly: the program's allocator
+ * indirect: free_first: the program's allocator
+ * indirect: pp_sig_free: the program's allocator
+ * indirect: move_to_page: the program's allocator
+ * indirect: realloc_known: the program's allocator
+ * indirect: realloc_unknown: the program's allocator
+ * indirect: realloc_to_nothing: the program's allocator
+ * indirect: pp_sig_realloc: the program's allocator
+ * indirect: pp_sig_reallocarray: the program's allocator
+ */
+
 #endif

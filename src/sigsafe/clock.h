@@ -13,7 +13,7 @@ static inline uint64_t pp_sig_clock_ns(clockid_t clock)
 
     /* The vdso knows these; others are a system call anyway, which may fail: a thread's may be
      * gone. */
-    if (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME)
+    if (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC_COARSE)
         (void)clock_gettime(clock, &now);
     else
         (void)pp_sig_syscall4(SYS_clock_gettime, clock, (long)&now, 0, 0);

@@ -314,6 +314,36 @@ __attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, u
     finish(&w, walk, 2);
 }
 
+/* How many frames at the leaf are this file's own function and those of the range. */
+static uint32_t count_own(const struct pp_sig_walker *w, const char *start, const char *limit)
+{
+    const uint64_t *const end = w->n_frames > 0 ? w->slots + LEAF_FRAMES : w->slot;
+    const uint64_t *at = w->slots + 1;
+
+    while (at < end && *at - 1 >= (uint64_t)(uintptr_t)start &&
+           *at - 1 < (uint64_t)(uintptr_t)limit)
+        at++;
+    return (uint32_t)(at - w->slots);
+}
+
+__attribute__((noinline)) void pp_sig_unwind_call(struct pp_sig_bounds bounds,
+                                                  const char *own_start, const char *own_limit,
+                                                  uint64_t *pcs, struct pp_sig_walk *walk)
+{
+    struct pp_sig_arch_registers here;
+    struct pp_sig_walker w;
+
+    pp_sig_arch_here(&here);
+    w.follows_registers = false;
+    do {
+        begin(&w, bounds, pcs);
+        begin_at_registers(&w, &here);
+        walk_from(&w);
+        w.follows_registers = w.end == PP_END_NEEDS_REGISTERS;
+    } while (w.follows_registers);
+    finish(&w, walk, count_own(&w, own_start, own_limit));
+}
+
 void pp_sig_unwind_from(uint64_t pc, uint64_t sp, uint64_t *pcs, struct pp_sig_walk *walk)
 {
     const struct pp_sig_arch_registers registers = {.pc = pc, .sp = sp};

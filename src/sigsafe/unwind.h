@@ -51,6 +51,11 @@ PP_SIG void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds
 PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
                                struct pp_sig_walk *walk);
 
+/* From here, without the frames at the leaf that lie in [own_start, own_limit): for calls that our
+ * functions there stand before. */
+PP_SIG void pp_sig_unwind_call(struct pp_sig_bounds bounds, const char *own_start,
+                               const char *own_limit, uint64_t *pcs, struct pp_sig_walk *walk);
+
 /* From where another thread of this process waits, by the kernel's word: all other registers are
  * unknown until a frame has saved them, and a frame that needs one of those ends the walk
  * (PP_WALK_TRUNCATED).  That thread may end meanwhile: its stack is read by process_vm_readv. */

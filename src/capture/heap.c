@@ -1,0 +1,268 @@
+/* Heap profiling of a session.  All but pp_heap_prepare() and pp_heap_begin_here() is the helper
+ * thread's. */
+#include "capture/heap.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "capture/heap_history.h"
+#include "capture/heap_memory.h"
+#include "capture/hook_heap.h"
+#include "capture/session.h"
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/heap.h"
+#include "sigsafe/heap_sites.h"
+#include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+enum {
+    FIRST_SITES = 256,
+    FIRST_FRAMES = 8192,
+    /* Of an address within its page: 0 is a page's beginning, 16 where glibc puts what it maps. */
+    TAG_MASK = 0xfe0,
+    COUNT_INTERVAL_NS = 100 * 1000 * 1000, /* between two sums over all threads */
+};
+
+/* ---- on and off ---- */
+
+int pp_heap_prepare(void)
+{
+    return pp_heap_memory_make();
+}
+
+static void set_off(void)
+{
+    pp_sig_heap.tag_mask = UINT64_MAX;
+    atomic_store(&pp_sig_heap.mode, PP_HEAP_OFF);
+    atomic_fetch_add(&pp_sig_heap.session, 1);
+}
+
+/* What free() looks for goes first, so that no sampled object is freed unseen. */
+static void set_on(uint64_t interval_bytes)
+{
+    const bool is_exact = interval_bytes <= 1;
+    const bool is_aligned = interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES;
+
+    atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
+    atomic_store(&pp_sig_heap.is_aligned, is_aligned);
+    pp_sig_heap.filter = is_exact ? NULL : pp_heap_filter();
+    pp_sig_heap.tag_mask = is_aligned ? TAG_MASK : 0;
+    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&pp_sig_heap.mode, is_exact ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
+    atomic_fetch_add(&pp_sig_heap.session, 1);
+}
+
+void pp_heap_begin_here(void)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine();
+
+    if (self != NULL)
+        pp_sig_heap_consume(self, 0);
+}
+
+static int make_tables(struct pp_session *session)
+{
+    struct pp_rec_heap *heap = &session->header->heap;
+    struct pp_rec_site *folded;
+    uint64_t *frame;
+
+    pp_table_init(&heap->sites, sizeof(struct pp_rec_site), FIRST_SITES);
+    pp_table_init(&heap->frames, sizeof(uint64_t), FIRST_FRAMES);
+    if (pp_table_reserve(&session->file, &heap->sites, 1) != 0 ||
+        pp_table_reserve(&session->file, &heap->frames, 1) != 0)
+        return -ENOSPC;
+    frame = pp_sig_table_item(session->header, &heap->frames, 0);
+    *frame = PP_PC_FOLDED;
+    folded = pp_sig_heap_site_at(session->header, PP_SITE_FOLDED);
+    folded->n_frames = 1;
+    atomic_store(&heap->frames.n_items, 1);
+    atomic_store(&heap->sites.n_items, 1);
+    atomic_store(&folded->hash, 1);
+    return 0;
+}
+
+/* What was counted before this session is none of its business. */
+static void forget_counts(void)
+{
+    struct pp_sig_heap_thread *thread;
+
+    atomic_store(&pp_sig_heap.n_allocs, 0);
+    atomic_store(&pp_sig_heap.n_frees, 0);
+    atomic_store(&pp_sig_heap.n_reallocs, 0);
+    atomic_store(&pp_sig_heap.requested_bytes, 0);
+    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
+        thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
+        thread->drawn = thread->left;
+    }
+}
+
+int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
+{
+    struct pp_rec_heap *heap = &session->header->heap;
+    const uint64_t interval_bytes = session->settings.heap_interval_bytes;
+
+    if (make_tables(session) != 0)
+        return pp_fail(err, -ENOSPC, 0, "no room for the heap's sites in shared memory");
+    pp_heap_memory_clear();
+    forget_counts();
+    atomic_store(&heap->interval_bytes, interval_bytes);
+    atomic_store(&heap->mode, interval_bytes <= 1 ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
+    if (session->settings.heap_follows_peak) {
+        atomic_store(&heap->peak_mark, 1);
+        atomic_store(&pp_sig_heap.live_bytes, 0);
+        atomic_store(&pp_sig_heap.peak_bytes, 0);
+    }
+    atomic_store(&pp_sig_heap.follows_peak, session->settings.heap_follows_peak);
+    if (pp_heap_blind_spot() != NULL)
+        pp_session_message(session->header, "%s", pp_heap_blind_spot());
+    set_on(interval_bytes);
+    return 0;
+}
+
+int pp_heap_set_interval(struct pp_session *session, uint64_t interval_bytes)
+{
+    const uint64_t now = atomic_load(&pp_sig_heap.interval_bytes);
+
+    if ((now <= 1) != (interval_bytes <= 1) ||
+        (now >= PP_HEAP_TAGGED_FROM_BYTES) != (interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES))
+        return -ENOTSUP;
+    atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
+    atomic_store(&session->header->heap.interval_bytes, interval_bytes);
+    atomic_fetch_add(&pp_sig_heap.session, 1); /* draws of the old interval are not used up */
+    return 0;
+}
+
+/* ---- counts ---- */
+
+static bool is_gone(int32_t tid)
+{
+    return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+}
+
+/* Of a thread that is gone: what it counted is kept, and its block is free. */
+static void retire(struct pp_sig_heap_thread *thread)
+{
+    atomic_fetch_add(&pp_sig_heap.n_allocs, thread->n_allocs);
+    atomic_fetch_add(&pp_sig_heap.n_frees, thread->n_frees);
+    atomic_fetch_add(&pp_sig_heap.n_reallocs, thread->n_reallocs);
+    atomic_fetch_add(&pp_sig_heap.requested_bytes, thread->drawn - thread->left);
+    thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
+    thread->drawn = thread->left = 0;
+    thread->busy = 0;
+    atomic_store_explicit(&thread->session, 0, memory_order_relaxed);
+    atomic_store_explicit(&thread->tid, 0, memory_order_release);
+}
+
+static void tell_thread(struct pp_session *session, int32_t tid,
+                        const struct pp_sig_heap_thread *counts)
+{
+    struct pp_sig_thread *thread = pp_sig_thread_find(tid);
+    const uint32_t record =
+        thread == NULL ? 0 : atomic_load_explicit(&thread->record, memory_order_relaxed);
+    struct pp_rec_thread *slot =
+        record < 2 ? NULL
+                   : pp_sig_table_item(session->header, &session->header->threads, record - 1);
+
+    if (slot == NULL)
+        return;
+    atomic_store_explicit(&slot->n_allocs, counts->n_allocs, memory_order_relaxed);
+    atomic_store_explicit(&slot->n_frees, counts->n_frees, memory_order_relaxed);
+    atomic_store_explicit(&slot->requested_bytes, counts->drawn - counts->left,
+                          memory_order_relaxed);
+}
+
+static void sum_up(struct pp_session *session)
+{
+    struct pp_rec_heap *heap = &session->header->heap;
+    uint64_t n_allocs = 0, n_frees = 0, n_reallocs = 0, requested_bytes = 0;
+    struct pp_sig_heap_thread *thread;
+
+    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
+        const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire);
+        if (tid == 0)
+            continue;
+        tell_thread(session, tid, thread);
+        if (is_gone(tid)) {
+            retire(thread);
+            continue;
+        }
+        n_allocs += thread->n_allocs;
+        n_frees += thread->n_frees;
+        n_reallocs += thread->n_reallocs;
+        requested_bytes += thread->drawn - thread->left;
+    }
+    atomic_store(&heap->n_allocs, n_allocs + atomic_load(&pp_sig_heap.n_allocs));
+    atomic_store(&heap->n_frees, n_frees + atomic_load(&pp_sig_heap.n_frees));
+    atomic_store(&heap->n_reallocs, n_reallocs + atomic_load(&pp_sig_heap.n_reallocs));
+    atomic_store(&heap->requested_bytes,
+                 requested_bytes + atomic_load(&pp_sig_heap.requested_bytes));
+}
+
+/* ---- the helper's turns ---- */
+
+static void make_room(struct pp_session *session)
+{
+    struct pp_rec_heap *heap = &session->header->heap;
+
+    atomic_store(&pp_sig_heap_wants_room, 0);
+    (void)pp_table_reserve(&session->file, &heap->sites,
+                           atomic_load(&heap->sites.n_items) + PP_SITES_AHEAD + 1);
+    (void)pp_table_reserve(&session->file, &heap->frames,
+                           atomic_load(&heap->frames.n_items) + PP_FRAMES_AHEAD + 1);
+}
+
+void pp_heap_turn(struct pp_session *session, uint64_t now_ns)
+{
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
+        return;
+    if (atomic_load_explicit(&pp_sig_heap_wants_room, memory_order_relaxed) != 0)
+        make_room(session);
+    if (now_ns < session->next_heap_count_ns)
+        return;
+    session->next_heap_count_ns = now_ns + COUNT_INTERVAL_NS;
+    (void)pp_heap_blocks_tend();
+    sum_up(session);
+    pp_heap_history_tend(session, now_ns);
+}
+
+void pp_heap_settle(struct pp_session *session)
+{
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
+        return;
+    sum_up(session);
+    pp_heap_history_ages(session);
+}
+
+void pp_heap_end(struct pp_session *session)
+{
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
+        return;
+    pp_heap_settle(session);
+    pp_heap_history_last(session);
+    set_off();
+}
+
+void pp_heap_forget_parent(void)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self, *thread;
+
+    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
+        thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
+        thread->drawn = thread->left;
+        thread->busy = 0;
+        if (thread != self)
+            atomic_store(&thread->tid, 0);
+    }
+    if (self != NULL)
+        atomic_store(&self->tid, pp_sig_gettid());
+    atomic_store(&pp_sig_heap.objects.current, 0);
+    atomic_store(&pp_sig_heap.sites.current, 0);
+    atomic_store(&pp_sig_heap_wants_room, 0);
+    if (atomic_load(&pp_sig_heap.mode) != PP_HEAP_OFF)
+        set_off();
+}

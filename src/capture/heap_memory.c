@@ -1,0 +1,149 @@
+/* Maps, filter and blocks: address space that is memory only where it is touched. */
+#include "capture/heap_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "capture/own_memory.h"
+
+enum {
+    FEW_LEVELS = 2, /* where address space counts as memory: 40 000 objects */
+    SITE_LEVELS = 5,
+    FILTER_BYTES = 1 << PP_HEAP_FILTER_BITS,
+};
+
+static _Atomic uint8_t *filter;
+
+static uint64_t n_slots(uint32_t level)
+{
+    return (uint64_t)PP_HEAP_MAP_LEAST_SLOTS << (2 * level);
+}
+
+static uint64_t level_bytes(uint32_t level)
+{
+    const uint64_t n = n_slots(level);
+
+    return n * sizeof(uint64_t) + n * sizeof(struct pp_sig_heap_object) +
+           n / PP_HEAP_BUCKET * sizeof(uint32_t);
+}
+
+/* 2: every private mapping counts against what the system may promise, touched or not. */
+static bool is_overcommit_strict(void)
+{
+    char mode = '0';
+    const int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (read(fd, &mode, 1) != 1)
+            mode = '0';
+        (void)close(fd);
+    }
+    return mode == '2';
+}
+
+/* In a child the maps are empty: what its parent followed belongs to its parent. */
+static void *reserve(uint64_t n_bytes)
+{
+    void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return NULL;
+    (void)madvise(memory, n_bytes, MADV_DONTDUMP);
+    (void)madvise(memory, n_bytes, MADV_WIPEONFORK);
+    (void)madvise(memory, n_bytes, MADV_NOHUGEPAGE); /* a touched key is not two megabytes */
+    return memory;
+}
+
+static int make_map(struct pp_sig_heap_map *map, uint32_t n_levels)
+{
+    for (uint32_t i = 0; i < n_levels; i++) {
+        struct pp_sig_heap_level *level = &map->levels[i];
+        char *memory = level_bytes(i) > pp_address_space_share() ? NULL : reserve(level_bytes(i));
+
+        if (memory == NULL)
+            return i == 0 ? -ENOMEM : 0; /* fewer levels: what does not fit is counted as lost */
+        level->bucket_bits = (uint32_t)__builtin_ctzll(n_slots(i) / PP_HEAP_BUCKET);
+        level->objects = (struct pp_sig_heap_object *)(memory + n_slots(i) * sizeof(uint64_t));
+        level->passed = (_Atomic uint32_t *)(level->objects + n_slots(i));
+        level->keys = (_Atomic uint64_t *)memory;
+    }
+    return 0;
+}
+
+int pp_heap_memory_make(void)
+{
+    const bool is_strict = is_overcommit_strict();
+
+    if (filter != NULL)
+        return 0;
+    if (pp_sig_heap.objects.levels[0].keys == NULL &&
+        make_map(&pp_sig_heap.objects, is_strict ? FEW_LEVELS : PP_HEAP_MAP_LEVELS) != 0)
+        return -ENOMEM;
+    if (pp_sig_heap.sites.levels[0].keys == NULL &&
+        make_map(&pp_sig_heap.sites, is_strict ? FEW_LEVELS : SITE_LEVELS) != 0)
+        return -ENOMEM;
+    if (pp_heap_blocks_tend() != 0)
+        return -ENOMEM;
+    filter = reserve(FILTER_BYTES);
+    return filter != NULL ? 0 : -ENOMEM;
+}
+
+static void clear_map(struct pp_sig_heap_map *map)
+{
+    /* Beyond the current level nothing was ever touched. */
+    for (uint32_t i = 0; i <= atomic_load(&map->current); i++)
+        if (map->levels[i].keys != NULL)
+            (void)madvise((void *)map->levels[i].keys, level_bytes(i), MADV_DONTNEED);
+    atomic_store(&map->current, 0);
+}
+
+void pp_heap_memory_clear(void)
+{
+    clear_map(&pp_sig_heap.objects);
+    clear_map(&pp_sig_heap.sites);
+    if (filter != NULL)
+        (void)madvise((void *)filter, FILTER_BYTES, MADV_DONTNEED);
+}
+
+_Atomic uint8_t *pp_heap_filter(void)
+{
+    return filter;
+}
+
+/* ---- threads' blocks ---- */
+
+static uint32_t count_free(uint32_t *n_out)
+{
+    const struct pp_sig_heap_thread *thread;
+    uint32_t n_free = 0, n = 0;
+
+    for (; (thread = pp_sig_heap_thread_at(n)) != NULL; n++)
+        n_free += atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0;
+    *n_out = n;
+    return n_free;
+}
+
+int pp_heap_blocks_tend(void)
+{
+    struct pp_sig_heap_thread *threads;
+    uint32_t n, n_in_block = PP_HEAP_FIRST_BLOCK, block = 0;
+
+    if (count_free(&n) > n / 2)
+        return 0;
+    while (block < PP_HEAP_N_BLOCKS && atomic_load(&pp_sig_heap_blocks[block]) != NULL) {
+        block++;
+        n_in_block *= 2;
+    }
+    if (block == PP_HEAP_N_BLOCKS)
+        return 0;
+    threads = pp_map_anonymous(n_in_block * sizeof *threads);
+    if (threads == NULL)
+        return -ENOMEM;
+    atomic_store_explicit(&pp_sig_heap_blocks[block], threads, memory_order_release);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* The memory of heap profiling that is no part of a recording. */
+#ifndef PP_CAPTURE_HEAP_MEMORY_H
+#define PP_CAPTURE_HEAP_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sigsafe/heap.h"
+
+/* Make both maps and the filter; once, later calls do nothing.  0 or -ENOMEM. */
+int pp_heap_memory_make(void);
+
+/* As if just made: no object is known.  Nobody uses them now. */
+void pp_heap_memory_clear(void);
+
+/* More blocks for threads when few are left.  0 or -ENOMEM. */
+int pp_heap_blocks_tend(void);
+
+/* The filter, which pp_sig_heap.filter is set to where one is used. */
+_Atomic uint8_t *pp_heap_filter(void);
+
+#endif

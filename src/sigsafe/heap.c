@@ -1,0 +1,401 @@
+/* Heap profiling within malloc and free: what is done when a sample is due, and for objects that
+ * are followed. */
+#include "sigsafe/heap.h"
+
+#include <stddef.h>
+
+#include "sigsafe/clock.h"
+#include "sigsafe/handler.h"
+#include "sigsafe/heap_draw.h"
+#include "sigsafe/heap_sites.h"
+#include "sigsafe/heap_text.h"
+#include "sigsafe/scratch.h"
+#include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+enum { MILLISECOND_NS = 1000 * 1000 };
+
+struct pp_sig_heap pp_sig_heap = {.tag_mask = UINT64_MAX};
+_Atomic(struct pp_sig_heap_thread *) pp_sig_heap_blocks[PP_HEAP_N_BLOCKS];
+PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_self;
+
+/* ---- threads ---- */
+
+struct pp_sig_heap_thread *pp_sig_heap_thread_at(uint32_t index)
+{
+    uint32_t n_in_block = PP_HEAP_FIRST_BLOCK;
+
+    for (uint32_t block = 0; block < PP_HEAP_N_BLOCKS; block++, n_in_block *= 2) {
+        if (index < n_in_block) {
+            struct pp_sig_heap_thread *threads =
+                atomic_load_explicit(&pp_sig_heap_blocks[block], memory_order_acquire);
+            return threads == NULL ? NULL : &threads[index];
+        }
+        index -= n_in_block;
+    }
+    return NULL;
+}
+
+/* The helper sets tid to 0 when it has taken what a thread that is gone has counted. */
+static struct pp_sig_heap_thread *claim(int32_t tid)
+{
+    static _Atomic uint32_t next;
+    const uint32_t first = atomic_load_explicit(&next, memory_order_relaxed);
+    struct pp_sig_heap_thread *thread;
+
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = round == 0 ? first : 0;
+             (thread = pp_sig_heap_thread_at(i)) != NULL && (round == 0 || i < first); i++) {
+            int32_t expected = 0;
+            if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0 &&
+                atomic_compare_exchange_strong_explicit(
+                    &thread->tid, &expected, tid, memory_order_acquire, memory_order_relaxed)) {
+                atomic_store_explicit(&next, i + 1, memory_order_relaxed);
+                return thread;
+            }
+        }
+    return NULL;
+}
+
+struct pp_sig_heap_thread *pp_sig_heap_thread_mine(void)
+{
+    struct pp_sig_heap_thread *thread = pp_sig_heap_self;
+    const int32_t tid = thread == NULL ? pp_sig_gettid() : 0;
+
+    if (thread != NULL || (thread = claim(tid)) == NULL)
+        return thread;
+    thread->random = pp_sig_clock_ns(CLOCK_MONOTONIC) ^ (uint64_t)(uint32_t)tid << 40 ^
+                     (uint64_t)(uintptr_t)thread;
+    for (int i = 0; i < 4; i++) /* neighbours differ in few bits at first */
+        (void)pp_sig_heap_random(&thread->random);
+    pp_sig_heap_self = thread;
+    return thread;
+}
+
+/* ---- draws ---- */
+
+static uint64_t next_left(struct pp_sig_heap_thread *self)
+{
+    switch (atomic_load_explicit(&pp_sig_heap.mode, memory_order_acquire)) {
+    case PP_HEAP_SAMPLED:
+        return pp_sig_heap_draw(
+            atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed),
+            pp_sig_heap_random(&self->random));
+    case PP_HEAP_EXACT:
+        return 0;
+    default:
+        return PP_HEAP_OFF_BYTES;
+    }
+}
+
+void pp_sig_heap_consume(struct pp_sig_heap_thread *self, uint64_t n_bytes)
+{
+    const uint32_t session = atomic_load_explicit(&pp_sig_heap.session, memory_order_acquire);
+    const uint64_t left = next_left(self);
+
+    self->drawn += n_bytes + left - self->left;
+    self->left = left;
+    atomic_store_explicit(&self->session, session, memory_order_relaxed);
+}
+
+int pp_sig_heap_samples(const struct pp_sig_heap_thread *self)
+{
+    return atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF &&
+           atomic_load_explicit(&self->session, memory_order_relaxed) ==
+               atomic_load_explicit(&pp_sig_heap.session, memory_order_relaxed) &&
+           self->busy == 0 && pp_sig_guard == 0;
+}
+
+/* ---- the filter ---- */
+
+static _Atomic uint8_t *filter_of(const void *object)
+{
+    const uint64_t hash = (uint64_t)(uintptr_t)object * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &pp_sig_heap.filter[hash >> (64 - PP_HEAP_FILTER_BITS)];
+}
+
+static void count_in_filter(const void *object, int more)
+{
+    _Atomic uint8_t *count;
+    uint8_t now;
+
+    if (pp_sig_heap.filter == NULL)
+        return;
+    count = filter_of(object);
+    now = atomic_load_explicit(count, memory_order_relaxed);
+    while (now != 255 &&
+           !atomic_compare_exchange_weak_explicit(count, &now, (uint8_t)(now + more),
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+int pp_sig_heap_may_know(const void *object)
+{
+    /* Where every object is followed a filter would say nothing. */
+    return pp_sig_heap.filter == NULL ||
+           atomic_load_explicit(filter_of(object), memory_order_relaxed) != 0;
+}
+
+/* ---- the recording ---- */
+
+/* Between the two nothing of the recording goes away; NULL: there is none. */
+static struct pp_rec_header *enter(struct pp_sig_thread **thread_out)
+{
+    struct pp_sig_thread *thread = pp_sig_self != NULL ? pp_sig_self : pp_sig_thread_running();
+    struct pp_rec_header *header;
+
+    if (thread == NULL)
+        return NULL;
+    pp_sig_enter(thread);
+    header = pp_sig_gate == NULL ? NULL
+                                 : atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
+    if (header == NULL)
+        pp_sig_leave(thread);
+    *thread_out = thread;
+    return header;
+}
+
+/* The coarse clock: a tick is exact enough for an age, and a quarter of the cost. */
+static uint32_t birth_ms(void)
+{
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC_COARSE);
+
+    return now_ns <= pp_sig_gate->start_monotonic_ns
+               ? 0
+               : (uint32_t)((now_ns - pp_sig_gate->start_monotonic_ns) / MILLISECOND_NS);
+}
+
+/* All of the heap is 'more' larger: a new peak is wherever it has never been so large. */
+static void follow_peak(struct pp_rec_header *header, uint64_t more)
+{
+    uint64_t live, peak;
+
+    if (atomic_load_explicit(&pp_sig_heap.follows_peak, memory_order_relaxed) == 0)
+        return;
+    live = atomic_fetch_add_explicit(&pp_sig_heap.live_bytes, more, memory_order_relaxed) + more;
+    peak = atomic_load_explicit(&pp_sig_heap.peak_bytes, memory_order_relaxed);
+    if ((int64_t)more <= 0 || live <= peak)
+        return;
+    /* Every site's memory of an earlier peak is void: what it has now counts, until it changes. */
+    atomic_store_explicit(&pp_sig_heap.peak_bytes, live, memory_order_relaxed);
+    atomic_store_explicit(&header->heap.peak_bytes, live, memory_order_relaxed);
+    atomic_store_explicit(&header->heap.peak_time_ns,
+                          pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
+                          memory_order_relaxed);
+    atomic_fetch_add_explicit(&header->heap.peak_mark, 1, memory_order_relaxed);
+}
+
+PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_sig_thread *thread)
+{
+    struct pp_sig_scratch *scratch = pp_sig_scratch_take();
+    struct pp_sig_bounds bounds;
+    struct pp_sig_walk walk;
+    uint32_t site;
+
+    if (scratch == NULL) {
+        pp_sig_count_loss(header, PP_LOSS_HEAP_STACK);
+        return PP_SITE_FOLDED;
+    }
+    bounds.lo = atomic_load_explicit(&thread->stack_lo, memory_order_relaxed);
+    bounds.hi = atomic_load_explicit(&thread->stack_hi, memory_order_acquire);
+    pp_sig_unwind_call(bounds, pp_heap_text_start, pp_heap_text_limit, scratch->pcs, &walk);
+    site = pp_sig_heap_site(header, scratch->pcs, &walk,
+                            atomic_load_explicit(&thread->label_set, memory_order_relaxed));
+    pp_sig_scratch_give(scratch);
+    return site;
+}
+
+static void count_freed(struct pp_rec_header *header, const struct pp_sig_heap_object *known)
+{
+    const struct pp_sig_heap_weight weight =
+        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
+    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
+
+    if (site == NULL)
+        return;
+    pp_sig_heap_keep_peak(header, site);
+    pp_sig_heap_add(&site->freed, 1, &weight);
+    follow_peak(header, -weight.bytes);
+}
+
+/* An address that is known already: whoever freed that object did it behind our back. */
+static void bury_ghost(struct pp_rec_header *header, const void *object)
+{
+    struct pp_sig_heap_object ghost;
+
+    if (!pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &ghost))
+        return;
+    atomic_fetch_add_explicit(&header->heap.n_ghosts, 1, memory_order_relaxed);
+    count_in_filter(object, -1);
+    count_freed(header, &ghost);
+}
+
+/* Put it into the map and count it at its site. */
+static void follow(struct pp_rec_header *header, const void *object,
+                   const struct pp_sig_heap_object *known)
+{
+    const struct pp_sig_heap_weight weight =
+        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
+    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
+    const uint64_t key = (uint64_t)(uintptr_t)object;
+
+    if (site == NULL)
+        return;
+    pp_sig_heap_keep_peak(header, site);
+    pp_sig_heap_add(&site->allocated, 1, &weight);
+    if (pp_sig_heap_map_put(&pp_sig_heap.objects, key, known)) {
+        count_in_filter(object, 1);
+        follow_peak(header, weight.bytes);
+        return;
+    }
+    /* Allocated for sure; whether it still is nobody will know. */
+    pp_sig_heap_add(&site->freed, 1, &weight);
+    pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
+}
+
+PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes)
+{
+    struct pp_sig_heap_object known;
+    struct pp_sig_thread *thread;
+    struct pp_rec_header *header;
+
+    self->busy++;
+    header = enter(&thread);
+    if (header != NULL) {
+        if (atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
+            atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
+            if (pp_sig_heap.filter != NULL && pp_sig_heap_may_know(object))
+                bury_ghost(header, object);
+            known.size_bytes = size_bytes;
+            known.interval_bytes =
+                atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
+            known.site_bytes = size_bytes;
+            known.birth_ms = birth_ms();
+            known.site = site_here(header, thread);
+            follow(header, object, &known);
+        }
+        pp_sig_leave(thread);
+    }
+    self->busy--;
+}
+
+int pp_sig_heap_forget(const void *object)
+{
+    struct pp_sig_heap_object known;
+    struct pp_sig_thread *thread;
+    struct pp_rec_header *header = enter(&thread);
+    int was_followed = 0;
+
+    if (header == NULL)
+        return 0;
+    if (pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &known)) {
+        count_in_filter(object, -1);
+        count_freed(header, &known);
+        was_followed = 1;
+    }
+    pp_sig_leave(thread);
+    return was_followed;
+}
+
+/* ---- objects that grow and shrink ---- */
+
+/* Growing: what it stands for becomes more, and its site has allocated that much more.  One that
+ * has doubled since it got its stack belongs to whoever let it grow. */
+PP_HEAP_TEXT static void grow(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                              struct pp_sig_heap_object *known, size_t size_bytes)
+{
+    const struct pp_sig_heap_weight before =
+        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
+    const struct pp_sig_heap_weight after = pp_sig_heap_weigh(size_bytes, known->interval_bytes);
+    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site), *next = site;
+
+    if (size_bytes / 2 >= known->site_bytes) {
+        known->site = site_here(header, thread);
+        known->site_bytes = size_bytes;
+        next = pp_sig_heap_site_at(header, known->site);
+    }
+    known->size_bytes = size_bytes;
+    if (site == NULL || next == NULL)
+        return;
+    pp_sig_heap_keep_peak(header, site);
+    pp_sig_heap_keep_peak(header, next);
+    pp_sig_heap_subtract(&site->allocated, 1, &before);
+    pp_sig_heap_add(&next->allocated, 1, &after);
+    follow_peak(header, after.bytes - before.bytes);
+}
+
+/* Shrinking: it stays followed with P(after) / P(before), so that it stands for what it then is.  0
+ * when it is not followed any more. */
+static int shrink(struct pp_rec_header *header, struct pp_sig_heap_thread *self,
+                  struct pp_sig_heap_object *known, size_t size_bytes)
+{
+    const struct pp_sig_heap_weight before =
+        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
+    const struct pp_sig_heap_weight after = pp_sig_heap_weigh(size_bytes, known->interval_bytes);
+    const double keep = pp_sig_heap_probability(size_bytes, known->interval_bytes) /
+                        pp_sig_heap_probability(known->size_bytes, known->interval_bytes);
+    const double uniform = (double)(pp_sig_heap_random(&self->random) >> 11) * 0x1p-53;
+    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
+
+    if (uniform >= keep) {
+        count_freed(header, known);
+        return 0;
+    }
+    known->size_bytes = size_bytes;
+    if (known->site_bytes > size_bytes)
+        known->site_bytes = size_bytes;
+    if (site != NULL) {
+        pp_sig_heap_keep_peak(header, site);
+        pp_sig_heap_add(&site->freed, 1, &before);
+        pp_sig_heap_subtract(&site->freed, 1, &after);
+        follow_peak(header, after.bytes - before.bytes);
+    }
+    return 1;
+}
+
+PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
+                                     size_t size_bytes, struct pp_sig_heap_object *known)
+{
+    struct pp_sig_thread *thread;
+    struct pp_rec_header *header = enter(&thread);
+    int is_followed = 1;
+
+    if (header == NULL)
+        return;
+    self->busy++;
+    if (size_bytes > known->size_bytes)
+        grow(header, thread, known, size_bytes);
+    else if (size_bytes < known->size_bytes)
+        is_followed = shrink(header, self, known, size_bytes);
+    if (is_followed) {
+        if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
+            count_in_filter(object, 1);
+        } else {
+            count_freed(header, known);
+            pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
+        }
+    }
+    self->busy--;
+    pp_sig_leave(thread);
+}
+
+int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)
+{
+    if (!pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known_out))
+        return 0;
+    count_in_filter(object, -1);
+    return 1;
+}
+
+void pp_sig_heap_lose(const struct pp_sig_heap_object *known)
+{
+    struct pp_sig_thread *thread;
+    struct pp_rec_header *header = enter(&thread);
+
+    if (header == NULL)
+        return;
+    count_freed(header, known);
+    pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
+    pp_sig_leave(thread);
+}

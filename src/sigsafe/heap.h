@@ -1,0 +1,100 @@
+/* Heap profiling within malloc and free: counting every call, sampling some.
+ *
+ * A call that is not sampled costs a few instructions: a thread counts bytes down, and jumps on to
+ * the allocator when there are some left.  A sampled object is asked of the same allocator at the
+ * beginning of a page, so that free() knows most others by their address alone; then a small filter
+ * says that the address is none of ours, and only then the map of objects is asked.  Where every
+ * allocation counts, or intervals are short, nothing is aligned and each free() asks the map.
+ *
+ * Writers: each thread its own block, any thread the maps and the sites; the helper thread sets
+ * modes, makes room and sums up.  Nothing here locks, and nothing calls the allocator but in place
+ * of the program's own call. */
+#ifndef PP_SIGSAFE_HEAP_H
+#define PP_SIGSAFE_HEAP_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "recording/layout.h"
+#include "sigsafe/heap_map.h"
+#include "sigsafe/sigsafe.h"
+#include "sigsafe/threads.h"
+
+enum {
+    PP_HEAP_FIRST_BLOCK = 64, /* of thread blocks; block k holds this << k */
+    PP_HEAP_N_BLOCKS = 14,
+    PP_HEAP_FILTER_BITS = 16,
+    PP_HEAP_PAGE = 4096,
+    /* A thread that counts down while nothing is sampled asks again after so many bytes. */
+    PP_HEAP_OFF_BYTES = 1 << 20,
+    /* From here on an allocator's own objects begin at pages anyhow, or should be tried. */
+    PP_HEAP_LARGE_BYTES = 128 * 1024,
+    /* Below this interval aligning costs more than it saves (measured: research/heap.md 3). */
+    PP_HEAP_TAGGED_FROM_BYTES = 64 * 1024,
+};
+
+/* Of each thread that has called malloc or free.  A cache line; the thread writes, others read. */
+struct pp_sig_heap_thread {
+    uint64_t left; /* an object of fewer bytes is not sampled */
+    uint64_t n_allocs, n_frees, n_reallocs;
+    uint64_t drawn; /* bytes asked for so far: drawn - left */
+    uint64_t random;
+    _Atomic int32_t tid; /* 0: free */
+    uint32_t busy;       /* in here already: what is called now (by a handler) is let through */
+    _Atomic uint32_t session; /* the 'left' of which it has; 0: none */
+    uint32_t spare;
+};
+
+/* What all calls look at. */
+struct pp_sig_heap {
+    uint64_t tag_mask;        /* free() looks closer at an address that has none of these bits */
+    _Atomic uint32_t mode;    /* enum pp_rec_heap_mode */
+    _Atomic uint32_t session; /* number of the session, or of the time without one */
+    _Atomic uint64_t interval_bytes;
+    _Atomic uint32_t is_aligned; /* sampled objects begin at pages */
+    _Atomic uint32_t follows_peak;
+    _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
+    struct pp_sig_heap_map objects, sites;
+    _Atomic uint8_t *filter; /* how many objects have this hash, 255 for ever */
+    /* Of threads that are gone, or have no block. */
+    _Atomic uint64_t n_allocs, n_frees, n_reallocs, requested_bytes;
+};
+
+extern struct pp_sig_heap pp_sig_heap;
+extern _Atomic(struct pp_sig_heap_thread *) pp_sig_heap_blocks[PP_HEAP_N_BLOCKS];
+extern PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_self;
+
+/* Block number 'index', or NULL beyond what there is. */
+PP_SIG struct pp_sig_heap_thread *pp_sig_heap_thread_at(uint32_t index);
+
+/* The calling thread's block, claimed when it has none; NULL when all are taken. */
+PP_SIG struct pp_sig_heap_thread *pp_sig_heap_thread_mine(void);
+
+/* 'n_bytes' were asked for: count them and draw the next sample by the settings that hold now. */
+PP_SIG void pp_sig_heap_consume(struct pp_sig_heap_thread *self, uint64_t n_bytes);
+
+/* Whether a call that came to its sample should take it. */
+PP_SIG int pp_sig_heap_samples(const struct pp_sig_heap_thread *self);
+
+/* The allocator gave 'object', of 'size_bytes', and it is sampled: note it with the stack of the
+ * caller's caller.  Called from a function that the program's call jumped to. */
+PP_SIG void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes);
+
+/* Whether free() should ask the map. */
+PP_SIG int pp_sig_heap_may_know(const void *object);
+
+/* 'object' is about to be freed: forget it.  1 when it was followed. */
+PP_SIG int pp_sig_heap_forget(const void *object);
+
+/* Around a realloc: take what is known of 'object' out of the map, 1 or 0; and put it back, as of
+ * 'size_bytes' at its address now.  An object that grows draws only for its growth; one that
+ * shrinks may not be followed any more.  One that has doubled gets the caller's caller's stack. */
+PP_SIG int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out);
+PP_SIG void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
+                               size_t size_bytes, struct pp_sig_heap_object *known);
+
+/* One that was taken out and cannot be followed any more: counted as freed, and as lost. */
+PP_SIG void pp_sig_heap_lose(const struct pp_sig_heap_object *known);
+
+#endif

@@ -1,0 +1,380 @@
+/* The calls of heap_calls.h.  What is not sampled jumps on to the allocator and leaves no frame. */
+#include "sigsafe/heap_calls.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "sigsafe/heap.h"
+#include "sigsafe/heap_text.h"
+
+#define LIKELY(x) __builtin_expect((x) != 0, 1)
+
+enum { LEAST_ALIGNMENT = 16 };
+
+/* The preload has one that finds the allocator when it is first called. */
+__attribute__((weak)) struct pp_sig_allocator pp_sig_allocator;
+
+static int is_tagged(const void *object)
+{
+    return ((uintptr_t)object & pp_sig_heap.tag_mask) == 0;
+}
+
+/* Whether objects that are to be sampled should begin at pages. */
+static int aligns(void)
+{
+    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0;
+}
+
+/* ---- allocating ---- */
+
+/* The block of the calling thread, which has just made a call of this kind; NULL: counted
+ * elsewhere. */
+static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *elsewhere)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine();
+
+    if (self != NULL)
+        ++*(uint64_t *)((char *)self + offset);
+    else if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
+        atomic_fetch_add_explicit(elsewhere, 1, memory_order_relaxed);
+    return self;
+}
+
+#define COUNT_FIRST(counter) \
+    count_first(offsetof(struct pp_sig_heap_thread, counter), &pp_sig_heap.counter)
+
+/* Whether an allocation of so many bytes is to be sampled; they are counted.  For when the
+ * countdown does not simply go on. */
+static int is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
+{
+    if (self == NULL) {
+        if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
+            atomic_fetch_add_explicit(&pp_sig_heap.requested_bytes, n_bytes, memory_order_relaxed);
+        return 0;
+    }
+    if (atomic_load_explicit(&self->session, memory_order_relaxed) !=
+        atomic_load_explicit(&pp_sig_heap.session, memory_order_acquire))
+        pp_sig_heap_consume(self, 0); /* a draw of other settings */
+    if (n_bytes < self->left) {
+        self->left -= n_bytes;
+        return 0;
+    }
+    pp_sig_heap_consume(self, n_bytes);
+    return pp_sig_heap_samples(self);
+}
+
+/* Memory for a sampled object, at a page's beginning where free() looks for that. */
+PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
+{
+    void *object;
+
+    if (n_bytes >= PP_HEAP_LARGE_BYTES && alignment <= LEAST_ALIGNMENT) {
+        object = pp_sig_allocator.malloc(n_bytes);
+        if (object == NULL || is_tagged(object))
+            return object;
+        pp_sig_allocator.free(object);
+    }
+    return pp_sig_allocator.memalign(alignment > PP_HEAP_PAGE ? alignment : PP_HEAP_PAGE, n_bytes);
+}
+
+PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes)
+{
+    if (object != NULL)
+        pp_sig_heap_note(self, object, n_bytes);
+    return object;
+}
+
+PP_HEAP_TEXT static void *malloc_slowly(size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self =
+        pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
+    void *object;
+
+    if (!is_due(self, n_bytes))
+        return pp_sig_allocator.malloc(n_bytes);
+    object =
+        aligns() ? allocate_tagged(LEAST_ALIGNMENT, n_bytes) : pp_sig_allocator.malloc(n_bytes);
+    return object != NULL ? note(self, object, n_bytes) : pp_sig_allocator.malloc(n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+
+    if (LIKELY(self != NULL)) {
+        self->n_allocs++;
+        if (LIKELY(n_bytes < self->left)) {
+            self->left -= n_bytes;
+            return pp_sig_allocator.malloc(n_bytes);
+        }
+    }
+    return malloc_slowly(n_bytes);
+}
+
+/* Zeroed.  Large objects come from the kernel, which zeroes them as they are touched. */
+PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
+{
+    void *object;
+
+    if (n_bytes >= PP_HEAP_LARGE_BYTES) {
+        object = pp_sig_allocator.calloc(1, n_bytes);
+        if (object == NULL || is_tagged(object))
+            return object;
+        pp_sig_allocator.free(object);
+    }
+    object = pp_sig_allocator.memalign(PP_HEAP_PAGE, n_bytes);
+    if (object != NULL)
+        memset(object, 0, n_bytes);
+    return object;
+}
+
+PP_HEAP_TEXT static void *calloc_slowly(size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self =
+        pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
+    void *object;
+
+    if (!is_due(self, n_bytes))
+        return pp_sig_allocator.calloc(1, n_bytes);
+    object = aligns() ? callocate_tagged(n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
+    return object != NULL ? note(self, object, n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+    size_t n_bytes;
+
+    if (__builtin_mul_overflow(n_items, item_bytes, &n_bytes))
+        return pp_sig_allocator.calloc(n_items, item_bytes);
+    if (LIKELY(self != NULL)) {
+        self->n_allocs++;
+        if (LIKELY(n_bytes < self->left)) {
+            self->left -= n_bytes;
+            return pp_sig_allocator.calloc(n_items, item_bytes);
+        }
+    }
+    return calloc_slowly(n_bytes);
+}
+
+/* ---- aligned ---- */
+
+/* Whether to sample; 'object_out' then holds what was allocated, or NULL. */
+PP_HEAP_TEXT static int try_aligned(size_t alignment, size_t n_bytes, void **object_out)
+{
+    struct pp_sig_heap_thread *self = COUNT_FIRST(n_allocs);
+
+    if (!is_due(self, n_bytes))
+        return 0;
+    *object_out = aligns() ? allocate_tagged(alignment, n_bytes)
+                           : pp_sig_allocator.memalign(alignment, n_bytes);
+    return note(self, *object_out, n_bytes) != NULL;
+}
+
+/* What every allocator takes: other values are left to it. */
+static int is_alignment(size_t alignment)
+{
+    return alignment != 0 && (alignment & (alignment - 1)) == 0;
+}
+
+PP_HEAP_TEXT void *pp_sig_memalign(size_t alignment, size_t n_bytes)
+{
+    void *object;
+
+    if (is_alignment(alignment) && try_aligned(alignment, n_bytes, &object))
+        return object;
+    return pp_sig_allocator.memalign(alignment, n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_aligned_alloc(size_t alignment, size_t n_bytes)
+{
+    void *object;
+
+    if (is_alignment(alignment) && try_aligned(alignment, n_bytes, &object))
+        return object;
+    return pp_sig_allocator.aligned_alloc(alignment, n_bytes);
+}
+
+PP_HEAP_TEXT int pp_sig_posix_memalign(void **object_out, size_t alignment, size_t n_bytes)
+{
+    if (is_alignment(alignment) && alignment % sizeof(void *) == 0 &&
+        try_aligned(alignment, n_bytes, object_out))
+        return 0;
+    return pp_sig_allocator.posix_memalign(object_out, alignment, n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_valloc(size_t n_bytes)
+{
+    void *object;
+
+    return try_aligned(PP_HEAP_PAGE, n_bytes, &object) ? object : pp_sig_allocator.valloc(n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_pvalloc(size_t n_bytes)
+{
+    const size_t n_whole = (n_bytes + PP_HEAP_PAGE - 1) & ~(size_t)(PP_HEAP_PAGE - 1);
+    void *object;
+
+    return n_whole >= n_bytes && try_aligned(PP_HEAP_PAGE, n_whole, &object)
+               ? object
+               : pp_sig_allocator.pvalloc(n_bytes);
+}
+
+/* ---- freeing ---- */
+
+PP_HEAP_TEXT static void free_slowly(void *object)
+{
+    if (object != NULL && pp_sig_heap_may_know(object))
+        (void)pp_sig_heap_forget(object);
+    pp_sig_allocator.free(object);
+}
+
+PP_HEAP_TEXT static void free_first(void *object)
+{
+    if (object != NULL)
+        (void)COUNT_FIRST(n_frees);
+    if (is_tagged(object))
+        free_slowly(object);
+    else
+        pp_sig_allocator.free(object);
+}
+
+PP_HEAP_TEXT void pp_sig_free(void *object)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+
+    if (LIKELY(self != NULL)) {
+        self->n_frees += object != NULL;
+        if (LIKELY(!is_tagged(object)))
+            pp_sig_allocator.free(object);
+        else
+            free_slowly(object);
+    } else {
+        free_first(object);
+    }
+}
+
+PP_HEAP_TEXT void pp_sig_free_sized(void *object, size_t n_bytes)
+{
+    (void)n_bytes;
+    pp_sig_free(object);
+}
+
+PP_HEAP_TEXT void pp_sig_free_aligned_sized(void *object, size_t alignment, size_t n_bytes)
+{
+    (void)alignment, (void)n_bytes;
+    pp_sig_free(object);
+}
+
+/* ---- changing size ---- */
+
+/* 'object', of which 'n_kept' bytes matter, at a page's beginning: where it is, or copied. */
+PP_HEAP_TEXT static void *move_to_page(void *object, size_t n_bytes, size_t n_kept)
+{
+    void *moved;
+
+    if (!aligns() || is_tagged(object))
+        return object;
+    moved = pp_sig_allocator.memalign(PP_HEAP_PAGE, n_bytes);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, object, n_kept < n_bytes ? n_kept : n_bytes);
+    pp_sig_allocator.free(object);
+    return moved;
+}
+
+/* Of an object that is followed: it stays so, wherever it goes. */
+PP_HEAP_TEXT static void *realloc_known(struct pp_sig_heap_thread *self, void *object,
+                                        size_t n_bytes, struct pp_sig_heap_object *known)
+{
+    void *after = pp_sig_allocator.realloc(object, n_bytes), *moved;
+
+    if (after == NULL) {
+        pp_sig_heap_return(self, object, known->size_bytes, known);
+        return NULL;
+    }
+    moved = move_to_page(after, n_bytes, known->size_bytes);
+    if (moved == NULL) {
+        pp_sig_heap_lose(known);
+        return after;
+    }
+    pp_sig_heap_return(self, moved, n_bytes, known);
+    return moved;
+}
+
+/* An object of which 'n_before' bytes could be used has grown to 'n_bytes', and that is to be
+ * sampled. */
+PP_HEAP_TEXT static void *sample_growth(struct pp_sig_heap_thread *self, void *object,
+                                        size_t n_bytes, size_t n_before)
+{
+    void *moved = move_to_page(object, n_bytes, n_before);
+
+    return moved != NULL ? note(self, moved, n_bytes) : object;
+}
+
+/* Only what it grows by is drawn for, in bytes that can be used: those asked for before are not
+ * known. */
+PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void *object,
+                                          size_t n_bytes)
+{
+    const size_t n_before = pp_sig_allocator.usable_size(object);
+    size_t n_more;
+    void *after;
+
+    if (n_bytes <= n_before)
+        return pp_sig_allocator.realloc(object, n_bytes);
+    after = pp_sig_allocator.realloc(object, n_bytes);
+    if (after == NULL)
+        return NULL;
+    n_more = pp_sig_allocator.usable_size(after) - n_before;
+    if (self != NULL && LIKELY(n_more < self->left)) {
+        self->left -= n_more;
+        return after;
+    }
+    return is_due(self, n_more) ? sample_growth(self, after, n_bytes, n_before) : after;
+}
+
+/* realloc(object, 0): glibc frees it; others may give an object of no bytes. */
+PP_HEAP_TEXT static void *realloc_to_nothing(void *object)
+{
+    void *after;
+
+    (void)COUNT_FIRST(n_frees);
+    if (is_tagged(object) && pp_sig_heap_may_know(object))
+        (void)pp_sig_heap_forget(object);
+    after = pp_sig_allocator.realloc(object, 0);
+    if (after != NULL)
+        (void)COUNT_FIRST(n_allocs);
+    return after;
+}
+
+PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+    struct pp_sig_heap_object known;
+
+    if (object == NULL)
+        return pp_sig_malloc(n_bytes);
+    if (n_bytes == 0)
+        return realloc_to_nothing(object);
+    if (LIKELY(self != NULL))
+        self->n_reallocs++;
+    else
+        self = COUNT_FIRST(n_reallocs);
+    if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
+        return pp_sig_allocator.realloc(object, n_bytes);
+    if (self != NULL && is_tagged(object) && pp_sig_heap_may_know(object) &&
+        pp_sig_heap_take(object, &known))
+        return realloc_known(self, object, n_bytes, &known);
+    return realloc_unknown(self, object, n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_reallocarray(void *object, size_t n_items, size_t item_bytes)
+{
+    size_t n_bytes;
+
+    /* More than there can be: the allocator says no as it does. */
+    if (__builtin_mul_overflow(n_items, item_bytes, &n_bytes))
+        return pp_sig_allocator.realloc(object, SIZE_MAX);
+    return pp_sig_realloc(object, n_bytes);
+}
