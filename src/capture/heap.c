@@ -23,6 +23,7 @@
 enum {
     FIRST_SITES = 256,
     FIRST_FRAMES = 8192,
+    FIRST_EXACT = 8, /* times that, where every call comes with its stack at once */
     /* Of an address within its page: 0 is a page's beginning, 16 where glibc puts what it maps. */
     TAG_MASK = 0xfe0,
     COUNT_INTERVAL_NS = 100 * 1000 * 1000, /* between two sums over all threads */
@@ -65,14 +66,15 @@ void pp_heap_begin_here(void)
         pp_sig_heap_consume(self, 0);
 }
 
-static int make_tables(struct pp_session *session)
+static int make_tables(struct pp_session *session, bool is_exact)
 {
     struct pp_rec_heap *heap = &session->header->heap;
+    const uint32_t times = is_exact ? FIRST_EXACT : 1;
     struct pp_rec_site *folded;
     uint64_t *frame;
 
-    pp_table_init(&heap->sites, sizeof(struct pp_rec_site), FIRST_SITES);
-    pp_table_init(&heap->frames, sizeof(uint64_t), FIRST_FRAMES);
+    pp_table_init(&heap->sites, sizeof(struct pp_rec_site), times * FIRST_SITES);
+    pp_table_init(&heap->frames, sizeof(uint64_t), times * FIRST_FRAMES);
     if (pp_table_reserve(&session->file, &heap->sites, 1) != 0 ||
         pp_table_reserve(&session->file, &heap->frames, 1) != 0)
         return -ENOSPC;
@@ -106,7 +108,7 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
     struct pp_rec_heap *heap = &session->header->heap;
     const uint64_t interval_bytes = session->settings.heap_interval_bytes;
 
-    if (make_tables(session) != 0)
+    if (make_tables(session, interval_bytes <= 1) != 0)
         return pp_fail(err, -ENOSPC, 0, "no room for the heap's sites in shared memory");
     pp_heap_memory_clear();
     forget_counts();
@@ -208,12 +210,14 @@ static void sum_up(struct pp_session *session)
 static void make_room(struct pp_session *session)
 {
     struct pp_rec_heap *heap = &session->header->heap;
+    const uint32_t n_sites = atomic_load(&heap->sites.n_items);
+    const uint32_t n_frames = atomic_load(&heap->frames.n_items);
 
     atomic_store(&pp_sig_heap_wants_room, 0);
     (void)pp_table_reserve(&session->file, &heap->sites,
-                           atomic_load(&heap->sites.n_items) + PP_SITES_AHEAD + 1);
+                           n_sites + n_sites / 2 + PP_SITES_AHEAD + 1);
     (void)pp_table_reserve(&session->file, &heap->frames,
-                           atomic_load(&heap->frames.n_items) + PP_FRAMES_AHEAD + 1);
+                           n_frames + n_frames / 2 + PP_FRAMES_AHEAD + 1);
 }
 
 void pp_heap_turn(struct pp_session *session, uint64_t now_ns)

@@ -72,11 +72,12 @@ int pp_heap_find_allocator(struct pprofc_error *err)
                            WANTED[i].name);
         *(uintptr_t *)((char *)&found + WANTED[i].offset) = at;
     }
-    for (int i = 0; i < PP_N_HEAP_HOOKS; i++)
-        pp_heap_hooks[i].real = find(pp_heap_hooks[i].name);
     pp_sig_allocator = found;
     if (pp_heap_on_found != NULL)
         pp_heap_on_found();
+    /* Not before: dlsym() allocates a message for a name that is not there. */
+    for (int i = 0; i < PP_N_HEAP_HOOKS; i++)
+        pp_heap_hooks[i].real = find(pp_heap_hooks[i].name);
     is_done = true;
     return 0;
 }

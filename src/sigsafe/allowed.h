@@ -17,10 +17,10 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
 
 /* The allocator itself, in place of the call that the program made; never from a handler of ours.
  * indirect: allocate_tagged: the program's allocator
- * indirect: malloc_slowly: the program's allocator
+ * indirect: pp_sig_malloc_slowly: the program's allocator
  * indirect: pp_sig_malloc: the program's allocator
  * indirect: callocate_tagged: the program's allocator
- * indirect: calloc_slowly: the program's allocator
+ * indirect: pp_sig_calloc_slowly: the program's allocator
  * indirect: pp_sig_calloc: the program's allocator
  * indirect: try_aligned: the program's allocator
  * indirect: pp_sig_memalign: the program's allocator
@@ -32,7 +32,8 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: free_first: the program's allocator
  * indirect: pp_sig_free: the program's allocator
  * indirect: move_to_page: the program's allocator
- * indirect: realloc_known: the program's allocator
+ * indirect: pp_sig_realloc_slowly: the program's allocator
+ * indirect: resize_a_little: the program's allocator
  * indirect: realloc_unknown: the program's allocator
  * indirect: realloc_to_nothing: the program's allocator
  * indirect: pp_sig_realloc: the program's allocator

@@ -13,7 +13,10 @@
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
-enum { MILLISECOND_NS = 1000 * 1000 };
+enum {
+    MILLISECOND_NS = 1000 * 1000,
+    RESIZE_SHARE = 64, /* a site is told when an object's size has changed by this part of it */
+};
 
 struct pp_sig_heap pp_sig_heap = {.tag_mask = UINT64_MAX};
 _Atomic(struct pp_sig_heap_thread *) pp_sig_heap_blocks[PP_HEAP_N_BLOCKS];
@@ -140,10 +143,16 @@ int pp_sig_heap_may_know(const void *object)
 /* ---- the recording ---- */
 
 /* Between the two nothing of the recording goes away; NULL: there is none. */
-static struct pp_rec_header *enter(struct pp_sig_thread **thread_out)
+static struct pp_rec_header *enter(struct pp_sig_heap_thread *self,
+                                   struct pp_sig_thread **thread_out)
 {
-    struct pp_sig_thread *thread = pp_sig_self != NULL ? pp_sig_self : pp_sig_thread_running();
+    struct pp_sig_thread *thread = self->thread;
     struct pp_rec_header *header;
+
+    /* It may have been given back, and taken by another thread, since. */
+    if (thread == NULL || atomic_load_explicit(&thread->tid, memory_order_relaxed) !=
+                              atomic_load_explicit(&self->tid, memory_order_relaxed))
+        self->thread = thread = pp_sig_thread_running();
 
     if (thread == NULL)
         return NULL;
@@ -186,7 +195,9 @@ static void follow_peak(struct pp_rec_header *header, uint64_t more)
     atomic_fetch_add_explicit(&header->heap.peak_mark, 1, memory_order_relaxed);
 }
 
-PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_sig_thread *thread)
+/* Of the function that 'registers' are of; NULL: of whoever called into our section. */
+PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
+                                       const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_scratch *scratch = pp_sig_scratch_take();
     struct pp_sig_bounds bounds;
@@ -199,7 +210,10 @@ PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_s
     }
     bounds.lo = atomic_load_explicit(&thread->stack_lo, memory_order_relaxed);
     bounds.hi = atomic_load_explicit(&thread->stack_hi, memory_order_acquire);
-    pp_sig_unwind_call(bounds, pp_heap_text_start, pp_heap_text_limit, scratch->pcs, &walk);
+    if (registers != NULL)
+        pp_sig_unwind_registers(registers, bounds, scratch->pcs, &walk);
+    else
+        pp_sig_unwind_call(bounds, pp_heap_text_start, pp_heap_text_limit, scratch->pcs, &walk);
     site = pp_sig_heap_site(header, scratch->pcs, &walk,
                             atomic_load_explicit(&thread->label_set, memory_order_relaxed));
     pp_sig_scratch_give(scratch);
@@ -254,14 +268,15 @@ static void follow(struct pp_rec_header *header, const void *object,
     pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
 }
 
-PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes)
+PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes,
+                                   const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_heap_object known;
     struct pp_sig_thread *thread;
     struct pp_rec_header *header;
 
     self->busy++;
-    header = enter(&thread);
+    header = enter(self, &thread);
     if (header != NULL) {
         if (atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
@@ -272,7 +287,7 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
                 atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
             known.site_bytes = size_bytes;
             known.birth_ms = birth_ms();
-            known.site = site_here(header, thread);
+            known.site = site_here(header, thread, registers);
             follow(header, object, &known);
         }
         pp_sig_leave(thread);
@@ -280,11 +295,11 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
     self->busy--;
 }
 
-int pp_sig_heap_forget(const void *object)
+int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
 {
     struct pp_sig_heap_object known;
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(&thread);
+    struct pp_rec_header *header = enter(self, &thread);
     int was_followed = 0;
 
     if (header == NULL)
@@ -303,7 +318,8 @@ int pp_sig_heap_forget(const void *object)
 /* Growing: what it stands for becomes more, and its site has allocated that much more.  One that
  * has doubled since it got its stack belongs to whoever let it grow. */
 PP_HEAP_TEXT static void grow(struct pp_rec_header *header, struct pp_sig_thread *thread,
-                              struct pp_sig_heap_object *known, size_t size_bytes)
+                              struct pp_sig_heap_object *known, size_t size_bytes,
+                              const struct pp_sig_arch_registers *registers)
 {
     const struct pp_sig_heap_weight before =
         pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
@@ -311,7 +327,7 @@ PP_HEAP_TEXT static void grow(struct pp_rec_header *header, struct pp_sig_thread
     struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site), *next = site;
 
     if (size_bytes / 2 >= known->site_bytes) {
-        known->site = site_here(header, thread);
+        known->site = site_here(header, thread, registers);
         known->site_bytes = size_bytes;
         next = pp_sig_heap_site_at(header, known->site);
     }
@@ -355,22 +371,26 @@ static int shrink(struct pp_rec_header *header, struct pp_sig_heap_thread *self,
 }
 
 PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
-                                     size_t size_bytes, struct pp_sig_heap_object *known)
+                                     size_t size_bytes, struct pp_sig_heap_object *known,
+                                     const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(&thread);
+    struct pp_rec_header *header = enter(self, &thread);
     int is_followed = 1;
 
     if (header == NULL)
         return;
     self->busy++;
     if (size_bytes > known->size_bytes)
-        grow(header, thread, known, size_bytes);
+        grow(header, thread, known, size_bytes, registers);
     else if (size_bytes < known->size_bytes)
         is_followed = shrink(header, self, known, size_bytes);
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             count_in_filter(object, 1);
+            self->resized = object;
+            self->resized_least = known->size_bytes - known->size_bytes / RESIZE_SHARE;
+            self->resized_most = known->size_bytes + known->size_bytes / RESIZE_SHARE;
         } else {
             count_freed(header, known);
             pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
@@ -388,10 +408,10 @@ int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)
     return 1;
 }
 
-void pp_sig_heap_lose(const struct pp_sig_heap_object *known)
+void pp_sig_heap_lose(struct pp_sig_heap_thread *self, const struct pp_sig_heap_object *known)
 {
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(&thread);
+    struct pp_rec_header *header = enter(self, &thread);
 
     if (header == NULL)
         return;

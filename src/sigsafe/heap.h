@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "recording/layout.h"
+#include "sigsafe/arch.h"
 #include "sigsafe/heap_map.h"
 #include "sigsafe/sigsafe.h"
 #include "sigsafe/threads.h"
@@ -34,7 +35,8 @@ enum {
     PP_HEAP_TAGGED_FROM_BYTES = 64 * 1024,
 };
 
-/* Of each thread that has called malloc or free.  A cache line; the thread writes, others read. */
+/* Of each thread that has called malloc or free.  Two cache lines; the thread writes, others read.
+ */
 struct pp_sig_heap_thread {
     uint64_t left; /* an object of fewer bytes is not sampled */
     uint64_t n_allocs, n_frees, n_reallocs;
@@ -44,6 +46,11 @@ struct pp_sig_heap_thread {
     uint32_t busy;       /* in here already: what is called now (by a handler) is let through */
     _Atomic uint32_t session; /* the 'left' of which it has; 0: none */
     uint32_t spare;
+    struct pp_sig_thread *thread; /* its other block, as of the last look */
+    /* The followed object that changed size last: within these sizes its site is near enough. */
+    const void *resized;
+    uint64_t resized_least, resized_most;
+    uint64_t spare_words[4];
 };
 
 /* What all calls look at. */
@@ -78,23 +85,26 @@ PP_SIG void pp_sig_heap_consume(struct pp_sig_heap_thread *self, uint64_t n_byte
 PP_SIG int pp_sig_heap_samples(const struct pp_sig_heap_thread *self);
 
 /* The allocator gave 'object', of 'size_bytes', and it is sampled: note it with the stack of the
- * caller's caller.  Called from a function that the program's call jumped to. */
-PP_SIG void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes);
+ * function that 'registers' are of; NULL: that of whoever called into section pp_heap_text. */
+PP_SIG void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes,
+                             const struct pp_sig_arch_registers *registers);
 
 /* Whether free() should ask the map. */
 PP_SIG int pp_sig_heap_may_know(const void *object);
 
 /* 'object' is about to be freed: forget it.  1 when it was followed. */
-PP_SIG int pp_sig_heap_forget(const void *object);
+PP_SIG int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object);
 
 /* Around a realloc: take what is known of 'object' out of the map, 1 or 0; and put it back, as of
  * 'size_bytes' at its address now.  An object that grows draws only for its growth; one that
- * shrinks may not be followed any more.  One that has doubled gets the caller's caller's stack. */
+ * shrinks may not be followed any more.  One that has doubled gets the stack of now. */
 PP_SIG int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out);
 PP_SIG void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
-                               size_t size_bytes, struct pp_sig_heap_object *known);
+                               size_t size_bytes, struct pp_sig_heap_object *known,
+                               const struct pp_sig_arch_registers *registers);
 
 /* One that was taken out and cannot be followed any more: counted as freed, and as lost. */
-PP_SIG void pp_sig_heap_lose(const struct pp_sig_heap_object *known);
+PP_SIG void pp_sig_heap_lose(struct pp_sig_heap_thread *self,
+                             const struct pp_sig_heap_object *known);
 
 #endif

@@ -7,6 +7,15 @@
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_text.h"
 
+/* In assembly: they call pp_sig_*_slowly() with the registers of the calling function. */
+PP_SIG void *pp_sig_malloc_entry(size_t n_bytes);
+PP_SIG void *pp_sig_calloc_entry(size_t n_bytes);
+PP_SIG void *pp_sig_realloc_entry(void *object, size_t n_bytes);
+PP_SIG void *pp_sig_malloc_slowly(size_t n_bytes, const struct pp_sig_arch_registers *registers);
+PP_SIG void *pp_sig_calloc_slowly(size_t n_bytes, const struct pp_sig_arch_registers *registers);
+PP_SIG void *pp_sig_realloc_slowly(void *object, size_t n_bytes,
+                                   const struct pp_sig_arch_registers *registers);
+
 #define LIKELY(x) __builtin_expect((x) != 0, 1)
 
 enum { LEAST_ALIGNMENT = 16 };
@@ -77,14 +86,16 @@ PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
     return pp_sig_allocator.memalign(alignment > PP_HEAP_PAGE ? alignment : PP_HEAP_PAGE, n_bytes);
 }
 
-PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes)
+PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes,
+                               const struct pp_sig_arch_registers *registers)
 {
     if (object != NULL)
-        pp_sig_heap_note(self, object, n_bytes);
+        pp_sig_heap_note(self, object, n_bytes, registers);
     return object;
 }
 
-PP_HEAP_TEXT static void *malloc_slowly(size_t n_bytes)
+PP_HEAP_TEXT void *pp_sig_malloc_slowly(size_t n_bytes,
+                                        const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_heap_thread *self =
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
@@ -94,7 +105,8 @@ PP_HEAP_TEXT static void *malloc_slowly(size_t n_bytes)
         return pp_sig_allocator.malloc(n_bytes);
     object =
         aligns() ? allocate_tagged(LEAST_ALIGNMENT, n_bytes) : pp_sig_allocator.malloc(n_bytes);
-    return object != NULL ? note(self, object, n_bytes) : pp_sig_allocator.malloc(n_bytes);
+    return object != NULL ? note(self, object, n_bytes, registers)
+                          : pp_sig_allocator.malloc(n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
@@ -108,7 +120,7 @@ PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
             return pp_sig_allocator.malloc(n_bytes);
         }
     }
-    return malloc_slowly(n_bytes);
+    return pp_sig_malloc_entry(n_bytes);
 }
 
 /* Zeroed.  Large objects come from the kernel, which zeroes them as they are touched. */
@@ -128,7 +140,8 @@ PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
     return object;
 }
 
-PP_HEAP_TEXT static void *calloc_slowly(size_t n_bytes)
+PP_HEAP_TEXT void *pp_sig_calloc_slowly(size_t n_bytes,
+                                        const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_heap_thread *self =
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
@@ -137,7 +150,8 @@ PP_HEAP_TEXT static void *calloc_slowly(size_t n_bytes)
     if (!is_due(self, n_bytes))
         return pp_sig_allocator.calloc(1, n_bytes);
     object = aligns() ? callocate_tagged(n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
-    return object != NULL ? note(self, object, n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
+    return object != NULL ? note(self, object, n_bytes, registers)
+                          : pp_sig_allocator.calloc(1, n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
@@ -154,7 +168,7 @@ PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
             return pp_sig_allocator.calloc(n_items, item_bytes);
         }
     }
-    return calloc_slowly(n_bytes);
+    return pp_sig_calloc_entry(n_bytes);
 }
 
 /* ---- aligned ---- */
@@ -168,7 +182,7 @@ PP_HEAP_TEXT static int try_aligned(size_t alignment, size_t n_bytes, void **obj
         return 0;
     *object_out = aligns() ? allocate_tagged(alignment, n_bytes)
                            : pp_sig_allocator.memalign(alignment, n_bytes);
-    return note(self, *object_out, n_bytes) != NULL;
+    return note(self, *object_out, n_bytes, NULL) != NULL;
 }
 
 /* What every allocator takes: other values are left to it. */
@@ -222,19 +236,19 @@ PP_HEAP_TEXT void *pp_sig_pvalloc(size_t n_bytes)
 
 /* ---- freeing ---- */
 
-PP_HEAP_TEXT static void free_slowly(void *object)
+PP_HEAP_TEXT static void free_slowly(struct pp_sig_heap_thread *self, void *object)
 {
-    if (object != NULL && pp_sig_heap_may_know(object))
-        (void)pp_sig_heap_forget(object);
+    if (object != NULL && self != NULL && pp_sig_heap_may_know(object))
+        (void)pp_sig_heap_forget(self, object);
     pp_sig_allocator.free(object);
 }
 
 PP_HEAP_TEXT static void free_first(void *object)
 {
-    if (object != NULL)
-        (void)COUNT_FIRST(n_frees);
+    struct pp_sig_heap_thread *self = object != NULL ? COUNT_FIRST(n_frees) : NULL;
+
     if (is_tagged(object))
-        free_slowly(object);
+        free_slowly(self, object);
     else
         pp_sig_allocator.free(object);
 }
@@ -248,7 +262,7 @@ PP_HEAP_TEXT void pp_sig_free(void *object)
         if (LIKELY(!is_tagged(object)))
             pp_sig_allocator.free(object);
         else
-            free_slowly(object);
+            free_slowly(self, object);
     } else {
         free_first(object);
     }
@@ -283,22 +297,18 @@ PP_HEAP_TEXT static void *move_to_page(void *object, size_t n_bytes, size_t n_ke
     return moved;
 }
 
-/* Of an object that is followed: it stays so, wherever it goes. */
-PP_HEAP_TEXT static void *realloc_known(struct pp_sig_heap_thread *self, void *object,
-                                        size_t n_bytes, struct pp_sig_heap_object *known)
+/* Of an object that is followed, 'known' of it, and gone to 'after': it stays so. */
+PP_HEAP_TEXT static void *keep_following(struct pp_sig_heap_thread *self, void *after,
+                                         size_t n_bytes, struct pp_sig_heap_object *known,
+                                         const struct pp_sig_arch_registers *registers)
 {
-    void *after = pp_sig_allocator.realloc(object, n_bytes), *moved;
+    void *moved = move_to_page(after, n_bytes, n_bytes);
 
-    if (after == NULL) {
-        pp_sig_heap_return(self, object, known->size_bytes, known);
-        return NULL;
-    }
-    moved = move_to_page(after, n_bytes, known->size_bytes);
     if (moved == NULL) {
-        pp_sig_heap_lose(known);
+        pp_sig_heap_lose(self, known);
         return after;
     }
-    pp_sig_heap_return(self, moved, n_bytes, known);
+    pp_sig_heap_return(self, moved, n_bytes, known, registers);
     return moved;
 }
 
@@ -309,7 +319,7 @@ PP_HEAP_TEXT static void *sample_growth(struct pp_sig_heap_thread *self, void *o
 {
     void *moved = move_to_page(object, n_bytes, n_before);
 
-    return moved != NULL ? note(self, moved, n_bytes) : object;
+    return moved != NULL ? note(self, moved, n_bytes, NULL) : object;
 }
 
 /* Only what it grows by is drawn for, in bytes that can be used: those asked for before are not
@@ -337,35 +347,72 @@ PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void 
 /* realloc(object, 0): glibc frees it; others may give an object of no bytes. */
 PP_HEAP_TEXT static void *realloc_to_nothing(void *object)
 {
+    struct pp_sig_heap_thread *self = COUNT_FIRST(n_frees);
     void *after;
 
-    (void)COUNT_FIRST(n_frees);
-    if (is_tagged(object) && pp_sig_heap_may_know(object))
-        (void)pp_sig_heap_forget(object);
+    if (self != NULL && is_tagged(object) && pp_sig_heap_may_know(object))
+        (void)pp_sig_heap_forget(self, object);
     after = pp_sig_allocator.realloc(object, 0);
     if (after != NULL)
         (void)COUNT_FIRST(n_allocs);
     return after;
 }
 
-PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
+/* A followed object whose size changes by little, as a vector's does that grows step by step: in
+ * place nothing is to be done.  (Where it moves its old address may have gone to another thread's
+ * object, and been followed, before we take it out: once in a great many times that one's site is
+ * told.) */
+PP_HEAP_TEXT static void *resize_a_little(struct pp_sig_heap_thread *self, void *object,
+                                          size_t n_bytes)
+{
+    void *after = pp_sig_allocator.realloc(object, n_bytes);
+    struct pp_sig_heap_object known;
+
+    if (LIKELY(after == object) || after == NULL)
+        return after;
+    self->resized = NULL;
+    return pp_sig_heap_take(object, &known) ? keep_following(self, after, n_bytes, &known, NULL)
+                                            : after;
+}
+
+/* Of one that free() would ask the map for. */
+PP_HEAP_TEXT void *pp_sig_realloc_slowly(void *object, size_t n_bytes,
+                                         const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_heap_thread *self = pp_sig_heap_self;
     struct pp_sig_heap_object known;
+    void *after;
+
+    /* Before the allocator gives its address to another thread. */
+    if (self == NULL || !pp_sig_heap_take(object, &known))
+        return realloc_unknown(self, object, n_bytes);
+    after = pp_sig_allocator.realloc(object, n_bytes);
+    if (after != NULL)
+        return keep_following(self, after, n_bytes, &known, registers);
+    pp_sig_heap_return(self, object, known.size_bytes, &known, NULL);
+    return NULL;
+}
+
+PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
 
     if (object == NULL)
         return pp_sig_malloc(n_bytes);
     if (n_bytes == 0)
         return realloc_to_nothing(object);
-    if (LIKELY(self != NULL))
+    if (LIKELY(self != NULL)) {
         self->n_reallocs++;
-    else
+        if (object == self->resized && n_bytes >= self->resized_least &&
+            n_bytes <= self->resized_most && aligns())
+            return resize_a_little(self, object, n_bytes);
+    } else {
         self = COUNT_FIRST(n_reallocs);
+    }
     if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
         return pp_sig_allocator.realloc(object, n_bytes);
-    if (self != NULL && is_tagged(object) && pp_sig_heap_may_know(object) &&
-        pp_sig_heap_take(object, &known))
-        return realloc_known(self, object, n_bytes, &known);
+    if (is_tagged(object) && pp_sig_heap_may_know(object))
+        return pp_sig_realloc_entry(object, n_bytes);
     return realloc_unknown(self, object, n_bytes);
 }
 

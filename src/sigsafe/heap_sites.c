@@ -42,7 +42,8 @@ static uint32_t take_items(struct pp_rec_header *header, struct pp_rec_table *ta
 
 static void look_ahead(struct pp_rec_header *header, const struct pp_rec_table *table, uint32_t n)
 {
-    const uint32_t at = atomic_load_explicit(&table->n_items, memory_order_relaxed) + n;
+    const uint32_t used = atomic_load_explicit(&table->n_items, memory_order_relaxed);
+    const uint32_t at = used + used / 2 + n;
 
     if (pp_sig_table_item(header, (struct pp_rec_table *)table, at) != NULL ||
         atomic_exchange_explicit(&pp_sig_heap_wants_room, 1, memory_order_relaxed) != 0)

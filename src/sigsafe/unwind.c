@@ -297,6 +297,19 @@ void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint6
     finish(&w, walk, 0);
 }
 
+static void walk_at_registers(struct pp_sig_walker *w,
+                              const struct pp_sig_arch_registers *registers,
+                              struct pp_sig_bounds bounds, uint64_t *pcs)
+{
+    w->follows_registers = false;
+    do {
+        begin(w, bounds, pcs);
+        begin_at_registers(w, registers);
+        walk_from(w);
+        w->follows_registers = w->end == PP_END_NEEDS_REGISTERS;
+    } while (w->follows_registers);
+}
+
 __attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
                                                   struct pp_sig_walk *walk)
 {
@@ -304,13 +317,7 @@ __attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, u
     struct pp_sig_walker w;
 
     pp_sig_arch_here(&here);
-    w.follows_registers = false;
-    do {
-        begin(&w, bounds, pcs);
-        begin_at_registers(&w, &here);
-        walk_from(&w);
-        w.follows_registers = w.end == PP_END_NEEDS_REGISTERS;
-    } while (w.follows_registers);
+    walk_at_registers(&w, &here, bounds, pcs);
     finish(&w, walk, 2);
 }
 
@@ -323,6 +330,8 @@ static uint32_t count_own(const struct pp_sig_walker *w, const char *start, cons
     while (at < end && *at - 1 >= (uint64_t)(uintptr_t)start &&
            *at - 1 < (uint64_t)(uintptr_t)limit)
         at++;
+    if (at < end)
+        *(uint64_t *)at -= 1; /* the caller, as if it had been interrupted in its call */
     return (uint32_t)(at - w->slots);
 }
 
@@ -334,14 +343,17 @@ __attribute__((noinline)) void pp_sig_unwind_call(struct pp_sig_bounds bounds,
     struct pp_sig_walker w;
 
     pp_sig_arch_here(&here);
-    w.follows_registers = false;
-    do {
-        begin(&w, bounds, pcs);
-        begin_at_registers(&w, &here);
-        walk_from(&w);
-        w.follows_registers = w.end == PP_END_NEEDS_REGISTERS;
-    } while (w.follows_registers);
+    walk_at_registers(&w, &here, bounds, pcs);
     finish(&w, walk, count_own(&w, own_start, own_limit));
+}
+
+void pp_sig_unwind_registers(const struct pp_sig_arch_registers *registers,
+                             struct pp_sig_bounds bounds, uint64_t *pcs, struct pp_sig_walk *walk)
+{
+    struct pp_sig_walker w;
+
+    walk_at_registers(&w, registers, bounds, pcs);
+    finish(&w, walk, 0);
 }
 
 void pp_sig_unwind_from(uint64_t pc, uint64_t sp, uint64_t *pcs, struct pp_sig_walk *walk)

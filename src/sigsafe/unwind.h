@@ -51,8 +51,14 @@ PP_SIG void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds
 PP_SIG void pp_sig_unwind_here(struct pp_sig_bounds bounds, uint64_t *pcs,
                                struct pp_sig_walk *walk);
 
+/* From registers of this thread's, as if it had been interrupted there. */
+struct pp_sig_arch_registers;
+PP_SIG void pp_sig_unwind_registers(const struct pp_sig_arch_registers *registers,
+                                    struct pp_sig_bounds bounds, uint64_t *pcs,
+                                    struct pp_sig_walk *walk);
+
 /* From here, without the frames at the leaf that lie in [own_start, own_limit): for calls that our
- * functions there stand before. */
+ * functions there stand before.  pcs[0] is just before the return address. */
 PP_SIG void pp_sig_unwind_call(struct pp_sig_bounds bounds, const char *own_start,
                                const char *own_limit, uint64_t *pcs, struct pp_sig_walk *walk);
 
