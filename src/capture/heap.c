@@ -110,7 +110,7 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
 
     if (make_tables(session, interval_bytes <= 1) != 0)
         return pp_fail(err, -ENOSPC, 0, "no room for the heap's sites in shared memory");
-    pp_heap_memory_clear();
+    pp_heap_memory_clear(interval_bytes <= 1);
     forget_counts();
     atomic_store(&heap->interval_bytes, interval_bytes);
     atomic_store(&heap->mode, interval_bytes <= 1 ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
@@ -264,7 +264,7 @@ void pp_heap_forget_parent(void)
     }
     if (self != NULL)
         atomic_store(&self->tid, pp_sig_gettid());
-    atomic_store(&pp_sig_heap.objects.current, 0);
+    atomic_store(&pp_sig_heap.objects.current, pp_sig_heap.objects.first);
     atomic_store(&pp_sig_heap.sites.current, 0);
     atomic_store(&pp_sig_heap_wants_room, 0);
     if (atomic_load(&pp_sig_heap.mode) != PP_HEAP_OFF)

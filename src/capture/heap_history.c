@@ -134,7 +134,8 @@ void pp_heap_history_ages(struct pp_session *session)
 
     if (ages == NULL)
         return;
-    for (uint32_t i = 0; i <= atomic_load(&objects->current) && i < PP_HEAP_MAP_LEVELS; i++)
+    for (uint32_t i = objects->first; i <= atomic_load(&objects->current) && i < PP_HEAP_MAP_LEVELS;
+         i++)
         if (objects->levels[i].keys != NULL)
             add_level(&objects->levels[i], ages, n_sites);
     for (uint32_t i = 0; i < n_sites; i++) {

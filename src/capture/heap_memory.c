@@ -13,6 +13,7 @@
 enum {
     FEW_LEVELS = 2, /* where address space counts as memory: 40 000 objects */
     SITE_LEVELS = 5,
+    MANY_LEVEL = 2, /* 131 000 slots: where to begin when every object is followed */
     FILTER_BYTES = 1 << PP_HEAP_FILTER_BITS,
 };
 
@@ -93,19 +94,23 @@ int pp_heap_memory_make(void)
     return filter != NULL ? 0 : -ENOMEM;
 }
 
-static void clear_map(struct pp_sig_heap_map *map)
+static void clear_map(struct pp_sig_heap_map *map, uint32_t first)
 {
     /* Beyond the current level nothing was ever touched. */
     for (uint32_t i = 0; i <= atomic_load(&map->current); i++)
         if (map->levels[i].keys != NULL)
             (void)madvise((void *)map->levels[i].keys, level_bytes(i), MADV_DONTNEED);
-    atomic_store(&map->current, 0);
+    map->first = first;
+    atomic_store(&map->current, first);
 }
 
-void pp_heap_memory_clear(void)
+void pp_heap_memory_clear(bool many)
 {
-    clear_map(&pp_sig_heap.objects);
-    clear_map(&pp_sig_heap.sites);
+    const uint32_t first =
+        many && pp_sig_heap.objects.levels[MANY_LEVEL].keys != NULL ? MANY_LEVEL : 0;
+
+    clear_map(&pp_sig_heap.objects, first);
+    clear_map(&pp_sig_heap.sites, 0);
     if (filter != NULL)
         (void)madvise((void *)filter, FILTER_BYTES, MADV_DONTNEED);
 }

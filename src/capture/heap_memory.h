@@ -10,8 +10,8 @@
 /* Make both maps and the filter; once, later calls do nothing.  0 or -ENOMEM. */
 int pp_heap_memory_make(void);
 
-/* As if just made: no object is known.  Nobody uses them now. */
-void pp_heap_memory_clear(void);
+/* As if just made: no object is known.  Nobody uses them now.  'many': there will be. */
+void pp_heap_memory_clear(bool many);
 
 /* More blocks for threads when few are left.  0 or -ENOMEM. */
 int pp_heap_blocks_tend(void);

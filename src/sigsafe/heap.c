@@ -268,6 +268,11 @@ static void follow(struct pp_rec_header *header, const void *object,
     pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
 }
 
+static uint32_t log2_of(uint64_t n)
+{
+    return n == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(n);
+}
+
 PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes,
                                    const struct pp_sig_arch_registers *registers)
 {
@@ -284,8 +289,8 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
                 bury_ghost(header, object);
             known.size_bytes = size_bytes;
             known.interval_bytes =
-                atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
-            known.site_bytes = size_bytes;
+                (uint32_t)atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
+            known.site_log2 = log2_of(size_bytes);
             known.birth_ms = birth_ms();
             known.site = site_here(header, thread, registers);
             follow(header, object, &known);
@@ -326,9 +331,9 @@ PP_HEAP_TEXT static void grow(struct pp_rec_header *header, struct pp_sig_thread
     const struct pp_sig_heap_weight after = pp_sig_heap_weigh(size_bytes, known->interval_bytes);
     struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site), *next = site;
 
-    if (size_bytes / 2 >= known->site_bytes) {
+    if (log2_of(size_bytes) > known->site_log2) {
         known->site = site_here(header, thread, registers);
-        known->site_bytes = size_bytes;
+        known->site_log2 = log2_of(size_bytes);
         next = pp_sig_heap_site_at(header, known->site);
     }
     known->size_bytes = size_bytes;
@@ -359,8 +364,8 @@ static int shrink(struct pp_rec_header *header, struct pp_sig_heap_thread *self,
         return 0;
     }
     known->size_bytes = size_bytes;
-    if (known->site_bytes > size_bytes)
-        known->site_bytes = size_bytes;
+    if (known->site_log2 > log2_of(size_bytes))
+        known->site_log2 = log2_of(size_bytes);
     if (site != NULL) {
         pp_sig_heap_keep_peak(header, site);
         pp_sig_heap_add(&site->freed, 1, &before);

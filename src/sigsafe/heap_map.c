@@ -9,9 +9,14 @@ enum {
     MAX_BUCKETS = 6,
 };
 
+/* The same bucket for 128 bytes of addresses, the next for the next, up to a megabyte; where a
+ * megabyte begins is scrambled, so that objects far apart that are alike in their low bits are not
+ * in each other's way. */
 static uint32_t bucket_of(const struct pp_sig_heap_level *level, uint64_t key)
 {
-    return (uint32_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - level->bucket_bits));
+    const uint64_t region = (key >> 20) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+
+    return (uint32_t)((key >> 7) ^ region) & ((1u << level->bucket_bits) - 1);
 }
 
 static uint32_t after(const struct pp_sig_heap_level *level, uint32_t bucket)
@@ -105,7 +110,7 @@ static int find(const struct pp_sig_heap_map *map, uint64_t key,
 {
     uint32_t at = atomic_load_explicit(&map->current, memory_order_acquire) + 1;
 
-    while (at-- > 0) {
+    while (at-- > map->first) {
         const int64_t slot =
             map->levels[at].keys == NULL ? -1 : find_in_level(&map->levels[at], key, n_passed_out);
         if (slot >= 0) {

@@ -5,7 +5,8 @@
  * until it is touched.  A level is an array of buckets of eight keys, a cache line each; a key lies
  * in its own bucket or in one of the next few, and each bucket counts the keys that passed it by,
  * so that a search knows where to stop.  When those few are full, the next level is used from then
- * on.
+ * on.  Objects that lie side by side have their keys side by side: programs take and free memory in
+ * runs, and the map is larger than a cache.
  *
  * Writers and readers: any threads.  A key's words are written before the key is (release), and
  * read before it is taken away.  The caller sees to it that a key is not looked for before it was
@@ -23,10 +24,10 @@ enum { PP_HEAP_MAP_LEVELS = 7, PP_HEAP_BUCKET = 8, PP_HEAP_MAP_LEAST_SLOTS = 819
 /* What is known of an object that is followed. */
 struct pp_sig_heap_object {
     uint64_t size_bytes;
-    uint64_t site_bytes;     /* its size when it got its site */
-    uint64_t interval_bytes; /* that was in force; 1: exact */
     uint32_t site;
-    uint32_t birth_ms; /* since the session's start */
+    uint32_t site_log2;      /* of its size when it got its site */
+    uint32_t interval_bytes; /* that was in force; 1: exact */
+    uint32_t birth_ms;       /* since the session's start */
 };
 
 struct pp_sig_heap_level {
@@ -39,6 +40,7 @@ struct pp_sig_heap_level {
 struct pp_sig_heap_map {
     struct pp_sig_heap_level levels[PP_HEAP_MAP_LEVELS];
     _Atomic uint32_t current; /* the level that new keys go to */
+    uint32_t first;           /* the lowest in use */
 };
 
 struct pp_sig_heap_place {
