@@ -44,7 +44,7 @@ double pp_sig_heap_probability(uint64_t size_bytes, uint64_t interval_bytes)
         x /= 2;
     /* 1 - exp(-x) = x - x^2/2 + x^3/6 .. to 1e-16, without the cancellation of the subtraction. */
     term = x;
-    for (int k = 2; k < 16 && (term > 1e-17 || term < -1e-17 * x); k++) {
+    for (int k = 2; k < 16 && (term > 1e-17 * x || term < -1e-17 * x); k++) {
         sum += term;
         term *= -x / k;
     }
