@@ -220,6 +220,39 @@ struct pprofc_stats {
  * Fork:    acts on the process's own session. */
 int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err);
 
+/* ---- memory (kind heap) ---- */
+
+/* What was asked of the allocator since the session began: exact, by whatever interval sites are
+ * sampled.  An allocation is a call of malloc, calloc, new and the like that may give memory; a
+ * realloc adds the bytes by which the object can be used further.  Bytes are as asked for. */
+struct pprofc_alloc_totals {
+    size_t struct_bytes;
+    uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;           /* all threads */
+    uint64_t own_allocs, own_reallocs, own_frees, own_requested_bytes; /* the calling thread */
+};
+
+/* Fill in 'totals_out'.  -ESRCH when no session measures the heap.
+ * Cost:    reads a few words of each thread; stops none.
+ * Threads: any thread; what others are just doing is counted or not yet.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    a child counts from its fork on. */
+int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_error *err);
+
+/* Hand out what is allocated and in use now, by stack: a recording, which the caller frees.
+ * Sampling goes on.  -ESRCH when no session measures the heap; -EINVAL without recording_out;
+ * -EAGAIN, -ENOMEM as pprofc_snapshot(). Cost:    wakes the helper thread, which looks at each
+ * followed object; then a copy. Threads: any thread; pauses none. Signals: not from a signal
+ * handler: it takes a lock and waits. Fork:    in a child, acts on the child's own session. */
+int pprofc_heap_snapshot(struct pprofc_recording **recording_out, struct pprofc_error *err);
+
+/* From now on one sample in 'interval_bytes' allocated bytes on average; values stay right, since
+ * each object keeps the interval it was sampled by.  -ERANGE for 0 and above 4 GiB; -ENOTSUP from
+ * or to 1 (every allocation), and across 64 KiB, where objects are followed in another way; -ESRCH
+ * when no session measures the heap. Cost:    wakes the helper thread and waits for it. Threads:
+ * any thread; the others use up the draw that they have, 64 KiB at most. Signals: not from a signal
+ * handler: it takes a lock and waits. Fork:    acts on the process's own session. */
+int pprofc_set_heap_interval(uint64_t interval_bytes, struct pprofc_error *err);
+
 /* A guard that profiles until its scope ends; see PPROFC_PROFILE_SCOPE. */
 struct pprofc_scope_guard {
     const char *path;

@@ -8,6 +8,7 @@
 
 #include "capture/accounts.h"
 #include "capture/cpu.h"
+#include "capture/heap.h"
 #include "capture/readers.h"
 #include "capture/stacks.h"
 #include "capture/threads.h"
@@ -110,6 +111,10 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         pp_threads_tend(session);
     else if (request == PP_REQUEST_STACKS)
         result = take_stacks(session);
+    else if (request == PP_REQUEST_HEAP_INTERVAL)
+        result = pp_heap_set_interval(session, rate);
+    if (request == PP_REQUEST_FLUSH)
+        pp_heap_settle(session);
     pp_accounts_update(session);
     atomic_store_explicit(&command->result, result, memory_order_relaxed);
     atomic_store_explicit(&command->done_generation, generation, memory_order_release);

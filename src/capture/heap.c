@@ -130,12 +130,15 @@ int pp_heap_set_interval(struct pp_session *session, uint64_t interval_bytes)
 {
     const uint64_t now = atomic_load(&pp_sig_heap.interval_bytes);
 
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
+        return -ESRCH;
+    if (interval_bytes == 0 || interval_bytes > UINT32_MAX)
+        return -ERANGE;
     if ((now <= 1) != (interval_bytes <= 1) ||
         (now >= PP_HEAP_TAGGED_FROM_BYTES) != (interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES))
         return -ENOTSUP;
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&session->header->heap.interval_bytes, interval_bytes);
-    atomic_fetch_add(&pp_sig_heap.session, 1); /* draws of the old interval are not used up */
     return 0;
 }
 
@@ -146,9 +149,13 @@ static bool is_gone(int32_t tid)
     return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
 }
 
+/* Counts that are just being moved are read again. */
+static _Atomic uint32_t n_moves;
+
 /* Of a thread that is gone: what it counted is kept, and its block is free. */
 static void retire(struct pp_sig_heap_thread *thread)
 {
+    atomic_fetch_add(&n_moves, 1);
     atomic_fetch_add(&pp_sig_heap.n_allocs, thread->n_allocs);
     atomic_fetch_add(&pp_sig_heap.n_frees, thread->n_frees);
     atomic_fetch_add(&pp_sig_heap.n_reallocs, thread->n_reallocs);
@@ -156,8 +163,48 @@ static void retire(struct pp_sig_heap_thread *thread)
     thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
     thread->drawn = thread->left = 0;
     thread->busy = 0;
+    thread->thread = NULL;
+    thread->resized = NULL;
     atomic_store_explicit(&thread->session, 0, memory_order_relaxed);
+    atomic_fetch_add(&n_moves, 1);
     atomic_store_explicit(&thread->tid, 0, memory_order_release);
+}
+
+static void add_counts(struct pp_heap_counts *sum, const struct pp_sig_heap_thread *thread)
+{
+    sum->n_allocs += thread->n_allocs;
+    sum->n_frees += thread->n_frees;
+    sum->n_reallocs += thread->n_reallocs;
+    sum->requested_bytes += thread->drawn - thread->left;
+}
+
+static void count_all(struct pp_heap_counts *all_out)
+{
+    const struct pp_sig_heap_thread *thread;
+
+    *all_out = (struct pp_heap_counts){
+        .n_allocs = atomic_load(&pp_sig_heap.n_allocs),
+        .n_frees = atomic_load(&pp_sig_heap.n_frees),
+        .n_reallocs = atomic_load(&pp_sig_heap.n_reallocs),
+        .requested_bytes = atomic_load(&pp_sig_heap.requested_bytes),
+    };
+    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++)
+        if (atomic_load_explicit(&thread->tid, memory_order_acquire) != 0)
+            add_counts(all_out, thread);
+}
+
+void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_out)
+{
+    uint32_t before;
+
+    do {
+        before = atomic_load(&n_moves);
+        count_all(all_out);
+        atomic_thread_fence(memory_order_acquire);
+    } while (before % 2 != 0 || before != atomic_load(&n_moves));
+    *own_out = (struct pp_heap_counts){0, 0, 0, 0};
+    if (pp_sig_heap_self != NULL)
+        add_counts(own_out, pp_sig_heap_self);
 }
 
 static void tell_thread(struct pp_session *session, int32_t tid,
@@ -178,31 +225,26 @@ static void tell_thread(struct pp_session *session, int32_t tid,
                           memory_order_relaxed);
 }
 
+/* What threads have counted, for readers; and blocks of threads that are gone become free. */
 static void sum_up(struct pp_session *session)
 {
     struct pp_rec_heap *heap = &session->header->heap;
-    uint64_t n_allocs = 0, n_frees = 0, n_reallocs = 0, requested_bytes = 0;
     struct pp_sig_heap_thread *thread;
+    struct pp_heap_counts all;
 
     for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
         const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire);
         if (tid == 0)
             continue;
         tell_thread(session, tid, thread);
-        if (is_gone(tid)) {
+        if (is_gone(tid))
             retire(thread);
-            continue;
-        }
-        n_allocs += thread->n_allocs;
-        n_frees += thread->n_frees;
-        n_reallocs += thread->n_reallocs;
-        requested_bytes += thread->drawn - thread->left;
     }
-    atomic_store(&heap->n_allocs, n_allocs + atomic_load(&pp_sig_heap.n_allocs));
-    atomic_store(&heap->n_frees, n_frees + atomic_load(&pp_sig_heap.n_frees));
-    atomic_store(&heap->n_reallocs, n_reallocs + atomic_load(&pp_sig_heap.n_reallocs));
-    atomic_store(&heap->requested_bytes,
-                 requested_bytes + atomic_load(&pp_sig_heap.requested_bytes));
+    count_all(&all);
+    atomic_store(&heap->n_allocs, all.n_allocs);
+    atomic_store(&heap->n_frees, all.n_frees);
+    atomic_store(&heap->n_reallocs, all.n_reallocs);
+    atomic_store(&heap->requested_bytes, all.requested_bytes);
 }
 
 /* ---- the helper's turns ---- */

@@ -31,6 +31,12 @@ void pp_heap_settle(struct pp_session *session);
 /* Another interval from now on, in the same mode.  -ENOTSUP when the mode would have to change. */
 int pp_heap_set_interval(struct pp_session *session, uint64_t interval_bytes);
 
+/* Exact counts of all threads, gone ones too, and of the calling one.  Any thread. */
+struct pp_heap_counts {
+    uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+};
+void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_out);
+
 /* In a child after fork: nothing is sampled, nothing was counted yet. */
 void pp_heap_forget_parent(void);
 

@@ -388,7 +388,7 @@ int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pp
         return pp_fail(err, -ESRCH, 0, "no session runs; pprofc_start() begins one");
     command = &pp_session.command;
     atomic_store(&command->request, request);
-    if (request == PP_REQUEST_RATE)
+    if (request == PP_REQUEST_RATE || request == PP_REQUEST_HEAP_INTERVAL)
         atomic_store(&command->rate_millihertz, argument);
     generation = atomic_fetch_add(&command->generation, 1) + 1;
     pp_helper_wake(pp_session.header);

@@ -252,9 +252,10 @@ enum pp_rec_request {
     PP_REQUEST_PAUSE,
     PP_REQUEST_RESUME,
     PP_REQUEST_RATE,
-    PP_REQUEST_FLUSH,  /* book all CPU time until now, and look at what readers want */
-    PP_REQUEST_STACKS, /* record where each thread stands; answered with the look's number */
-    PP_REQUEST_OFF,    /* as STOP, and nothing begins another session in this process */
+    PP_REQUEST_FLUSH,         /* book all CPU time until now, and look at what readers want */
+    PP_REQUEST_STACKS,        /* record where each thread stands; answered with the look's number */
+    PP_REQUEST_OFF,           /* as STOP, and nothing begins another session in this process */
+    PP_REQUEST_HEAP_INTERVAL, /* bytes, in place of a rate */
 };
 
 /* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to

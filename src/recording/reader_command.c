@@ -159,7 +159,7 @@ static uint32_t write_request(struct pp_rec_command *block, enum pp_rec_request 
 {
     const uint32_t generation = atomic_load_explicit(&block->generation, memory_order_relaxed) + 1;
 
-    if (request == PP_REQUEST_RATE)
+    if (request == PP_REQUEST_RATE || request == PP_REQUEST_HEAP_INTERVAL)
         atomic_store_explicit(&block->rate_millihertz, argument, memory_order_relaxed);
     atomic_store_explicit(&block->request, request, memory_order_relaxed);
     atomic_store_explicit(&block->generation, generation, memory_order_release);

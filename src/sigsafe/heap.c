@@ -81,10 +81,11 @@ static uint64_t next_left(struct pp_sig_heap_thread *self)
 {
     switch (atomic_load_explicit(&pp_sig_heap.mode, memory_order_acquire)) {
     case PP_HEAP_SAMPLED:
-        return pp_sig_heap_draw(
-            atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed),
-            pp_sig_heap_random(&self->random));
+        self->interval_bytes =
+            atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
+        return pp_sig_heap_draw(self->interval_bytes, pp_sig_heap_random(&self->random));
     case PP_HEAP_EXACT:
+        self->interval_bytes = 1;
         return 0;
     default:
         return PP_HEAP_OFF_BYTES;
@@ -94,8 +95,10 @@ static uint64_t next_left(struct pp_sig_heap_thread *self)
 void pp_sig_heap_consume(struct pp_sig_heap_thread *self, uint64_t n_bytes)
 {
     const uint32_t session = atomic_load_explicit(&pp_sig_heap.session, memory_order_acquire);
+    const uint32_t drawn_by = (uint32_t)self->interval_bytes;
     const uint64_t left = next_left(self);
 
+    self->sample_interval_bytes = drawn_by;
     self->drawn += n_bytes + left - self->left;
     self->left = left;
     atomic_store_explicit(&self->session, session, memory_order_relaxed);
@@ -288,8 +291,7 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
             if (pp_sig_heap.filter != NULL && pp_sig_heap_may_know(object))
                 bury_ghost(header, object);
             known.size_bytes = size_bytes;
-            known.interval_bytes =
-                (uint32_t)atomic_load_explicit(&pp_sig_heap.interval_bytes, memory_order_relaxed);
+            known.interval_bytes = self->sample_interval_bytes;
             known.site_log2 = log2_of(size_bytes);
             known.birth_ms = birth_ms();
             known.site = site_here(header, thread, registers);

@@ -28,7 +28,7 @@ enum {
     PP_HEAP_FILTER_BITS = 16,
     PP_HEAP_PAGE = 4096,
     /* A thread that counts down while nothing is sampled asks again after so many bytes. */
-    PP_HEAP_OFF_BYTES = 1 << 20,
+    PP_HEAP_OFF_BYTES = 64 * 1024,
     /* From here on an allocator's own objects begin at pages anyhow, or should be tried. */
     PP_HEAP_LARGE_BYTES = 128 * 1024,
     /* Below this interval aligning costs more than it saves (measured: research/heap.md 3). */
@@ -44,13 +44,14 @@ struct pp_sig_heap_thread {
     uint64_t random;
     _Atomic int32_t tid; /* 0: free */
     uint32_t busy;       /* in here already: what is called now (by a handler) is let through */
-    _Atomic uint32_t session; /* the 'left' of which it has; 0: none */
-    uint32_t spare;
-    struct pp_sig_thread *thread; /* its other block, as of the last look */
+    _Atomic uint32_t session;       /* the 'left' of which it has; 0: none */
+    uint32_t sample_interval_bytes; /* that the sample at hand was drawn by */
+    struct pp_sig_thread *thread;   /* its other block, as of the last look */
     /* The followed object that changed size last: within these sizes its site is near enough. */
     const void *resized;
     uint64_t resized_least, resized_most;
-    uint64_t spare_words[4];
+    uint64_t interval_bytes; /* that 'left' was drawn by */
+    uint64_t spare_words[3];
 };
 
 /* What all calls look at. */

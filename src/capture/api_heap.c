@@ -1,0 +1,84 @@
+/* The public calls about memory; include/pprofc/pprofc.h says what each does. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "capture/api.h"
+#include "capture/heap.h"
+#include "capture/snapshot.h"
+
+enum { KIB = 1024 };
+
+/* With the lock held. */
+static int refuse_without_heap(struct pprofc_error *err)
+{
+    if (!pp_session_runs())
+        return pp_api_not_running(err);
+    if ((pp_session.settings.kinds & PPROFC_KIND_HEAP) == 0)
+        return pp_fail(err, -ESRCH, 0,
+                       "the session does not measure the heap; begin one with PPROFC_KIND_HEAP");
+    return 0;
+}
+
+int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_error *err)
+{
+    struct pp_heap_counts all, own;
+    int result;
+
+    pp_session_lock();
+    result = refuse_without_heap(err);
+    if (result == 0) {
+        pp_heap_count(&all, &own);
+        *totals_out = (struct pprofc_alloc_totals){
+            .struct_bytes = sizeof *totals_out,
+            .n_allocs = all.n_allocs,
+            .n_reallocs = all.n_reallocs,
+            .n_frees = all.n_frees,
+            .requested_bytes = all.requested_bytes,
+            .own_allocs = own.n_allocs,
+            .own_reallocs = own.n_reallocs,
+            .own_frees = own.n_frees,
+            .own_requested_bytes = own.requested_bytes,
+        };
+    }
+    pp_session_unlock();
+    return result;
+}
+
+int pprofc_heap_snapshot(struct pprofc_recording **recording_out, struct pprofc_error *err)
+{
+    int result;
+
+    if (recording_out == NULL)
+        return pp_fail(err, -EINVAL, 0, "a snapshot that nobody takes: recording_out is NULL");
+    pp_session_lock();
+    result = refuse_without_heap(err);
+    if (result == 0)
+        result = pp_session_request(PP_REQUEST_FLUSH, 0, err);
+    if (result == 0)
+        result = pp_snapshot_take(pp_session.header, pp_session.number, NULL, recording_out, err);
+    pp_session_unlock();
+    return result;
+}
+
+int pprofc_set_heap_interval(uint64_t interval_bytes, struct pprofc_error *err)
+{
+    int result;
+
+    if (interval_bytes == 0 || interval_bytes > UINT32_MAX)
+        return pp_fail(err, -ERANGE, 0, "an interval of %llu bytes: give 1 to 4 GiB",
+                       (unsigned long long)interval_bytes);
+    pp_session_lock();
+    result = refuse_without_heap(err);
+    if (result == 0) {
+        result = pp_session_request(PP_REQUEST_HEAP_INTERVAL, interval_bytes, NULL);
+        if (result == -ENOTSUP)
+            (void)pp_fail(
+                err, result, 0,
+                "an interval of %llu KiB while it runs: objects would have to be followed "
+                "in another way; begin another session",
+                (unsigned long long)(interval_bytes / KIB));
+    }
+    pp_session_unlock();
+    return result;
+}
