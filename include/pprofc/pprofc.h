@@ -223,8 +223,9 @@ int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err);
 /* ---- memory (kind heap) ---- */
 
 /* What was asked of the allocator since the session began: exact, by whatever interval sites are
- * sampled.  An allocation is a call of malloc, calloc, new and the like that may give memory; a
- * realloc adds the bytes by which the object can be used further.  Bytes are as asked for. */
+ * sampled.  An allocation is a call of malloc, calloc, new and the like that gave memory; a realloc
+ * adds the bytes by which the object can be used further (of sampled objects that grow step by step
+ * a 64th may be missing).  Bytes are as asked for. */
 struct pprofc_alloc_totals {
     size_t struct_bytes;
     uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;           /* all threads */
@@ -240,17 +241,21 @@ int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_er
 
 /* Hand out what is allocated and in use now, by stack: a recording, which the caller frees.
  * Sampling goes on.  -ESRCH when no session measures the heap; -EINVAL without recording_out;
- * -EAGAIN, -ENOMEM as pprofc_snapshot(). Cost:    wakes the helper thread, which looks at each
- * followed object; then a copy. Threads: any thread; pauses none. Signals: not from a signal
- * handler: it takes a lock and waits. Fork:    in a child, acts on the child's own session. */
+ * -EAGAIN and -ENOMEM as pprofc_snapshot().
+ * Cost:    wakes the helper thread, which looks at each followed object; then a copy.
+ * Threads: any thread; pauses none.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    in a child, acts on the child's own session. */
 int pprofc_heap_snapshot(struct pprofc_recording **recording_out, struct pprofc_error *err);
 
 /* From now on one sample in 'interval_bytes' allocated bytes on average; values stay right, since
  * each object keeps the interval it was sampled by.  -ERANGE for 0 and above 4 GiB; -ENOTSUP from
- * or to 1 (every allocation), and across 64 KiB, where objects are followed in another way; -ESRCH
- * when no session measures the heap. Cost:    wakes the helper thread and waits for it. Threads:
- * any thread; the others use up the draw that they have, 64 KiB at most. Signals: not from a signal
- * handler: it takes a lock and waits. Fork:    acts on the process's own session. */
+ * or to 1 (every allocation) and across 64 KiB, where objects are followed in another way; -ESRCH
+ * when no session measures the heap.
+ * Cost:    wakes the helper thread and waits for it.
+ * Threads: any thread; each takes the sample that it has drawn, by the old interval, first.
+ * Signals: not from a signal handler: it takes a lock and waits.
+ * Fork:    acts on the process's own session. */
 int pprofc_set_heap_interval(uint64_t interval_bytes, struct pprofc_error *err);
 
 /* A guard that profiles until its scope ends; see PPROFC_PROFILE_SCOPE. */

@@ -114,7 +114,7 @@ static void read_heap_interval(const char *name, const char *value)
 {
     const uint64_t n_bytes = pp_environment_bytes(value);
 
-    if (n_bytes != 0)
+    if (n_bytes != 0 && n_bytes <= UINT32_MAX)
         pp_environment.heap_interval_bytes = n_bytes;
     else
         complain("cannot read", name, value,

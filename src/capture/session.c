@@ -98,6 +98,9 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
             return pp_fail(err, -EINVAL, 0,
                            "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
                            options->struct_bytes, sizeof *options);
+        if (options->heap_interval_bytes > UINT32_MAX)
+            return pp_fail(err, -EINVAL, 0, "a heap interval of %llu bytes: give 1 to 4 GiB",
+                           (unsigned long long)options->heap_interval_bytes);
         if (options->heap_interval_bytes != 0)
             settings->heap_interval_bytes = options->heap_interval_bytes;
         settings->heap_follows_peak = settings->heap_follows_peak || options->heap_peak != 0;

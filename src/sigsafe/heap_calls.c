@@ -304,6 +304,8 @@ PP_HEAP_TEXT static void *keep_following(struct pp_sig_heap_thread *self, void *
 {
     void *moved = move_to_page(after, n_bytes, n_bytes);
 
+    if (n_bytes > known->size_bytes)
+        self->drawn += n_bytes - known->size_bytes;
     if (moved == NULL) {
         pp_sig_heap_lose(self, known);
         return after;
