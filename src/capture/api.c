@@ -107,6 +107,7 @@ int pp_api_stop(struct pprofc_recording **recording_out, struct pprofc_error *er
 
     if (!pp_session_runs())
         return pp_api_not_running(err);
+    pp_heap_measure(&pp_session);
     result = pp_session_stop(err);
     pp_run_account_program(pp_session.header, PP_BY_PROGRAM_STOPPED);
     if (result == 0 && recording_out != NULL)

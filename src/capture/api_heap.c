@@ -54,6 +54,8 @@ int pprofc_heap_snapshot(struct pprofc_recording **recording_out, struct pprofc_
     pp_session_lock();
     result = refuse_without_heap(err);
     if (result == 0)
+        pp_heap_measure(&pp_session);
+    if (result == 0)
         result = pp_session_request(PP_REQUEST_FLUSH, 0, err);
     if (result == 0)
         result = pp_snapshot_take(pp_session.header, pp_session.number, NULL, recording_out, err);

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "capture/heap.h"
 #include "capture/other_copy.h"
 #include "capture/result_file.h"
 #include "capture/server_child.h"
@@ -169,6 +170,7 @@ __attribute__((destructor)) static void end(void)
      * one will never give the lock back.  The recording stays in shared memory then. */
     if (!has_started || !pp_session_lock_within(END_TIMEOUT_MS))
         return;
+    pp_heap_measure(&pp_session);
     (void)pp_session_stop(NULL);
     if (pp_session.header != NULL)
         pp_autostart_keep(&pp_session);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture/allocator.h"
 #include "capture/heap_history.h"
 #include "capture/heap_memory.h"
 #include "capture/hook_heap.h"
@@ -282,6 +283,13 @@ void pp_heap_settle(struct pp_session *session)
         return;
     sum_up(session);
     pp_heap_history_ages(session);
+}
+
+void pp_heap_measure(struct pp_session *session)
+{
+    if (session->header != NULL && (session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
+        !pp_allocator_is_barred())
+        pp_allocator_measure(&session->header->heap);
 }
 
 void pp_heap_end(struct pp_session *session)

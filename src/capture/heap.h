@@ -25,6 +25,10 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err);
 void pp_heap_turn(struct pp_session *session, uint64_t now_ns);
 void pp_heap_end(struct pp_session *session);
 
+/* The allocator's own figures, before the session ends; in a thread of the application's.  Nothing
+ * when no session measures the heap, or in a signal handler. */
+void pp_heap_measure(struct pp_session *session);
+
 /* Bring sums, ages and the history up to now: before somebody reads. */
 void pp_heap_settle(struct pp_session *session);
 

@@ -248,6 +248,9 @@ bool pp_sig_walk_step(struct pp_sig_walker *w, uint64_t rule)
         has_stepped = step_by_frame_pointer(w);
         break;
     case PP_RULE_SIGNAL:
+        w->flags |= PP_WALK_HANDLER;
+        has_stepped = step_by_context(w, rule);
+        break;
     case PP_RULE_CONTEXT:
         has_stepped = step_by_context(w, rule);
         break;
