@@ -113,8 +113,10 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         result = take_stacks(session);
     else if (request == PP_REQUEST_HEAP_INTERVAL)
         result = pp_heap_set_interval(session, rate);
-    if (request == PP_REQUEST_FLUSH)
+    if (request == PP_REQUEST_FLUSH) {
+        pp_heap_measure_by_helper(session);
         pp_heap_settle(session);
+    }
     pp_accounts_update(session);
     atomic_store_explicit(&command->result, result, memory_order_relaxed);
     atomic_store_explicit(&command->done_generation, generation, memory_order_release);

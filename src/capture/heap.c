@@ -30,6 +30,8 @@ enum {
     COUNT_INTERVAL_NS = 100 * 1000 * 1000, /* between two sums over all threads */
 };
 
+static const uint64_t MEASURE_INTERVAL_NS = UINT64_C(2) * 1000 * 1000 * 1000;
+
 /* ---- on and off ---- */
 
 int pp_heap_prepare(void)
@@ -290,6 +292,19 @@ void pp_heap_measure(struct pp_session *session)
     if (session->header != NULL && (session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
         !pp_allocator_is_barred())
         pp_allocator_measure(&session->header->heap);
+}
+
+void pp_heap_measure_by_helper(struct pp_session *session)
+{
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+
+    if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0 || now_ns < session->next_heap_measure_ns)
+        return;
+    /* A thread may sit in a signal handler that came upon the allocator's lock, for ever. */
+    atomic_store(&session->asking_since_ns, now_ns);
+    pp_allocator_measure(&session->header->heap);
+    atomic_store(&session->asking_since_ns, 0);
+    session->next_heap_measure_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + MEASURE_INTERVAL_NS;
 }
 
 void pp_heap_end(struct pp_session *session)

@@ -29,6 +29,9 @@ void pp_heap_end(struct pp_session *session);
  * when no session measures the heap, or in a signal handler. */
 void pp_heap_measure(struct pp_session *session);
 
+/* The same by the helper, because somebody outside asks: at most every few seconds. */
+void pp_heap_measure_by_helper(struct pp_session *session);
+
 /* Bring sums, ages and the history up to now: before somebody reads. */
 void pp_heap_settle(struct pp_session *session);
 

@@ -30,6 +30,7 @@ enum {
     REQUEST_LOOK_NS = 100 * 1000 * 1000,
     FIRST_MODULES = 64,
     START_TIMEOUT_S = 5,
+    STUCK_S = 2,
     PAGE_BYTES = 4096,
     MAX_RECORDING_BYTES = 256 << 20, /* folding keeps it far below, whatever readers hold back */
 };
@@ -381,6 +382,16 @@ bool pp_session_runs(void)
     return atomic_load(&pp_session.helper_state) == PP_HELPER_RUNNING;
 }
 
+/* The helper asks the allocator for its figures, and a lock of that one is held by a thread that
+ * will not give it back: nobody should wait for the two. */
+static bool is_stuck(struct pp_session *session)
+{
+    const uint64_t since_ns = atomic_load(&session->asking_since_ns);
+
+    return since_ns != 0 &&
+           pp_sig_clock_ns(CLOCK_MONOTONIC) > since_ns + STUCK_S * UINT64_C(1000000000);
+}
+
 int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pprofc_error *err)
 {
     struct pp_rec_command *command;
@@ -400,6 +411,9 @@ int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pp
         /* Somebody else, or its own time limit, may have ended it just now: nobody answers then. */
         if (atomic_load(&pp_session.helper_state) != PP_HELPER_RUNNING)
             return pp_fail(err, -ESRCH, 0, "the session has ended");
+        if (is_stuck(&pp_session))
+            return pp_fail(err, -ETIMEDOUT, 0,
+                           "the helper thread waits for a lock of the allocator's");
         (void)syscall(SYS_futex, &command->done_generation, FUTEX_WAIT, done, &pause, NULL, 0);
     }
     return atomic_load(&command->result);
@@ -413,7 +427,9 @@ int pp_session_stop(struct pprofc_error *err)
     (void)wait_for_state(&pp_session.helper_state, PP_HELPER_STARTING);
     if (atomic_load(&pp_session.helper_state) == PP_HELPER_RUNNING)
         result = pp_session_request(PP_REQUEST_STOP, 0, err);
-    if (atomic_load(&pp_session.helper_state) != PP_HELPER_NONE)
+    if (result == -ETIMEDOUT) /* it may go on with this session at any time: there is no other */
+        atomic_store(&pp_session_is_banned, true);
+    else if (atomic_load(&pp_session.helper_state) != PP_HELPER_NONE)
         (void)pthread_join(pp_session.helper, NULL);
     atomic_store(&pp_session.helper_state, PP_HELPER_NONE);
     return result == -ESRCH ? 0 : result; /* it had just ended by itself */
@@ -436,6 +452,11 @@ void pp_session_close(bool unlink_name)
 {
     pp_run_account_keep(pp_session.header);
     pp_session.header = NULL;
+    if (is_stuck(&pp_session)) {
+        if (unlink_name && pp_session.file.path[0] != '\0')
+            (void)unlink(pp_session.file.path);
+        return;
+    }
     pp_session.file.fd = -1; /* it was in the helper's table */
     pp_memory_file_close(&pp_session.file, unlink_name);
 }

@@ -109,6 +109,8 @@ struct pp_session {
     /* Of the heap: when threads' counts are summed up, sites get another point, ages are looked
      * at; and how far points lie apart, 0: none yet. */
     uint64_t next_heap_count_ns, next_heap_point_ns, next_heap_ages_ns, heap_interval_ns;
+    uint64_t next_heap_measure_ns;
+    _Atomic uint64_t asking_since_ns; /* the allocator, whose lock somebody may never give back */
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *
