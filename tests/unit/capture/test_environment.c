@@ -148,24 +148,60 @@ static void names_of_others(void **state)
     assert_one_complaint("PPROFC_KEEP=24h", "cannot do PPROFC_KEEP=24h");
     assert_one_complaint("PPROFC_EXPORT=otlp", "cannot do PPROFC_EXPORT=otlp");
     assert_one_complaint("PPROFC_BUDGET=1%", "cannot do PPROFC_BUDGET=1%");
-    assert_one_complaint("PPROFC_HEAP_INTERVAL=1M", "cannot do PPROFC_HEAP_INTERVAL=1M");
+}
+
+/* Kinds by name, and an interval as people write sizes. */
+static void heap(void **state)
+{
+    static const struct {
+        const char *variable;
+        uint64_t interval_bytes;
+    } intervals[] = {{"PPROFC_HEAP_INTERVAL=1", 1},
+                     {"PPROFC_HEAP_INTERVAL=4096", 4096},
+                     {"PPROFC_HEAP_INTERVAL=512K", 512 * 1024},
+                     {"PPROFC_HEAP_INTERVAL=64kib", 64 * 1024},
+                     {"PPROFC_HEAP_INTERVAL=1.5MB", 1536 * 1024},
+                     {"PPROFC_HEAP_INTERVAL=1G", 1 << 30}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++) {
+        read_all(intervals[i].variable, NULL);
+        assert_int_equal(env->n_complaints, 0);
+        assert_int_equal(env->heap_interval_bytes, intervals[i].interval_bytes);
+        assert_false(env->is_on);
+    }
+    read_all("PPROFC=heap", "PPROFC_HEAP_PEAK=1", NULL);
+    assert_true(env->is_on && env->kinds == PPROFC_KIND_HEAP && env->heap_peak);
+    read_all("PPROFC=cpu,heap", NULL);
+    assert_int_equal(env->kinds, PPROFC_KIND_CPU | PPROFC_KIND_HEAP);
+    read_all("PPROFC=all", NULL);
+    assert_int_equal(env->kinds, PPROFC_KIND_CPU | PPROFC_KIND_HEAP);
 }
 
 /* A value that cannot be read is one complaint and changes nothing. */
 static void bad_values(void **state)
 {
     static const char *const bad[] = {
-        "PPROFC_FREQUENCY=",      "PPROFC_FREQUENCY=fast",  "PPROFC_FREQUENCY=0",
-        "PPROFC_FREQUENCY=0.5",   "PPROFC_FREQUENCY=10001", "PPROFC_FREQUENCY=-1",
-        "PPROFC_FREQUENCY=1e3",   "PPROFC_FREQUENCY=nan",   "PPROFC_FREQUENCY=100Hz",
-        "PPROFC_FREQUENCY=1.2.3", "PPROFC_FREQUENCY=.",     "PPROFC_FREQUENCY=0x10",
-        "PPROFC_MODE=fast",       "PPROFC_MODE=",           "PPROFC_MODE=100",
-        "PPROFC_DURATION=soon",   "PPROFC_DURATION=5 m",    "PPROFC_DURATION=-3s",
-        "PPROFC_DURATION=1d",     "PPROFC_SIGNAL=KILL",     "PPROFC_SIGNAL=9",
-        "PPROFC_SIGNAL=19",       "PPROFC_SIGNAL=65",       "PPROFC_SIGNAL=USR3",
-        "PPROFC_SIGNAL=",         "PPROFC_CONFIG=/nowhere", "PPROFC_CONFIG=/",
-        "PPROFC_CYCLE=60s",       "PPROFC_CYCLE=6s/5s",     "PPROFC_CYCLE=/",
-        "PPROFC_CYCLE=0/5",       "PPROFC_CYCLE=a/b",       "PPROFC_CYCLE=1s/1e9",
+        "PPROFC_FREQUENCY=",       "PPROFC_FREQUENCY=fast",
+        "PPROFC_FREQUENCY=0",      "PPROFC_FREQUENCY=0.5",
+        "PPROFC_FREQUENCY=10001",  "PPROFC_FREQUENCY=-1",
+        "PPROFC_FREQUENCY=1e3",    "PPROFC_FREQUENCY=nan",
+        "PPROFC_FREQUENCY=100Hz",  "PPROFC_FREQUENCY=1.2.3",
+        "PPROFC_FREQUENCY=.",      "PPROFC_FREQUENCY=0x10",
+        "PPROFC_MODE=fast",        "PPROFC_MODE=",
+        "PPROFC_MODE=100",         "PPROFC_DURATION=soon",
+        "PPROFC_DURATION=5 m",     "PPROFC_DURATION=-3s",
+        "PPROFC_DURATION=1d",      "PPROFC_SIGNAL=KILL",
+        "PPROFC_SIGNAL=9",         "PPROFC_SIGNAL=19",
+        "PPROFC_SIGNAL=65",        "PPROFC_SIGNAL=USR3",
+        "PPROFC_SIGNAL=",          "PPROFC_CONFIG=/nowhere",
+        "PPROFC_CONFIG=/",         "PPROFC_CYCLE=60s",
+        "PPROFC_CYCLE=6s/5s",      "PPROFC_CYCLE=/",
+        "PPROFC_CYCLE=0/5",        "PPROFC_CYCLE=a/b",
+        "PPROFC_CYCLE=1s/1e9",     "PPROFC_HEAP_INTERVAL=",
+        "PPROFC_HEAP_INTERVAL=0",  "PPROFC_HEAP_INTERVAL=5G",
+        "PPROFC_HEAP_INTERVAL=K",  "PPROFC_HEAP_INTERVAL=1X",
+        "PPROFC_HEAP_INTERVAL=-1",
     };
 
     (void)state;
@@ -285,7 +321,8 @@ static void names_of_gperftools(void **state)
     read_all("CPUPROFILE=/x", "PPROFC=off", NULL);
     assert_true(env->is_off);
     read_all("HEAPPROFILE=/x", NULL);
-    assert_true(!env->is_on && env->has_wish && env->n_complaints == 1);
+    assert_true(env->is_on && env->kinds == PPROFC_KIND_HEAP);
+    assert_string_equal(env->output, "/x");
 }
 
 /* Under setuid nothing counts; and whatever counts is read once. */
@@ -311,6 +348,7 @@ int main(void)
         cmocka_unit_test(off_beats_everything),
         cmocka_unit_test(every_name),
         cmocka_unit_test(names_of_others),
+        cmocka_unit_test(heap),
         cmocka_unit_test(bad_values),
         cmocka_unit_test(unknown_names),
         cmocka_unit_test(too_much),
