@@ -7,13 +7,18 @@
  *   step     one vector grown by realloc in steps of 16 bytes to 1 MiB, a call
  *   double   the same by doubling from 16 bytes, and filled as it grows, a call
  * Live samples: so many objects that are followed stay alive meanwhile; wants the library or the
- * preload with an interval of 64 KiB then. */
+ * preload with an interval of 64 KiB then.
+ * Built with IS_LINKED it links libpprofc: "on" in the fourth argument's place starts it. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifdef IS_LINKED
+#include "pprofc/pprofc.h"
+#endif
 
 enum { N_OBJECTS = 4096, N_OWN = 256, N_DRAWN = 65536, MAX_ROUNDS = 101, LIVE_BYTES = 64 * 1024 };
 
@@ -145,13 +150,24 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         double (*run)(void);
-    } WAYS[] = {
-        {"pair", pair}, {"tight", tight}, {"threads", threads}, {"step", step}, {"double", double_it}};
+    } WAYS[] = {{"pair", pair},
+                {"tight", tight},
+                {"threads", threads},
+                {"step", step},
+                {"double", double_it}};
     const int n_rounds = argc > 2 ? atoi(argv[2]) : 11;
     const long n_live = argc > 3 ? strtol(argv[3], NULL, 10) * 1582 / 1000 : 0; /* P = 0.632 */
     double ns[MAX_ROUNDS];
     uint64_t state = 88172645463325252;
 
+#ifdef IS_LINKED
+    if (argc > 4 && strcmp(argv[4], "on") == 0) {
+        struct pprofc_options options = PPROFC_OPTIONS_INIT;
+        options.kinds = PPROFC_KIND_HEAP;
+        if (pprofc_start(&options, NULL) != 0)
+            abort();
+    }
+#endif
     for (int i = 0; i < N_DRAWN; i++) {
         sizes[i] = (uint16_t)(16 + next_random(&state) % 1025);
         places[i] = (uint16_t)(next_random(&state) % N_OBJECTS);

@@ -25,8 +25,6 @@ enum {
     FIRST_SITES = 256,
     FIRST_FRAMES = 8192,
     FIRST_EXACT = 8, /* times that, where every call comes with its stack at once */
-    /* Of an address within its page: 0 is a page's beginning, 16 where glibc puts what it maps. */
-    TAG_MASK = 0xfe0,
     COUNT_INTERVAL_NS = 100 * 1000 * 1000, /* between two sums over all threads */
 };
 
@@ -55,7 +53,9 @@ static void set_on(uint64_t interval_bytes)
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&pp_sig_heap.is_aligned, is_aligned);
     pp_sig_heap.filter = is_exact ? NULL : pp_heap_filter();
-    pp_sig_heap.tag_mask = is_aligned ? TAG_MASK : 0;
+    pp_sig_heap.strays_filter = pp_heap_filter() + (1 << PP_HEAP_FILTER_BITS);
+    atomic_store(&pp_sig_heap.n_strays, 0);
+    pp_sig_heap.tag_mask = is_aligned ? PP_HEAP_TAG_MASK : 0;
     atomic_thread_fence(memory_order_seq_cst);
     atomic_store(&pp_sig_heap.mode, is_exact ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
     atomic_fetch_add(&pp_sig_heap.session, 1);
@@ -265,6 +265,18 @@ static void make_room(struct pp_session *session)
                            n_frames + n_frames / 2 + PP_FRAMES_AHEAD + 1);
 }
 
+/* Without strays free() needs to look at pages' beginnings only.  One that comes just now sets the
+ * mask again, and so do we when we find it. */
+static void look_for_strays(void)
+{
+    if (atomic_load(&pp_sig_heap.is_aligned) == 0 || atomic_load(&pp_sig_heap.n_strays) != 0 ||
+        __atomic_load_n(&pp_sig_heap.tag_mask, __ATOMIC_RELAXED) != 0)
+        return;
+    __atomic_store_n(&pp_sig_heap.tag_mask, PP_HEAP_TAG_MASK, __ATOMIC_SEQ_CST);
+    if (atomic_load(&pp_sig_heap.n_strays) != 0)
+        __atomic_store_n(&pp_sig_heap.tag_mask, 0, __ATOMIC_SEQ_CST);
+}
+
 void pp_heap_turn(struct pp_session *session, uint64_t now_ns)
 {
     if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
@@ -275,6 +287,7 @@ void pp_heap_turn(struct pp_session *session, uint64_t now_ns)
         return;
     session->next_heap_count_ns = now_ns + COUNT_INTERVAL_NS;
     (void)pp_heap_blocks_tend();
+    look_for_strays();
     sum_up(session);
     pp_heap_history_tend(session, now_ns);
 }

@@ -31,12 +31,11 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: free_slowly: the program's allocator
  * indirect: free_first: the program's allocator
  * indirect: pp_sig_free: the program's allocator
- * indirect: move_to_page: the program's allocator
  * indirect: pp_sig_realloc_slowly: the program's allocator
  * indirect: resize_a_little: the program's allocator
  * indirect: realloc_unknown: the program's allocator
  * indirect: realloc_to_nothing: the program's allocator
- * indirect: pp_sig_realloc: the program's allocator
+ * indirect: realloc_otherwise: the program's allocator
  * indirect: pp_sig_reallocarray: the program's allocator
  */
 

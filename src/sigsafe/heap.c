@@ -112,13 +112,29 @@ int pp_sig_heap_samples(const struct pp_sig_heap_thread *self)
            self->busy == 0 && pp_sig_guard == 0;
 }
 
-/* ---- the filter ---- */
+/* ---- the filters ---- */
+
+/* Followed, but not at a page's beginning where free() looks for that. */
+static int is_stray(const void *object)
+{
+    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0 &&
+           ((uintptr_t)object & PP_HEAP_TAG_MASK) != 0;
+}
 
 static _Atomic uint8_t *filter_of(const void *object)
 {
     const uint64_t hash = (uint64_t)(uintptr_t)object * UINT64_C(0x9E3779B97F4A7C15);
 
-    return &pp_sig_heap.filter[hash >> (64 - PP_HEAP_FILTER_BITS)];
+    return is_stray(object) ? &pp_sig_heap.strays_filter[hash >> (64 - PP_HEAP_STRAY_BITS)]
+                            : &pp_sig_heap.filter[hash >> (64 - PP_HEAP_FILTER_BITS)];
+}
+
+/* The helper sets the mask back when there has been no stray for a while. */
+static void count_stray(int more)
+{
+    atomic_fetch_add_explicit(&pp_sig_heap.n_strays, (uint32_t)more, memory_order_seq_cst);
+    if (more > 0)
+        __atomic_store_n(&pp_sig_heap.tag_mask, 0, __ATOMIC_SEQ_CST);
 }
 
 static void count_in_filter(const void *object, int more)
@@ -128,6 +144,8 @@ static void count_in_filter(const void *object, int more)
 
     if (pp_sig_heap.filter == NULL)
         return;
+    if (is_stray(object))
+        count_stray(more);
     count = filter_of(object);
     now = atomic_load_explicit(count, memory_order_relaxed);
     while (now != 255 &&
@@ -395,9 +413,10 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             count_in_filter(object, 1);
-            self->resized = object;
+            self->resized =
+                atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) ? object : NULL;
             self->resized_least = known->size_bytes - known->size_bytes / RESIZE_SHARE;
-            self->resized_most = known->size_bytes + known->size_bytes / RESIZE_SHARE;
+            self->resized_range = known->size_bytes / RESIZE_SHARE * 2;
         } else {
             count_freed(header, known);
             pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
@@ -413,16 +432,4 @@ int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)
         return 0;
     count_in_filter(object, -1);
     return 1;
-}
-
-void pp_sig_heap_lose(struct pp_sig_heap_thread *self, const struct pp_sig_heap_object *known)
-{
-    struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(self, &thread);
-
-    if (header == NULL)
-        return;
-    count_freed(header, known);
-    pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
-    pp_sig_leave(thread);
 }

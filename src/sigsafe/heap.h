@@ -3,8 +3,11 @@
  * A call that is not sampled costs a few instructions: a thread counts bytes down, and jumps on to
  * the allocator when there are some left.  A sampled object is asked of the same allocator at the
  * beginning of a page, so that free() knows most others by their address alone; then a small filter
- * says that the address is none of ours, and only then the map of objects is asked.  Where every
- * allocation counts, or intervals are short, nothing is aligned and each free() asks the map.
+ * says that the address is none of ours, and only then the map of objects is asked.  An object that
+ * is sampled because realloc() made it larger stays where it is, so that it can go on growing
+ * there: while there are such strays, free() looks at a second, smaller filter for all other
+ * addresses. Where every allocation counts, or intervals are short, nothing is aligned and each
+ * free() asks the map.
  *
  * Writers: each thread its own block, any thread the maps and the sites; the helper thread sets
  * modes, makes room and sums up.  Nothing here locks, and nothing calls the allocator but in place
@@ -26,6 +29,9 @@ enum {
     PP_HEAP_FIRST_BLOCK = 64, /* of thread blocks; block k holds this << k */
     PP_HEAP_N_BLOCKS = 14,
     PP_HEAP_FILTER_BITS = 16,
+    PP_HEAP_STRAY_BITS = 13,
+    /* Of an address within its page: 0 is a page's beginning, 16 where glibc puts what it maps. */
+    PP_HEAP_TAG_MASK = 0xfe0,
     PP_HEAP_PAGE = 4096,
     /* A thread that counts down while nothing is sampled asks again after so many bytes. */
     PP_HEAP_OFF_BYTES = 64 * 1024,
@@ -49,7 +55,7 @@ struct pp_sig_heap_thread {
     struct pp_sig_thread *thread;   /* its other block, as of the last look */
     /* The followed object that changed size last: within these sizes its site is near enough. */
     const void *resized;
-    uint64_t resized_least, resized_most;
+    uint64_t resized_least, resized_range;
     uint64_t interval_bytes; /* that 'left' was drawn by */
     uint64_t spare_words[3];
 };
@@ -64,7 +70,10 @@ struct pp_sig_heap {
     _Atomic uint32_t follows_peak;
     _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;
-    _Atomic uint8_t *filter; /* how many objects have this hash, 255 for ever */
+    /* How many objects have this hash, 255: so many that nobody counts; of those at pages, and of
+     * strays. */
+    _Atomic uint8_t *filter, *strays_filter;
+    _Atomic uint32_t n_strays;
     /* Of threads that are gone, or have no block. */
     _Atomic uint64_t n_allocs, n_frees, n_reallocs, requested_bytes;
 };
@@ -103,9 +112,5 @@ PP_SIG int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known
 PP_SIG void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
                                size_t size_bytes, struct pp_sig_heap_object *known,
                                const struct pp_sig_arch_registers *registers);
-
-/* One that was taken out and cannot be followed any more: counted as freed, and as lost. */
-PP_SIG void pp_sig_heap_lose(struct pp_sig_heap_thread *self,
-                             const struct pp_sig_heap_object *known);
 
 #endif

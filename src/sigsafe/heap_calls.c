@@ -28,6 +28,11 @@ static int is_tagged(const void *object)
     return ((uintptr_t)object & pp_sig_heap.tag_mask) == 0;
 }
 
+static int begins_page(const void *object)
+{
+    return ((uintptr_t)object & PP_HEAP_TAG_MASK) == 0;
+}
+
 /* Whether objects that are to be sampled should begin at pages. */
 static int aligns(void)
 {
@@ -79,7 +84,7 @@ PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
 
     if (n_bytes >= PP_HEAP_LARGE_BYTES && alignment <= LEAST_ALIGNMENT) {
         object = pp_sig_allocator.malloc(n_bytes);
-        if (object == NULL || is_tagged(object))
+        if (object == NULL || begins_page(object))
             return object;
         pp_sig_allocator.free(object);
     }
@@ -130,7 +135,7 @@ PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
 
     if (n_bytes >= PP_HEAP_LARGE_BYTES) {
         object = pp_sig_allocator.calloc(1, n_bytes);
-        if (object == NULL || is_tagged(object))
+        if (object == NULL || begins_page(object))
             return object;
         pp_sig_allocator.free(object);
     }
@@ -282,46 +287,15 @@ PP_HEAP_TEXT void pp_sig_free_aligned_sized(void *object, size_t alignment, size
 
 /* ---- changing size ---- */
 
-/* 'object', of which 'n_kept' bytes matter, at a page's beginning: where it is, or copied. */
-PP_HEAP_TEXT static void *move_to_page(void *object, size_t n_bytes, size_t n_kept)
-{
-    void *moved;
-
-    if (!aligns() || is_tagged(object))
-        return object;
-    moved = pp_sig_allocator.memalign(PP_HEAP_PAGE, n_bytes);
-    if (moved == NULL)
-        return NULL;
-    memcpy(moved, object, n_kept < n_bytes ? n_kept : n_bytes);
-    pp_sig_allocator.free(object);
-    return moved;
-}
-
 /* Of an object that is followed, 'known' of it, and gone to 'after': it stays so. */
 PP_HEAP_TEXT static void *keep_following(struct pp_sig_heap_thread *self, void *after,
                                          size_t n_bytes, struct pp_sig_heap_object *known,
                                          const struct pp_sig_arch_registers *registers)
 {
-    void *moved = move_to_page(after, n_bytes, n_bytes);
-
     if (n_bytes > known->size_bytes)
         self->drawn += n_bytes - known->size_bytes;
-    if (moved == NULL) {
-        pp_sig_heap_lose(self, known);
-        return after;
-    }
-    pp_sig_heap_return(self, moved, n_bytes, known, registers);
-    return moved;
-}
-
-/* An object of which 'n_before' bytes could be used has grown to 'n_bytes', and that is to be
- * sampled. */
-PP_HEAP_TEXT static void *sample_growth(struct pp_sig_heap_thread *self, void *object,
-                                        size_t n_bytes, size_t n_before)
-{
-    void *moved = move_to_page(object, n_bytes, n_before);
-
-    return moved != NULL ? note(self, moved, n_bytes, NULL) : object;
+    pp_sig_heap_return(self, after, n_bytes, known, registers);
+    return after;
 }
 
 /* Only what it grows by is drawn for, in bytes that can be used: those asked for before are not
@@ -343,7 +317,7 @@ PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void 
         self->left -= n_more;
         return after;
     }
-    return is_due(self, n_more) ? sample_growth(self, after, n_bytes, n_before) : after;
+    return is_due(self, n_more) ? note(self, after, n_bytes, NULL) : after;
 }
 
 /* realloc(object, 0): glibc frees it; others may give an object of no bytes. */
@@ -395,27 +369,37 @@ PP_HEAP_TEXT void *pp_sig_realloc_slowly(void *object, size_t n_bytes,
     return NULL;
 }
 
-PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
+/* What realloc_unknown() is not asked for, and calls of a thread that has no block yet. */
+PP_HEAP_TEXT static void *realloc_otherwise(void *object, size_t n_bytes)
 {
-    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+    struct pp_sig_heap_thread *self;
 
     if (object == NULL)
         return pp_sig_malloc(n_bytes);
     if (n_bytes == 0)
         return realloc_to_nothing(object);
-    if (LIKELY(self != NULL)) {
-        self->n_reallocs++;
-        if (object == self->resized && n_bytes >= self->resized_least &&
-            n_bytes <= self->resized_most && aligns())
-            return resize_a_little(self, object, n_bytes);
-    } else {
+    self = pp_sig_heap_self;
+    if (self == NULL)
         self = COUNT_FIRST(n_reallocs);
-    }
     if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
         return pp_sig_allocator.realloc(object, n_bytes);
-    if (is_tagged(object) && pp_sig_heap_may_know(object))
-        return pp_sig_realloc_entry(object, n_bytes);
-    return realloc_unknown(self, object, n_bytes);
+    return is_tagged(object) && pp_sig_heap_may_know(object)
+               ? pp_sig_realloc_entry(object, n_bytes)
+               : realloc_unknown(self, object, n_bytes);
+}
+
+PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+
+    if (LIKELY(self != NULL && object != NULL && n_bytes != 0)) {
+        self->n_reallocs++;
+        if (object == self->resized && n_bytes - self->resized_least <= self->resized_range)
+            return resize_a_little(self, object, n_bytes);
+        if (LIKELY(!is_tagged(object)))
+            return realloc_unknown(self, object, n_bytes);
+    }
+    return realloc_otherwise(object, n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_reallocarray(void *object, size_t n_items, size_t item_bytes)

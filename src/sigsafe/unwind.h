@@ -26,10 +26,10 @@ struct pp_sig_bounds {
 };
 
 enum {
-    PP_WALK_TRUNCATED = 1 << 0, /* stopped before the root */
-    PP_WALK_CUT = 1 << 1,       /* PP_PC_CUT stands in the middle */
-    PP_WALK_INFERRED = 1 << 2,  /* frame pointers were used where there is no unwind information */
-    PP_WALK_NEW_CODE = 1 << 3,  /* a pc in no known module or in one without table: look again */
+    PP_WALK_TRUNCATED = 1 << 0,  /* stopped before the root */
+    PP_WALK_CUT = 1 << 1,        /* PP_PC_CUT stands in the middle */
+    PP_WALK_INFERRED = 1 << 2,   /* frame pointers were used where there is no unwind information */
+    PP_WALK_NEW_CODE = 1 << 3,   /* a pc in no known module or in one without table: look again */
     PP_WALK_SLOW_READS = 1 << 4, /* stack outside the known bounds */
     PP_WALK_HANDLER = 1 << 5,    /* a signal handler's frame was passed */
 };

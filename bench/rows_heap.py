@@ -1,0 +1,214 @@
+"""What a call of malloc costs when the heap is profiled, beside the allocators' own sampling; whole programs; memory."""
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure import Row
+from rows import BUILD, Missing, clean_environment, json_of, tool
+
+PRELOAD = BUILD / "libpprofc-preload-heap.so"
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+KIB = 1024
+
+
+def profiled(interval="512K", *others):
+    """The environment of a program whose heap is profiled; 'others' are preloaded behind us."""
+    return clean_environment(LD_PRELOAD=":".join(str(one) for one in (PRELOAD, *others)), PPROFC="heap",
+                             PPROFC_HEAP_INTERVAL=interval, PPROFC_OUTPUT="/dev/null/none.ppc", PPROFC_LOG="/dev/null")
+
+
+def allocator(name):
+    path = LIBRARIES / name
+    if not path.exists():
+        raise Missing(f"no {name}")
+    return path
+
+
+# ---- one call ----------------------------------------------------------------------------------
+
+def alternate(ways, n_rounds):
+    """The nanoseconds of each way in each round; the order turns round."""
+    costs = {way: [] for way in ways}
+    for i in range(n_rounds):
+        for way in list(ways) if i % 2 == 0 else list(ways)[::-1]:
+            program, args, env = ways[way]
+            costs[way].append(json_of(program, *args, env=env)["ns"])
+    return costs
+
+
+def ratio_row(name, costs, way, base, bar=None, bar_ns=None):
+    """The median over rounds of one way's time over the base's in the same round, and of the difference."""
+    ratio = statistics.median(own / plain for own, plain in zip(costs[way], costs[base]))
+    more_ns = statistics.median(own - plain for own, plain in zip(costs[way], costs[base]))
+    is_ok = None if bar is None else ratio <= bar and (bar_ns is None or more_ns <= bar_ns)
+    text = "" if bar is None else f"<= {bar:.2f}" + ("" if bar_ns is None else f", {bar_ns} ns")
+    return Row(name, ratio, "", text, is_ok, f"{more_ns:+.2f} ns on {statistics.median(costs[base]):.2f} ns, {len(costs[way])} rounds",
+               {"ns": {way: costs[way], base: costs[base]}})
+
+
+def glibc_ways(what, linked=True, live=0):
+    program, n = tool(BUILD / "bench" / "malloc_cost"), 5
+    ways = {"plain": (program, (what, n), clean_environment()), "plain again": (program, (what, n), clean_environment()),
+            "preloaded": (program, (what, n, live), profiled())}
+    if linked:
+        program = tool(BUILD / "bench" / "malloc_cost_linked")
+        ways["linked"] = (program, (what, n, 0, "on"), clean_environment())
+        ways["off"] = (program, (what, n, 0, "off"), clean_environment())
+    return ways
+
+
+def calls(is_long):
+    """Pairs of malloc and free, two threads, and vectors that grow: preloaded, linked, linked and off, over glibc alone."""
+    n_rounds = 21 if is_long else 7
+    rows = []
+    costs = alternate(glibc_ways("pair"), n_rounds)
+    rows += [ratio_row("malloc/free pair: A/A", costs, "plain again", "plain"),
+             ratio_row("malloc/free pair at 512 KiB, preloaded / plain", costs, "preloaded", "plain", 1.10, 1.7),
+             ratio_row("malloc/free pair at 512 KiB, linked / plain", costs, "linked", "plain", 1.06),
+             ratio_row("malloc/free pair, hooks linked but off / plain", costs, "off", "plain")]
+    costs = alternate(glibc_ways("threads"), n_rounds)
+    rows += [ratio_row("two threads: A/A", costs, "plain again", "plain"),
+             ratio_row("two threads, each its own objects, preloaded / plain", costs, "preloaded", "plain", 1.25),
+             ratio_row("two threads, each its own objects, linked / plain", costs, "linked", "plain", 1.15)]
+    costs = alternate(glibc_ways("step", linked=False), n_rounds)
+    rows += [ratio_row("vector grown in steps of 16 B, a realloc: A/A", costs, "plain again", "plain"),
+             ratio_row("vector grown in steps of 16 B, a realloc, preloaded / plain", costs, "preloaded", "plain", 1.6, 4)]
+    costs = alternate(glibc_ways("double", linked=False), n_rounds)
+    rows += [ratio_row("vector grown by doubling and filled: A/A", costs, "plain again", "plain"),
+             ratio_row("vector grown by doubling and filled, preloaded / plain", costs, "preloaded", "plain", 1.1)]
+    return rows + counted()
+
+
+def instructions(env, n_rounds):
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=yes", "env",
+                           *(f"{key}={value}" for key, value in env.items()), str(BUILD / "bench" / "malloc_cost"), "pair",
+                           str(n_rounds)], capture_output=True, text=True, timeout=600, env=clean_environment(), check=True)
+    return int(re.findall(r"Collected : (\d+)", done.stderr)[-1])
+
+
+def counted():
+    """Instructions that profiling adds to a pair without a sample: the difference of two runs of different length."""
+    if not shutil.which("valgrind"):
+        return []
+    env = {key: value for key, value in profiled("64M").items() if key.startswith("PPROFC") or key == "LD_PRELOAD"}
+    added = []
+    for one in ({}, env):
+        added.append((instructions(one, 2) - instructions(one, 1)) / 2e6)
+    return [Row("instructions added to malloc and free", added[1] - added[0], "", "<= 26", added[1] - added[0] <= 26,
+                f"{added[1]:.1f} and {added[0]:.1f} a pair")]
+
+
+# ---- beside the allocators' own sampling -------------------------------------------------------
+
+def allocators(is_long):
+    """Ours over tcmalloc and jemalloc, over what those add by sampling themselves at the same interval."""
+    program, args, n_rounds = tool(BUILD / "bench" / "malloc_cost"), ("pair", 5), 21 if is_long else 7
+    tcmalloc, jemalloc = allocator("libtcmalloc.so.4"), allocator("libjemalloc.so.2")
+
+    def bare(library, **more):
+        return program, args, clean_environment(LD_PRELOAD=library, **more)
+
+    ways = {"tcmalloc": bare(tcmalloc), "ours on tcmalloc": (program, args, profiled("512K", tcmalloc)),
+            "tcmalloc samples": bare(tcmalloc, TCMALLOC_SAMPLE_PARAMETER=512 * KIB),
+            "jemalloc": bare(jemalloc), "ours on jemalloc": (program, args, profiled("512K", jemalloc)),
+            "jemalloc samples": bare(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:19")}
+    costs = alternate(ways, n_rounds)
+    return [ratio_row("ours over tcmalloc / tcmalloc's own sampling, 512 KiB", costs, "ours on tcmalloc", "tcmalloc samples", 0.8),
+            ratio_row("ours over jemalloc / jemalloc's own sampling, 512 KiB", costs, "ours on jemalloc", "jemalloc samples", 1.0),
+            ratio_row("ours over tcmalloc / tcmalloc alone", costs, "ours on tcmalloc", "tcmalloc"),
+            ratio_row("ours over jemalloc / jemalloc alone", costs, "ours on jemalloc", "jemalloc")]
+
+
+def live(is_long):
+    """Pairs while many samples live, over none, at 64 KiB."""
+    program, n_rounds = tool(BUILD / "bench" / "malloc_cost"), 15 if is_long else 7
+    ways = {n: (program, ("pair", 5, n), profiled("64K")) for n in (0, 10000, 100000)}
+    costs = alternate(ways, n_rounds)
+    return [ratio_row(f"{n} live samples / none", costs, n, 0, 1.03) for n in (10000, 100000)]
+
+
+# ---- whole programs ----------------------------------------------------------------------------
+
+SQL = ("create table t(a, b, c); with recursive n(x) as (select 1 union all select x + 1 from n where x < 200000) "
+       "insert into t select x, x % 977, hex(x * 7919) from n; create index i on t(b); "
+       "select count(*), sum(a), max(c) from t group by b order by 2 desc limit 3;")
+
+
+def cpu_s(command, env):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([str(one) for one in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=True, timeout=120)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def document(folder):
+    path = Path(folder) / "big.json"
+    path.write_text(json.dumps([{"id": i, "name": f"user{i}", "tags": [f"t{(i * k) % 977}" for k in range(6)], "v": i / 7,
+                                 "nested": {"a": i, "b": [1, 2, 3, {"c": str(i)}]}} for i in range(30000)]))
+    return path
+
+
+def work(folder):
+    found = {}
+    if shutil.which("jq"):
+        found["jq"] = ("jq", "[.[] | .nested.b[3].c] | length", document(folder))
+    if shutil.which("sqlite3"):
+        found["sqlite3"] = ("sqlite3", ":memory:", SQL)
+    if not found:
+        raise Missing("neither jq nor sqlite3")
+    return found
+
+
+def programs(is_long):
+    """CPU time of jq and sqlite3 at work, profiled over plain, in turn."""
+    rows, n_rounds = [], 41 if is_long else 9
+    with tempfile.TemporaryDirectory() as folder:
+        for name, command in work(folder).items():
+            ways = {"plain": clean_environment(), "plain again": clean_environment(), "512K": profiled("512K"), "64K": profiled("64K")}
+            costs = {way: [] for way in ways}
+            for i in range(n_rounds):
+                for way in list(ways) if i % 2 == 0 else list(ways)[::-1]:
+                    costs[way].append(cpu_s(command, ways[way]))
+            for way, bar in (("plain again", None), ("512K", 1.01), ("64K", 1.08)):
+                ratio = statistics.median(own / plain for own, plain in zip(costs[way], costs["plain"]))
+                rows.append(Row(f"{name}: {'A/A' if bar is None else way}, CPU / plain", ratio, "", "" if bar is None else f"<= {bar}",
+                                None if bar is None else ratio <= bar, f"{statistics.median(costs['plain']):.3f} s plain, {n_rounds} rounds",
+                                {"cpu_s": costs}))
+    return rows
+
+
+def exact(is_long):
+    """Every allocation of jq followed, over heaptrack on the same work: CPU time and the size of what is written."""
+    if not shutil.which("heaptrack") or not shutil.which("jq"):
+        raise Missing("no heaptrack or no jq")
+    ours, theirs, sizes = [], [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        command = work(folder)["jq"]
+        for i in range(15 if is_long else 7):
+            env = profiled("1")
+            env["PPROFC_OUTPUT"] = str(Path(folder) / "x.ppc")
+            for own in (True, False) if i % 2 == 0 else (False, True):
+                if own:
+                    ours.append(cpu_s(command, env))
+                else:
+                    theirs.append(cpu_s(("heaptrack", "-r", "-o", Path(folder) / "track", *command), clean_environment()))
+        subprocess.run([str(BUILD / "pprofc"), "convert", "-f", str(Path(folder) / "x.ppc"), str(Path(folder) / "x.pb.gz")],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment())
+        sizes = {"ours": os.path.getsize(Path(folder) / "x.pb.gz"),
+                 "heaptrack": sum(one.stat().st_size for one in Path(folder).glob("track*"))}
+    ratio = statistics.median(own / other for own, other in zip(ours, theirs))
+    share = sizes["ours"] / sizes["heaptrack"]
+    return [Row("exact mode / heaptrack (raw), jq, CPU", ratio, "", "<= 0.9", ratio <= 0.9,
+                f"{statistics.median(ours):.3f} and {statistics.median(theirs):.3f} s", {"ours_s": ours, "heaptrack_s": theirs}),
+            Row("exact mode: pprof file / heaptrack's file", share, "", "<= 0.05", share <= 0.05,
+                f"{sizes['ours'] / KIB:.1f} and {sizes['heaptrack'] / KIB:.1f} KiB")]
+
+
+ALL = {"heap-calls": calls, "heap-allocators": allocators, "heap-live": live, "heap-programs": programs, "heap-exact": exact}
