@@ -46,6 +46,7 @@ static void forget_other_threads(void)
         if (thread == NULL)
             continue;
         atomic_store(&thread->busy, 0);
+        atomic_store(&thread->heap_busy, 0);
         if (thread != pp_sig_self)
             pp_sig_thread_release(thread);
     }

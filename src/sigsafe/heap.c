@@ -163,7 +163,20 @@ int pp_sig_heap_may_know(const void *object)
 
 /* ---- the recording ---- */
 
-/* Between the two nothing of the recording goes away; NULL: there is none. */
+static void leave(struct pp_sig_thread *thread)
+{
+    atomic_store_explicit(&thread->n_heap_exits,
+                          atomic_load_explicit(&thread->n_heap_exits, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    /* 0: the helper took us for gone. */
+    if (atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) > 0)
+        atomic_store_explicit(&thread->heap_busy,
+                              atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) - 1,
+                              memory_order_release);
+}
+
+/* From here to leave() nothing of the recording goes away; NULL: there is none.  As
+ * pp_sig_enter(). */
 static struct pp_rec_header *enter(struct pp_sig_heap_thread *self,
                                    struct pp_sig_thread **thread_out)
 {
@@ -177,11 +190,13 @@ static struct pp_rec_header *enter(struct pp_sig_heap_thread *self,
 
     if (thread == NULL)
         return NULL;
-    pp_sig_enter(thread);
+    atomic_store_explicit(&thread->heap_busy,
+                          atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) + 1,
+                          memory_order_seq_cst);
     header = pp_sig_gate == NULL ? NULL
                                  : atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
     if (header == NULL)
-        pp_sig_leave(thread);
+        leave(thread);
     *thread_out = thread;
     return header;
 }
@@ -315,7 +330,7 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
             known.site = site_here(header, thread, registers);
             follow(header, object, &known);
         }
-        pp_sig_leave(thread);
+        leave(thread);
     }
     self->busy--;
 }
@@ -334,7 +349,7 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
         count_freed(header, &known);
         was_followed = 1;
     }
-    pp_sig_leave(thread);
+    leave(thread);
     return was_followed;
 }
 
@@ -423,7 +438,7 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
         }
     }
     self->busy--;
-    pp_sig_leave(thread);
+    leave(thread);
 }
 
 int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)

@@ -84,6 +84,7 @@ void pp_sig_thread_release(struct pp_sig_thread *thread)
     atomic_store_explicit(&thread->is_of_ignored, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->is_called_upon, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->look, 0, memory_order_relaxed);
+    atomic_store_explicit(&thread->heap_busy, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->label_set, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->span, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_FREE, memory_order_release);

@@ -35,6 +35,8 @@ struct pp_sig_thread {
     _Atomic int32_t tid;
     _Atomic uint32_t busy;    /* not 0: its handler or our own code uses the recording now */
     _Atomic uint32_t n_exits; /* times that it was done with that */
+    /* The same within malloc and free, which a handler of the program's may leave by longjmp(). */
+    _Atomic uint32_t heap_busy, n_heap_exits;
     _Atomic uint32_t record;  /* 1 + its index in the recording's thread table; 0: none */
     _Atomic uint32_t session; /* number of the session that 'record' belongs to */
     _Atomic uint32_t ignored;
