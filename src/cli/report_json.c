@@ -5,6 +5,7 @@
 
 #include "base/json_writer.h"
 #include "base/numbers.h"
+#include "formats/json_heap.h"
 
 const char *const pp_group_names[PP_N_GROUPS] = {
     [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
@@ -48,6 +49,10 @@ static void put_row(struct pp_json *json, const char *by, const struct pp_top *t
     pp_json_fraction(json, "cum_share", pp_percent(row->cum, top->total) / 100);
     pp_json_integer(json, "n_flat_samples", row->n_flat_samples);
     pp_json_integer(json, "n_cum_samples", row->n_cum_samples);
+    if (top->is_estimated) {
+        pp_json_error(json, "flat_error", &row->flat_estimate);
+        pp_json_error(json, "cum_error", &row->cum_estimate);
+    }
     pp_json_end_object(json);
 }
 
@@ -70,6 +75,9 @@ int pp_report_json_write(const struct pprofc_profile *profile,
     pp_json_text(&json, "by", pp_group_names[options->group]);
     pp_json_integer(&json, "total", top.total);
     pp_json_integer(&json, "n_samples", top.n_samples);
+    if (top.is_estimated)
+        pp_json_error(&json, "total_error", &top.total_estimate);
+    pp_json_heap(&json, profile);
     put_quality(&json, &profile->quality);
     pp_json_begin_array(&json, "top");
     for (uint32_t i = 0; i < top.n_rows && i < options->n_rows; i++)

@@ -10,10 +10,11 @@ enum { PP_N_GROUPS = PP_BY_THREAD + 1 };
 
 extern const char *const pp_group_names[PP_N_GROUPS]; /* by enum pp_group, as --by names them */
 
-/* Append one object: command, sample_type, unit, by, total, n_samples, lost_samples,
+/* Append one object: command, sample_type, unit, by, total, n_samples, heap, lost_samples,
  * truncated_samples, cpu_ns, sampled_ns, own_cpu_ns (null when not known) and "top", the rows:
  * {<by>, source_file, source_line, module_path, flat, flat_share, cum, cum_share, n_flat_samples,
- * n_cum_samples}, where <by> is "function" and so on, and shares are 0 to 1. */
+ * n_cum_samples}, where <by> is "function" and so on, and shares are 0 to 1.  Where values are
+ * estimates also total_error, flat_error and cum_error, as in formats/json_heap.h. */
 int pp_report_json_write(const struct pprofc_profile *profile,
                          const struct pp_top_table_options *options, struct pp_buffer *out,
                          struct pprofc_error *err);

@@ -1,12 +1,12 @@
 /* Our JSON: a profile for programs.  Version 1 is
  *   version, tool, command, kind, time (RFC 3339) and time_ns, duration_ns, period, default_type,
- * comments, quality (null when not known), types: [{type, unit, total, n_samples, functions:
- * [{name, file, line, module, inlined, flat, cum, flat_percent, cum_percent, n_flat_samples,
- * n_cum_samples}]}], frames: [{name, file, line, module, address}], stacks: {parent, frame},
- * label_sets: [{key: value}], samples: {stack, labels, values: [one column a type]}. Stacks are a
- * tree in columns: stack i is frame[i] called from stack parent[i], and -1 is no caller; sample i's
- * leaf is samples.stack[i] (-1: no stack known).  Inlined frames are frames like others.  Addresses
- * are strings: JavaScript's numbers hold 53 bits. */
+ * comments, quality (null when not known), heap (json_heap.h), types: [{type, unit, total,
+ * n_samples, functions: [{name, file, line, module, inlined, flat, cum, flat_percent, cum_percent,
+ * n_flat_samples, n_cum_samples}]}], frames: [{name, file, line, module, address}], stacks:
+ * {parent, frame}, label_sets: [{key: value}], samples: {stack, labels, values: [one column a
+ * type]}. Stacks are a tree in columns: stack i is frame[i] called from stack parent[i], and -1 is
+ * no caller; sample i's leaf is samples.stack[i] (-1: no stack known).  Inlined frames are frames
+ * like others.  Addresses are strings: JavaScript's numbers hold 53 bits. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/formats.h"
+#include "formats/json_heap.h"
 #include "profile/top.h"
 
 static void put_string(struct pp_json *json, const char *key, const struct pprofc_profile *profile,
@@ -110,6 +111,7 @@ static void put_head(struct pp_json *json, const struct pprofc_profile *profile)
         put_string(json, NULL, profile, profile->comments[i]);
     pp_json_end_array(json);
     put_quality(json, profile);
+    pp_json_heap(json, profile);
 }
 
 /* ---- the tops ---- */
@@ -128,6 +130,10 @@ static void put_row(struct pp_json *json, const struct pp_top *top, const struct
     pp_json_fraction(json, "cum_percent", pp_percent(row->cum, top->total));
     pp_json_integer(json, "n_flat_samples", row->n_flat_samples);
     pp_json_integer(json, "n_cum_samples", row->n_cum_samples);
+    if (top->is_estimated) {
+        pp_json_error(json, "flat_error", &row->flat_estimate);
+        pp_json_error(json, "cum_error", &row->cum_estimate);
+    }
     pp_json_end_object(json);
 }
 
@@ -145,6 +151,8 @@ static int put_types(struct pp_json *json, const struct pprofc_profile *profile,
         put_string(json, "unit", profile, profile->types[type].unit);
         pp_json_integer(json, "total", top.total);
         pp_json_integer(json, "n_samples", top.n_samples);
+        if (top.is_estimated)
+            pp_json_error(json, "total_error", &top.total_estimate);
         pp_json_begin_array(json, "functions");
         for (uint32_t i = 0; i < top.n_rows; i++)
             put_row(json, &top, &top.rows[i]);

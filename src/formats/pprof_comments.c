@@ -35,6 +35,23 @@ static int64_t *figure_of(struct pp_quality *quality, size_t i)
     return (int64_t *)(void *)((char *)quality + figures[i].offset);
 }
 
+/* Exact totals of a heap profile. */
+static const struct {
+    const char *key;
+    size_t offset;
+} totals[] = {
+    {"heap_allocs", offsetof(struct pp_heap_totals, n_allocs)},
+    {"heap_reallocs", offsetof(struct pp_heap_totals, n_reallocs)},
+    {"heap_frees", offsetof(struct pp_heap_totals, n_frees)},
+    {"heap_requested_bytes", offsetof(struct pp_heap_totals, requested_bytes)},
+};
+enum { N_TOTALS = sizeof totals / sizeof totals[0] };
+
+static int64_t *total_of(struct pp_heap_totals *heap, size_t i)
+{
+    return (int64_t *)(void *)((char *)heap + totals[i].offset);
+}
+
 /* ---- writing ---- */
 
 struct writer {
@@ -109,6 +126,11 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
     write_text(&writer, "kind", profile->strings[profile->kind]);
     if (profile->quality.is_known)
         write_quality(&writer, profile);
+    if (profile->heap.is_known) {
+        struct pp_heap_totals heap = profile->heap;
+        for (size_t i = 0; i < N_TOTALS; i++)
+            write_number(&writer, totals[i].key, *total_of(&heap, i));
+    }
 }
 
 /* ---- reading ---- */
@@ -150,6 +172,13 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
         if (n_key == strlen(figures[i].key) && memcmp(key, figures[i].key, n_key) == 0) {
             begin_quality(&profile->quality);
             *figure_of(&profile->quality, i) = number;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < N_TOTALS; i++) {
+        if (n_key == strlen(totals[i].key) && memcmp(key, totals[i].key, n_key) == 0) {
+            profile->heap.is_known = true;
+            *total_of(&profile->heap, i) = number;
             return true;
         }
     }

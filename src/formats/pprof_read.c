@@ -211,7 +211,11 @@ static int read_all(struct pp_pprof_reader *reader)
         return pp_pprof_no_memory(reader);
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && failed == 0; i++)
         failed = pass_over(reader, passes[i]);
-    return failed != 0 ? failed : choose_default_type(reader);
+    if (failed == 0)
+        failed = choose_default_type(reader);
+    if (failed == 0 && pp_profile_estimate_heap(reader->profile) != 0)
+        return pp_pprof_no_memory(reader);
+    return failed;
 }
 
 static void reader_done(struct pp_pprof_reader *reader)

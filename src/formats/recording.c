@@ -11,23 +11,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "formats/recording_facts.h"
-#include "formats/recording_frames.h"
+#include "formats/recording_heap.h"
+#include "formats/recording_stacks.h"
 
 enum {
     N_TYPES = 2, /* samples and cpu */
     NOT_YET = -1,
-    MAX_FRAMES = 4096, /* of one stack; capture keeps 512 and a mark */
-    /* Of all stacks, made anew whenever libraries have come or gone: 60 s of a storm of dlopen at
-     * 1000 Hz take half a million, a hostile recording any number. */
-    MAX_FRAMES_IN_EPOCHS = 1 << 22,
-};
-
-/* What one stack became. */
-struct stack {
-    uint64_t key;
-    uint32_t epoch;
-    pp_id node;
-    bool is_truncated, is_named; /* is_named: its leaf */
 };
 
 struct maker {
@@ -41,24 +30,14 @@ struct maker {
 
     /* of the recording at work */
     struct pp_recording_reader *reader;
-    uint64_t offset_ns;     /* its start less the base */
-    uint64_t last_ns;       /* its last event */
-    uint64_t n_frames_left; /* frames that distinct stacks may still have */
-    uint64_t n_frames_named;
-    struct pp_recorded_modules modules;
-    struct pp_recorded_frames frames;
-    struct stack *stacks;
-    size_t stacks_capacity;
-    uint32_t n_stacks;
-    struct pp_id_table stack_table; /* ids are index + 1 */
-    struct pp_id_table charged;     /* likewise, by key alone */
+    uint64_t offset_ns; /* its start less the base */
+    uint64_t last_ns;   /* its last event */
+    struct pp_recorded_stacks stacks;
     int64_t *thread_labels;         /* by thread; NOT_YET */
     struct pp_window_first *firsts; /* by thread, of a window */
     int64_t taken_ns;               /* CPU time in the window */
     bool has_sums;                  /* some sums reach into the window, and are in no sample */
     uint32_t n_threads;
-    pp_id *locations;
-    size_t locations_capacity;
 };
 
 static int no_memory(const struct maker *maker)
@@ -95,122 +74,6 @@ static pp_id labels_of_thread(struct maker *maker, uint32_t index)
     return (pp_id)maker->thread_labels[index];
 }
 
-/* ---- stacks ---- */
-
-static pp_id named(struct maker *maker, const char *name)
-{
-    return pp_profile_named_location(maker->profile, name, strlen(name));
-}
-
-/* The stack as locations, leaf first; '*n_out' of them in maker->locations. */
-static int name_frames(struct maker *maker, const struct pp_recording_event *event,
-                       struct stack *stack, size_t *n_out)
-{
-    size_t n = 0;
-
-    if (pp_array_reserve(&maker->locations, &maker->locations_capacity, event->n_frames + 2UL,
-                         sizeof *maker->locations) != 0)
-        return no_memory(maker);
-    for (uint32_t i = 0; i < event->n_frames; i++) {
-        const struct pp_recorded_frame *frame;
-        if (pp_recorded_frame(&maker->frames, event->pcs[i], i == 0, event->time_ns, stack->epoch,
-                              &frame) != 0)
-            return no_memory(maker);
-        if (frame->location == 0)
-            continue;
-        if (n == 0)
-            stack->is_named = frame->is_named;
-        maker->locations[n++] = frame->location;
-    }
-    if (n == 0 && !stack->is_truncated)
-        maker->locations[n++] = named(maker, "[pprof-c]"); /* nothing but our own frames */
-    /* Whatever was found, it is not a root: it must not stand beside main() as one. */
-    if (stack->is_truncated)
-        maker->locations[n++] = named(maker, "[truncated]");
-    *n_out = n;
-    return 0;
-}
-
-/* Each stack has bytes of its own in a recording that capture made; overlapping ones could ask for
- * any amount of memory. A stack counts once, in however many epochs it occurs; where there is only
- * one, twice at most: as a whole one and as one that is cut off. */
-static int charge_stack(struct maker *maker, const struct pp_recording_event *event)
-{
-    const uint64_t hash = pp_hash_mix(event->stack_key);
-    const bool has_epochs = maker->modules.n_changes > 0;
-    struct pp_id_probe probe;
-
-    for (probe = pp_id_table_first(&maker->charged, hash); has_epochs && probe.id != 0;
-         probe = pp_id_table_after(&maker->charged, hash, probe)) {
-        if (maker->stacks[probe.id - 1].key == event->stack_key)
-            return 0;
-    }
-    if (event->n_frames > MAX_FRAMES || event->n_frames > maker->n_frames_left)
-        return pp_fail(maker->err, -EBADMSG, 0, "the recording is damaged: its stacks overlap");
-    maker->n_frames_left -= event->n_frames;
-    return has_epochs && pp_id_table_put(&maker->charged, hash, maker->n_stacks + 1) != 0
-               ? no_memory(maker)
-               : 0;
-}
-
-static int make_stack(struct maker *maker, const struct pp_recording_event *event,
-                      struct stack *stack)
-{
-    size_t n_locations = 0;
-    int status = charge_stack(maker, event);
-
-    maker->n_frames_named += event->n_frames;
-    if (status == 0)
-        status = name_frames(maker, event, stack, &n_locations);
-    if (status == 0)
-        stack->node = pp_profile_stack(maker->profile, maker->locations, n_locations);
-    return status;
-}
-
-/* Which libraries lay where when it happened. */
-static uint32_t epoch_of(const struct maker *maker, const struct pp_recording_event *event)
-{
-    if (maker->n_frames_named >= MAX_FRAMES_IN_EPOCHS)
-        return 0;
-    return pp_recorded_modules_epoch(&maker->modules, event->time_ns);
-}
-
-static int find_stack(struct maker *maker, const struct pp_recording_event *event,
-                      const struct stack **stack_out)
-{
-    struct stack wanted = {
-        .key = event->stack_key,
-        .epoch = epoch_of(maker, event),
-        .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
-    };
-    const uint64_t hash =
-        pp_hash_add(pp_hash_mix(wanted.key), (uint64_t)wanted.epoch << 1 | wanted.is_truncated);
-    struct pp_id_probe probe;
-    int status;
-
-    for (probe = pp_id_table_first(&maker->stack_table, hash); probe.id != 0;
-         probe = pp_id_table_after(&maker->stack_table, hash, probe)) {
-        const struct stack *stack = &maker->stacks[probe.id - 1];
-        if (stack->key == wanted.key && stack->epoch == wanted.epoch &&
-            stack->is_truncated == wanted.is_truncated) {
-            *stack_out = stack;
-            return 0;
-        }
-    }
-    if (maker->n_stacks == UINT32_MAX - 1 ||
-        pp_array_reserve(&maker->stacks, &maker->stacks_capacity, maker->n_stacks + 1UL,
-                         sizeof *maker->stacks) != 0)
-        return no_memory(maker);
-    status = make_stack(maker, event, &wanted);
-    if (status != 0)
-        return status;
-    if (pp_id_table_put(&maker->stack_table, hash, maker->n_stacks + 1) != 0)
-        return no_memory(maker);
-    maker->stacks[maker->n_stacks] = wanted;
-    *stack_out = &maker->stacks[maker->n_stacks++];
-    return 0;
-}
-
 /* ---- events ---- */
 
 static uint64_t add_times(uint64_t a, uint64_t b)
@@ -233,7 +96,14 @@ static void add_count(int64_t *sum, int64_t more)
 static int add_event(void *context, const struct pp_recording_event *event)
 {
     struct maker *maker = context;
-    const struct stack *stack = NULL;
+    const struct pp_recorded_stack *stack = NULL;
+    const struct pp_recorded_walk walk = {
+        .pcs = event->pcs,
+        .n_frames = event->n_frames,
+        .key = event->stack_key,
+        .time_ns = event->time_ns,
+        .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
+    };
     const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
     struct pp_window_first sample;
     int64_t values[N_TYPES];
@@ -249,7 +119,7 @@ static int add_event(void *context, const struct pp_recording_event *event)
         return 0;
     }
     slice = add_times(event->time_ns - begin_ns, maker->offset_ns) / maker->slice_ns;
-    status = find_stack(maker, event, &stack);
+    status = pp_recorded_stacks_find(&maker->stacks, &walk, &stack, maker->err);
     if (status != 0)
         return status;
     sample = (struct pp_window_first){
@@ -304,32 +174,23 @@ static void add_duration(struct maker *maker)
 
 static void end_recording(struct maker *maker)
 {
-    pp_recorded_frames_done(&maker->frames);
-    pp_recorded_modules_done(&maker->modules);
-    pp_id_table_done(&maker->stack_table);
-    pp_id_table_done(&maker->charged);
-    free(maker->stacks);
+    pp_recorded_stacks_done(&maker->stacks);
     free(maker->thread_labels);
     free(maker->firsts);
-    maker->stacks = NULL;
     maker->thread_labels = NULL;
     maker->firsts = NULL;
-    maker->stacks_capacity = 0;
-    maker->n_stacks = maker->n_threads = 0;
+    maker->n_threads = 0;
 }
 
 static int begin_recording(struct maker *maker, struct pp_recording_reader *reader)
 {
     const struct pp_rec_header *head = pp_recording_header(reader);
-    char program[sizeof head->program + 1];
 
     maker->reader = reader;
     maker->last_ns = 0;
     maker->offset_ns = (uint64_t)head->start_monotonic_ns - maker->base_ns;
     if (head->start_monotonic_ns < 0 || (uint64_t)head->start_monotonic_ns < maker->base_ns)
         maker->offset_ns = 0;
-    maker->n_frames_left = head->n_bytes / sizeof(uint64_t);
-    maker->n_frames_named = 0;
     while (pp_recording_thread(reader, maker->n_threads) != NULL)
         maker->n_threads++;
     maker->thread_labels = calloc(maker->n_threads + 1UL, sizeof *maker->thread_labels);
@@ -338,15 +199,8 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
         return no_memory(maker);
     for (uint32_t i = 0; i < maker->n_threads; i++)
         maker->thread_labels[i] = NOT_YET;
-    memcpy(program, head->program, sizeof head->program);
-    program[sizeof head->program] = '\0';
-    if (pp_recorded_modules_init(&maker->modules, reader) != 0 ||
-        pp_recorded_frames_init(&maker->frames, maker->profile, maker->symbolizer,
-                                &maker->modules) != 0 ||
-        pp_recorded_frames_begin_with(&maker->frames, program) != 0)
+    if (pp_recorded_stacks_init(&maker->stacks, maker->profile, maker->symbolizer, reader) != 0)
         return no_memory(maker);
-    if (maker->modules.n_changes == 0)
-        maker->n_frames_left *= 2;
     return 0;
 }
 
@@ -366,11 +220,8 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
         pp_recorded_quality_add(maker->profile, reader);
         add_duration(maker);
     }
-    if (status >= 0 && pp_recorded_frames_note_missing(&maker->frames) != 0)
+    if (status >= 0 && pp_recorded_stacks_note_missing(&maker->stacks) != 0)
         status = no_memory(maker);
-    if (maker->n_frames_named >= MAX_FRAMES_IN_EPOCHS && maker->modules.n_changes > 0)
-        pp_profile_comment(maker->profile, "libraries changed places too often: some addresses in "
-                                           "them may have another one's names");
     end_recording(maker);
     return status < 0 ? (int)status : 0;
 }
@@ -409,8 +260,8 @@ static int64_t without_helpers(int64_t cpu_ns, struct pp_recording_reader *const
     return cpu_ns;
 }
 
-static int make_profile(struct maker *maker, struct pp_recording_reader *const *readers,
-                        size_t n_readers, const struct pp_recording_profile_options *options)
+static int add_all(struct maker *maker, struct pp_recording_reader *const *readers,
+                   size_t n_readers, const struct pp_recording_profile_options *options)
 {
     int status = 0;
 
@@ -430,6 +281,43 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
             without_helpers(options->cpu_ns_override, readers, n_readers);
     if (!maker->has_kernel)
         pp_recorded_kernel_time_state(maker->profile, readers, n_readers);
+    return 0;
+}
+
+uint32_t pp_recording_kinds(const struct pp_rec_header *head)
+{
+    const uint32_t heap = 1U << (PP_FAMILY_HEAP - 1);
+    const uint32_t kinds = atomic_load_explicit(&head->kinds, memory_order_relaxed);
+
+    if (atomic_load_explicit(&head->heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
+        return (kinds & ~heap) != 0 ? kinds & ~heap : 1U << (PP_FAMILY_CPU - 1);
+    return kinds | heap;
+}
+
+static bool is_of_heap(struct pp_recording_reader *const *readers, size_t n_readers,
+                       const struct pp_recording_profile_options *options)
+{
+    uint32_t kinds = 0;
+
+    if (options != NULL && options->kind != 0)
+        return options->kind == PP_FAMILY_HEAP;
+    for (size_t i = 0; i < n_readers; i++)
+        kinds |= pp_recording_kinds(pp_recording_header(readers[i]));
+    return kinds == 1U << (PP_FAMILY_HEAP - 1);
+}
+
+static int make_profile(struct maker *maker, struct pp_recording_reader *const *readers,
+                        size_t n_readers, const struct pp_recording_profile_options *options)
+{
+    int status;
+
+    if (is_of_heap(readers, n_readers, options))
+        status = pp_recorded_heap_fill(maker->profile, maker->symbolizer, readers, n_readers,
+                                       options, maker->err);
+    else
+        status = add_all(maker, readers, n_readers, options);
+    if (status != 0)
+        return status;
     status = apply_blocklist(maker, pp_recording_header(readers[n_readers - 1]));
     if (status == 0 && pp_profile_failed(maker->profile))
         status = no_memory(maker);
@@ -456,7 +344,6 @@ int pp_recordings_to_profile(struct pp_recording_reader *const *readers, size_t 
     maker.profile = pp_profile_new();
     status = maker.profile == NULL ? no_memory(&maker)
                                    : make_profile(&maker, readers, n_readers, options);
-    free(maker.locations);
     pp_symbolizer_free(own);
     if (status != 0) {
         pprofc_profile_free(maker.profile);

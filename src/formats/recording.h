@@ -7,14 +7,25 @@
 #include "profile/profile.h"
 #include "recording/reader.h"
 
+struct pp_heap_mark;
+
 struct pp_recording_profile_options {
+    enum pp_rec_family kind; /* PP_FAMILY_CPU or PP_FAMILY_HEAP; 0: cpu, unless the recording holds
+                              * the heap alone */
     int64_t cpu_ns_override; /* the process's CPU time by its parent's wait4(), 0: none; used when
                               * the recording was cut off (by a kill), since nobody read the clock
                               * at the end then */
     const struct pp_recording_window *window; /* only what lies in it; NULL: all (one recording) */
+    /* Of the heap: */
+    bool is_at_peak; /* what was in use when the heap was largest, instead of what is */
+    const struct pp_heap_mark *heap_since; /* what was allocated since, and by how much memory in
+                                            * use has grown (below 0: shrunk); NULL: all */
 };
 
-/* Make the cpu profile of 'reader'.  'symbolizer' NULL: one for this call; 'options' NULL: none.
+/* The kinds that a recording holds, bit (family - 1) each. */
+uint32_t pp_recording_kinds(const struct pp_rec_header *head);
+
+/* Make a profile of 'reader'.  'symbolizer' NULL: one for this call; 'options' NULL: none.
  *
  * A location's address is the run-time address that it was looked up by: the interrupted pc, and
  * the return address less one of callers.  An address belongs to what was mapped there when the

@@ -22,6 +22,8 @@ static const struct {
     [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false},
     [PP_LOSS_STACK_FOLDED] = {"stack_folded", false},
     [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
+    [PP_LOSS_HEAP_OBJECT] = {"heap_object", true},
+    [PP_LOSS_HEAP_STACK] = {"heap_stack", false},
 };
 
 static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
@@ -70,7 +72,7 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
         add_count(&quality->sampled_ns, thread->sampled_ns);
         add_count(&quality->unsampled_ns, thread->unsampled_ns);
     }
-    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+    for (int cause = 0; cause < PP_LOSS_HEAP_OBJECT; cause++)
         pp_recorded_loss_add(profile, cause, head->losses[cause]);
     /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
     add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
@@ -128,6 +130,19 @@ void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
             profile, "user code only: kernel time is booked on the user code that follows it");
 }
 
+uint64_t pp_recorded_end_ns(const struct pp_rec_header *head)
+{
+    const uint64_t end_ns = atomic_load_explicit(&head->end_ns, memory_order_relaxed);
+
+    return end_ns != 0 ? end_ns : atomic_load_explicit(&head->cpu_time_ns, memory_order_relaxed);
+}
+
+void pp_recorded_origin_set(struct pprofc_profile *profile, const struct pp_rec_header *first)
+{
+    profile->command = field(profile, first->command, sizeof first->command);
+    profile->time_ns = first->start_realtime_ns;
+}
+
 void pp_recorded_facts_set(struct pprofc_profile *profile,
                            struct pp_recording_reader *const *readers, size_t n_readers)
 {
@@ -138,8 +153,7 @@ void pp_recorded_facts_set(struct pprofc_profile *profile,
     (void)pp_profile_add_type(profile, "samples", "count");
     profile->default_type = (uint32_t)pp_profile_add_type(profile, "cpu", "nanoseconds");
     profile->kind = pp_profile_text(profile, "cpu");
-    profile->command = field(profile, first->command, sizeof first->command);
-    profile->time_ns = first->start_realtime_ns;
+    pp_recorded_origin_set(profile, first);
     profile->quality = (struct pp_quality){.is_known = true, .n_dropped = 0, .children_cpu_ns = -1};
     set_period(profile, last->rate_millihertz);
     if (delivery < sizeof delivery_names / sizeof delivery_names[0])

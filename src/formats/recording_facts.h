@@ -12,6 +12,12 @@
 void pp_recorded_facts_set(struct pprofc_profile *profile,
                            struct pp_recording_reader *const *readers, size_t n_readers);
 
+/* Of it, what holds for every kind: the command and the start, from the first recording. */
+void pp_recorded_origin_set(struct pprofc_profile *profile, const struct pp_rec_header *first);
+
+/* When the recording ended, or was last known to go on. */
+uint64_t pp_recorded_end_ns(const struct pp_rec_header *head);
+
 /* A comment that says where kernel time stands. */
 void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
                                    struct pp_recording_reader *const *readers, size_t n_readers);

@@ -128,7 +128,7 @@ void pp_recording_window_quality(const struct pp_recording_window *window,
     quality->own_cpu_ns = grown(begin->own_cpu_ns, end->own_cpu_ns);
     quality->n_lost = 0;
     quality->n_losses = 0;
-    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+    for (int cause = 0; cause < PP_LOSS_HEAP_OBJECT; cause++)
         pp_recorded_loss_add(profile, cause,
                              (uint64_t)grown(begin->losses[cause], end->losses[cause]));
     profile->time_ns += (int64_t)begin->time_ns;

@@ -147,7 +147,9 @@ static void rebuild(struct pprofc_profile *profile, const struct pp_profile_samp
         }
         if (stack == 0 && blocked != 0)
             stack = pp_profile_child(profile, 0, blocked);
-        pp_profile_add(profile, stack, old->sample_labels[i], old->sample_slice[i], values);
+        pp_profile_add_estimate(
+            profile, stack, old->sample_labels[i], old->sample_slice[i], values,
+            old->sample_estimates == NULL ? NULL : old->sample_estimates + (size_t)i * n_types);
     }
     if (n_dropped > 0)
         profile->quality.n_dropped = pp_add_values(

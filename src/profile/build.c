@@ -94,6 +94,7 @@ void pprofc_profile_free(struct pprofc_profile *profile)
     free(profile->sample_labels);
     free(profile->sample_slice);
     free(profile->sample_values);
+    free(profile->sample_estimates);
     free(profile->comments);
     pp_arena_done(&profile->arena);
     free(profile);

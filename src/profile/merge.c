@@ -125,10 +125,10 @@ static void merge_samples(struct pprofc_profile *target, const struct pprofc_pro
         to->nodes[node] = pp_profile_child(target, to->nodes[source->node_parent[node]],
                                            to->locations[source->node_location[node]]);
     for (uint32_t i = 0; i < source->n_samples; i++)
-        pp_profile_add(target, to->nodes[source->sample_stack[i]],
-                       to->label_sets[source->sample_labels[i]],
-                       has_slices ? source->sample_slice[i] + first_slice : 0,
-                       source->sample_values + (size_t)i * source->n_types);
+        pp_profile_add_estimate(
+            target, to->nodes[source->sample_stack[i]], to->label_sets[source->sample_labels[i]],
+            has_slices ? source->sample_slice[i] + first_slice : 0,
+            source->sample_values + (size_t)i * source->n_types, pp_profile_estimate(source, i, 0));
 }
 
 /* ---- types, time, quality ---- */
@@ -174,6 +174,7 @@ static void adopt(struct pprofc_profile *target, const struct pprofc_profile *so
     target->keep_frames = to->strings[source->keep_frames];
     target->command = to->strings[source->command];
     target->kind = to->strings[source->kind];
+    target->heap = source->heap;
     target->quality = source->quality;
     target->quality.delivery = to->strings[source->quality.delivery];
     target->quality.delivery_reason = to->strings[source->quality.delivery_reason];
@@ -265,6 +266,15 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
         target->missing_modules = to->strings[source->missing_modules];
 }
 
+static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_totals *source)
+{
+    target->is_known = target->is_known && source->is_known;
+    target->n_allocs = pp_add_values(target->n_allocs, source->n_allocs);
+    target->n_reallocs = pp_add_values(target->n_reallocs, source->n_reallocs);
+    target->n_frees = pp_add_values(target->n_frees, source->n_frees);
+    target->requested_bytes = pp_add_values(target->requested_bytes, source->requested_bytes);
+}
+
 static void merge_comments(struct pprofc_profile *target, const struct pprofc_profile *source,
                            const struct translation *to)
 {
@@ -297,6 +307,7 @@ static int merge(struct pprofc_profile *target, const struct pprofc_profile *sou
     } else {
         has_slices = join_time(target, source, &first_slice);
         merge_quality(&target->quality, &source->quality, &to);
+        merge_totals(&target->heap, &source->heap);
     }
     target->period = source->period > target->period ? source->period : target->period;
     target->duration_ns = pp_add_values(target->duration_ns, source->duration_ns);

@@ -95,6 +95,18 @@ struct pp_quality {
         missing_modules; /* string: "orders, libc.so.6", sampled, but with no file here: no names */
 };
 
+/* How sure a value is that stands for more than was looked at. */
+struct pp_estimate {
+    double variance;  /* of the value */
+    double n_sampled; /* samples that it rests on */
+};
+
+/* What a heap profile counts exactly, whatever its samples say. */
+struct pp_heap_totals {
+    bool is_known;
+    int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+};
+
 struct pprofc_profile {
     struct pp_arena arena;  /* string bytes */
     const char **strings;   /* NUL-terminated; may hold any byte but NUL */
@@ -123,6 +135,7 @@ struct pprofc_profile {
     pp_id *sample_stack, *sample_labels;
     uint32_t *sample_slice; /* in units of slice_ns since time_ns; 0 when unknown */
     int64_t *sample_values;
+    struct pp_estimate *sample_estimates; /* beside sample_values; NULL: all values are exact */
     uint32_t n_samples;
 
     int64_t slice_ns; /* 0: no time axis */
@@ -136,6 +149,7 @@ struct pprofc_profile {
     pp_id command;                  /* string: the command line profiled, "" when unknown */
     pp_id kind;                     /* string: "cpu", "heap" ...; "" when unknown */
     struct pp_quality quality;
+    struct pp_heap_totals heap;
 
     struct pp_profile_tables *tables; /* builder's hash tables; views do not look inside */
 };
@@ -171,6 +185,19 @@ int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const 
 /* Add one sample with n_types values; equal (stack, labels, slice) are summed into one. */
 void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
                     const int64_t *values);
+
+/* The same, with an estimate a value; NULL: they are exact. */
+void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id labels,
+                             uint32_t slice, const int64_t *values,
+                             const struct pp_estimate *estimates);
+
+/* Give the samples of a heap profile from a file their estimates: of each pair of types (objects,
+ * then their bytes) from the two and the period, which is the mean number of bytes from one sample
+ * to the next.  Right where the objects of a sample have one size; else the variance of the bytes
+ * comes out too large rather than too small.  Does nothing where the period is no number of bytes,
+ * or 1.  0 or -ENOMEM. */
+int pp_profile_estimate_heap(struct pprofc_profile *profile);
+
 void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -188,11 +215,23 @@ int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
 /* Sum of the type's values over all samples. */
 int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type);
 
+/* How sure that sum is; nothing where all values are exact. */
+struct pp_estimate pp_profile_total_estimate(const struct pprofc_profile *profile, uint32_t type);
+
 /* How many samples 'values' (one of the profile's) stand for in the eyes of 'type': the type's own
  * count, or that of the count just before it (alloc_objects beside alloc_space), else of the first
  * type; 1 without any count. */
 int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t type,
                                 const int64_t *values);
+
+/* What sample 'sample's value of 'type' rests on; NULL: it is exact. */
+static inline const struct pp_estimate *pp_profile_estimate(const struct pprofc_profile *profile,
+                                                            uint32_t sample, uint32_t type)
+{
+    return profile->sample_estimates == NULL
+               ? NULL
+               : &profile->sample_estimates[(size_t)sample * profile->n_types + type];
+}
 
 /* What to call line 'line' (counted from the innermost) of a location: its function's name,
  * "[module]" when nothing is known but the module, "<unknown>" without that.  Either a string of

@@ -114,24 +114,53 @@ static uint64_t hash_sample(pp_id stack, pp_id labels, uint32_t slice)
     return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
 }
 
-static void sum_into(struct pprofc_profile *profile, uint32_t sample, const int64_t *values)
+/* Room for the estimates of 'n_samples' samples, of which profile->n_samples are there. */
+static bool reserve_estimates(struct pprofc_profile *profile, uint32_t n_samples)
 {
-    int64_t *sums = profile->sample_values + (size_t)sample * profile->n_types;
+    struct pp_profile_tables *tables = profile->tables;
+    const bool is_first = profile->sample_estimates == NULL;
+
+    if (pp_array_reserve(&profile->sample_estimates, &tables->sample_estimates_capacity,
+                         (size_t)n_samples * profile->n_types,
+                         sizeof *profile->sample_estimates) != 0) {
+        tables->failed = true;
+        return false;
+    }
+    if (is_first && profile->n_samples > 0) /* those before are exact */
+        memset(profile->sample_estimates, 0,
+               (size_t)profile->n_samples * profile->n_types * sizeof *profile->sample_estimates);
+    return true;
+}
+
+static void sum_into(struct pprofc_profile *profile, uint32_t sample, const int64_t *values,
+                     const struct pp_estimate *estimates)
+{
+    const size_t first = (size_t)sample * profile->n_types;
+    int64_t *sums = profile->sample_values + first;
 
     for (uint32_t type = 0; type < profile->n_types; type++)
         sums[type] = pp_add_values(sums[type], values[type]);
+    if (estimates == NULL ||
+        (profile->sample_estimates == NULL && !reserve_estimates(profile, profile->n_samples)))
+        return;
+    for (uint32_t type = 0; type < profile->n_types; type++) {
+        profile->sample_estimates[first + type].variance += estimates[type].variance;
+        profile->sample_estimates[first + type].n_sampled += estimates[type].n_sampled;
+    }
 }
 
 static void new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
-                       const int64_t *values, uint64_t hash)
+                       const int64_t *values, const struct pp_estimate *estimates, uint64_t hash)
 {
     struct pp_profile_tables *tables = profile->tables;
     const uint32_t sample = profile->n_samples;
     const size_t first = (size_t)sample * profile->n_types;
+    const bool is_estimated = estimates != NULL || profile->sample_estimates != NULL;
 
     if (!PP_PROFILE_ROOM(profile, sample_stack, sample) ||
         !PP_PROFILE_ROOM(profile, sample_labels, sample) ||
-        !PP_PROFILE_ROOM(profile, sample_slice, sample))
+        !PP_PROFILE_ROOM(profile, sample_slice, sample) ||
+        (is_estimated && profile->n_types > 0 && !reserve_estimates(profile, sample + 1)))
         return;
     if (pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
                          first + profile->n_types, sizeof *profile->sample_values) != 0 ||
@@ -144,11 +173,15 @@ static void new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels
     profile->sample_slice[sample] = slice;
     if (profile->n_types > 0)
         memcpy(profile->sample_values + first, values, profile->n_types * sizeof *values);
+    for (uint32_t type = 0; is_estimated && type < profile->n_types; type++)
+        profile->sample_estimates[first + type] =
+            estimates != NULL ? estimates[type] : (struct pp_estimate){0, 0};
     profile->n_samples++;
 }
 
-void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
-                    const int64_t *values)
+void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id labels,
+                             uint32_t slice, const int64_t *values,
+                             const struct pp_estimate *estimates)
 {
     const struct pp_id_table *table = &profile->tables->samples;
     const uint64_t hash = hash_sample(stack, labels, slice);
@@ -159,11 +192,17 @@ void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, u
         const uint32_t sample = probe.id - 1;
         if (profile->sample_stack[sample] == stack && profile->sample_labels[sample] == labels &&
             profile->sample_slice[sample] == slice) {
-            sum_into(profile, sample, values);
+            sum_into(profile, sample, values, estimates);
             return;
         }
     }
-    new_sample(profile, stack, labels, slice, values, hash);
+    new_sample(profile, stack, labels, slice, values, estimates, hash);
+}
+
+void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
+                    const int64_t *values)
+{
+    pp_profile_add_estimate(profile, stack, labels, slice, values, NULL);
 }
 
 void pp_profile_samples_forget(struct pprofc_profile *profile)
@@ -250,6 +289,7 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
         .sample_labels = profile->sample_labels,
         .sample_slice = profile->sample_slice,
         .sample_values = profile->sample_values,
+        .sample_estimates = profile->sample_estimates,
         .n_nodes = profile->n_nodes,
         .n_samples = profile->n_samples,
         .tables = *tables,
@@ -259,13 +299,14 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     profile->sample_stack = profile->sample_labels = NULL;
     profile->sample_slice = NULL;
     profile->sample_values = NULL;
+    profile->sample_estimates = NULL;
     profile->n_nodes = 1;
     profile->n_samples = 0;
     tables->links = links;
     tables->node_parent_capacity = tables->node_location_capacity = tables->links_capacity = 8;
     tables->sample_stack_capacity = tables->sample_labels_capacity = tables->sample_slice_capacity =
         0;
-    tables->sample_values_capacity = 0;
+    tables->sample_values_capacity = tables->sample_estimates_capacity = 0;
     tables->nodes = tables->samples = (struct pp_id_table){NULL, 0, 0};
     tables->path_depth = 0;
     return 0;
@@ -279,6 +320,7 @@ static void free_samples(struct pprofc_profile *profile)
     free(profile->sample_labels);
     free(profile->sample_slice);
     free(profile->sample_values);
+    free(profile->sample_estimates);
     free(profile->tables->links);
     pp_id_table_done(&profile->tables->nodes);
     pp_id_table_done(&profile->tables->samples);
@@ -295,6 +337,7 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     profile->sample_labels = old->sample_labels;
     profile->sample_slice = old->sample_slice;
     profile->sample_values = old->sample_values;
+    profile->sample_estimates = old->sample_estimates;
     profile->n_nodes = old->n_nodes;
     profile->n_samples = old->n_samples;
     tables->failed = old->tables.failed;
@@ -306,6 +349,7 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     tables->sample_labels_capacity = old->tables.sample_labels_capacity;
     tables->sample_slice_capacity = old->tables.sample_slice_capacity;
     tables->sample_values_capacity = old->tables.sample_values_capacity;
+    tables->sample_estimates_capacity = old->tables.sample_estimates_capacity;
     tables->nodes = old->tables.nodes;
     tables->samples = old->tables.samples;
     tables->path_depth = 0;
@@ -320,6 +364,7 @@ void pp_profile_samples_done(struct pp_profile_samples *old)
     free(old->sample_labels);
     free(old->sample_slice);
     free(old->sample_values);
+    free(old->sample_estimates);
     free(old->tables.links);
     pp_id_table_done(&old->tables.nodes);
     pp_id_table_done(&old->tables.samples);

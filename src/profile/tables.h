@@ -21,7 +21,7 @@ struct pp_profile_tables {
         lines_capacity, locations_capacity, labels_capacity, label_sets_capacity, comments_capacity;
     size_t node_parent_capacity, node_location_capacity;
     size_t sample_stack_capacity, sample_labels_capacity, sample_slice_capacity,
-        sample_values_capacity;
+        sample_values_capacity, sample_estimates_capacity;
 
     struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
     /* By node.  The table 'nodes' knows the children that are not first. */
@@ -75,6 +75,7 @@ struct pp_profile_samples {
     pp_id *sample_stack, *sample_labels;
     uint32_t *sample_slice;
     int64_t *sample_values;
+    struct pp_estimate *sample_estimates;
     uint32_t n_nodes, n_samples;
     struct pp_profile_tables tables; /* capacities and tables of the columns above */
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 struct weights {
     int64_t *self, *total;
     int64_t *self_samples, *total_samples;
+    struct pp_estimate *self_estimate, *total_estimate; /* NULL: values are exact */
     pp_id *first_child, *next_sibling;
 };
 
@@ -25,8 +27,39 @@ static void weights_done(struct weights *weights)
     free(weights->total);
     free(weights->self_samples);
     free(weights->total_samples);
+    free(weights->self_estimate);
+    free(weights->total_estimate);
     free(weights->first_child);
     free(weights->next_sibling);
+}
+
+static void add_estimate(struct pp_estimate *sum, const struct pp_estimate *more)
+{
+    sum->variance += more->variance;
+    sum->n_sampled += more->n_sampled;
+}
+
+static int estimates_init(struct weights *weights, const struct pprofc_profile *profile,
+                          uint32_t type)
+{
+    const uint32_t n_nodes = profile->n_nodes;
+
+    if (profile->sample_estimates == NULL)
+        return 0;
+    weights->self_estimate = calloc(n_nodes, sizeof *weights->self_estimate);
+    weights->total_estimate = calloc(n_nodes, sizeof *weights->total_estimate);
+    if (weights->self_estimate == NULL || weights->total_estimate == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < profile->n_samples; i++)
+        add_estimate(&weights->self_estimate[profile->sample_stack[i]],
+                     pp_profile_estimate(profile, i, type));
+    for (pp_id node = n_nodes; node-- > 0;) {
+        add_estimate(&weights->total_estimate[node], &weights->self_estimate[node]);
+        if (node > 0)
+            add_estimate(&weights->total_estimate[profile->node_parent[node]],
+                         &weights->total_estimate[node]);
+    }
+    return 0;
 }
 
 static int weights_init(struct weights *weights, const struct pprofc_profile *profile,
@@ -68,7 +101,7 @@ static int weights_init(struct weights *weights, const struct pprofc_profile *pr
         weights->next_sibling[node] = weights->first_child[parent];
         weights->first_child[parent] = node;
     }
-    return 0;
+    return estimates_init(weights, profile, type);
 }
 
 /* ---- the walk ---- */
@@ -89,9 +122,13 @@ static void enter(const struct pprofc_profile *profile, const struct pp_top_grou
         rows[group].cum = pp_add_values(rows[group].cum, weights->total[node]);
         rows[group].n_cum_samples =
             pp_add_values(rows[group].n_cum_samples, weights->total_samples[node]);
+        if (weights->total_estimate != NULL)
+            add_estimate(&rows[group].cum_estimate, &weights->total_estimate[node]);
     }
     leaf->flat = pp_add_values(leaf->flat, weights->self[node]);
     leaf->n_flat_samples = pp_add_values(leaf->n_flat_samples, weights->self_samples[node]);
+    if (weights->self_estimate != NULL)
+        add_estimate(&leaf->flat_estimate, &weights->self_estimate[node]);
 }
 
 static void leave(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
@@ -138,6 +175,10 @@ static void add_threads(const struct pprofc_profile *profile, const struct pp_to
         row->flat = row->cum = pp_add_values(row->flat, values[type]);
         row->n_flat_samples = row->n_cum_samples =
             pp_add_values(row->n_flat_samples, pp_profile_type_samples(profile, type, values));
+        if (profile->sample_estimates != NULL) {
+            add_estimate(&row->flat_estimate, pp_profile_estimate(profile, i, type));
+            row->cum_estimate = row->flat_estimate;
+        }
     }
 }
 
@@ -199,6 +240,11 @@ static int64_t count_samples(const struct pprofc_profile *profile, uint32_t type
     return n_samples;
 }
 
+double pp_top_error(const struct pp_estimate *estimate)
+{
+    return estimate->n_sampled + 0.5 < PP_TOP_FEW_SAMPLES ? -1 : sqrt(estimate->variance);
+}
+
 static int fill(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
                 struct pp_top_groups *groups, struct pp_top *top)
 {
@@ -242,6 +288,8 @@ int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_gro
     pack_rows(&top);
     top.total = pp_profile_total(profile, type);
     top.n_samples = count_samples(profile, type);
+    top.total_estimate = pp_profile_total_estimate(profile, type);
+    top.is_estimated = top.total_estimate.n_sampled > 0;
     *top_out = top;
     return 0;
 }

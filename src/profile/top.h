@@ -3,6 +3,8 @@
 #ifndef PP_PROFILE_TOP_H
 #define PP_PROFILE_TOP_H
 
+#include <stdbool.h>
+
 #include "profile/profile.h"
 
 enum pp_group { PP_BY_FUNCTION, PP_BY_LINE, PP_BY_FILE, PP_BY_MODULE, PP_BY_ADDRESS, PP_BY_THREAD };
@@ -15,6 +17,7 @@ struct pp_top_row {
     bool is_inlined;    /* every occurrence was inlined */
     int64_t flat, cum;  /* of the asked type; cum counts a sample once however often it recurs */
     int64_t n_flat_samples, n_cum_samples;
+    struct pp_estimate flat_estimate, cum_estimate; /* nothing where values are exact */
 };
 
 struct pp_top {
@@ -23,7 +26,15 @@ struct pp_top {
     uint32_t n_rows;
     int64_t total; /* the true total, before any row was left out */
     int64_t n_samples;
+    bool is_estimated; /* values stand for more than was looked at: see the estimates */
+    struct pp_estimate total_estimate;
 };
+
+/* Where fewer samples than these lie behind a value, nothing can be said of its error. */
+enum { PP_TOP_FEW_SAMPLES = 10 };
+
+/* The standard error of a value, or -1 where too few samples tell. */
+double pp_top_error(const struct pp_estimate *estimate);
 
 int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
                 struct pp_top *top_out, struct pprofc_error *err);

@@ -11,8 +11,9 @@
 #include "base/numbers.h"
 #include "views/clean_text.h"
 #include "views/flamegraph_parts.h"
+#include "views/heap_facts.h"
 
-enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60 };
+enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60, ERROR_CHARS = 11 };
 
 /* ---- names in a terminal ---- */
 
@@ -83,6 +84,33 @@ static void end_line(struct pp_buffer *out)
     pp_buffer_append(out, "\n", 1);
 }
 
+/* ---- values ---- */
+
+/* What the counts beside a type's values are counts of. */
+static const char *count_name(const struct pprofc_profile *profile, uint32_t type)
+{
+    return strcmp(pp_profile_chars(profile, profile->types[type].unit), "bytes") == 0 ? "objects"
+                                                                                      : "samples";
+}
+
+/* "± 0.8 MiB" to the right of its column. */
+static void put_error(struct pp_buffer *out, const struct pp_estimate *estimate, const char *unit)
+{
+    char text[PP_ERROR_TEXT_BYTES];
+    uint32_t n_chars;
+
+    (void)pp_error_text(estimate, unit, text);
+    for (n_chars = n_chars_of(text); n_chars < ERROR_CHARS; n_chars++)
+        pp_buffer_append(out, " ", 1);
+    pp_buffer_text(out, text);
+    pp_buffer_append(out, " ", 1);
+}
+
+static bool is_few(const struct pp_estimate *estimate)
+{
+    return estimate->n_sampled > 0 && pp_top_error(estimate) < 0;
+}
+
 /* ---- the head ---- */
 
 static void put_date(struct pp_buffer *out, int64_t time_ns)
@@ -97,11 +125,24 @@ static void put_date(struct pp_buffer *out, int64_t time_ns)
         pp_buffer_printf(out, "Date     %s\n", text);
 }
 
+/* "in 53 samples"; of exact values that are no samples "in 53 objects". */
+static void put_count(struct pp_buffer *out, const struct pprofc_profile *profile, uint32_t type,
+                      const struct pp_top *top)
+{
+    const int64_t n =
+        top->is_estimated ? (int64_t)(top->total_estimate.n_sampled + 0.5) : top->n_samples;
+    char count[PP_NUMBER_TEXT_BYTES];
+
+    pp_buffer_printf(out, " in %s %s", pp_count_text(n, count),
+                     top->is_estimated ? "samples" : count_name(profile, type));
+}
+
 static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile, uint32_t type,
                      const struct pp_top *top)
 {
     const char *type_name = pp_profile_chars(profile, profile->types[type].type);
-    char total[PP_NUMBER_TEXT_BYTES], duration[PP_NUMBER_TEXT_BYTES], count[PP_NUMBER_TEXT_BYTES],
+    const char *unit = pp_profile_chars(profile, profile->types[type].unit);
+    char total[PP_NUMBER_TEXT_BYTES], duration[PP_NUMBER_TEXT_BYTES], error[PP_ERROR_TEXT_BYTES],
         quality[256], missing[600];
 
     if (profile->command != 0) {
@@ -110,14 +151,17 @@ static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile
         pp_buffer_text(out, "\n");
     }
     put_date(out, profile->time_ns);
-    (void)pp_value_text(top->total, pp_profile_chars(profile, profile->types[type].unit), total);
-    pp_buffer_printf(out, "Total    %s of ", total);
+    (void)pp_value_text(top->total, unit, total);
+    (void)pp_error_text(&top->total_estimate, unit, error);
+    pp_buffer_printf(out, "Total    %s%s%s of ", total, error[0] != '\0' ? " " : "",
+                     is_few(&top->total_estimate) ? "(fewer than 10 samples)" : error);
     pp_clean_text_append(out, type_name[0] != '\0' ? type_name : "unknown");
-    pp_buffer_printf(out, " in %s samples", pp_count_text(top->n_samples, count));
+    put_count(out, profile, type, top);
     if (profile->duration_ns > 0)
         pp_buffer_printf(out, " during %s",
                          pp_duration_text((double)profile->duration_ns, duration));
     pp_buffer_text(out, "\n");
+    pp_heap_facts_write(profile, out);
     pp_profile_quality_line(profile, quality, sizeof quality);
     if (quality[0] != '\0')
         pp_buffer_printf(out, "Quality  %s\n", quality);
@@ -147,14 +191,45 @@ static void put_row(struct pp_buffer *out, const struct pp_top *top, const struc
 {
     char samples[PP_NUMBER_TEXT_BYTES], flat[PP_NUMBER_TEXT_BYTES], cum[PP_NUMBER_TEXT_BYTES];
 
-    (void)pp_count_text(row->n_flat_samples, samples);
+    (void)pp_count_text(top->is_estimated ? (int64_t)(row->flat_estimate.n_sampled + 0.5)
+                                          : row->n_flat_samples,
+                        samples);
     (void)pp_value_text(row->flat, unit, flat);
     (void)pp_value_text(row->cum, unit, cum);
-    pp_buffer_printf(out, "%10s %11s %6.1f %% %11s %6.1f %%  ", samples, flat,
-                     pp_percent(row->flat, top->total), cum, pp_percent(row->cum, top->total));
+    pp_buffer_printf(out, "%10s %11s ", samples, flat);
+    if (top->is_estimated)
+        put_error(out, &row->flat_estimate, unit);
+    pp_buffer_printf(out, "%6.1f %% %11s ", pp_percent(row->flat, top->total), cum);
+    if (top->is_estimated)
+        put_error(out, &row->cum_estimate, unit);
+    pp_buffer_printf(out, "%6.1f %%  ", pp_percent(row->cum, top->total));
     put_padded(out, row->name, n_name_chars + 2);
     put_place(out, row);
     end_line(out);
+}
+
+static void put_column_names(struct pp_buffer *out, const struct pprofc_profile *profile,
+                             const struct pp_top_table_options *options, const struct pp_top *top)
+{
+    const char *error = top->is_estimated ? " std. error" : "";
+    const char *space = top->is_estimated ? " " : "";
+
+    pp_buffer_printf(out, "%10s %11s %s%s%8s %11s %s%s%8s  %s\n",
+                     top->is_estimated ? "samples" : count_name(profile, options->type), "flat",
+                     error, space, "flat %", "cum", error, space, "cum %",
+                     group_name(options->group));
+}
+
+/* What "few" means, where it stands. */
+static void put_legend(struct pp_buffer *out, const struct pp_top *top, uint32_t n_rows)
+{
+    bool has_few = false;
+
+    for (uint32_t i = 0; i < n_rows; i++)
+        has_few |= is_few(&top->rows[i].flat_estimate) || is_few(&top->rows[i].cum_estimate);
+    if (has_few)
+        pp_buffer_printf(out, "\nfew: fewer than %d samples, which tell no error\n",
+                         PP_TOP_FEW_SAMPLES);
 }
 
 int pp_top_table_write(const struct pprofc_profile *profile,
@@ -175,12 +250,12 @@ int pp_top_table_write(const struct pprofc_profile *profile,
     n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
     n_name_chars = widest_name(&top, n_rows);
     put_head(out, profile, options->type, &top);
-    pp_buffer_printf(out, "%10s %11s %8s %11s %8s  %s\n", "samples", "flat", "flat %", "cum",
-                     "cum %", group_name(options->group));
+    put_column_names(out, profile, options, &top);
     for (uint32_t i = 0; i < n_rows; i++)
         put_row(out, &top, &top.rows[i], unit, n_name_chars);
     if (n_rows < top.n_rows)
         pp_buffer_printf(out, "%10s and %u more\n", "", top.n_rows - n_rows);
+    put_legend(out, &top, n_rows);
     pp_top_done(&top);
     return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the table: out of memory") : 0;
 }

@@ -64,7 +64,7 @@ static void test_json(void **state)
         "{\"version\":1,\"tool\":\"pprof-c\",\"command\":\"prog -x\",\"kind\":\"cpu\","
         "\"time\":\"2023-11-14T22:13:20Z\",\"time_ns\":1700000000123456789,\"duration_ns\":50000000,"
         "\"period\":{\"type\":\"\",\"unit\":\"\",\"value\":0},\"default_type\":\"samples\",\"comments\":[],"
-        "\"quality\":null,\"types\":[{\"type\":\"samples\",\"unit\":\"count\",\"total\":1,\"n_samples\":1,"
+        "\"quality\":null,\"heap\":null,\"types\":[{\"type\":\"samples\",\"unit\":\"count\",\"total\":1,\"n_samples\":1,"
         "\"functions\":[{\"name\":\"main\",\"file\":\"src/main.c\",\"line\":5,\"module\":\"/bin/prog\","
         "\"inlined\":false,\"flat\":1,\"cum\":1,\"flat_percent\":100.0000,\"cum_percent\":100.0000,"
         "\"n_flat_samples\":1,\"n_cum_samples\":1}]}],"

@@ -55,6 +55,25 @@ void *__wrap_reallocarray(void *old, size_t n, size_t n_bytes)
 
 /* ---- the work ---- */
 
+static void add_heap(struct writer *writer)
+{
+    struct pp_rec_heap *heap = &writer->head->heap;
+    struct pp_rec_site *site;
+
+    writer_table(writer, &heap->sites, sizeof(struct pp_rec_site));
+    writer_table(writer, &heap->frames, sizeof(uint64_t));
+    heap->mode = PP_HEAP_SAMPLED;
+    heap->interval_bytes = 1000;
+    for (uint32_t i = 0; i < 20; i++) {
+        site = writer_item(writer, &heap->sites);
+        site->hash = i + 1;
+        site->first_frame = i;
+        site->n_frames = 1;
+        site->allocated.n_samples = site->allocated.bytes = 7;
+        *(uint64_t *)writer_item(writer, &heap->frames) = 0x10100 + i;
+    }
+}
+
 static struct writer recording(void)
 {
     static const uint64_t pcs[] = {0x10100, 0x10201, 0x20100, 0x99000};
@@ -68,11 +87,13 @@ static struct writer recording(void)
     segment = writer_segment(&writer, PP_SEGMENT_RAW, 1, 4096);
     for (uint32_t i = 0; i < 20; i++)
         writer_event(segment, i, 0, writer_stack(segment, pcs, 1 + i % 4), (uint16_t)(i & 1), 1);
+    add_heap(&writer);
     return writer;
 }
 
-static int work(const struct writer *writer, struct pprofc_error *err)
+static int work(const struct writer *writer, enum pp_rec_family kind, struct pprofc_error *err)
 {
+    const struct pp_recording_profile_options options = {.kind = kind};
     struct pprofc_profile *profile = NULL;
     struct pp_recording_reader *reader = NULL;
     struct pp_buffer copy = PP_BUFFER_INIT;
@@ -84,7 +105,7 @@ static int work(const struct writer *writer, struct pprofc_error *err)
     if (status == 0)
         status = pp_recording_copy(reader, &copy, err);
     if (status == 0)
-        status = pp_recording_to_profile(reader, NULL, NULL, &profile, err);
+        status = pp_recording_to_profile(reader, NULL, &options, &profile, err);
     pp_buffer_done(&copy);
     pp_recording_close(reader);
     if (status != 0) {
@@ -97,18 +118,17 @@ static int work(const struct writer *writer, struct pprofc_error *err)
 
 /* Each allocation refused is -ENOMEM with a message, nothing half-made and nothing leaked (the
  * address sanitizer tells), or is done without. */
-static void every_allocation_may_fail(void **state)
+static void every_allocation_may_fail(enum pp_rec_family kind)
 {
     struct writer writer = recording();
     int64_t n = 0, n_reported = 0;
 
-    (void)state;
     do {
         struct pprofc_error err = {0};
         int status;
         was_refused = false;
         n_until_refusal = n++;
-        status = work(&writer, &err);
+        status = work(&writer, kind, &err);
         n_until_refusal = -1;
         if (status != 0) {
             assert_true(was_refused);
@@ -122,10 +142,23 @@ static void every_allocation_may_fail(void **state)
     free(writer.bytes);
 }
 
+static void cpu(void **state)
+{
+    (void)state;
+    every_allocation_may_fail(PP_FAMILY_CPU);
+}
+
+static void heap(void **state)
+{
+    (void)state;
+    every_allocation_may_fail(PP_FAMILY_HEAP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(cpu),
+        cmocka_unit_test(heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,85 @@
+/* What a heap profile says of the whole heap. */
+#include "views/heap_facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "profile/top.h"
+
+const char *pp_error_text(const struct pp_estimate *estimate, const char *unit,
+                          char text[PP_ERROR_TEXT_BYTES])
+{
+    const double error = pp_top_error(estimate);
+    char number[PP_NUMBER_TEXT_BYTES];
+
+    if (estimate->n_sampled <= 0)
+        (void)snprintf(text, PP_ERROR_TEXT_BYTES, "%s", "");
+    else if (error < 0)
+        (void)snprintf(text, PP_ERROR_TEXT_BYTES, "few");
+    else
+        (void)snprintf(
+            text, PP_ERROR_TEXT_BYTES, "± %s",
+            pp_value_text(error < 9e18 ? (int64_t)(error + 0.5) : INT64_MAX, unit, number));
+    return text;
+}
+
+struct pp_heap_value pp_heap_value(const struct pprofc_profile *profile, const char *type)
+{
+    struct pp_heap_value sum = {.is_known = false};
+
+    for (uint32_t i = 0; i < profile->n_types; i++) {
+        if (strcmp(pp_profile_chars(profile, profile->types[i].type), type) != 0)
+            continue;
+        sum.is_known = true;
+        sum.value = pp_profile_total(profile, i);
+        sum.estimate = pp_profile_total_estimate(profile, i);
+        break;
+    }
+    return sum;
+}
+
+void pp_heap_value_append(struct pp_buffer *out, const struct pp_heap_value *value)
+{
+    char number[PP_NUMBER_TEXT_BYTES], error[PP_ERROR_TEXT_BYTES];
+
+    pp_buffer_text(out, pp_bytes_text((double)value->value, number));
+    (void)pp_error_text(&value->estimate, "bytes", error);
+    if (strcmp(error, "few") == 0)
+        pp_buffer_printf(out, " (fewer than %d samples)", PP_TOP_FEW_SAMPLES);
+    else if (error[0] != '\0')
+        pp_buffer_printf(out, " %s", error);
+}
+
+static void put_totals(const struct pp_heap_totals *totals, struct pp_buffer *out)
+{
+    char allocs[PP_NUMBER_TEXT_BYTES], reallocs[PP_NUMBER_TEXT_BYTES], frees[PP_NUMBER_TEXT_BYTES],
+        bytes[PP_NUMBER_TEXT_BYTES];
+
+    pp_buffer_printf(out, "Exactly  %s allocation%s, %s reallocation%s, %s free%s, %s asked for\n",
+                     pp_count_text(totals->n_allocs, allocs), totals->n_allocs == 1 ? "" : "s",
+                     pp_count_text(totals->n_reallocs, reallocs),
+                     totals->n_reallocs == 1 ? "" : "s", pp_count_text(totals->n_frees, frees),
+                     totals->n_frees == 1 ? "" : "s",
+                     pp_bytes_text((double)totals->requested_bytes, bytes));
+}
+
+void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out)
+{
+    const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
+    const struct pp_heap_value allocated = pp_heap_value(profile, "alloc_space");
+    char interval[PP_NUMBER_TEXT_BYTES];
+
+    if (!in_use.is_known || !allocated.is_known)
+        return;
+    pp_buffer_text(out, "Heap     ");
+    pp_heap_value_append(out, &in_use);
+    pp_buffer_text(out, " in use, ");
+    pp_heap_value_append(out, &allocated);
+    if (profile->period > 1)
+        pp_buffer_printf(out, " allocated; one sample in %s on average\n",
+                         pp_bytes_text((double)profile->period, interval));
+    else
+        pp_buffer_text(out, " allocated; every allocation\n");
+    if (profile->heap.is_known)
+        put_totals(&profile->heap, out);
+}
