@@ -49,7 +49,7 @@ static void put_samples(const struct pprofc_profile *profile, int64_t period_ns,
     }
 }
 
-static void put_mappings(const struct pprofc_profile *profile, struct pp_buffer *out)
+void pp_gperftools_put_mappings(const struct pprofc_profile *profile, struct pp_buffer *out)
 {
     for (uint32_t i = 1; i < profile->n_mappings; i++) {
         const struct pp_mapping *mapping = &profile->mappings[i];
@@ -71,6 +71,6 @@ int pp_gperftools_write(const struct pprofc_profile *profile, struct pp_buffer *
     put_words(out, header, sizeof header / sizeof *header);
     put_samples(profile, period_us * 1000, out);
     put_words(out, trailer, sizeof trailer / sizeof *trailer);
-    put_mappings(profile, out);
+    pp_gperftools_put_mappings(profile, out);
     return out->failed ? pp_fail(err, -ENOMEM, 0, "no memory for the profile") : 0;
 }

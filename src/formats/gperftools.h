@@ -11,4 +11,7 @@
 int pp_gperftools_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                         struct pprofc_error *err);
 
+/* Append what is mapped, as /proc/PID/maps has it. */
+void pp_gperftools_put_mappings(const struct pprofc_profile *profile, struct pp_buffer *out);
+
 #endif

@@ -27,5 +27,6 @@ void pp_json_heap(struct pp_json *json, const struct pprofc_profile *profile)
     pp_json_integer(json, "n_reallocs", totals->n_reallocs);
     pp_json_integer(json, "n_frees", totals->n_frees);
     pp_json_integer(json, "requested_bytes", totals->requested_bytes);
+    pp_json_bool(json, "is_behind", totals->is_behind);
     pp_json_end_object(json);
 }

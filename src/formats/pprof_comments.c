@@ -47,6 +47,8 @@ static const struct {
 };
 enum { N_TOTALS = sizeof totals / sizeof totals[0] };
 
+static const char totals_behind[] = "heap_totals_behind";
+
 static int64_t *total_of(struct pp_heap_totals *heap, size_t i)
 {
     return (int64_t *)(void *)((char *)heap + totals[i].offset);
@@ -130,6 +132,8 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
         struct pp_heap_totals heap = profile->heap;
         for (size_t i = 0; i < N_TOTALS; i++)
             write_number(&writer, totals[i].key, *total_of(&heap, i));
+        if (heap.is_behind)
+            write_number(&writer, totals_behind, 1);
     }
 }
 
@@ -174,6 +178,10 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
             *figure_of(&profile->quality, i) = number;
             return true;
         }
+    }
+    if (n_key == strlen(totals_behind) && memcmp(key, totals_behind, n_key) == 0) {
+        profile->heap.is_behind = number != 0;
+        return true;
     }
     for (size_t i = 0; i < N_TOTALS; i++) {
         if (n_key == strlen(totals[i].key) && memcmp(key, totals[i].key, n_key) == 0) {

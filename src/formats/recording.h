@@ -20,6 +20,8 @@ struct pp_recording_profile_options {
     bool is_at_peak; /* what was in use when the heap was largest, instead of what is */
     const struct pp_heap_mark *heap_since; /* what was allocated since, and by how much memory in
                                             * use has grown (below 0: shrunk); NULL: all */
+    bool is_fresh;         /* the process's exact totals were brought up to date just before */
+    bool has_whole_in_use; /* with 'heap_since': what is in use, not by how much that has grown */
 };
 
 /* The kinds that a recording holds, bit (family - 1) each. */

@@ -40,6 +40,11 @@ static void add_count(int64_t *sum, uint64_t count)
         *sum = INT64_MAX;
 }
 
+const char *pp_recorded_loss_name(enum pp_rec_loss cause)
+{
+    return loss_causes[cause].name;
+}
+
 void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
 {
     struct pp_quality *quality = &profile->quality;

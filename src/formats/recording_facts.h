@@ -26,6 +26,9 @@ void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
 void pp_recorded_quality_add(struct pprofc_profile *profile,
                              const struct pp_recording_reader *reader);
 
+/* "no_space". */
+const char *pp_recorded_loss_name(enum pp_rec_loss cause);
+
 /* Count 'n' losses of this cause, none of them when 'n' is 0. */
 void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n);
 

@@ -192,10 +192,13 @@ static void set_row(const struct maker *maker, const struct pp_rec_site *site, u
             index < since->n_sites ? &since->sites[index] : &nothing;
         sums = difference(now.allocated, before->allocated);
         set_pair(row, ALLOC_OBJECTS, &sums);
-        set_growth(row, &now, before);
-        return;
+        if (!maker->options->has_whole_in_use) {
+            set_growth(row, &now, before);
+            return;
+        }
+    } else {
+        set_pair(row, ALLOC_OBJECTS, &now.allocated);
     }
-    set_pair(row, ALLOC_OBJECTS, &now.allocated);
     if (!maker->has_in_use)
         return;
     sums = difference(now.allocated, now.freed);
@@ -305,8 +308,9 @@ static void state_ghosts(struct pprofc_profile *profile, const struct pp_rec_hea
 }
 
 static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader *const *readers,
-                      size_t n_readers, const struct pp_heap_mark *since)
+                      size_t n_readers, const struct pp_recording_profile_options *options)
 {
+    const struct pp_heap_mark *since = options != NULL ? options->heap_since : NULL;
     const struct pp_rec_header *last = pp_recording_header(readers[n_readers - 1]);
     const uint64_t interval_bytes = load(&last->heap.interval_bytes);
 
@@ -336,6 +340,9 @@ static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader
             pp_add_values(offset_ns > 0 ? offset_ns : 0, bounded(pp_recorded_end_ns(head)));
         add_totals(profile, head, since);
         state_ghosts(profile, head);
+        profile->heap.is_behind |=
+            atomic_load_explicit(&head->state, memory_order_relaxed) != PP_REC_ENDED &&
+            (options == NULL || !options->is_fresh);
         if (end_ns > profile->duration_ns)
             profile->duration_ns = end_ns;
     }
@@ -374,7 +381,7 @@ int pp_recorded_heap_fill(struct pprofc_profile *profile, struct pp_symbolizer *
     struct maker maker = {.profile = profile, .options = options, .err = err};
     int status = 0;
 
-    fill_head(profile, readers, n_readers, options != NULL ? options->heap_since : NULL);
+    fill_head(profile, readers, n_readers, options);
     if (options != NULL && options->is_at_peak)
         status = state_peak(&maker, last);
     for (size_t i = 0; status == 0 && i < n_readers; i++) {

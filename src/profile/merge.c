@@ -269,6 +269,7 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
 static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_totals *source)
 {
     target->is_known = target->is_known && source->is_known;
+    target->is_behind = target->is_behind || source->is_behind;
     target->n_allocs = pp_add_values(target->n_allocs, source->n_allocs);
     target->n_reallocs = pp_add_values(target->n_reallocs, source->n_reallocs);
     target->n_frees = pp_add_values(target->n_frees, source->n_frees);

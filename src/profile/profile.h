@@ -104,6 +104,7 @@ struct pp_estimate {
 /* What a heap profile counts exactly, whatever its samples say. */
 struct pp_heap_totals {
     bool is_known;
+    bool is_behind; /* as of a look some time before: the process died, say */
     int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
 };
 

@@ -55,12 +55,12 @@ static void put_totals(const struct pp_heap_totals *totals, struct pp_buffer *ou
     char allocs[PP_NUMBER_TEXT_BYTES], reallocs[PP_NUMBER_TEXT_BYTES], frees[PP_NUMBER_TEXT_BYTES],
         bytes[PP_NUMBER_TEXT_BYTES];
 
-    pp_buffer_printf(out, "Exactly  %s allocation%s, %s reallocation%s, %s free%s, %s asked for\n",
-                     pp_count_text(totals->n_allocs, allocs), totals->n_allocs == 1 ? "" : "s",
-                     pp_count_text(totals->n_reallocs, reallocs),
-                     totals->n_reallocs == 1 ? "" : "s", pp_count_text(totals->n_frees, frees),
-                     totals->n_frees == 1 ? "" : "s",
-                     pp_bytes_text((double)totals->requested_bytes, bytes));
+    pp_buffer_printf(
+        out, "%s %s allocation%s, %s reallocation%s, %s free%s, %s asked for\n",
+        totals->is_behind ? "At least" : "Exactly ", pp_count_text(totals->n_allocs, allocs),
+        totals->n_allocs == 1 ? "" : "s", pp_count_text(totals->n_reallocs, reallocs),
+        totals->n_reallocs == 1 ? "" : "s", pp_count_text(totals->n_frees, frees),
+        totals->n_frees == 1 ? "" : "s", pp_bytes_text((double)totals->requested_bytes, bytes));
 }
 
 void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out)
@@ -80,6 +80,6 @@ void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer 
                          pp_bytes_text((double)profile->period, interval));
     else
         pp_buffer_text(out, " allocated; every allocation\n");
-    if (profile->heap.is_known)
+    if (profile->heap.is_known && !(profile->heap.is_behind && profile->heap.n_allocs == 0))
         put_totals(&profile->heap, out);
 }
