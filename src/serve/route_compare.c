@@ -176,10 +176,10 @@ static void write_json(const struct comparison *comparison, struct pp_buffer *ou
 static int take_spans(struct pp_call *call, struct pp_profile_wish *wish, double after_seconds,
                       struct comparison *comparison, struct pprofc_error *err)
 {
-    int status =
-        after_seconds > 0
-            ? pp_service_profile(call->service, wish, &comparison->before, err)
-            : pp_service_whole(call->service, call->target, false, &comparison->before, err);
+    int status = after_seconds > 0
+                     ? pp_service_profile(call->service, wish, &comparison->before, err)
+                     : pp_service_whole(call->service, call->target, PP_FAMILY_CPU, false,
+                                        &comparison->before, err);
 
     if (after_seconds > 0)
         wish->seconds = after_seconds;

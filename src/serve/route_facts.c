@@ -25,8 +25,11 @@ static const struct {
     {"diff?seconds=5", "what the next seconds do otherwise than all before"},
     {"quality", "how good the data is"},
     {"overhead?debug=1", "what profiling costs"},
-    {"heap", "memory in use (not measured by this version: empty)"},
-    {"allocs", "memory allocated (not measured by this version: empty)"},
+    {"heap", "memory in use, by where it was allocated (empty without -k heap)"},
+    {"allocs", "memory allocated so far (empty without -k heap)"},
+    {"growth?seconds=5", "by how much memory in use grows in the next seconds"},
+    {"flamegraph?kind=heap",
+     "memory in use as a flame graph; sample=alloc_space: what was allocated"},
     {"block", "waiting (not measured by this version: empty)"},
     {"mutex", "waiting for locks (not measured by this version: empty)"},
     {"offcpu", "time off the CPU (not measured by this version: empty)"},
@@ -219,7 +222,8 @@ void pp_route_quality(struct pp_call *call)
 {
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    const int status = pp_service_whole(call->service, call->target, false, &profile, &err);
+    const int status =
+        pp_service_whole(call->service, call->target, PP_FAMILY_CPU, false, &profile, &err);
     const struct pp_quality *quality;
     struct pp_json json = {.out = &call->answer->body};
     char line[600];

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "base/memory.h"
+#include "formats/recording_facts.h"
 #include "profile/top.h"
 #include "serve/routes.h"
 
@@ -71,12 +72,17 @@ static void write_samples(struct metrics *metrics, struct pp_served *target,
 static void write_losses(struct metrics *metrics, struct pp_served *target,
                          const struct pprofc_profile *profile)
 {
-    (void)target;
     for (uint32_t i = 0; i < profile->quality.n_losses; i++)
         pp_buffer_printf(metrics->out, "profiling_lost_samples_total{%s,cause=\"%s\"} %lld\n",
                          metrics->process,
                          pp_profile_chars(profile, profile->quality.losses[i].cause),
                          (long long)profile->quality.losses[i].n);
+    for (int cause = PP_LOSS_HEAP_OBJECT; cause <= PP_LOSS_HEAP_STACK; cause++) {
+        const uint64_t n = atomic_load(&pp_served_header(target)->losses[cause]);
+        if (n > 0)
+            pp_buffer_printf(metrics->out, "profiling_lost_samples_total{%s,cause=\"%s\"} %llu\n",
+                             metrics->process, pp_recorded_loss_name(cause), (unsigned long long)n);
+    }
 }
 
 static void write_cpu(struct metrics *metrics, struct pp_served *target,
@@ -106,6 +112,56 @@ static void write_rate(struct metrics *metrics, struct pp_served *target,
                      is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
 }
 
+/* ---- the heap: of processes that measure it ---- */
+
+static void write_heap_count(struct metrics *metrics, struct pp_served *target, const char *name,
+                             uint64_t count)
+{
+    if (pp_served_has_heap(target))
+        pp_buffer_printf(metrics->out, "%s{%s} %llu\n", name, metrics->process,
+                         (unsigned long long)count);
+}
+
+static void write_allocations(struct metrics *metrics, struct pp_served *target,
+                              const struct pprofc_profile *profile)
+{
+    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
+
+    (void)profile;
+    write_heap_count(metrics, target, "profiling_allocations_total", atomic_load(&heap->n_allocs));
+}
+
+static void write_reallocations(struct metrics *metrics, struct pp_served *target,
+                                const struct pprofc_profile *profile)
+{
+    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
+
+    (void)profile;
+    write_heap_count(metrics, target, "profiling_reallocations_total",
+                     atomic_load(&heap->n_reallocs));
+}
+
+static void write_frees(struct metrics *metrics, struct pp_served *target,
+                        const struct pprofc_profile *profile)
+{
+    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
+
+    (void)profile;
+    write_heap_count(metrics, target, "profiling_frees_total", atomic_load(&heap->n_frees));
+}
+
+static void write_requested(struct metrics *metrics, struct pp_served *target,
+                            const struct pprofc_profile *profile)
+{
+    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
+
+    (void)profile;
+    write_heap_count(metrics, target, "profiling_requested_bytes_total",
+                     atomic_load(&heap->requested_bytes));
+}
+
+/* ---- functions ---- */
+
 static void write_functions(struct pp_buffer *out, const char *process,
                             const struct pprofc_profile *profile)
 {
@@ -128,7 +184,8 @@ static void make_functions(struct pp_service *service, struct pp_buffer *out)
     for (uint32_t i = 0; i < n; i++) {
         struct pprofc_profile *profile = NULL;
         char process[PROCESS_BYTES];
-        if (pp_service_whole(service, service->targets[i], false, &profile, NULL) != 0)
+        if (pp_service_whole(service, service->targets[i], PP_FAMILY_CPU, false, &profile, NULL) !=
+            0)
             continue;
         name_process(service->targets[i], process);
         write_functions(out, process, profile);
@@ -149,6 +206,13 @@ static const struct {
      "CPU time that profiling took of the process.", write_own_cpu},
     {"profiling_frequency_hertz", "gauge", "hertz",
      "Samples a CPU second asked for now; 0: paused or ended.", write_rate},
+    {"profiling_allocations", "counter", "", "Calls that allocated memory, exactly.",
+     write_allocations},
+    {"profiling_reallocations", "counter", "",
+     "Calls of realloc for memory that was there, exactly.", write_reallocations},
+    {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees},
+    {"profiling_requested_bytes", "counter", "bytes", "Bytes that were asked for, exactly.",
+     write_requested},
     {"profiling_function_cpu_time_ratio", "gauge", "ratio",
      "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL},
 };

@@ -60,6 +60,38 @@ bool pp_call_rate(struct pp_call *call, double *rate_hz_out)
     return true;
 }
 
+bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out)
+{
+    const char *kind = pp_http_parameter(call->request, "kind");
+    const bool is_heap = kind != NULL && strcmp(kind, "heap") == 0;
+
+    if (kind != NULL && !is_heap && strcmp(kind, "cpu") != 0) {
+        pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu and heap", kind);
+        return false;
+    }
+    *kind_out = kind == NULL ? 0 : is_heap ? PP_FAMILY_HEAP : PP_FAMILY_CPU;
+    return true;
+}
+
+bool pp_call_choose_type(struct pp_call *call, struct pprofc_profile *profile)
+{
+    const char *sample = pp_http_parameter(call->request, "sample");
+    struct pprofc_error err;
+    int type;
+
+    if (sample == NULL)
+        sample = pp_http_parameter(call->request, "sample_index");
+    type =
+        sample == NULL ? (int)profile->default_type : pp_profile_find_type(profile, sample, &err);
+    if (type >= 0) {
+        profile->default_type = (uint32_t)type;
+        return true;
+    }
+    pp_http_error(call->answer, 400, "%s", err.message);
+    pprofc_profile_free(profile);
+    return false;
+}
+
 /* ---- answers ---- */
 
 static const struct {
@@ -112,8 +144,10 @@ const char *pp_call_format(const struct pp_call *call)
     return format;
 }
 
-static bool is_known_format(const char *format)
+bool pp_call_format_is_known(const struct pp_call *call)
 {
+    const char *format = pp_call_format(call);
+
     for (size_t i = 0; format != NULL && i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(formats[i].name, format) == 0)
             return true;
@@ -121,7 +155,7 @@ static bool is_known_format(const char *format)
 }
 
 /* /debug/pprof/flamegraph, whatever the kind. */
-static bool is_picture(const struct pp_call *call)
+bool pp_call_is_picture(const struct pp_call *call)
 {
     const char *last = strrchr(call->request->path, '/');
 
@@ -129,7 +163,7 @@ static bool is_picture(const struct pp_call *call)
 }
 
 /* /pprof/ without a wish for a format: what gperftools' own pprof reads. */
-static bool is_gperftools(const struct pp_call *call)
+bool pp_call_is_gperftools(const struct pp_call *call)
 {
     return strncmp(call->request->path, "/pprof/", strlen("/pprof/")) == 0 &&
            pp_call_format(call) == NULL;
@@ -159,14 +193,14 @@ void pp_route_profile(struct pp_call *call)
 
     if (kind != NULL && strcmp(kind, "cpu") != 0) {
         call->name = kind;
-        pp_route_later_kind(call);
+        (strcmp(kind, "heap") == 0 ? pp_route_heap : pp_route_later_kind)(call);
         return;
     }
     if (!pp_call_seconds(call, "seconds", PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
         !pp_call_rate(call, &wish.rate_hz))
         return;
     /* Before half a minute of sampling, not after. */
-    if (!is_known_format(pp_call_format(call))) {
+    if (!pp_call_format_is_known(call)) {
         pp_answer_profile(call, NULL, pp_call_format(call), "", "");
         return;
     }
@@ -174,26 +208,31 @@ void pp_route_profile(struct pp_call *call)
     if (status != 0)
         pp_http_error(call->answer, pp_http_status_of(status), "Could not profile: %s",
                       err.message);
-    else if (is_gperftools(call))
+    else if (pp_call_is_gperftools(call))
         answer_gperftools(call, profile);
     else
-        pp_answer_profile(call, profile, pp_call_format(call), is_picture(call) ? "svg" : "pprof",
-                          "profile");
+        pp_answer_profile(call, profile, pp_call_format(call),
+                          pp_call_is_picture(call) ? "svg" : "pprof", "profile");
 }
 
 void pp_route_top(struct pp_call *call)
 {
     const char *sort = pp_http_parameter(call->request, "sort"), *format = pp_call_format(call);
     struct pp_top_table_options options = {.by_cum = sort != NULL && strcmp(sort, "cum") == 0};
+    enum pp_rec_family kind = 0;
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
     int status;
 
+    if (!pp_call_kind(call, &kind))
+        return;
     if (sort != NULL && !options.by_cum && strcmp(sort, "flat") != 0) {
         pp_http_error(call->answer, 400, "unknown sort '%s'; there are flat and cum", sort);
         return;
     }
-    status = pp_service_whole(call->service, call->target, true, &profile, &err);
+    status = pp_service_whole(call->service, call->target, kind, true, &profile, &err);
+    if (status == 0 && !pp_call_choose_type(call, profile))
+        return;
     if (status == 0 && (!options.by_cum || (format != NULL && strcmp(format, "text") != 0))) {
         pp_answer_profile(call, profile, format, "text", "profile");
         return;
@@ -212,6 +251,7 @@ void pp_route_tree(struct pp_call *call)
 {
     const char *format = pp_call_format(call);
     struct pp_tree_table_options options = {.min_share = 0};
+    enum pp_rec_family kind = 0;
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
     int status;
@@ -220,7 +260,11 @@ void pp_route_tree(struct pp_call *call)
         pp_route_top(call);
         return;
     }
-    status = pp_service_whole(call->service, call->target, false, &profile, &err);
+    if (!pp_call_kind(call, &kind))
+        return;
+    status = pp_service_whole(call->service, call->target, kind, false, &profile, &err);
+    if (status == 0 && !pp_call_choose_type(call, profile))
+        return;
     if (status == 0) {
         options.type = profile->default_type;
         pp_http_text(call->answer, "");
@@ -231,7 +275,7 @@ void pp_route_tree(struct pp_call *call)
     pprofc_profile_free(profile);
 }
 
-/* ---- kinds to come ---- */
+/* ---- kinds to come, or that the process does not measure ---- */
 
 /* Sample types and period as the field has them. */
 struct shape {
@@ -292,20 +336,27 @@ static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
     profile->period_type.unit = pp_profile_text(profile, shape->period_unit);
     profile->period = 1;
     profile->time_ns = pp_served_header(call->target)->start_realtime_ns;
-    pp_profile_comment(profile, "this version of pprof-c does not measure %s: the profile is empty",
-                       call->name);
+    if (strcmp(later_kinds[i].kind, "heap") == 0)
+        pp_profile_comment(profile,
+                           "the process was started without the heap (pprofc run -k heap, or "
+                           "PPROFC=heap) and does not measure %s: the profile is empty",
+                           call->name);
+    else
+        pp_profile_comment(profile,
+                           "this version of pprof-c does not measure %s: the profile is empty",
+                           call->name);
     return profile;
 }
 
 /* ?seconds= asks for what came in that time; as in Go not as text, which has no difference. */
-static bool is_delta_sound(struct pp_call *call, bool *is_delta_out)
+bool pp_call_delta(struct pp_call *call, double *seconds_out)
 {
     const char *format = pp_call_format(call);
     double seconds = 0;
 
     if (!pp_call_seconds(call, "seconds", 0, &seconds))
         return false;
-    *is_delta_out = seconds > 0;
+    *seconds_out = seconds;
     if (seconds > 0 && format != NULL && strcmp(format, "text") == 0) {
         pp_http_error(call->answer, 400, "seconds and debug params are incompatible");
         return false;
@@ -316,27 +367,28 @@ static bool is_delta_sound(struct pp_call *call, bool *is_delta_out)
 void pp_route_later_kind(struct pp_call *call)
 {
     char file_name[64];
-    bool is_delta = false;
+    double seconds = 0;
 
     for (size_t i = 0; i < sizeof later_kinds / sizeof later_kinds[0]; i++) {
         struct pprofc_profile *profile;
         if (strcmp(later_kinds[i].name, call->name) != 0)
             continue;
-        if (!is_delta_sound(call, &is_delta))
+        if (!pp_call_delta(call, &seconds))
             return;
-        if (is_gperftools(call)) {
+        if (pp_call_is_gperftools(call)) {
             pp_http_text(call->answer, strcmp(call->name, "contention") == 0 ? no_contentions
                                        : strcmp(call->name, "growth") == 0   ? no_growth
                                                                              : no_heap);
             return;
         }
-        (void)snprintf(file_name, sizeof file_name, "%s%s", call->name, is_delta ? "-delta" : "");
+        (void)snprintf(file_name, sizeof file_name, "%s%s", call->name,
+                       seconds > 0 ? "-delta" : "");
         profile = empty_profile(call, i);
         if (profile == NULL)
             pp_http_error(call->answer, 500, "no memory for the profile");
         else
             pp_answer_profile(call, profile, pp_call_format(call),
-                              is_picture(call) ? "svg" : "pprof", file_name);
+                              pp_call_is_picture(call) ? "svg" : "pprof", file_name);
         return;
     }
     pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu, offcpu, wall, lock, heap",

@@ -20,6 +20,9 @@ pp_route pp_route_top;        /* the table of what the recording holds */
 pp_route pp_route_tree;       /* its call tree */
 pp_route pp_route_later_kind; /* kinds that this version does not measure: valid and empty */
 
+/* route_heap.c */
+pp_route pp_route_heap; /* heap, allocs, delta_heap, growth */
+
 /* route_facts.c */
 pp_route pp_route_index;
 pp_route pp_route_cmdline;
@@ -54,6 +57,25 @@ void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, con
 
 /* ?format=, or what ?debug=1 means; NULL when neither is given. */
 const char *pp_call_format(const struct pp_call *call);
+
+/* The kind that ?kind= names of those that are measured; false after a 400. */
+bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out);
+
+/* Show the sample type that ?sample= (or sample_index=) names; false after a 400, when the profile
+ * is freed. */
+bool pp_call_choose_type(struct pp_call *call, struct pprofc_profile *profile);
+
+/* Whether the answer is a picture whatever the kind: /debug/pprof/flamegraph. */
+bool pp_call_is_picture(const struct pp_call *call);
+
+/* Whether gperftools' own pprof asks: /pprof/ without a wish for a format. */
+bool pp_call_is_gperftools(const struct pp_call *call);
+
+/* What ?seconds= of a kind that is a difference asks for, 0 without it; false after a 400. */
+bool pp_call_delta(struct pp_call *call, double *seconds_out);
+
+/* Whether it is one; pp_answer_profile() says which there are. */
+bool pp_call_format_is_known(const struct pp_call *call);
 
 /* A number of seconds, ?seconds= or another; 'otherwise' when it is missing or 0; false after a
  * 400. */

@@ -61,6 +61,7 @@ void pp_served_close(struct pp_served *target)
         return;
     pp_recording_close(target->reader);
     target->reader = NULL;
+    pp_heap_mark_done(&target->heap_mark);
     (void)pthread_mutex_destroy(&target->lock);
 }
 
@@ -322,6 +323,25 @@ int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **sn
     status = pp_recording_snapshot(target->reader, snapshot_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
+}
+
+int pp_served_fresh_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
+                             struct pprofc_error *err)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&target->lock);
+    /* One that has ended, or does not answer, has what it has. */
+    if (pp_recording_shared_header(target->reader) != NULL)
+        (void)command(target, PP_REQUEST_FLUSH, 0, NULL);
+    status = pp_recording_snapshot(target->reader, snapshot_out, err);
+    (void)pthread_mutex_unlock(&target->lock);
+    return status;
+}
+
+bool pp_served_has_heap(struct pp_served *target)
+{
+    return (pp_recording_kinds(pp_served_header(target)) & 1U << (PP_FAMILY_HEAP - 1)) != 0;
 }
 
 /* What the look recorded is held until it is copied, as a window's events are. */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "formats/recording_heap.h"
 #include "formats/recording_window.h"
 #include "profile/profile.h"
 #include "recording/reader.h"
@@ -36,6 +37,7 @@ struct pp_served {
     uint32_t n_windows;
     uint32_t slot;                        /* of the recording's readers, + 1; 0: none */
     struct pp_rec_header *_Atomic shared; /* the live header, once it was seen */
+    struct pp_heap_mark heap_mark;        /* of the delta that was asked for last */
 };
 
 /* 'name' is a process number, or the path of a recording.  -ESRCH with what to do when the process
@@ -65,6 +67,13 @@ void pp_served_renew(struct pp_served *target);
 /* A reader of the recording as it is now, to be closed: windows are read from it. */
 int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
                        struct pprofc_error *err);
+
+/* The same with the process's exact totals brought up to date before. */
+int pp_served_fresh_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
+                             struct pprofc_error *err);
+
+/* Whether the recording holds the heap. */
+bool pp_served_has_heap(struct pp_served *target);
 
 /* Have the process record where each of its threads stands, and take a snapshot: the look's
  * number is the mark of its events.  -ESRCH when the process is gone. */

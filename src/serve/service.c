@@ -114,18 +114,13 @@ struct pp_served *pp_service_target(struct pp_service *service, const char *pid)
 
 /* ---- profiles ---- */
 
-static int read_profile(struct pp_service *service, struct pp_served *target,
-                        const struct pp_recording_window *window, bool wants_lines,
-                        struct pprofc_profile **profile_out, struct pprofc_error *err)
+int pp_service_read(struct pp_service *service, struct pp_recording_reader *reader,
+                    const struct pp_recording_profile_options *options, bool wants_lines,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
-    const struct pp_recording_profile_options options = {.window = window};
-    struct pp_recording_reader *reader = NULL;
-    int status = pp_served_snapshot(target, &reader, err);
+    const int status =
+        pp_recording_to_profile(reader, service->symbolizer, options, profile_out, err);
 
-    if (status != 0)
-        return status;
-    status = pp_recording_to_profile(reader, service->symbolizer, &options, profile_out, err);
-    pp_recording_close(reader);
     if (status == 0 && service->hides_command_line)
         (*profile_out)->command = 0;
     if (status == 0 && service->is_in_program && wants_lines)
@@ -133,10 +128,26 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
     return status;
 }
 
-int pp_service_whole(struct pp_service *service, struct pp_served *target, bool wants_lines,
-                     struct pprofc_profile **profile_out, struct pprofc_error *err)
+static int read_profile(struct pp_service *service, struct pp_served *target,
+                        const struct pp_recording_profile_options *options, bool wants_lines,
+                        struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
-    return read_profile(service, target, NULL, wants_lines, profile_out, err);
+    struct pp_recording_reader *reader = NULL;
+    int status = pp_served_snapshot(target, &reader, err);
+
+    if (status == 0)
+        status = pp_service_read(service, reader, options, wants_lines, profile_out, err);
+    pp_recording_close(reader);
+    return status;
+}
+
+int pp_service_whole(struct pp_service *service, struct pp_served *target, enum pp_rec_family kind,
+                     bool wants_lines, struct pprofc_profile **profile_out,
+                     struct pprofc_error *err)
+{
+    const struct pp_recording_profile_options options = {.kind = kind};
+
+    return read_profile(service, target, &options, wants_lines, profile_out, err);
 }
 
 int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_out,
@@ -198,11 +209,12 @@ int pp_service_end_window(struct pp_service *service, const struct pp_profile_wi
 {
     struct pprofc_profile *profile = NULL;
     struct pp_recording_window span;
+    const struct pp_recording_profile_options options = {.kind = PP_FAMILY_CPU, .window = &span};
     double highest_hz = 0;
     int status = pp_served_end_window(wish->target, window, &span, &highest_hz, err);
 
     if (status == 0)
-        status = read_profile(service, wish->target, &span, true, &profile, err);
+        status = read_profile(service, wish->target, &options, true, &profile, err);
     if (status != 0)
         return status;
     state_period(profile, wish->rate_hz, highest_hz);
@@ -234,6 +246,15 @@ static bool wait_until(const struct pp_profile_wish *wish, uint64_t end_ns)
     return true;
 }
 
+/* Why it was not to the end. */
+static int gone(const struct pp_profile_wish *wish, struct pprofc_error *err)
+{
+    if (wish->request->is_ending != NULL &&
+        wish->request->is_ending(wish->request->is_gone_context))
+        return pp_fail(err, -ESHUTDOWN, 0, "the server was stopped while the profile was taken");
+    return pp_fail(err, -ECANCELED, 0, "the client went away");
+}
+
 static int sample(const struct pp_profile_wish *wish, uint32_t *window_out,
                   struct pprofc_error *err)
 {
@@ -245,22 +266,36 @@ static int sample(const struct pp_profile_wish *wish, uint32_t *window_out,
     if (status != 0 || wait_until(wish, end_ns))
         return status;
     (void)pp_served_end_window(wish->target, *window_out, &span, &highest_hz, NULL);
-    if (wish->request->is_ending != NULL &&
-        wish->request->is_ending(wish->request->is_gone_context))
-        return pp_fail(err, -ESHUTDOWN, 0, "the server was stopped while the profile was taken");
-    return pp_fail(err, -ECANCELED, 0, "the client went away");
+    return gone(wish, err);
+}
+
+/* One more that waits; pp_service's n_waiting is to be counted down in any case. */
+static int begin_waiting(struct pp_service *service, struct pprofc_error *err)
+{
+    return atomic_fetch_add(&service->n_waiting, 1) < PP_SERVE_MAX_WAITING
+               ? 0
+               : pp_fail(err, -EBUSY, 0, "%d profiles are being taken; try again later",
+                         PP_SERVE_MAX_WAITING);
+}
+
+int pp_service_wait(struct pp_service *service, const struct pp_profile_wish *wish,
+                    struct pprofc_error *err)
+{
+    int status = begin_waiting(service, err);
+
+    if (status == 0 && !wait_until(wish, now_ns() + (uint64_t)(wish->seconds * 1e9)))
+        status = gone(wish, err);
+    (void)atomic_fetch_sub(&service->n_waiting, 1);
+    return status;
 }
 
 int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
                        struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     uint32_t window = 0;
-    int status;
+    int status = begin_waiting(service, err);
 
-    if (atomic_fetch_add(&service->n_waiting, 1) >= PP_SERVE_MAX_WAITING)
-        status = pp_fail(err, -EBUSY, 0, "%d profiles are being taken; try again later",
-                         PP_SERVE_MAX_WAITING);
-    else
+    if (status == 0)
         status = sample(wish, &window, err);
     (void)atomic_fetch_sub(&service->n_waiting, 1);
     return status == 0 ? pp_service_end_window(service, wish, window, profile_out, err) : status;

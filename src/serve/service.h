@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "binary/symbolizer.h"
+#include "formats/recording.h"
 #include "serve/hot_functions.h"
 #include "serve/http.h"
 #include "serve/served.h"
@@ -73,10 +74,27 @@ struct pp_profile_wish {
 int pp_service_profile(struct pp_service *service, const struct pp_profile_wish *wish,
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
 
-/* Everything that the target's recording holds.  In a program that serves itself 'wants_lines' runs
- * a child for them. */
-int pp_service_whole(struct pp_service *service, struct pp_served *target, bool wants_lines,
-                     struct pprofc_profile **profile_out, struct pprofc_error *err);
+/* Everything that the target's recording holds of a kind, as pp_recordings_to_profile() has it.  In
+ * a program that serves itself 'wants_lines' runs a child for them. */
+int pp_service_whole(struct pp_service *service, struct pp_served *target, enum pp_rec_family kind,
+                     bool wants_lines, struct pprofc_profile **profile_out,
+                     struct pprofc_error *err);
+
+/* The same of 'reader', which was taken of 'target', as 'options' say. */
+int pp_service_read(struct pp_service *service, struct pp_recording_reader *reader,
+                    const struct pp_recording_profile_options *options, bool wants_lines,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* Let the time of 'wish' pass, or until its process has ended.  -ECANCELED when the client went
+ * away, -ESHUTDOWN when the server is being stopped, -EBUSY when too many wait. */
+int pp_service_wait(struct pp_service *service, const struct pp_profile_wish *wish,
+                    struct pprofc_error *err);
+
+/* The heap of the wish's target: all of it with 'seconds' 0, else what came in that time.  With
+ * 'is_since_last' what was allocated since that was asked for last, and what is in use. */
+int pp_service_heap(struct pp_service *service, const struct pp_profile_wish *wish,
+                    bool is_since_last, struct pprofc_profile **profile_out,
+                    struct pprofc_error *err);
 
 /* Where each thread of the process stands now. */
 int pp_service_threads(struct pp_service *service, struct pp_served *target,
