@@ -11,18 +11,28 @@
 #include "cli/profile_input.h"
 #include "cli/verbs.h"
 
-enum { OPTION_SAMPLE, OPTION_SAMPLE_INDEX, OPTION_FORCE, OPTION_QUIET, OPTION_HELP, N_OPTIONS };
+enum {
+    OPTION_SAMPLE,
+    OPTION_SAMPLE_INDEX,
+    OPTION_HEAP_PEAK,
+    OPTION_FORCE,
+    OPTION_QUIET,
+    OPTION_HELP,
+    N_OPTIONS
+};
 
 static const struct pp_option convert_options[N_OPTIONS] = {
     [OPTION_SAMPLE] = {"sample", 0, true, false},
     [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_FORCE] = {"force", 'f', false, false},
     [OPTION_QUIET] = {"quiet", 'q', false, false},
     [OPTION_HELP] = {"help", 'h', false, false},
 };
 
 struct conversion {
-    const char *from, *to, *sample;
+    const char *from, *to;
+    struct pp_input_wish wish;
     enum pp_format format;
     bool overwrites, wants_help;
 };
@@ -34,7 +44,10 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     switch (option) {
     case OPTION_SAMPLE:
     case OPTION_SAMPLE_INDEX:
-        conversion->sample = value;
+        conversion->wish.sample = value;
+        return 0;
+    case OPTION_HEAP_PEAK:
+        conversion->wish.at_heap_peak = true;
         return 0;
     case OPTION_FORCE:
         conversion->overwrites = true;
@@ -109,7 +122,7 @@ int pp_cmd_convert(char **words)
         (void)pp_help_show("convert");
         return PP_EXIT_OK;
     }
-    code = pp_input_read(conversion.from, conversion.sample, &profile, &type);
+    code = pp_input_read(conversion.from, &conversion.wish, &profile, &type);
     if (code != 0)
         return code;
     if (write_profile(&conversion, profile, type, &err) < 0) {

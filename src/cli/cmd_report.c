@@ -20,6 +20,7 @@ enum {
     OPTION_CUM,
     OPTION_SAMPLE,
     OPTION_SAMPLE_INDEX,
+    OPTION_HEAP_PEAK,
     OPTION_JSON,
     OPTION_OUTPUT,
     OPTION_FORCE,
@@ -34,6 +35,7 @@ static const struct pp_option report_options[N_OPTIONS] = {
     [OPTION_CUM] = {"cum", 0, false, false},
     [OPTION_SAMPLE] = {"sample", 0, true, false},
     [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_JSON] = {"json", 0, false, false},
     [OPTION_OUTPUT] = {"output", 'o', true, false},
     [OPTION_FORCE] = {"force", 'f', false, false},
@@ -44,7 +46,8 @@ static const struct pp_option report_options[N_OPTIONS] = {
 enum { DEFAULT_ROWS = 20 };
 
 struct report {
-    const char *path, *sample, *output;
+    const char *path, *output;
+    struct pp_input_wish wish;
     enum pp_group group;
     uint32_t n_rows;
     bool by_cum, is_json, overwrites, wants_help;
@@ -84,7 +87,10 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
         return 0;
     case OPTION_SAMPLE:
     case OPTION_SAMPLE_INDEX:
-        report->sample = value;
+        report->wish.sample = value;
+        return 0;
+    case OPTION_HEAP_PEAK:
+        report->wish.at_heap_peak = true;
         return 0;
     case OPTION_JSON:
         report->is_json = true;
@@ -156,7 +162,7 @@ int pp_cmd_report(char **words)
         (void)pp_help_show("report");
         return PP_EXIT_OK;
     }
-    code = pp_input_read(report.path, report.sample, &profile, &type);
+    code = pp_input_read(report.path, &report.wish, &profile, &type);
     if (code != 0)
         return code;
     if (write_report(&report, profile, type, &err) < 0) {

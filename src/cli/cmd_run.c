@@ -1,12 +1,14 @@
 /* pprofc run: start a program with the capture library preloaded, stay out of its way, and make its
  * profile when it has ended. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/environment.h"
 #include "cli/messages.h"
 #include "cli/run.h"
+#include "cli/values.h"
 #include "cli/verbs.h"
 
 /* When we look for the program's recording: soon, so that we hold it even if the program is killed
@@ -65,13 +67,33 @@ static int prepare(struct pp_run *run)
         return go_on_unprofiled(run, "PPROFC=off is set, so nothing is profiled; unset it");
     if (run->target.shortcoming[0] != '\0')
         return go_on_unprofiled(run, run->target.shortcoming);
-    if (!run->target.links_capture && pp_preload_find(&run->preload, &err) < 0)
+    if (!run->target.links_capture &&
+        pp_preload_find(&run->preload, (run->options.kinds & PP_KIND_HEAP) != 0, &err) < 0)
         return go_on_unprofiled(run, err.message);
     if (run->options.http != NULL && pp_run_http_open(&run->http, run->options.http, &err) < 0) {
         pp_complain("%s", err.message);
         return PP_EXIT_NOT_STARTED;
     }
     return 0;
+}
+
+static const char *kinds_text(uint32_t kinds)
+{
+    if (kinds == PP_KIND_CPU)
+        return "cpu";
+    return kinds == PP_KIND_HEAP ? "heap" : "cpu,heap";
+}
+
+static void set_heap_environment(const struct pp_run_options *options,
+                                 struct pp_child_environment *environment)
+{
+    char interval[32];
+
+    (void)snprintf(interval, sizeof interval, "%" PRIu64, options->heap_interval_bytes);
+    if (options->heap_interval_bytes != 0)
+        pp_child_environment_set(environment, "PPROFC_HEAP_INTERVAL", interval);
+    if (options->keeps_heap_peak)
+        pp_child_environment_set(environment, "PPROFC_HEAP_PEAK", "1");
 }
 
 /* What the preloaded library reads and takes out again. */
@@ -84,7 +106,8 @@ static void set_environment(const struct pp_run *run, const char *run_id,
     if (!run->target.links_capture)
         pp_child_environment_preload(environment, run->preload.path);
     (void)snprintf(rate, sizeof rate, "%g", options->rate_hz);
-    pp_child_environment_set(environment, "PPROFC", "cpu");
+    pp_child_environment_set(environment, "PPROFC", kinds_text(options->kinds));
+    set_heap_environment(options, environment);
     if (options->has_rate) /* else PPROFC_CONFIG may say one */
         pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
     pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);

@@ -109,6 +109,7 @@ static int symbolize(const struct symbolizing *work, const struct pprofc_profile
 
 int pp_cmd_symbolize(char **words)
 {
+    static const struct pp_input_wish own_choice = {.sample = NULL};
     struct symbolizing work = {.from = NULL};
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
@@ -123,7 +124,7 @@ int pp_cmd_symbolize(char **words)
         (void)pp_help_show("symbolize");
         return PP_EXIT_OK;
     }
-    code = pp_input_read(work.from, NULL, &profile, &type);
+    code = pp_input_read(work.from, &own_choice, &profile, &type);
     if (code != 0)
         return code;
     if (symbolize(&work, profile, &err) < 0) {

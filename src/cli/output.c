@@ -127,6 +127,7 @@ int pp_output_name(const struct pp_output *output, const char *program, pid_t pi
                    bool is_one_of_several, unsigned copy, const char *extension,
                    char path_out[PATH_MAX])
 {
+    const char *infix = output->infix != NULL ? output->infix : "";
     char process[16] = "", number[16] = "";
     int n;
 
@@ -136,15 +137,15 @@ int pp_output_name(const struct pp_output *output, const char *program, pid_t pi
         (void)snprintf(number, sizeof number, ".%u", copy);
     if (output->kind == PP_OUTPUT_FILE) {
         const int n_stem = (int)stem_chars(output->path);
-        n = snprintf(path_out, PATH_MAX, "%.*s%s%s%s", n_stem, output->path, process, number,
-                     output->path + n_stem);
+        n = snprintf(path_out, PATH_MAX, "%.*s%s%s%s%s", n_stem, output->path, process, infix,
+                     number, output->path + n_stem);
     } else {
         const bool has_folder = output->kind == PP_OUTPUT_FOLDER;
         const char *folder = has_folder ? output->path : "";
         const size_t n_folder = strlen(folder);
         const char *slash = has_folder && folder[n_folder - 1] != '/' ? "/" : "";
-        n = snprintf(path_out, PATH_MAX, "%s%s%s.%d%s%s", folder, slash, program, (int)pid, number,
-                     extension);
+        n = snprintf(path_out, PATH_MAX, "%s%s%s.%d%s%s%s", folder, slash, program, (int)pid, infix,
+                     number, extension);
     }
     return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }

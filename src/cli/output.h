@@ -20,6 +20,7 @@ struct pp_output {
     enum pp_output_kind kind;
     enum pp_format format; /* of PP_OUTPUT_FILE and PP_OUTPUT_STDOUT */
     const char *path;      /* of a folder or file */
+    const char *infix;     /* ".heap", before the extension of every name; NULL: none */
     bool overwrites;
 };
 

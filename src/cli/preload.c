@@ -1,4 +1,4 @@
-/* Where libpprofc-preload.so is. */
+/* Where the libraries to be preloaded are. */
 #include "cli/preload.h"
 
 #include <errno.h>
@@ -16,9 +16,8 @@
 #define PPROFC_PRELOAD_FROM_COMMAND "../lib/pprofc"
 #endif
 
-static const char library[] = "libpprofc-preload.so";
-
-static bool try_folder(struct pp_preload *preload, const char *folder, const char *below)
+static bool try_folder(struct pp_preload *preload, const char *library, const char *folder,
+                       const char *below)
 {
     char path[PATH_MAX];
 
@@ -28,7 +27,7 @@ static bool try_folder(struct pp_preload *preload, const char *folder, const cha
 }
 
 /* LD_PRELOAD is parted by spaces and colons, and knows no quotes: a link with a plain name then. */
-static int make_link(struct pp_preload *preload, struct pprofc_error *err)
+static int make_link(struct pp_preload *preload, const char *library, struct pprofc_error *err)
 {
     char target[PATH_MAX];
 
@@ -48,10 +47,11 @@ static int make_link(struct pp_preload *preload, struct pprofc_error *err)
     return 0;
 }
 
-int pp_preload_find(struct pp_preload *preload, struct pprofc_error *err)
+int pp_preload_find(struct pp_preload *preload, bool with_heap, struct pprofc_error *err)
 {
     /* As in the build folder; then as it was installed, wherever that tree lies now. */
     static const char *const below[] = {"", "/" PPROFC_PRELOAD_FROM_COMMAND};
+    const char *library = with_heap ? "libpprofc-preload-heap.so" : "libpprofc-preload.so";
     char folder[PATH_MAX];
     const ssize_t n_chars = readlink("/proc/self/exe", folder, sizeof folder - 1);
 
@@ -60,11 +60,11 @@ int pp_preload_find(struct pp_preload *preload, struct pprofc_error *err)
         folder[n_chars] = '\0';
         folder[pp_base_name(folder) - folder - 1] = '\0';
         for (size_t i = 0; i < sizeof below / sizeof below[0]; i++)
-            if (try_folder(preload, folder, below[i]))
-                return make_link(preload, err);
+            if (try_folder(preload, library, folder, below[i]))
+                return make_link(preload, library, err);
     }
-    if (try_folder(preload, PPROFC_PRELOAD_DIR, ""))
-        return make_link(preload, err);
+    if (try_folder(preload, library, PPROFC_PRELOAD_DIR, ""))
+        return make_link(preload, library, err);
     return pp_fail(err, -ENOENT, 0,
                    "%s is neither beside pprofc nor in %s, so nothing can be profiled; install it "
                    "there",

@@ -1,8 +1,10 @@
-/* Where libpprofc-preload.so is, under a name that LD_PRELOAD can hold. */
+/* Where libpprofc-preload.so is, or libpprofc-preload-heap.so, under a name that LD_PRELOAD can
+ * hold. */
 #ifndef PP_CLI_PRELOAD_H
 #define PP_CLI_PRELOAD_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -11,8 +13,9 @@ struct pp_preload {
     char folder[64];     /* made for a link to it, removed at the end; "" when none was needed */
 };
 
-/* 0, or -ENOENT with what was looked at in 'err'. */
-int pp_preload_find(struct pp_preload *preload, struct pprofc_error *err);
+/* 'with_heap': the one that also stands between the program and its allocator.  0, or -ENOENT with
+ * what was looked at in 'err'. */
+int pp_preload_find(struct pp_preload *preload, bool with_heap, struct pprofc_error *err);
 void pp_preload_done(struct pp_preload *preload);
 
 #endif

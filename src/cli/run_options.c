@@ -26,6 +26,7 @@ enum {
     OPTION_VERBOSE,
     OPTION_HELP,
     OPTION_HEAP_INTERVAL,
+    OPTION_HEAP_PEAK,
     OPTION_HTTP,
     N_OPTIONS
 };
@@ -45,7 +46,8 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_QUIET] = {"quiet", 'q', false, false},
     [OPTION_VERBOSE] = {"verbose", 'v', false, false},
     [OPTION_HELP] = {"help", 'h', false, false},
-    [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, true},
+    [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, false},
+    [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
 };
 
@@ -82,7 +84,7 @@ static int take(struct pp_run_options *options, int option, const char *value,
 {
     switch (option) {
     case OPTION_KINDS:
-        return pp_check_kinds(value, err);
+        return pp_parse_kinds(value, &options->kinds, err);
     case OPTION_RATE:
     case OPTION_MODE:
         return set_rate(options, value, option == OPTION_MODE, err);
@@ -112,6 +114,11 @@ static int take(struct pp_run_options *options, int option, const char *value,
         return 0;
     case OPTION_VERBOSE:
         options->loudness = PP_VERBOSE;
+        return 0;
+    case OPTION_HEAP_INTERVAL:
+        return pp_parse_bytes(value, &options->heap_interval_bytes, err);
+    case OPTION_HEAP_PEAK:
+        options->keeps_heap_peak = true;
         return 0;
     case OPTION_HTTP:
         options->http = value;
@@ -157,6 +164,7 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
 
     memset(options, 0, sizeof *options);
     options->loudness = PP_NORMAL;
+    options->kinds = PP_KIND_CPU;
     while ((option = pp_option_next(&reader, err)) >= 0) {
         const int rc = take(options, option, reader.value, err);
         if (rc < 0)
@@ -172,6 +180,15 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
                        "no program given; write pprofc run [OPTIONS] -- PROGRAM ARGUMENTS");
     if (options->block_drops && options->block.n_bytes == 0)
         return pp_fail(err, -EINVAL, 0, "--block-drop needs --block-lib");
+    if ((options->heap_interval_bytes != 0 || options->keeps_heap_peak) &&
+        (options->kinds & PP_KIND_HEAP) == 0)
+        return pp_fail(err, -EINVAL, 0, "%s needs -k heap, or -k cpu,heap",
+                       options->keeps_heap_peak ? "--heap-peak" : "--heap-interval");
+    if (options->kinds == (PP_KIND_CPU | PP_KIND_HEAP) && options->output != NULL &&
+        strcmp(options->output, "-") == 0)
+        return pp_fail(err, -EINVAL, 0,
+                       "-o - holds one profile and two kinds were asked for; give one of them, or "
+                       "-o with a folder");
     return take_environment(options, err);
 }
 

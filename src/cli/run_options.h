@@ -10,14 +10,16 @@
 #include "cli/messages.h"
 
 struct pp_run_options {
+    uint32_t kinds; /* PP_KIND_CPU and others */
     double rate_hz;
-    bool has_rate;          /* somebody said it */
-    int64_t duration_ns;    /* 0: to the end */
-    const char *output;     /* -o, or NULL */
-    const char *signal;     /* "USR2", or NULL */
-    const char *http;       /* where to serve meanwhile, or NULL */
-    struct pp_buffer block; /* "libc,libm"; text, empty when nothing is blocked */
-    bool block_drops, follows, is_strict, overwrites, wants_help;
+    bool has_rate;                /* somebody said it */
+    int64_t duration_ns;          /* 0: to the end */
+    uint64_t heap_interval_bytes; /* 0: nobody said it */
+    const char *output;           /* -o, or NULL */
+    const char *signal;           /* "USR2", or NULL */
+    const char *http;             /* where to serve meanwhile, or NULL */
+    struct pp_buffer block;       /* "libc,libm"; text, empty when nothing is blocked */
+    bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak;
     enum pp_loudness loudness;
     char **command; /* the program and its arguments; not empty */
 };

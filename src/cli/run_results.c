@@ -1,5 +1,6 @@
 /* From the recordings of a run to its files. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,9 @@
 #include "cli/find_program.h"
 #include "cli/messages.h"
 #include "cli/run.h"
+#include "cli/run_heap.h"
 #include "cli/run_summary.h"
+#include "cli/values.h"
 #include "formats/recording.h"
 
 enum { STOP_TIMEOUT_MS = 2000, MAX_LINES = 10 };
@@ -18,7 +21,8 @@ enum { STOP_TIMEOUT_MS = 2000, MAX_LINES = 10 };
 struct process {
     struct pp_run_file *files; /* in the order in which they were made */
     size_t n_files;
-    struct pprofc_profile *profile; /* owned; NULL when it could not be made */
+    uint32_t kinds;                 /* that its recordings hold: PP_KIND_CPU .. */
+    struct pprofc_profile *profile; /* owned; of the kind at work; NULL when it could not be made */
 };
 
 /* ---- stop ---- */
@@ -43,10 +47,22 @@ static void stop_all(struct pp_run *run)
 
 /* ---- profiles ---- */
 
-static int make_profile(const struct pp_run *run, struct process *process,
+static const struct pp_rec_header *last_header(const struct process *process)
+{
+    return pp_recording_header(process->files[process->n_files - 1].reader);
+}
+
+static bool keeps_peak(const struct process *process)
+{
+    return atomic_load(&last_header(process)->heap.peak_mark) != 0;
+}
+
+static int make_profile(const struct pp_run *run, struct process *process, uint32_t kind,
                         struct pp_symbolizer *symbolizer, struct pprofc_error *err)
 {
-    struct pp_recording_profile_options options = {.cpu_ns_override = 0};
+    struct pp_recording_profile_options options = {
+        .kind = kind == PP_KIND_HEAP ? PP_FAMILY_HEAP : PP_FAMILY_CPU,
+        .is_at_peak = kind == PP_KIND_HEAP && keeps_peak(process)};
     pp_autofree struct pp_recording_reader **readers = calloc(process->n_files, sizeof *readers);
 
     if (readers == NULL)
@@ -59,10 +75,22 @@ static int make_profile(const struct pp_run *run, struct process *process,
                                     &process->profile, err);
 }
 
+static bool has_heap_samples(const struct pp_recording_reader *reader)
+{
+    const struct pp_rec_site *site;
+
+    for (uint32_t i = 0; (site = pp_recording_site(reader, i)) != NULL; i++)
+        if (atomic_load(&site->allocated.n_samples) > 0)
+            return true;
+    return false;
+}
+
 static bool has_samples(const struct process *process)
 {
     for (size_t i = 0; i < process->n_files; i++) {
         const struct pp_rec_thread *thread;
+        if (has_heap_samples(process->files[i].reader))
+            return true;
         for (uint32_t k = 0; (thread = pp_recording_thread(process->files[i].reader, k)) != NULL;
              k++)
             if (atomic_load(&thread->n_samples) > 0)
@@ -157,11 +185,13 @@ static int write_raw(struct pp_run *run, struct process *process, const char *pr
 
 /* Without -o the current folder is where nobody promised that one can write: the profile must not
  * be lost for that. */
-static int write_elsewhere(const char *program, pid_t pid, struct pp_output_file *files,
-                           const char *const *extensions, size_t n_files, struct pprofc_error *err)
+static int write_elsewhere(const char *infix, const char *program, pid_t pid,
+                           struct pp_output_file *files, const char *const *extensions,
+                           size_t n_files, struct pprofc_error *err)
 {
     const char *folder = getenv("TMPDIR");
     struct pp_output elsewhere = {.kind = PP_OUTPUT_FOLDER,
+                                  .infix = infix,
                                   .path = folder != NULL && folder[0] != '\0' ? folder : "/tmp"};
 
     pp_complain("%s; writing in %s", err->message, elsewhere.path);
@@ -200,7 +230,7 @@ static int write_files(struct pp_run *run, struct process *process, const char *
     rc = pp_output_write(&run->output, program, pid, is_one_of_several, files, extensions, n_files,
                          err);
     if (rc < 0 && run->output.kind == PP_OUTPUT_NAMED)
-        rc = write_elsewhere(program, pid, files, extensions, n_files, err);
+        rc = write_elsewhere(run->output.infix, program, pid, files, extensions, n_files, err);
     return rc < 0 ? rc : (int)n_files;
 }
 
@@ -215,31 +245,88 @@ static void say_kept(const struct process *process, const char *why)
                         process->files[i].path);
 }
 
-static void say_process(const struct pp_run *run, const struct process *process,
+static void say_process(const struct pp_run *run, const struct process *process, uint32_t kind,
                         const char *program, const struct pp_output_file *files, size_t n_files)
 {
-    char quality[400] = "";
+    const bool is_program = process->files[0].pid == run->child.pid;
+    char quality[400] = "", who[160];
 
-    if (process->files[0].pid == run->child.pid) {
+    (void)snprintf(who, sizeof who, "%s (%d)", program, (int)process->files[0].pid);
+    if (kind == PP_KIND_HEAP) {
+        const bool is_first = process->kinds == PP_KIND_HEAP;
+        pp_run_say_heap(run, process->profile, last_header(process),
+                        !is_program ? who
+                        : is_first  ? NULL
+                                    : "heap");
+    } else if (is_program) {
         pp_run_say_hints(run, process->profile);
         pp_run_say_result(run, process->profile);
     } else {
         pp_profile_quality_line(process->profile, quality, sizeof quality);
-        pp_say("%s (%d): %s", program, (int)process->files[0].pid, quality);
+        pp_say("%s: %s", who, quality);
     }
     pp_run_say_written(run, files, n_files);
+}
+
+/* CPU of children that nobody followed. */
+static void state_children(const struct pp_run *run, struct process *process)
+{
+    int64_t left_ns;
+
+    if (process->files[0].pid != run->child.pid || run->child.children_cpu_ns < 0)
+        return;
+    left_ns = run->child.children_cpu_ns - cpu_of_processes(run, run->child.pid) -
+              cpu_of_own_children(process);
+    process->profile->quality.children_cpu_ns = left_ns > 0 ? left_ns : 0;
+}
+
+/* What goes into names before their extension: the kind where there are several, or none that
+ * people expect without being told. */
+static const char *infix_of(const struct pp_run *run, const struct process *process, uint32_t kind)
+{
+    if (run->output.format == PP_FORMAT_RECORDING)
+        return NULL; /* it holds all of them */
+    if (kind == PP_KIND_HEAP)
+        return process->kinds == PP_KIND_HEAP && run->output.kind == PP_OUTPUT_FILE ? NULL
+                                                                                    : ".heap";
+    return process->kinds == PP_KIND_CPU ? NULL : ".cpu";
+}
+
+/* Make, write and say the profile of one kind.  0 or a negative errno, which was said. */
+static int finish_kind(struct pp_run *run, struct process *process, uint32_t kind,
+                       const char *program, struct pp_symbolizer *symbolizer,
+                       bool is_one_of_several, bool is_said)
+{
+    struct pp_output_file files[PP_OUTPUT_MAX_FILES];
+    struct pprofc_error err = {0};
+    int rc = make_profile(run, process, kind, symbolizer, &err);
+
+    memset(files, 0, sizeof files);
+    run->output.infix = infix_of(run, process, kind);
+    if (rc == 0 && kind == PP_KIND_CPU)
+        state_children(run, process);
+    if (rc == 0 && process->profile->heap.is_behind && process->files[0].pid == run->child.pid &&
+        run->child.has_ended) /* a recording that was cut off knows only its last look */
+        process->profile->duration_ns = run->child.end_ns - run->child.start_ns;
+    if (rc == 0)
+        rc = write_files(run, process, program, is_one_of_several, files, &err);
+    if (rc < 0)
+        say_kept(process, err.message);
+    else if (is_said)
+        say_process(run, process, kind, program, files, (size_t)rc);
+    pprofc_profile_free(process->profile);
+    process->profile = NULL;
+    return rc < 0 ? rc : 0;
 }
 
 /* Make, write, say and remove.  Returns whether files were written. */
 static bool finish_process(struct pp_run *run, struct process *process,
                            struct pp_symbolizer *symbolizer, bool is_one_of_several, bool is_said)
 {
-    struct pp_output_file files[PP_OUTPUT_MAX_FILES];
-    struct pprofc_error err = {0};
+    static const uint32_t kinds[] = {PP_KIND_CPU, PP_KIND_HEAP};
     char program[128];
-    int rc;
+    int rc = 0;
 
-    memset(files, 0, sizeof files);
     program_name(run, process, program, sizeof program);
     if (process->files[0].pid == run->child.pid) {
         run->has_execed = strcmp(run->program, program) != 0;
@@ -247,24 +334,16 @@ static bool finish_process(struct pp_run *run, struct process *process,
         run->outside_cpu_ns = cpu_outside(run, process);
         run->by_program = what_the_program_did(process);
     }
-    rc = make_profile(run, process, symbolizer, &err);
-    if (rc == 0 && process->files[0].pid == run->child.pid && run->child.children_cpu_ns >= 0) {
-        const int64_t others_ns = cpu_of_processes(run, run->child.pid);
-        const int64_t left_ns =
-            run->child.children_cpu_ns - others_ns - cpu_of_own_children(process);
-        process->profile->quality.children_cpu_ns = left_ns > 0 ? left_ns : 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && rc == 0; i++) {
+        if ((process->kinds & kinds[i]) == 0)
+            continue;
+        rc = finish_kind(run, process, kinds[i], program, symbolizer, is_one_of_several, is_said);
+        if (run->output.format == PP_FORMAT_RECORDING)
+            break;
     }
-    if (rc == 0)
-        rc = write_files(run, process, program, is_one_of_several, files, &err);
-    if (rc < 0)
-        say_kept(process, err.message);
-    else if (is_said)
-        say_process(run, process, program, files, (size_t)rc);
-    for (size_t i = 0; rc >= 0 && i < process->n_files; i++)
+    for (size_t i = 0; rc == 0 && i < process->n_files; i++)
         pp_run_file_unlink(&process->files[i]);
-    pprofc_profile_free(process->profile);
-    process->profile = NULL;
-    return rc >= 0;
+    return rc == 0;
 }
 
 /* The recordings of the process that 'first' belongs to lie together. */
@@ -276,6 +355,8 @@ static struct process process_at(const struct pp_run *run, size_t first)
            process.files[process.n_files].pid == process.files[0].pid &&
            process.files[process.n_files].start_ticks == process.files[0].start_ticks)
         process.n_files++;
+    for (size_t i = 0; i < process.n_files; i++)
+        process.kinds |= pp_recording_kinds(pp_recording_header(process.files[i].reader));
     return process;
 }
 
@@ -333,15 +414,16 @@ void pp_run_write_results(struct pp_run *run)
         main_at++;
     if (main_at < run->files.n_files) {
         struct process process = process_at(run, main_at);
-        pp_run_say_delivery(run, pp_recording_header(process.files[process.n_files - 1].reader));
+        pp_run_say_delivery(last_header(&process));
         pp_run_say_unsampled(process.files[process.n_files - 1].reader);
         (void)finish_process(run, &process, symbolizer, n_wanted > 1, true);
     } else {
         pp_complain(
             "%s left no recording, so there is no profile: its own line says why it could not "
-            "begin, else it did not load libpprofc-preload.so or cleared its environment "
-            "before it started",
-            run->program);
+            "begin, else it did not load %s or cleared its environment before it started",
+            run->program,
+            (run->options.kinds & PP_KIND_HEAP) != 0 ? "libpprofc-preload-heap.so"
+                                                     : "libpprofc-preload.so");
     }
     pp_symbolizer_free(symbolizer);
 }

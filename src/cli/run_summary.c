@@ -12,6 +12,8 @@
 #include "cli/find_program.h"
 #include "cli/messages.h"
 #include "cli/unnamed.h"
+#include "cli/values.h"
+#include "formats/recording.h"
 #include "views/top_table.h"
 
 enum { N_HOT_LINES = 5, FEW_SAMPLES = 50, VERY_FEW_SAMPLES = 20, QUALITY_BYTES = 400 };
@@ -49,18 +51,18 @@ static const char *delivery_text(uint32_t delivery, char *text, size_t capacity)
     }
 }
 
-void pp_run_say_delivery(const struct pp_run *run, const struct pp_rec_header *header)
+void pp_run_say_delivery(const struct pp_rec_header *header)
 {
     const uint32_t delivery = atomic_load(&header->delivery);
     const uint32_t n_said = atomic_load(&header->n_messages);
     const size_t n_messages = n_said < PP_REC_N_MESSAGES ? n_said : PP_REC_N_MESSAGES;
     const int n_reason = (int)strnlen(header->delivery_reason, sizeof header->delivery_reason);
     char text[64];
-
-    (void)run;
     for (size_t i = 0; i < n_messages; i++)
         pp_say("%.*s", (int)strnlen(header->messages[i], PP_REC_MESSAGE_BYTES),
                header->messages[i]);
+    if ((pp_recording_kinds(header) & PP_KIND_CPU) == 0)
+        return;
     if (delivery != PP_DELIVERY_PERF_TRAP && n_reason > 0 && n_messages == 0)
         pp_say("%.*s; using %s", n_reason, header->delivery_reason,
                delivery_text(delivery, text, sizeof text));
@@ -127,7 +129,7 @@ static int64_t elapsed_ns(const struct pp_run *run)
                                 : run->options.duration_ns;
 }
 
-static void end_text(const struct pp_run *run, char *text, size_t capacity)
+void pp_run_end_text(const struct pp_run *run, char *text, size_t capacity)
 {
     const struct pp_child *child = &run->child;
     char elapsed[PP_NUMBER_TEXT_BYTES];
@@ -147,7 +149,7 @@ static void end_text(const struct pp_run *run, char *text, size_t capacity)
                        WEXITSTATUS(child->wait_status), elapsed);
 }
 
-static void say_hot_lines(const struct pprofc_profile *profile)
+void pp_run_say_hot_lines(const struct pprofc_profile *profile)
 {
     pp_autobuffer struct pp_buffer lines = PP_BUFFER_INIT;
 
@@ -171,7 +173,7 @@ void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *pr
 {
     char end[256], quality[QUALITY_BYTES] = "";
 
-    end_text(run, end, sizeof end);
+    pp_run_end_text(run, end, sizeof end);
     if (profile->quality.is_known && profile->quality.n_samples == 0) {
         char cpu[PP_NUMBER_TEXT_BYTES];
         const int64_t cpu_ns = run->child.cpu_ns >= 0 ? run->child.cpu_ns : profile->quality.cpu_ns;
@@ -180,7 +182,7 @@ void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *pr
     }
     pp_profile_quality_line(profile, quality, sizeof quality);
     pp_say("%s; %s", end, quality);
-    say_hot_lines(profile);
+    pp_run_say_hot_lines(profile);
 }
 
 /* ---- hints ---- */
@@ -270,13 +272,18 @@ static void say_outside(const struct pp_run *run)
                pp_percent(run->outside_cpu_ns, run->child.cpu_ns));
 }
 
-void pp_run_say_hints(const struct pp_run *run, const struct pprofc_profile *profile)
+void pp_run_say_common_hints(const struct pp_run *run, const struct pprofc_profile *profile)
 {
     say_script(run);
-    say_few_samples(run, profile);
     say_unnamed(profile);
-    say_children(run, profile);
     say_refused(run);
+}
+
+void pp_run_say_hints(const struct pp_run *run, const struct pprofc_profile *profile)
+{
+    say_few_samples(run, profile);
+    pp_run_say_common_hints(run, profile);
+    say_children(run, profile);
     say_outside(run);
 }
 

@@ -13,9 +13,10 @@
 #include "base/numbers.h"
 #include "cli/nearest.h"
 
-static const char *const kinds[] = {"cpu", "offcpu", "wall", "lock", "heap", "leak", "all"};
+static const char *const kinds_of_all_versions[] = {"cpu",  "offcpu", "wall", "lock",
+                                                    "heap", "leak",   "all"};
 
-enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+enum { N_KINDS = sizeof kinds_of_all_versions / sizeof kinds_of_all_versions[0] };
 
 static const double year_ns = 365 * 24 * 3600e9;
 
@@ -105,40 +106,67 @@ int pp_parse_mode(const char *text, double *rate_hz_out, struct pprofc_error *er
     return 0;
 }
 
-static int check_kind(const char *kind, struct pprofc_error *err)
+static int parse_kind(const char *kind, uint32_t *kinds, struct pprofc_error *err)
 {
     const char *nearest;
 
-    if (strcmp(kind, "cpu") == 0)
+    if (strcmp(kind, "cpu") == 0 || strcmp(kind, "heap") == 0) {
+        *kinds |= kind[0] == 'c' ? PP_KIND_CPU : PP_KIND_HEAP;
         return 0;
+    }
     for (size_t i = 0; i < N_KINDS; i++)
-        if (strcmp(kinds[i], kind) == 0)
+        if (strcmp(kinds_of_all_versions[i], kind) == 0)
             return pp_fail(err, -EINVAL, 0,
-                           "kind '%s' is not available in this version; only cpu is", kind);
-    nearest = pp_nearest_name(kind, kinds, N_KINDS, sizeof kinds[0]);
+                           "kind '%s' is not available in this version; cpu and heap are", kind);
+    nearest =
+        pp_nearest_name(kind, kinds_of_all_versions, N_KINDS, sizeof kinds_of_all_versions[0]);
     return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; %s%s%s", kind,
-                   nearest != NULL ? "did you mean " : "this version knows cpu",
+                   nearest != NULL ? "did you mean " : "this version knows cpu and heap",
                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
-int pp_check_kinds(const char *text, struct pprofc_error *err)
+int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *err)
 {
+    uint32_t found = 0;
     char kind[32];
 
     for (const char *at = text;; at++) {
         const size_t n_chars = strcspn(at, ",");
         int rc;
         if (n_chars >= sizeof kind)
-            return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; this version knows cpu", at);
+            return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; this version knows cpu and heap",
+                           at);
         memcpy(kind, at, n_chars);
         kind[n_chars] = '\0';
-        rc = check_kind(kind, err);
+        rc = parse_kind(kind, &found, err);
         if (rc < 0)
             return rc;
         at += n_chars;
         if (*at == '\0')
-            return 0;
+            break;
     }
+    *kinds_out = found;
+    return 0;
+}
+
+int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error *err)
+{
+    static const char units[] = "kmgt";
+    const char *at = text, *unit;
+    double n_bytes = 0;
+    const bool is_number = take_number(&at, &n_bytes);
+
+    unit = is_number && *at != '\0' ? strchr(units, *at | 0x20) : NULL;
+    if (unit != NULL) {
+        n_bytes *= (double)(UINT64_C(1) << 10 * (unit - units + 1));
+        at++;
+        if (strcasecmp(at, "ib") == 0 || strcasecmp(at, "b") == 0)
+            at = "";
+    }
+    if (!is_number || *at != '\0' || !(n_bytes >= 1 && n_bytes < 0x1p62))
+        return pp_fail(err, -EINVAL, 0, "'%s' is no number of bytes; write 512K, 64K or 1", text);
+    *n_bytes_out = (uint64_t)n_bytes;
+    return 0;
 }
 
 int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err)

@@ -15,8 +15,14 @@ int pp_parse_rate(const char *text, double *rate_hz_out, struct pprofc_error *er
 /* "low", "standard", "high": 10, 100, 1000 a second. */
 int pp_parse_mode(const char *text, double *rate_hz_out, struct pprofc_error *err);
 
+/* Kinds of profiles, as capture's settings have them: bit (family - 1). */
+enum { PP_KIND_CPU = 1, PP_KIND_HEAP = 8 };
+
 /* "cpu", "cpu,heap": all of them must be in this version. */
-int pp_check_kinds(const char *text, struct pprofc_error *err);
+int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *err);
+
+/* "512K", "1.5M", "64KiB", "1": 1 at least.  -EINVAL. */
+int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error *err);
 
 /* "USR2", "SIGUSR2" or a number: the signal's name without SIG, in static memory. */
 int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err);

@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "cli/run_options.h"
+#include "cli/values.h"
 
 static int read_run(struct pp_run_options *options, struct pprofc_error *err, char **words)
 {
@@ -71,6 +72,23 @@ static void every_spelling(void **state)
     pp_run_options_done(&options);
 }
 
+/* Kinds, and what is said of the heap. */
+static void heap_options(void **state)
+{
+    struct pp_run_options options;
+    struct pprofc_error err;
+    char kinds[] = "-kcpu,heap", interval[] = "--heap-interval=64K", peak[] = "--heap-peak";
+
+    (void)state;
+    assert_int_equal(READ(word_ls), 0);
+    assert_int_equal(options.kinds, PP_KIND_CPU);
+    assert_int_equal(options.heap_interval_bytes, 0);
+    assert_int_equal(READ(kinds, interval, peak, word_ls), 0);
+    assert_int_equal(options.kinds, PP_KIND_CPU | PP_KIND_HEAP);
+    assert_int_equal(options.heap_interval_bytes, 65536);
+    assert_true(options.keeps_heap_peak);
+}
+
 /* The environment's rate holds when no option gives one, and loses when one does. */
 static void environment_fills_in(void **state)
 {
@@ -104,12 +122,15 @@ static void wrong_ones_name_the_culprit(void **state)
         {{"-F"}, "-F needs a value"},
         {{"--mode", "high"}, "no program"},
         {{"--follow=yes", "ls"}, "takes no value"},
-        {{"--heap-interval", "4K", "ls"}, "not available in this version"},
+        {{"--heap-interval", "4K", "ls"}, "--heap-interval needs -k heap"},
+        {{"--heap-peak", "-kcpu", "ls"}, "--heap-peak needs -k heap"},
+        {{"-kheap", "--heap-interval", "much", "ls"}, "'much' is no number of bytes"},
+        {{"-kcpu,heap", "-o", "-", "ls"}, "-o - holds one profile"},
         {{"--http"}, "--http needs a value"},
         {{"-F1", "--mode=low", "ls"}, "one of -F and --mode"},
         {{"--block-drop", "ls"}, "needs --block-lib"},
         {{"--block-lib", "/lib/x.so", "ls"}, "/lib/x.so"},
-        {{"-k", "heap", "ls"}, "heap"},
+        {{"-k", "lock", "ls"}, "lock"},
         {{"--"}, "no program"},
     };
 
@@ -159,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(defaults, forget_environment),
         cmocka_unit_test_setup(every_spelling, forget_environment),
+        cmocka_unit_test_setup(heap_options, forget_environment),
         cmocka_unit_test_setup_teardown(environment_fills_in, forget_environment,
                                         forget_environment),
         cmocka_unit_test_setup(wrong_ones_name_the_culprit, forget_environment),

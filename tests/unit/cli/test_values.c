@@ -78,21 +78,49 @@ static void modes_are_rates(void **state)
     assert_int_equal(pp_parse_mode("quick", &rate_hz, NULL), -EINVAL);
 }
 
-/* cpu is there; a kind of a later version says so; a mistyped one names the one meant. */
+/* cpu and heap are there; a kind of a later version says so; a mistyped one names the one meant. */
 static void kinds_are_checked(void **state)
 {
     struct pprofc_error err;
+    uint32_t kinds = 0;
 
     (void)state;
-    assert_int_equal(pp_check_kinds("cpu", &err), 0);
-    assert_int_equal(pp_check_kinds("cpu,cpu", &err), 0);
-    assert_int_equal(pp_check_kinds("cpu,heap", &err), -EINVAL);
-    assert_non_null(strstr(err.message, "'heap' is not available in this version"));
-    assert_int_equal(pp_check_kinds("cpuu", &err), -EINVAL);
+    assert_int_equal(pp_parse_kinds("cpu", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_CPU);
+    assert_int_equal(pp_parse_kinds("heap", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_HEAP);
+    assert_int_equal(pp_parse_kinds("cpu,heap,cpu", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_CPU | PP_KIND_HEAP);
+    assert_int_equal(pp_parse_kinds("cpu,lock", &kinds, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "'lock' is not available in this version"));
+    assert_int_equal(kinds, PP_KIND_CPU | PP_KIND_HEAP);
+    assert_int_equal(pp_parse_kinds("cpuu", &kinds, &err), -EINVAL);
     assert_non_null(strstr(err.message, "did you mean cpu?"));
-    assert_int_equal(pp_check_kinds("", &err), -EINVAL);
-    assert_int_equal(pp_check_kinds("cpu,", &err), -EINVAL);
-    assert_int_equal(pp_check_kinds("a-kind-of-name-that-is-longer-than-all", &err), -EINVAL);
+    assert_int_equal(pp_parse_kinds("", &kinds, &err), -EINVAL);
+    assert_int_equal(pp_parse_kinds("cpu,", &kinds, &err), -EINVAL);
+    assert_int_equal(pp_parse_kinds("a-kind-of-name-that-is-longer-than-all", &kinds, &err),
+                     -EINVAL);
+}
+
+/* A number of bytes has a unit of 1024, or none; nothing else, and no less than one. */
+static void bytes_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t n_bytes;
+    } good[] = {{"1", 1},          {"512K", 512 << 10}, {"512k", 512 << 10}, {"64KiB", 64 << 10},
+                {"1.5M", 3 << 19}, {"2mb", 2 << 20},    {"1G", 1 << 30}};
+    static const char *const bad[] = {"",     "0",   "K",   "-1",          "1X",
+                                      "1KB2", "1e3", "0.5", "99999999999G"};
+    uint64_t n_bytes = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(pp_parse_bytes(good[i].text, &n_bytes, NULL), 0);
+        assert_int_equal(n_bytes, good[i].n_bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(pp_parse_bytes(bad[i], &n_bytes, NULL), -EINVAL);
 }
 
 /* Signals are known by name, by name with SIG, in any case, and by number; KILL and STOP are no
@@ -135,8 +163,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_read), cmocka_unit_test(bad_durations_are_refused),
         cmocka_unit_test(rates_have_limits),  cmocka_unit_test(modes_are_rates),
-        cmocka_unit_test(kinds_are_checked),  cmocka_unit_test(signals_are_named),
-        cmocka_unit_test(nearest_names),
+        cmocka_unit_test(kinds_are_checked),  cmocka_unit_test(bytes_have_units),
+        cmocka_unit_test(signals_are_named),  cmocka_unit_test(nearest_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
