@@ -24,7 +24,9 @@ FILES = (
 )
 
 
-class PprofTool(harness.EndToEnd):
+class Tool(harness.EndToEnd):
+    """Tests that run pprof."""
+
     def setUp(self):
         super().setUp()
         if GO is None:
@@ -36,6 +38,8 @@ class PprofTool(harness.EndToEnd):
         return subprocess.run([GO, "tool", "pprof", "-symbolize=none", *map(str, args)], capture_output=True, text=True,
                               timeout=120, env=environment)
 
+
+class PprofTool(Tool):
     def top(self, path, index):
         """pprof's table, whole, without its lines about the file."""
         done = self.pprof("-top", "-nodecount=1000000", "-nodefraction=0", f"-sample_index={index}", path)

@@ -1,12 +1,13 @@
 /* Known sites: each function allocates so many objects of one size and keeps so many of them.
- *   heap_sites [FACTOR] [wait|kill]
+ *   heap_sites [FACTOR] [kill|drop|rounds]
  * many_small    64 000 x FACTOR of 64 bytes, all kept
  * half_freed     8 000 x FACTOR of 1000 bytes, every second freed
  * all_freed      4 000 x FACTOR of 4096 bytes, none kept
  * few_large         20 x FACTOR of 1 MiB, all kept
  * grown          one vector by realloc, 1 KiB to 1 MiB by doubling, kept
- * Then it says what it did, and with "wait" stays until its input ends; with "kill" it kills
- * itself. */
+ * Then it says what it did: all calls of malloc, free, and bytes asked for.  With "kill" it kills
+ * itself, with "drop" it frees everything first, and with "rounds" it does half_freed once more for
+ * each line of its input, and says so. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -60,21 +61,44 @@ static __attribute__((noinline)) void *grown(void)
     return vector;
 }
 
+static void say(void)
+{
+    printf("%llu allocs %llu frees %llu bytes\n", (unsigned long long)n_allocs,
+           (unsigned long long)n_frees, (unsigned long long)n_bytes);
+    fflush(stdout);
+}
+
+static void drop_all(void)
+{
+    while (kept != NULL) {
+        void *next = *(void **)kept;
+        free(kept);
+        n_frees++;
+        kept = next;
+    }
+}
+
 int main(int argc, char **argv)
 {
     const unsigned factor = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
+    const char *mode = argc > 2 ? argv[2] : "";
+    static char output[4096], input[4096]; /* else stdio would allocate */
 
+    (void)setvbuf(stdout, output, _IOFBF, sizeof output);
+    (void)setvbuf(stdin, input, _IOFBF, sizeof input);
     many_small(factor);
     half_freed(factor);
     all_freed(factor);
     few_large(factor);
     keep(grown());
-    printf("%llu allocs %llu frees %llu bytes\n", (unsigned long long)n_allocs,
-           (unsigned long long)n_frees, (unsigned long long)n_bytes);
-    fflush(stdout);
-    if (argc > 2 && strcmp(argv[2], "wait") == 0)
-        (void)getchar();
-    if (argc > 2 && strcmp(argv[2], "kill") == 0)
+    if (strcmp(mode, "drop") == 0)
+        drop_all();
+    say();
+    if (strcmp(mode, "kill") == 0)
         (void)raise(SIGKILL);
+    while (strcmp(mode, "rounds") == 0 && getchar() == '\n') {
+        half_freed(1);
+        say();
+    }
     return 0;
 }
