@@ -226,7 +226,7 @@ class Names(Switched):
     def test_complaints(self):
         """An unknown name, a value that cannot be read, a kind that is not built: in the one line, and cpu goes on."""
         for variables, about in (({"PPROFC_FREQENCY": "10"}, "did you mean PPROFC_FREQUENCY?"), ({"PPROFC_MODE": "fast"}, "PPROFC_MODE=fast"),
-                                 ({"PPROFC": "cpu,heap"}, "cannot measure PPROFC=cpu,heap"), ({"PPROFC_EXPORT": "otlp"}, "PPROFC_EXPORT=otlp"),
+                                 ({"PPROFC": "cpu,lock"}, "cannot measure PPROFC=cpu,lock"), ({"PPROFC_EXPORT": "otlp"}, "PPROFC_EXPORT=otlp"),
                                  ({"PPROFC_CYCLE": "5"}, "a cycle is like 60s/360s")):
             with self.subTest(variables):
                 ended = self.run_switched(PPROFC_OUTPUT="x.ppc", **{"PPROFC": "cpu", **variables})
@@ -236,10 +236,16 @@ class Names(Switched):
 
     def test_nothing_that_can_be_done(self):
         """Only kinds that are not built: one line, no profile."""
-        for variables in ({"PPROFC": "heap"}, {"HEAPPROFILE": "/tmp/heap"}):
-            ended = self.run_switched("spin=0.02", **variables)
-            self.assertEqual((len(ended.own_lines), self.files()), (1, []), ended.err)
-            self.assertIn("this version knows: cpu", ended.err)
+        ended = self.run_switched("spin=0.02", PPROFC="lock")
+        self.assertEqual((len(ended.own_lines), self.files()), (1, []), ended.err)
+        self.assertIn("this version knows: cpu", ended.err)
+
+    def test_heapprofile(self):
+        """HEAPPROFILE names a heap profile in pprof's format."""
+        ended = self.run_switched("spin=0.02", HEAPPROFILE=self.folder / "heap")
+        self.assertIn("wrote", ended.err)
+        types = [one for one, _ in self.read_profile(self.folder / "heap").sample_types]
+        self.assertEqual(types, ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"])
 
     def test_gperftools(self):
         """CPUPROFILE names the file, whatever its extension; CPUPROFILE_FREQUENCY and PPROFC=off count."""
