@@ -51,6 +51,7 @@ static const struct {
     {"malloc_usable_size", offsetof(struct pp_sig_allocator, usable_size)},
     {"aligned_alloc", offsetof(struct pp_sig_allocator, aligned_alloc)},
     {"posix_memalign", offsetof(struct pp_sig_allocator, posix_memalign)},
+    {"reallocarray", offsetof(struct pp_sig_allocator, reallocarray)},
     {"valloc", offsetof(struct pp_sig_allocator, valloc)},
     {"pvalloc", offsetof(struct pp_sig_allocator, pvalloc)},
 };
@@ -75,8 +76,10 @@ int pp_heap_find_allocator(struct pprofc_error *err)
     pp_sig_allocator = found;
     if (pp_heap_on_found != NULL)
         pp_heap_on_found();
-    /* Not before: dlsym() allocates a message for a name that is not there. */
-    for (int i = 0; i < PP_N_HEAP_HOOKS; i++)
+    /* Not before: dlsym() allocates a message for a name that is not there.  It frees that at its
+     * next call: malloc, which is there, comes last, so that no later call of the program's does.
+     */
+    for (int i = PP_N_HEAP_HOOKS; i-- > 0;)
         pp_heap_hooks[i].real = find(pp_heap_hooks[i].name);
     is_done = true;
     return 0;

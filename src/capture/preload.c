@@ -56,8 +56,14 @@ static bool is_sanitized(void)
     return false; /* the runtime came with us ('make asan-hazards') */
 #else
     /* Sanitizers own malloc, signals and stacks; two owners do not go together. */
-    return dlsym(RTLD_DEFAULT, "__asan_init") != NULL ||
-           dlsym(RTLD_DEFAULT, "__tsan_init") != NULL || dlsym(RTLD_DEFAULT, "__msan_init") != NULL;
+    const bool is_there = dlsym(RTLD_DEFAULT, "__asan_init") != NULL ||
+                          dlsym(RTLD_DEFAULT, "__tsan_init") != NULL ||
+                          dlsym(RTLD_DEFAULT, "__msan_init") != NULL;
+
+    /* It keeps a message of what it did not find until it is called again, which the program would
+     * be seen to free. */
+    (void)dlsym(RTLD_DEFAULT, "free");
+    return is_there;
 #endif
 }
 

@@ -131,6 +131,15 @@ static void *boot_realloc(void *object, size_t n_bytes)
     return after;
 }
 
+static void *boot_reallocarray(void *object, size_t n_items, size_t item_bytes)
+{
+    size_t n_bytes;
+
+    if (__builtin_mul_overflow(n_items, item_bytes, &n_bytes))
+        n_bytes = SIZE_MAX;
+    return boot_realloc(object, n_bytes);
+}
+
 static size_t boot_usable_size(void *object)
 {
     if (is_boot_memory(object))
@@ -143,6 +152,7 @@ struct pp_sig_allocator pp_sig_allocator = {
     .free = boot_free,
     .calloc = boot_calloc,
     .realloc = boot_realloc,
+    .reallocarray = boot_reallocarray,
     .memalign = boot_memalign,
     .aligned_alloc = boot_aligned_alloc,
     .posix_memalign = boot_posix_memalign,

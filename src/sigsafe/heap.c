@@ -421,10 +421,12 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
     if (header == NULL)
         return;
     self->busy++;
-    if (size_bytes > known->size_bytes)
+    if (size_bytes > known->size_bytes) {
+        self->drawn += size_bytes - known->size_bytes; /* asked for, and drawn for long ago */
         grow(header, thread, known, size_bytes, registers);
-    else if (size_bytes < known->size_bytes)
+    } else if (size_bytes < known->size_bytes) {
         is_followed = shrink(header, self, known, size_bytes);
+    }
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             count_in_filter(object, 1);

@@ -99,6 +99,14 @@ PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, si
     return object;
 }
 
+/* What the allocator said in the end, 'n_bytes' being counted already: those of NULL are not. */
+PP_HEAP_TEXT static void *answer(struct pp_sig_heap_thread *self, void *object, size_t n_bytes)
+{
+    if (object == NULL && self != NULL)
+        self->drawn -= n_bytes;
+    return object;
+}
+
 PP_HEAP_TEXT void *pp_sig_malloc_slowly(size_t n_bytes,
                                         const struct pp_sig_arch_registers *registers)
 {
@@ -107,11 +115,11 @@ PP_HEAP_TEXT void *pp_sig_malloc_slowly(size_t n_bytes,
     void *object;
 
     if (!is_due(self, n_bytes))
-        return pp_sig_allocator.malloc(n_bytes);
+        return answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
     object =
         aligns() ? allocate_tagged(LEAST_ALIGNMENT, n_bytes) : pp_sig_allocator.malloc(n_bytes);
     return object != NULL ? note(self, object, n_bytes, registers)
-                          : pp_sig_allocator.malloc(n_bytes);
+                          : answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
@@ -153,10 +161,10 @@ PP_HEAP_TEXT void *pp_sig_calloc_slowly(size_t n_bytes,
     void *object;
 
     if (!is_due(self, n_bytes))
-        return pp_sig_allocator.calloc(1, n_bytes);
+        return answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
     object = aligns() ? callocate_tagged(n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
     return object != NULL ? note(self, object, n_bytes, registers)
-                          : pp_sig_allocator.calloc(1, n_bytes);
+                          : answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
@@ -178,16 +186,20 @@ PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
 
 /* ---- aligned ---- */
 
-/* Whether to sample; 'object_out' then holds what was allocated, or NULL. */
+/* Whether it was sampled; only then '*object_out' is written: posix_memalign's caller sees that. */
 PP_HEAP_TEXT static int try_aligned(size_t alignment, size_t n_bytes, void **object_out)
 {
     struct pp_sig_heap_thread *self = COUNT_FIRST(n_allocs);
+    void *object;
 
     if (!is_due(self, n_bytes))
         return 0;
-    *object_out = aligns() ? allocate_tagged(alignment, n_bytes)
-                           : pp_sig_allocator.memalign(alignment, n_bytes);
-    return note(self, *object_out, n_bytes, NULL) != NULL;
+    object = aligns() ? allocate_tagged(alignment, n_bytes)
+                      : pp_sig_allocator.memalign(alignment, n_bytes);
+    if (note(self, answer(self, object, n_bytes), n_bytes, NULL) == NULL)
+        return 0;
+    *object_out = object;
+    return 1;
 }
 
 /* What every allocator takes: other values are left to it. */
@@ -408,6 +420,6 @@ PP_HEAP_TEXT void *pp_sig_reallocarray(void *object, size_t n_items, size_t item
 
     /* More than there can be: the allocator says no as it does. */
     if (__builtin_mul_overflow(n_items, item_bytes, &n_bytes))
-        return pp_sig_allocator.realloc(object, SIZE_MAX);
+        return pp_sig_allocator.reallocarray(object, n_items, item_bytes);
     return pp_sig_realloc(object, n_bytes);
 }
