@@ -48,7 +48,9 @@ class Object:
                         r'^node: \{ title: "([^"]+)" label: "[^"]*\\n(\d+) bytes \(([^)]+)\)', text, re.M):
                     self.frames[plain(function)] = (int(n_bytes), kind)
         listed = subprocess.run(["nm", str(object_path)], check=True, capture_output=True, text=True).stdout
-        self.undefined = set(re.findall(r"^\s+[Uw] (\S+)$", listed, re.M)) - {"_GLOBAL_OFFSET_TABLE_"}
+        undefined = set(re.findall(r"^\s+[Uw] (\S+)$", listed, re.M)) - {"_GLOBAL_OFFSET_TABLE_"}
+        # Where one of our sections begins and ends: the linker's.
+        self.undefined = {name for name in undefined if not re.match(r"__(start|stop)_pp_", name)}
         self.defined = set(re.findall(r"^\S+ [A-TV-Z] (\S+)$", listed, re.M))
 
 
