@@ -60,7 +60,9 @@ static int prepare_heap(struct pprofc_error *err)
 
     if (result != 0)
         return result;
-    return pp_heap_prepare() == 0 ? 0 : pp_fail(err, -ENOMEM, 0, "no memory to follow objects in");
+    if (pp_heap_prepare() != 0)
+        return pp_fail(err, -ENOMEM, 0, "no memory to follow objects in");
+    return pp_heap_find_way(err);
 }
 
 static int start_session(const struct pp_settings *settings, struct pprofc_error *err)

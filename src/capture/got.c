@@ -16,8 +16,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "capture/heap.h"
 #include "capture/hook_calls.h"
 #include "capture/hook_heap.h"
+#include "capture/hook_heap_operators.h"
+#include "sigsafe/heap_calls.h"
 
 /* What differs from CPU to CPU: the relocations that fill an entry with a function's address. */
 #if defined(__x86_64__)
@@ -35,7 +38,7 @@ struct object {
     size_t n_relative; /* so many at the beginning of 'others' name no symbol */
     uintptr_t relro_start, relro_limit;
     bool relro_is_open;
-    bool is_libc;
+    bool is_libc, is_allocator;
 };
 
 /* What is put in. */
@@ -43,12 +46,17 @@ struct hook_set {
     const struct pp_hook *hooks;
     int n_hooks;
     bool is_for_libc; /* libc's own calls too: what it takes for others is theirs */
+    /* Calls of an object that has a function by that name, and leaves it to the allocator's all the
+     * same, as libstdc++ does with its operators. */
+    bool is_for_owners;
+    bool is_for_allocator; /* its own calls, and nobody else's */
 };
-enum { N_SETS = 2 };
+enum { N_SETS = 4 };
 
 struct pass {
     struct hook_set sets[N_SETS];
     int n_sets;
+    bool is_for_libc; /* one of the sets is */
     uint64_t n_loads; /* objects ever loaded, as the loader counts */
     bool is_unfinished;
     int n_patched;
@@ -200,6 +208,16 @@ static bool is_candidate(const struct pass *pass, const struct object *object, u
     return type == RELOCATION_CALL && is_inside(object, value, 1, PF_X);
 }
 
+/* Not for a function of the object's own by that name; but libc's calls of malloc name its own. */
+static bool is_for(const struct hook_set *set, const struct object *object, const Elf64_Sym *symbol)
+{
+    if (set->is_for_allocator)
+        return object->is_allocator;
+    if (object->is_libc)
+        return set->is_for_libc;
+    return symbol->st_shndx == SHN_UNDEF || (set->is_for_owners && !object->is_allocator);
+}
+
 static const struct pp_hook *hook_of(const struct pass *pass, const struct object *object,
                                      const Elf64_Rela *relocation)
 {
@@ -208,14 +226,14 @@ static const struct pp_hook *hook_of(const struct pass *pass, const struct objec
     const char *name;
 
     if (index == 0 || !is_inside(object, (uintptr_t)symbol, sizeof *symbol, PF_R) ||
-        /* A function of the object's own by that name; libc's calls of malloc name its own. */
-        (symbol->st_shndx != SHN_UNDEF && !object->is_libc) ||
         symbol->st_name >= object->n_string_bytes)
         return NULL;
     name = (const char *)object->strings + symbol->st_name;
     for (int k = 0; k < pass->n_sets; k++) {
         const struct hook_set *set = &pass->sets[k];
-        for (int i = 0; i < set->n_hooks && (set->is_for_libc || !object->is_libc); i++)
+        if (!is_for(set, object, symbol))
+            continue;
+        for (int i = 0; i < set->n_hooks; i++)
             if (set->hooks[i].real != 0 && strcmp(name, set->hooks[i].name) == 0)
                 return &set->hooks[i];
     }
@@ -282,6 +300,8 @@ static void patch(struct pass *pass, struct object *object, const Elf64_Rela *re
         if (result != 0)
             return;
     }
+    if (hook - pp_heap_operators >= 0 && hook - pp_heap_operators < PP_N_HEAP_OPERATORS)
+        pp_heap_align_no_more(); /* before the first object is sized by its page */
     /* The loader may be binding it right now. */
     if (__atomic_compare_exchange_n((uintptr_t *)slot, &value, hook->hook, false, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED))
@@ -304,7 +324,8 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
     if (!read_object(&object, info) || object.base == getauxval(AT_BASE))
         return 0;
     object.is_libc = is_libc(&object);
-    if (object.is_libc && !pass->sets[pass->n_sets - 1].is_for_libc)
+    object.is_allocator = is_inside(&object, (uintptr_t)pp_sig_allocator.malloc, 1, PF_X);
+    if (object.is_libc && !pass->is_for_libc)
         return 0;
     for (size_t i = 0; i < object.n_call_bytes / sizeof(Elf64_Rela); i++)
         patch(pass, &object, (const Elf64_Rela *)object.calls + i);
@@ -312,6 +333,26 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
         patch(pass, &object, (const Elf64_Rela *)object.others + i);
     close_relro(&object);
     return 0;
+}
+
+static struct hook_set *add_set(struct pass *pass, const struct pp_hook *hooks, int n_hooks)
+{
+    struct hook_set *set = &pass->sets[pass->n_sets++];
+
+    *set = (struct hook_set){.hooks = hooks, .n_hooks = n_hooks};
+    return set;
+}
+
+/* From our calls back to those behind them. */
+static const struct pp_hook *let_alone(void)
+{
+    static struct pp_hook backwards[PP_N_HEAP_HOOKS];
+
+    for (int i = 0; i < PP_N_HEAP_HOOKS; i++) {
+        const struct pp_hook *hook = &pp_heap_hooks[i];
+        backwards[i] = (struct pp_hook){hook->name, hook->real, hook->real == 0 ? 0 : hook->hook};
+    }
+    return backwards;
 }
 
 static bool is_patched; /* by this or an earlier pass */
@@ -322,9 +363,16 @@ int pp_got_patch(bool with_heap)
 
     pp_hooks_find_real();
     if (!pp_hooks_are_interposed)
-        pass.sets[pass.n_sets++] = (struct hook_set){pp_hooks, PP_N_HOOKS, false};
-    if (with_heap && !pp_heap_is_interposed)
-        pass.sets[pass.n_sets++] = (struct hook_set){pp_heap_hooks, PP_N_HEAP_HOOKS, true};
+        add_set(&pass, pp_hooks, PP_N_HOOKS);
+    if (with_heap && !pp_heap_is_interposed) {
+        add_set(&pass, pp_heap_hooks, PP_N_HEAP_HOOKS)->is_for_libc = true;
+        pass.is_for_libc = true;
+    }
+    if (with_heap && pp_heap_find_operators() > 0) {
+        add_set(&pass, pp_heap_operators, PP_N_HEAP_OPERATORS)->is_for_owners = true;
+        /* Its operators call its malloc, and are counted already. */
+        add_set(&pass, let_alone(), PP_N_HEAP_HOOKS)->is_for_allocator = true;
+    }
     if (pass.n_sets == 0)
         return 0;
     (void)dl_iterate_phdr(visit, &pass);

@@ -44,11 +44,22 @@ static void set_off(void)
     atomic_fetch_add(&pp_sig_heap.session, 1);
 }
 
+static _Atomic bool aligns_no_more;
+
+void pp_heap_align_no_more(void)
+{
+    atomic_store(&aligns_no_more, true);
+    atomic_store(&pp_sig_heap.is_aligned, 0);
+    if (atomic_load(&pp_sig_heap.mode) != PP_HEAP_OFF)
+        pp_sig_heap.tag_mask = 0;
+}
+
 /* What free() looks for goes first, so that no sampled object is freed unseen. */
 static void set_on(uint64_t interval_bytes)
 {
     const bool is_exact = interval_bytes <= 1;
-    const bool is_aligned = interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES;
+    const bool is_aligned =
+        interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES && !atomic_load(&aligns_no_more);
 
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&pp_sig_heap.is_aligned, is_aligned);

@@ -44,6 +44,10 @@ struct pp_heap_counts {
 };
 void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_out);
 
+/* From now on sampled objects begin where the allocator puts them: somebody frees by size.  Any
+ * thread of the application's, under the session's lock; also while a session runs. */
+void pp_heap_align_no_more(void);
+
 /* In a child after fork: nothing is sampled, nothing was counted yet. */
 void pp_heap_forget_parent(void);
 

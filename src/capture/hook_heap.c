@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "sigsafe/heap.h"
 #include "sigsafe/heap_calls.h"
 
 #pragma weak dlsym
@@ -31,11 +32,38 @@ struct pp_hook pp_heap_hooks[PP_N_HEAP_HOOKS] = {
 
 void (*pp_heap_on_found)(void) __attribute__((weak)) = NULL;
 
+static bool is_ours(uintptr_t function)
+{
+    for (int i = 0; i < PP_N_HEAP_HOOKS; i++)
+        if (function == pp_heap_hooks[i].hook)
+            return true;
+    return false;
+}
+
+/* What the program's calls are bound to; or what comes behind us, where that is us. */
 static uintptr_t find(const char *name)
 {
+    uintptr_t found;
+
     if (dlsym == NULL)
         return 0;
-    return (uintptr_t)dlsym(pp_heap_is_interposed ? RTLD_NEXT : RTLD_DEFAULT, name);
+    found = pp_heap_is_interposed ? 0 : (uintptr_t)dlsym(RTLD_DEFAULT, name);
+    return found == 0 || is_ours(found) ? (uintptr_t)dlsym(RTLD_NEXT, name) : found;
+}
+
+static const void *object_of(uintptr_t address)
+{
+    Dl_info info;
+
+    return dladdr != NULL && address != 0 && dladdr((void *)address, &info) != 0 ? info.dli_fbase
+                                                                                 : NULL;
+}
+
+static const void *program(void)
+{
+    const struct link_map *first = dlsym == NULL ? NULL : _r_debug.r_map;
+
+    return first == NULL ? NULL : object_of((uintptr_t)first->l_ld);
 }
 
 /* Where each function of the allocator's goes. */
@@ -57,13 +85,10 @@ static const struct {
 };
 enum { N_NEEDED = 6 }; /* the others are called only where the program found them, too */
 
-int pp_heap_find_allocator(struct pprofc_error *err)
+static int fill(struct pprofc_error *err)
 {
-    static _Atomic bool is_done;
     struct pp_sig_allocator found = {0};
 
-    if (is_done)
-        return 0;
     for (size_t i = 0; i < sizeof WANTED / sizeof WANTED[0]; i++) {
         const uintptr_t at = find(WANTED[i].name);
         if (at == 0 && i < N_NEEDED)
@@ -81,24 +106,62 @@ int pp_heap_find_allocator(struct pprofc_error *err)
      */
     for (int i = PP_N_HEAP_HOOKS; i-- > 0;)
         pp_heap_hooks[i].real = find(pp_heap_hooks[i].name);
-    is_done = true;
     return 0;
+}
+
+int pp_heap_find_allocator(struct pprofc_error *err)
+{
+    static _Atomic bool is_done;
+    int result;
+
+    if (is_done)
+        return 0;
+    result = fill(err);
+    is_done = result == 0;
+    return result;
+}
+
+/* Whether a library's malloc comes before ours and does not call it: an allocator that is preloaded
+ * before us.  One that wraps the next one's does, and one of the program's own might at times. */
+static bool is_passed_by(void)
+{
+    static const size_t SIZES[] = {1, 4096, 1024 * 1024};
+    const struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine();
+    void *(*first)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+    void (*first_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+
+    if (first == pp_sig_malloc || first_free == pp_sig_free || self == NULL ||
+        object_of((uintptr_t)first) == program())
+        return false;
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        const uint64_t n_before = self->n_allocs;
+        first_free(first(SIZES[i]));
+        if (self->n_allocs != n_before)
+            return false;
+    }
+    return true;
+}
+
+int pp_heap_find_way(struct pprofc_error *err)
+{
+    if (!pp_heap_is_interposed || !is_passed_by())
+        return 0;
+    pp_heap_is_interposed = false;
+    return fill(err);
 }
 
 const char *pp_heap_blind_spot(void)
 {
-    Dl_info allocator, program;
-    const struct link_map *first = dlsym == NULL ? NULL : _r_debug.r_map;
+    const void *allocator = object_of((uintptr_t)pp_sig_allocator.malloc);
 
     if (pp_heap_is_interposed && dlsym(RTLD_DEFAULT, "malloc") != (void *)(uintptr_t)pp_sig_malloc)
-        return "the program brings a malloc of its own, which its own calls go to: its memory is "
-               "not seen; link it with libpprofc and -Wl,--wrap to see it";
-    if (first == NULL || dladdr == NULL || first->l_ld == NULL ||
-        dladdr((void *)first->l_ld, &program) == 0 ||
-        dladdr((void *)(uintptr_t)pp_sig_allocator.malloc, &allocator) == 0)
-        return NULL;
-    if (!pp_heap_is_interposed && allocator.dli_fbase == program.dli_fbase)
+        return "the program brings a malloc of its own: what goes to it is not seen; link the "
+               "program with libpprofc.a and the options of pkg-config --static pprofc to see it";
+    if (!pp_heap_is_interposed && allocator != NULL && allocator == program())
         return "the program brings a malloc of its own: only what its libraries take is seen; link "
-               "it with -Wl,--wrap to see the rest";
+               "it with the options of pkg-config --static pprofc to see the rest";
+    if (!pp_heap_is_interposed && pp_hooks_are_interposed)
+        return "the memory of what was loaded at the start is seen, where malloc is called by its "
+               "name; to see all, preload libpprofc-preload-heap.so, before other allocators";
     return NULL;
 }

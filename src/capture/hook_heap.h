@@ -20,6 +20,11 @@ extern bool pp_heap_is_interposed;
  * there is no allocator to be found, as in a static program that does not wrap. */
 int pp_heap_find_allocator(struct pprofc_error *err);
 
+/* Where names should lead to ours and lead to an allocator that is preloaded before us: from now on
+ * GOT entries are to be patched.  Once threads can have blocks, in a thread of the application's.
+ */
+int pp_heap_find_way(struct pprofc_error *err);
+
 /* The preload's: called when pp_sig_allocator has just been filled in. */
 extern void (*pp_heap_on_found)(void);
 

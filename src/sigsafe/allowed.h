@@ -37,6 +37,37 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: realloc_to_nothing: the program's allocator
  * indirect: realloc_otherwise: the program's allocator
  * indirect: pp_sig_reallocarray: the program's allocator
+ * indirect: pp_sig_new: the program's allocator
+ * indirect: pp_sig_new_array: the program's allocator
+ * indirect: pp_sig_new_nothrow: the program's allocator
+ * indirect: pp_sig_new_array_nothrow: the program's allocator
+ * indirect: pp_sig_new_aligned: the program's allocator
+ * indirect: pp_sig_new_array_aligned: the program's allocator
+ * indirect: pp_sig_new_aligned_nothrow: the program's allocator
+ * indirect: pp_sig_new_array_aligned_nothrow: the program's allocator
+ * indirect: pp_sig_mallocx: the program's allocator
+ * indirect: pp_sig_tc_malloc: the program's allocator
+ * indirect: pp_sig_mi_malloc: the program's allocator
+ * indirect: pp_sig_delete: the program's allocator
+ * indirect: pp_sig_delete_array: the program's allocator
+ * indirect: pp_sig_delete_nothrow: the program's allocator
+ * indirect: pp_sig_delete_array_nothrow: the program's allocator
+ * indirect: pp_sig_delete_sized: the program's allocator
+ * indirect: pp_sig_delete_array_sized: the program's allocator
+ * indirect: pp_sig_delete_aligned: the program's allocator
+ * indirect: pp_sig_delete_array_aligned: the program's allocator
+ * indirect: pp_sig_delete_aligned_nothrow: the program's allocator
+ * indirect: pp_sig_delete_array_aligned_nothrow: the program's allocator
+ * indirect: pp_sig_delete_sized_aligned: the program's allocator
+ * indirect: pp_sig_delete_array_sized_aligned: the program's allocator
+ * indirect: pp_sig_dallocx: the program's allocator
+ * indirect: pp_sig_sdallocx: the program's allocator
+ * indirect: pp_sig_tc_free: the program's allocator
+ * indirect: pp_sig_tc_free_sized: the program's allocator
+ * indirect: pp_sig_mi_free: the program's allocator
+ * indirect: pp_sig_rallocx: the program's allocator
+ * indirect: pp_sig_tc_realloc: the program's allocator
+ * indirect: pp_sig_mi_realloc: the program's allocator
  */
 
 #endif

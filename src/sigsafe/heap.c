@@ -112,6 +112,24 @@ int pp_sig_heap_samples(const struct pp_sig_heap_thread *self)
            self->busy == 0 && pp_sig_guard == 0;
 }
 
+int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
+{
+    if (self == NULL) {
+        if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
+            atomic_fetch_add_explicit(&pp_sig_heap.requested_bytes, n_bytes, memory_order_relaxed);
+        return 0;
+    }
+    if (atomic_load_explicit(&self->session, memory_order_relaxed) !=
+        atomic_load_explicit(&pp_sig_heap.session, memory_order_acquire))
+        pp_sig_heap_consume(self, 0); /* a draw of other settings */
+    if (n_bytes < self->left) {
+        self->left -= n_bytes;
+        return 0;
+    }
+    pp_sig_heap_consume(self, n_bytes);
+    return pp_sig_heap_samples(self);
+}
+
 /* ---- the filters ---- */
 
 /* Followed, but not at a page's beginning where free() looks for that. */

@@ -91,6 +91,10 @@ PP_SIG struct pp_sig_heap_thread *pp_sig_heap_thread_mine(void);
 /* 'n_bytes' were asked for: count them and draw the next sample by the settings that hold now. */
 PP_SIG void pp_sig_heap_consume(struct pp_sig_heap_thread *self, uint64_t n_bytes);
 
+/* Whether an allocation of so many bytes is to be sampled; they are counted.  For when the
+ * countdown does not simply go on; 'self' may be NULL. */
+PP_SIG int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes);
+
 /* Whether a call that came to its sample should take it. */
 PP_SIG int pp_sig_heap_samples(const struct pp_sig_heap_thread *self);
 

@@ -57,26 +57,6 @@ static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *e
 #define COUNT_FIRST(counter) \
     count_first(offsetof(struct pp_sig_heap_thread, counter), &pp_sig_heap.counter)
 
-/* Whether an allocation of so many bytes is to be sampled; they are counted.  For when the
- * countdown does not simply go on. */
-static int is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
-{
-    if (self == NULL) {
-        if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
-            atomic_fetch_add_explicit(&pp_sig_heap.requested_bytes, n_bytes, memory_order_relaxed);
-        return 0;
-    }
-    if (atomic_load_explicit(&self->session, memory_order_relaxed) !=
-        atomic_load_explicit(&pp_sig_heap.session, memory_order_acquire))
-        pp_sig_heap_consume(self, 0); /* a draw of other settings */
-    if (n_bytes < self->left) {
-        self->left -= n_bytes;
-        return 0;
-    }
-    pp_sig_heap_consume(self, n_bytes);
-    return pp_sig_heap_samples(self);
-}
-
 /* Memory for a sampled object, at a page's beginning where free() looks for that. */
 PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
 {
@@ -114,7 +94,7 @@ PP_HEAP_TEXT void *pp_sig_malloc_slowly(size_t n_bytes,
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
     void *object;
 
-    if (!is_due(self, n_bytes))
+    if (!pp_sig_heap_is_due(self, n_bytes))
         return answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
     object =
         aligns() ? allocate_tagged(LEAST_ALIGNMENT, n_bytes) : pp_sig_allocator.malloc(n_bytes);
@@ -160,7 +140,7 @@ PP_HEAP_TEXT void *pp_sig_calloc_slowly(size_t n_bytes,
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
     void *object;
 
-    if (!is_due(self, n_bytes))
+    if (!pp_sig_heap_is_due(self, n_bytes))
         return answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
     object = aligns() ? callocate_tagged(n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
     return object != NULL ? note(self, object, n_bytes, registers)
@@ -192,7 +172,7 @@ PP_HEAP_TEXT static int try_aligned(size_t alignment, size_t n_bytes, void **obj
     struct pp_sig_heap_thread *self = COUNT_FIRST(n_allocs);
     void *object;
 
-    if (!is_due(self, n_bytes))
+    if (!pp_sig_heap_is_due(self, n_bytes))
         return 0;
     object = aligns() ? allocate_tagged(alignment, n_bytes)
                       : pp_sig_allocator.memalign(alignment, n_bytes);
@@ -329,7 +309,7 @@ PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void 
         self->left -= n_more;
         return after;
     }
-    return is_due(self, n_more) ? note(self, after, n_bytes, NULL) : after;
+    return pp_sig_heap_is_due(self, n_more) ? note(self, after, n_bytes, NULL) : after;
 }
 
 /* realloc(object, 0): glibc frees it; others may give an object of no bytes. */
