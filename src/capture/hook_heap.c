@@ -109,6 +109,18 @@ static int fill(struct pprofc_error *err)
     return 0;
 }
 
+static bool is_wrapped(void)
+{
+    return &pp_heap_wraps != NULL;
+}
+
+/* In a dynamic program the linker leads only the program's own calls to us: the GOT is patched for
+ * those of its libraries. */
+static bool is_wrapped_static(void)
+{
+    return is_wrapped() && (dlsym == NULL || dlsym(RTLD_DEFAULT, "malloc") == NULL);
+}
+
 int pp_heap_find_allocator(struct pprofc_error *err)
 {
     static _Atomic bool is_done;
@@ -116,7 +128,9 @@ int pp_heap_find_allocator(struct pprofc_error *err)
 
     if (is_done)
         return 0;
-    result = fill(err);
+    if (is_wrapped_static())
+        pp_heap_is_interposed = true; /* and its functions are known */
+    result = pp_heap_is_interposed && is_wrapped() ? 0 : fill(err);
     is_done = result == 0;
     return result;
 }
@@ -144,7 +158,7 @@ static bool is_passed_by(void)
 
 int pp_heap_find_way(struct pprofc_error *err)
 {
-    if (!pp_heap_is_interposed || !is_passed_by())
+    if (!pp_heap_is_interposed || is_wrapped() || !is_passed_by())
         return 0;
     pp_heap_is_interposed = false;
     return fill(err);
@@ -154,6 +168,8 @@ const char *pp_heap_blind_spot(void)
 {
     const void *allocator = object_of((uintptr_t)pp_sig_allocator.malloc);
 
+    if (is_wrapped())
+        return NULL;
     if (pp_heap_is_interposed && dlsym(RTLD_DEFAULT, "malloc") != (void *)(uintptr_t)pp_sig_malloc)
         return "the program brings a malloc of its own: what goes to it is not seen; link the "
                "program with libpprofc.a and the options of pkg-config --static pprofc to see it";

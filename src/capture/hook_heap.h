@@ -16,6 +16,10 @@ extern struct pp_hook pp_heap_hooks[PP_N_HEAP_HOOKS];
 /* Whether the program's calls lead to ours by their names: true in the preload for the heap. */
 extern bool pp_heap_is_interposed;
 
+/* Whether the linker leads the program's calls to ours: capture/hook_wrap_heap.c is linked in. */
+extern const bool pp_heap_wraps
+    __attribute__((weak, visibility("hidden"))); /* or it is not there */
+
 /* Find the allocator's functions, once; before ours can be called.  Calls dlsym.  -ENOSYS when
  * there is no allocator to be found, as in a static program that does not wrap. */
 int pp_heap_find_allocator(struct pprofc_error *err);

@@ -165,9 +165,8 @@ static void wake(struct pp_rec_header *header)
     pp_sig_futex_wake((void *)&header->command_block.futex);
 }
 
-/* Code without rules ends stacks until the helper has made some: it is woken, once till it looks.
- */
-static void tell_new_code(struct pp_rec_header *header, uint32_t walk)
+/* It is woken once till it looks. */
+void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk)
 {
     const uint32_t seen = (walk & PP_WALK_INFERRED) != 0 ? PP_NEW_CODE_UNKNOWN : PP_NEW_CODE_SLOW;
 
@@ -187,7 +186,7 @@ void pp_sig_walk_thread(struct pp_rec_header *header, const struct pp_sig_thread
                                atomic_load_explicit(&thread->stack_hi, memory_order_acquire)},
         pcs, walk);
     if ((walk->flags & PP_WALK_NEW_CODE) != 0)
-        tell_new_code(header, walk->flags);
+        pp_sig_tell_new_code(header, walk->flags);
 }
 
 static inline __attribute__((always_inline)) void sample_here(struct pp_rec_header *header,

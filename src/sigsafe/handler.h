@@ -59,6 +59,10 @@ PP_SIG struct pp_rec_thread *pp_sig_thread_record(struct pp_rec_header *header,
 PP_SIG void pp_sig_walk_thread(struct pp_rec_header *header, const struct pp_sig_thread *thread,
                                const void *context, uint64_t *pcs, struct pp_sig_walk *walk);
 
+/* Code without rules ends stacks until the helper has made some: it is told, by a walk's flags with
+ * PP_WALK_NEW_CODE. */
+PP_SIG void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk);
+
 /* A thread is about to use the recording, or is done: between the two nothing it can see is taken
  * away. */
 PP_SIG void pp_sig_enter(struct pp_sig_thread *thread);

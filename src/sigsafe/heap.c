@@ -268,6 +268,8 @@ PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_s
         pp_sig_unwind_registers(registers, bounds, scratch->pcs, &walk);
     else
         pp_sig_unwind_call(bounds, pp_heap_text_start, pp_heap_text_limit, scratch->pcs, &walk);
+    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
+        pp_sig_tell_new_code(header, walk.flags);
     site = pp_sig_heap_site(header, scratch->pcs, &walk,
                             atomic_load_explicit(&thread->label_set, memory_order_relaxed));
     pp_sig_scratch_give(scratch);

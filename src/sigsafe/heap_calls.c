@@ -39,17 +39,25 @@ static int aligns(void)
     return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0;
 }
 
+static int is_off(void)
+{
+    return atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF;
+}
+
 /* ---- allocating ---- */
 
 /* The block of the calling thread, which has just made a call of this kind; NULL: counted
  * elsewhere. */
 static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *elsewhere)
 {
-    struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine();
+    struct pp_sig_heap_thread *self = pp_sig_heap_self;
 
+    if (self == NULL && is_off()) /* nobody asks, and a claim is a system call */
+        return NULL;
+    self = pp_sig_heap_thread_mine();
     if (self != NULL)
         ++*(uint64_t *)((char *)self + offset);
-    else if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
+    else
         atomic_fetch_add_explicit(elsewhere, 1, memory_order_relaxed);
     return self;
 }
@@ -112,6 +120,8 @@ PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
             self->left -= n_bytes;
             return pp_sig_allocator.malloc(n_bytes);
         }
+    } else if (is_off()) {
+        return pp_sig_allocator.malloc(n_bytes);
     }
     return pp_sig_malloc_entry(n_bytes);
 }

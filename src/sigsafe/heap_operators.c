@@ -8,9 +8,18 @@
 
 struct pp_sig_operators pp_sig_operators;
 
+/* NULL while nothing is profiled: a claim is a system call. */
+static struct pp_sig_heap_thread *mine(void)
+{
+    if (pp_sig_heap_self == NULL &&
+        atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
+        return NULL;
+    return pp_sig_heap_thread_mine();
+}
+
 static struct pp_sig_heap_thread *count_alloc(void)
 {
-    struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine();
+    struct pp_sig_heap_thread *self = mine();
 
     if (self != NULL)
         self->n_allocs++;
@@ -36,7 +45,7 @@ static int is_known(struct pp_sig_heap_thread *self, const void *object)
 /* Before 'object' is freed. */
 PP_HEAP_TEXT static void forget(void *object)
 {
-    struct pp_sig_heap_thread *self = object == NULL ? NULL : pp_sig_heap_thread_mine();
+    struct pp_sig_heap_thread *self = object == NULL ? NULL : mine();
 
     if (self != NULL)
         self->n_frees++;
@@ -80,18 +89,18 @@ PP_SIG_HEAP_NEWS(NEW)
 PP_SIG_HEAP_DELETES(DELETE)
 
 /* One that is not followed stays so: what it grows by is not drawn for. */
-#define RESIZE(name, symbol, parameters, arguments)                                          \
-    PP_HEAP_TEXT void *pp_sig_##name parameters                                              \
-    {                                                                                        \
-        struct pp_sig_heap_thread *self = object == NULL ? NULL : pp_sig_heap_thread_mine(); \
-        struct pp_sig_heap_object known;                                                     \
-                                                                                             \
-        if (object == NULL)                                                                  \
-            return given(count_alloc(), pp_sig_operators.name arguments, n_bytes);           \
-        if (self != NULL)                                                                    \
-            self->n_reallocs++;                                                              \
-        if (!is_known(self, object) || !pp_sig_heap_take(object, &known))                    \
-            return pp_sig_operators.name arguments;                                          \
-        return resized(self, object, pp_sig_operators.name arguments, n_bytes, &known);      \
+#define RESIZE(name, symbol, parameters, arguments)                                     \
+    PP_HEAP_TEXT void *pp_sig_##name parameters                                         \
+    {                                                                                   \
+        struct pp_sig_heap_thread *self = object == NULL ? NULL : mine();               \
+        struct pp_sig_heap_object known;                                                \
+                                                                                        \
+        if (object == NULL)                                                             \
+            return given(count_alloc(), pp_sig_operators.name arguments, n_bytes);      \
+        if (self != NULL)                                                               \
+            self->n_reallocs++;                                                         \
+        if (!is_known(self, object) || !pp_sig_heap_take(object, &known))               \
+            return pp_sig_operators.name arguments;                                     \
+        return resized(self, object, pp_sig_operators.name arguments, n_bytes, &known); \
     }
 PP_SIG_HEAP_RESIZES(RESIZE)

@@ -19,6 +19,7 @@ static unsigned long long n_taken, n_given, taken_bytes, given_bytes, n_errors;
 static pthread_key_t key;
 static int n_rounds = 200;
 static pid_t main_pid;
+static unsigned long long main_taken, main_given; /* from main's beginning to its end */
 
 static void add(unsigned long long *sum, unsigned long long more)
 {
@@ -89,8 +90,9 @@ __attribute__((destructor)) static void after_main(void)
     give(early);
     n = snprintf(line, sizeof line,
                  "{\"n_taken\": %llu, \"n_given\": %llu, \"taken_bytes\": %llu, "
-                 "\"given_bytes\": %llu, \"n_errors\": %llu}\n",
-                 n_taken, n_given, taken_bytes, given_bytes, n_errors);
+                 "\"given_bytes\": %llu, \"main_taken\": %llu, \"main_given\": %llu, "
+                 "\"n_errors\": %llu}\n",
+                 n_taken, n_given, taken_bytes, given_bytes, main_taken, main_given, n_errors);
     if (write(1, line, (size_t)n) != n)
         _exit(2);
 }
@@ -183,6 +185,8 @@ int main(int argc, char **argv)
     void *kept[3];
 
     main_pid = getpid();
+    main_taken = -n_taken;
+    main_given = -n_given;
     n_rounds = argc > 2 ? atoi(argv[2]) : 200;
     if (n_threads > MAX_THREADS || pthread_key_create(&key, end_of_thread) != 0)
         return 2;
@@ -193,5 +197,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 3; i++)
         kept[i] = take(1000);
     (void)kept;
+    main_taken += n_taken;
+    main_given += n_given;
     return n_errors == 0 ? 0 : 1;
 }
