@@ -44,14 +44,9 @@ static void set_off(void)
     atomic_fetch_add(&pp_sig_heap.session, 1);
 }
 
-static _Atomic bool aligns_no_more;
-
 void pp_heap_align_no_more(void)
 {
-    atomic_store(&aligns_no_more, true);
-    atomic_store(&pp_sig_heap.is_aligned, 0);
-    if (atomic_load(&pp_sig_heap.mode) != PP_HEAP_OFF)
-        pp_sig_heap.tag_mask = 0;
+    atomic_store(&pp_sig_heap.are_as_given, 1);
 }
 
 /* What free() looks for goes first, so that no sampled object is freed unseen. */
@@ -59,7 +54,7 @@ static void set_on(uint64_t interval_bytes)
 {
     const bool is_exact = interval_bytes <= 1;
     const bool is_aligned =
-        interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES && !atomic_load(&aligns_no_more);
+        interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES && atomic_load(&pp_sig_heap.are_as_given) == 0;
 
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&pp_sig_heap.is_aligned, is_aligned);
@@ -261,6 +256,29 @@ static void sum_up(struct pp_session *session)
     atomic_store(&heap->requested_bytes, all.requested_bytes);
 }
 
+/* ---- the allocator's figures ---- */
+
+/* Asking takes memory now and then (dlsym() does for what is not there): that is in no count, and
+ * in no profile of the program's. */
+static void measure(struct pp_session *session)
+{
+    struct pp_sig_heap_thread *self = pp_sig_heap_thread_mine(), before;
+
+    if (self != NULL) {
+        before = *self;
+        self->busy++;
+    }
+    pp_allocator_measure(&session->header->heap);
+    if (self != NULL) {
+        self->busy--;
+        self->n_allocs = before.n_allocs;
+        self->n_frees = before.n_frees;
+        self->n_reallocs = before.n_reallocs;
+        self->drawn = before.drawn;
+        self->left = before.left;
+    }
+}
+
 /* ---- the helper's turns ---- */
 
 static void make_room(struct pp_session *session)
@@ -315,7 +333,7 @@ void pp_heap_measure(struct pp_session *session)
 {
     if (session->header != NULL && (session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
         !pp_allocator_is_barred())
-        pp_allocator_measure(&session->header->heap);
+        measure(session);
 }
 
 void pp_heap_measure_by_helper(struct pp_session *session)
@@ -326,7 +344,7 @@ void pp_heap_measure_by_helper(struct pp_session *session)
         return;
     /* A thread may sit in a signal handler that came upon the allocator's lock, for ever. */
     atomic_store(&session->asking_since_ns, now_ns);
-    pp_allocator_measure(&session->header->heap);
+    measure(session);
     atomic_store(&session->asking_since_ns, 0);
     session->next_heap_measure_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + MEASURE_INTERVAL_NS;
 }

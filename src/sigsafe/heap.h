@@ -67,6 +67,8 @@ struct pp_sig_heap {
     _Atomic uint32_t session; /* number of the session, or of the time without one */
     _Atomic uint64_t interval_bytes;
     _Atomic uint32_t is_aligned; /* sampled objects begin at pages */
+    _Atomic uint32_t
+        are_as_given; /* none that comes now: some are freed by a size that is trusted */
     _Atomic uint32_t follows_peak;
     _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;

@@ -36,7 +36,8 @@ static int begins_page(const void *object)
 /* Whether objects that are to be sampled should begin at pages. */
 static int aligns(void)
 {
-    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&pp_sig_heap.are_as_given, memory_order_relaxed) == 0;
 }
 
 static int is_off(void)
