@@ -215,7 +215,7 @@ static bool is_for(const struct hook_set *set, const struct object *object, cons
         return object->is_allocator;
     if (object->is_libc)
         return set->is_for_libc;
-    return symbol->st_shndx == SHN_UNDEF || (set->is_for_owners && !object->is_allocator);
+    return symbol->st_shndx == SHN_UNDEF || set->is_for_owners;
 }
 
 static const struct pp_hook *hook_of(const struct pass *pass, const struct object *object,

@@ -47,6 +47,7 @@ static void set_off(void)
 void pp_heap_align_no_more(void)
 {
     atomic_store(&pp_sig_heap.are_as_given, 1);
+    atomic_store(&pp_sig_heap.has_ghosts, 1); /* who has not been patched yet frees unseen */
 }
 
 /* What free() looks for goes first, so that no sampled object is freed unseen. */
@@ -61,6 +62,8 @@ static void set_on(uint64_t interval_bytes)
     pp_sig_heap.filter = is_exact ? NULL : pp_heap_filter();
     pp_sig_heap.strays_filter = pp_heap_filter() + (1 << PP_HEAP_FILTER_BITS);
     atomic_store(&pp_sig_heap.n_strays, 0);
+    atomic_store(&pp_sig_heap.has_ghosts,
+                 !pp_heap_is_interposed || atomic_load(&pp_sig_heap.are_as_given) != 0);
     pp_sig_heap.tag_mask = is_aligned ? PP_HEAP_TAG_MASK : 0;
     atomic_thread_fence(memory_order_seq_cst);
     atomic_store(&pp_sig_heap.mode, is_exact ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);

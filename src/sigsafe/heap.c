@@ -341,7 +341,9 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
     if (header != NULL) {
         if (atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
-            if (pp_sig_heap.filter != NULL && pp_sig_heap_may_know(object))
+            if ((pp_sig_heap.filter != NULL ||
+                 atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0) &&
+                pp_sig_heap_may_know(object))
                 bury_ghost(header, object);
             known.size_bytes = size_bytes;
             known.interval_bytes = self->sample_interval_bytes;
@@ -441,12 +443,10 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
     if (header == NULL)
         return;
     self->busy++;
-    if (size_bytes > known->size_bytes) {
-        self->drawn += size_bytes - known->size_bytes; /* asked for, and drawn for long ago */
+    if (size_bytes > known->size_bytes)
         grow(header, thread, known, size_bytes, registers);
-    } else if (size_bytes < known->size_bytes) {
+    else if (size_bytes < known->size_bytes)
         is_followed = shrink(header, self, known, size_bytes);
-    }
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             count_in_filter(object, 1);

@@ -69,6 +69,8 @@ struct pp_sig_heap {
     _Atomic uint32_t is_aligned; /* sampled objects begin at pages */
     _Atomic uint32_t
         are_as_given; /* none that comes now: some are freed by a size that is trusted */
+    _Atomic uint32_t
+        has_ghosts; /* some frees are not seen: an address may be known when it comes */
     _Atomic uint32_t follows_peak;
     _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;

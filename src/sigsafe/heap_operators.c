@@ -60,6 +60,8 @@ PP_HEAP_TEXT static void forget(void *object)
 PP_HEAP_TEXT static void *resized(struct pp_sig_heap_thread *self, void *object, void *after,
                                   size_t n_bytes, struct pp_sig_heap_object *known)
 {
+    if (after != NULL && n_bytes > known->size_bytes)
+        self->drawn += n_bytes - known->size_bytes;
     if (after != NULL)
         pp_sig_heap_return(self, after, n_bytes, known, NULL);
     else
