@@ -109,6 +109,8 @@ static void forget_counts(void)
     atomic_store(&pp_sig_heap.n_frees, 0);
     atomic_store(&pp_sig_heap.n_reallocs, 0);
     atomic_store(&pp_sig_heap.requested_bytes, 0);
+    atomic_store(&pp_sig_heap.n_unfollowed, 0);
+    atomic_store(&pp_sig_heap.unfollowed_bytes, 0);
     for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
         thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
         thread->drawn = thread->left;
@@ -238,6 +240,18 @@ static void tell_thread(struct pp_session *session, int32_t tid,
 }
 
 /* What threads have counted, for readers; and blocks of threads that are gone become free. */
+/* Where not every allocation is followed, one loss stands for as many bytes as one sample does. */
+static void count_unfollowed(struct pp_rec_header *header)
+{
+    const uint64_t interval_bytes = atomic_load(&pp_sig_heap.interval_bytes);
+    const uint64_t n_bytes = atomic_load(&pp_sig_heap.unfollowed_bytes);
+    const uint64_t n_whole = interval_bytes > 1 ? n_bytes / interval_bytes : 0;
+
+    atomic_fetch_sub(&pp_sig_heap.unfollowed_bytes, n_whole * interval_bytes);
+    atomic_fetch_add(&header->losses[PP_LOSS_HEAP_OBJECT],
+                     n_whole + atomic_exchange(&pp_sig_heap.n_unfollowed, 0));
+}
+
 static void sum_up(struct pp_session *session)
 {
     struct pp_rec_heap *heap = &session->header->heap;
@@ -252,6 +266,7 @@ static void sum_up(struct pp_session *session)
         if (is_gone(tid))
             retire(thread);
     }
+    count_unfollowed(session->header);
     count_all(&all);
     atomic_store(&heap->n_allocs, all.n_allocs);
     atomic_store(&heap->n_frees, all.n_frees);

@@ -114,13 +114,6 @@ static bool is_wrapped(void)
     return &pp_heap_wraps != NULL;
 }
 
-/* In a dynamic program the linker leads only the program's own calls to us: the GOT is patched for
- * those of its libraries. */
-static bool is_wrapped_static(void)
-{
-    return is_wrapped() && (dlsym == NULL || dlsym(RTLD_DEFAULT, "malloc") == NULL);
-}
-
 int pp_heap_find_allocator(struct pprofc_error *err)
 {
     static _Atomic bool is_done;
@@ -128,9 +121,9 @@ int pp_heap_find_allocator(struct pprofc_error *err)
 
     if (is_done)
         return 0;
-    if (is_wrapped_static())
-        pp_heap_is_interposed = true; /* and its functions are known */
-    result = pp_heap_is_interposed && is_wrapped() ? 0 : fill(err);
+    if (is_wrapped())
+        pp_heap_is_interposed = true; /* and the first call has found what lies behind */
+    result = is_wrapped() ? 0 : fill(err);
     is_done = result == 0;
     return result;
 }
@@ -169,7 +162,10 @@ const char *pp_heap_blind_spot(void)
     const void *allocator = object_of((uintptr_t)pp_sig_allocator.malloc);
 
     if (is_wrapped())
-        return NULL;
+        return dlsym == NULL || dlsym(RTLD_DEFAULT, "malloc") == NULL
+                   ? NULL
+                   : "the linker wraps malloc, and the program is dynamic: what its shared "
+                     "libraries take is not seen";
     if (pp_heap_is_interposed && dlsym(RTLD_DEFAULT, "malloc") != (void *)(uintptr_t)pp_sig_malloc)
         return "the program brings a malloc of its own: what goes to it is not seen; link the "
                "program with libpprofc.a and the options of pkg-config --static pprofc to see it";

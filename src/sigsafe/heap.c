@@ -112,11 +112,23 @@ int pp_sig_heap_samples(const struct pp_sig_heap_thread *self)
            self->busy == 0 && pp_sig_guard == 0;
 }
 
+static void count_unfollowed(size_t n_bytes)
+{
+    const uint32_t mode = atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed);
+
+    if (mode == PP_HEAP_OFF)
+        return;
+    atomic_fetch_add_explicit(&pp_sig_heap.requested_bytes, n_bytes, memory_order_relaxed);
+    if (mode == PP_HEAP_EXACT)
+        atomic_fetch_add_explicit(&pp_sig_heap.n_unfollowed, 1, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&pp_sig_heap.unfollowed_bytes, n_bytes, memory_order_relaxed);
+}
+
 int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
 {
     if (self == NULL) {
-        if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
-            atomic_fetch_add_explicit(&pp_sig_heap.requested_bytes, n_bytes, memory_order_relaxed);
+        count_unfollowed(n_bytes);
         return 0;
     }
     if (atomic_load_explicit(&self->session, memory_order_relaxed) !=
@@ -353,6 +365,8 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
             follow(header, object, &known);
         }
         leave(thread);
+    } else {
+        atomic_fetch_add_explicit(&pp_sig_heap.n_unfollowed, 1, memory_order_relaxed);
     }
     self->busy--;
 }

@@ -26,8 +26,10 @@
 #include "sigsafe/threads.h"
 
 enum {
-    PP_HEAP_FIRST_BLOCK = 64, /* of thread blocks; block k holds this << k */
-    PP_HEAP_N_BLOCKS = 14,
+    /* Of thread blocks; block k holds this << k.  Those of threads that are gone are free again a
+     * tenth of a second later: with 64, half the memory of a thousand short threads went unseen. */
+    PP_HEAP_FIRST_BLOCK = 1024,
+    PP_HEAP_N_BLOCKS = 10,
     PP_HEAP_FILTER_BITS = 16,
     PP_HEAP_STRAY_BITS = 13,
     /* Of an address within its page: 0 is a page's beginning, 16 where glibc puts what it maps. */
@@ -78,6 +80,9 @@ struct pp_sig_heap {
      * strays. */
     _Atomic uint8_t *filter, *strays_filter;
     _Atomic uint32_t n_strays;
+    /* What was to be followed, and could not: of threads that no block was left for.  The helper
+     * takes them over.  Bytes, where not every allocation is followed. */
+    _Atomic uint64_t n_unfollowed, unfollowed_bytes;
     /* Of threads that are gone, or have no block. */
     _Atomic uint64_t n_allocs, n_frees, n_reallocs, requested_bytes;
 };

@@ -13,7 +13,6 @@ TIME_LIMIT_S = 1200
 
 FOLDER = Path("/usr/bin")
 N_PROGRAMS = 300
-N_SHORT = 40
 # Names that are not tried, and why.
 SKIPPED = {
     r"^(kill|pkill|killall|skill|snice|slay)$": "ends processes",
@@ -71,6 +70,7 @@ def spread(items, number):
 class ManyPrograms(EndToEnd):
     """`PROGRAM --version`: standard output, standard error and status are those of a run without us."""
     ALONE_S = 10
+    N_SHORT = 40
 
     def look(self, command, more):
         """(status, output, errors) of a command, or None when it does not end by itself."""
@@ -100,7 +100,7 @@ class ManyPrograms(EndToEnd):
         """40 of the 300, evenly spaced; all of them in the long form."""
         self.work = self.folder / "work"
         self.work.mkdir()
-        programs = spread(spread(list(candidates()), N_PROGRAMS), long_or(N_PROGRAMS, N_SHORT))
+        programs = spread(spread(list(candidates()), N_PROGRAMS), long_or(N_PROGRAMS, self.N_SHORT))
         changing, bad, silent = [], [], []
         for path in programs:
             plain = self.look([path, "--version"], {})
@@ -122,6 +122,15 @@ class ManyPrograms(EndToEnd):
         self.assertEqual(bad, [])
         self.assertEqual(silent, [], "no recording was left")
         self.assertGreater(n_compared, 0.9 * len(programs))
+
+
+class Hazard39ManyProgramsWithHeap(ManyPrograms):
+    """The same with every allocation followed: dlsym's own memory, early malloc and all."""
+    N_SHORT = 20
+
+    def ways(self):
+        return {"heap": ([], {"LD_PRELOAD": BUILD / "libpprofc-preload-heap.so", "PPROFC": "heap", "PPROFC_HEAP_INTERVAL": 1,
+                              "PPROFC_OUTPUT": self.folder / "heap.%p.ppc", "PPROFC_LOG": self.folder / "log"})}
 
 
 if __name__ == "__main__":

@@ -86,6 +86,16 @@ static void print_sites(void)
     }
 }
 
+static uint64_t count_cpu_samples(void)
+{
+    const struct pp_rec_thread *thread;
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; (thread = pp_recording_thread(reader, i)) != NULL; i++)
+        n += thread->n_samples;
+    return n;
+}
+
 static void print_head(const struct pp_rec_header *header)
 {
     const struct pp_rec_heap *heap = &header->heap;
@@ -93,14 +103,18 @@ static void print_head(const struct pp_rec_header *header)
     printf("{\"pid\": %d, \"mode\": %u, \"interval_bytes\": %llu, \"n_allocs\": %llu, "
            "\"n_reallocs\": %llu, \"n_frees\": %llu, \"requested_bytes\": %llu, "
            "\"n_ghosts\": %llu, \"n_lost_objects\": %llu, \"n_lost_stacks\": %llu, "
-           "\"n_cpu_samples\": %llu, \"messages\": [",
+           "\"n_cpu_samples\": %llu, \"allocator\": %u, \"allocated_bytes\": %lld, "
+           "\"held_bytes\": %llu, \"resident_bytes\": %llu, \"retained_bytes\": %llu, "
+           "\"messages\": [",
            header->pid, heap->mode, (unsigned long long)heap->interval_bytes,
            (unsigned long long)heap->n_allocs, (unsigned long long)heap->n_reallocs,
            (unsigned long long)heap->n_frees, (unsigned long long)heap->requested_bytes,
            (unsigned long long)heap->n_ghosts,
            (unsigned long long)header->losses[PP_LOSS_HEAP_OBJECT],
            (unsigned long long)header->losses[PP_LOSS_HEAP_STACK],
-           (unsigned long long)header->n_samples);
+           (unsigned long long)count_cpu_samples(), heap->allocator,
+           (long long)heap->allocated_bytes, (unsigned long long)heap->held_bytes,
+           (unsigned long long)heap->resident_bytes, (unsigned long long)heap->retained_bytes);
     for (uint32_t i = 0; i < header->n_messages && i < PP_REC_N_MESSAGES; i++) {
         printf("%s", i == 0 ? "" : ", ");
         print_text(header->messages[i], sizeof header->messages[i]);
