@@ -54,6 +54,7 @@ void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *prof
                      const struct pp_rec_header *header, const char *who)
 {
     pp_autobuffer struct pp_buffer sizes = PP_BUFFER_INIT;
+    pp_autobuffer struct pp_buffer memory = PP_BUFFER_INIT;
     char end[256];
 
     put_sizes(profile, moment(run, header), &sizes);
@@ -68,6 +69,11 @@ void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *prof
     }
     if (who == NULL || strcmp(who, "heap") == 0)
         pp_run_say_hot_lines(profile);
+    if (pp_heap_memory_append(&memory, profile)) {
+        pp_buffer_text(&memory, "");
+        if (!memory.failed)
+            pp_say("%s", memory.bytes);
+    }
     if (profile->quality.n_samples < FEW_SAMPLES && profile->period > 64 * 1024)
         pp_say("only %d samples of the heap; for more: --heap-interval 64K",
                (int)profile->quality.n_samples);

@@ -1,6 +1,7 @@
 /* What JSON says of a heap. */
 #include "formats/json_heap.h"
 
+#include "profile/fragmentation.h"
 #include "profile/top.h"
 
 void pp_json_error(struct pp_json *json, const char *key, const struct pp_estimate *estimate)
@@ -11,6 +12,37 @@ void pp_json_error(struct pp_json *json, const char *key, const struct pp_estima
         pp_json_null(json, key);
     else
         pp_json_fraction(json, key, error < 0 ? 0 : error);
+}
+
+static int64_t in_use_bytes(const struct pprofc_profile *profile)
+{
+    const int type = pp_profile_find_type(profile, "inuse_space", NULL);
+
+    return type < 0 ? -1 : pp_profile_total(profile, (uint32_t)type);
+}
+
+static void put_memory(struct pp_json *json, const struct pprofc_profile *profile)
+{
+    const struct pp_heap_memory *memory = &profile->memory;
+    struct pp_fragmentation found;
+
+    if (!pp_fragmentation_make(memory, in_use_bytes(profile), &found)) {
+        pp_json_null(json, "memory");
+        return;
+    }
+    pp_json_begin_object(json, "memory");
+    pp_json_text(json, "allocator", pp_profile_chars(profile, memory->allocator));
+    pp_json_integer(json, "object_bytes", found.in_objects);
+    pp_json_integer(json, "held_bytes", memory->held_bytes);
+    pp_json_integer(json, "resident_bytes", memory->resident_bytes);
+    pp_json_integer(json, "external_bytes", found.external);
+    if (found.internal >= 0)
+        pp_json_integer(json, "internal_bytes", found.internal);
+    else
+        pp_json_null(json, "internal_bytes");
+    pp_json_integer(json, "retained_bytes", found.retained);
+    pp_json_fraction(json, "fragmentation", found.ratio);
+    pp_json_end_object(json);
 }
 
 void pp_json_heap(struct pp_json *json, const struct pprofc_profile *profile)
@@ -28,5 +60,6 @@ void pp_json_heap(struct pp_json *json, const struct pprofc_profile *profile)
     pp_json_integer(json, "n_frees", totals->n_frees);
     pp_json_integer(json, "requested_bytes", totals->requested_bytes);
     pp_json_bool(json, "is_behind", totals->is_behind);
+    put_memory(json, profile);
     pp_json_end_object(json);
 }

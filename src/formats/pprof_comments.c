@@ -47,6 +47,23 @@ static const struct {
 };
 enum { N_TOTALS = sizeof totals / sizeof totals[0] };
 
+/* The allocator's figures; its name is a text. */
+static const struct {
+    const char *key;
+    size_t offset;
+} memory[] = {
+    {"heap_object_bytes", offsetof(struct pp_heap_memory, object_bytes)},
+    {"heap_held_bytes", offsetof(struct pp_heap_memory, held_bytes)},
+    {"heap_resident_bytes", offsetof(struct pp_heap_memory, resident_bytes)},
+    {"heap_retained_bytes", offsetof(struct pp_heap_memory, retained_bytes)},
+};
+enum { N_MEMORY = sizeof memory / sizeof memory[0] };
+
+static int64_t *memory_of(struct pp_heap_memory *figures_of_heap, size_t i)
+{
+    return (int64_t *)(void *)((char *)figures_of_heap + memory[i].offset);
+}
+
 static const char totals_behind[] = "heap_totals_behind";
 
 static int64_t *total_of(struct pp_heap_totals *heap, size_t i)
@@ -119,6 +136,16 @@ static void write_quality(const struct writer *writer, const struct pprofc_profi
     write_text(writer, "missing_modules", profile->strings[quality.missing_modules]);
 }
 
+static void write_memory(const struct writer *writer, const struct pprofc_profile *profile)
+{
+    struct pp_heap_memory figures_of_heap = profile->memory;
+
+    write_text(writer, "heap_allocator", profile->strings[profile->memory.allocator]);
+    for (size_t i = 0; i < N_MEMORY; i++)
+        if (*memory_of(&figures_of_heap, i) >= 0)
+            write_number(writer, memory[i].key, *memory_of(&figures_of_heap, i));
+}
+
 void pp_pprof_write_comments(const struct pprofc_profile *profile,
                              void (*put)(void *context, const char *comment), void *context)
 {
@@ -135,6 +162,8 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
         if (heap.is_behind)
             write_number(&writer, totals_behind, 1);
     }
+    if (profile->memory.allocator != 0)
+        write_memory(&writer, profile);
 }
 
 /* ---- reading ---- */
@@ -183,6 +212,12 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
         profile->heap.is_behind = number != 0;
         return true;
     }
+    for (size_t i = 0; i < N_MEMORY; i++) {
+        if (n_key == strlen(memory[i].key) && memcmp(key, memory[i].key, n_key) == 0) {
+            *memory_of(&profile->memory, i) = number;
+            return true;
+        }
+    }
     for (size_t i = 0; i < N_TOTALS; i++) {
         if (n_key == strlen(totals[i].key) && memcmp(key, totals[i].key, n_key) == 0) {
             profile->heap.is_known = true;
@@ -203,6 +238,7 @@ static bool read_text(struct pprofc_profile *profile, const char *key, size_t n_
     } const texts[] = {
         {"command", &profile->command, false},
         {"kind", &profile->kind, false},
+        {"heap_allocator", &profile->memory.allocator, false},
         {"delivery", &profile->quality.delivery, true},
         {"delivery_reason", &profile->quality.delivery_reason, true},
         {"missing_modules", &profile->quality.missing_modules, true},

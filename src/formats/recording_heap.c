@@ -295,6 +295,36 @@ static void add_totals(struct pprofc_profile *profile, const struct pp_rec_heade
         pp_recorded_loss_add(profile, cause, less(load(&head->losses[cause]), from->losses[cause]));
 }
 
+bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory *memory_out)
+{
+    const struct pp_rec_heap *heap = &head->heap;
+    const uint64_t object_bytes = load(&heap->allocated_bytes);
+
+    if (load(&heap->memory_time_ns) == 0)
+        return false;
+    *memory_out = (struct pp_heap_memory){
+        .object_bytes = object_bytes == UINT64_MAX ? -1 : bounded(object_bytes),
+        .held_bytes = bounded(load(&heap->held_bytes)),
+        .resident_bytes = bounded(load(&heap->resident_bytes)),
+        .retained_bytes = bounded(load(&heap->retained_bytes)),
+    };
+    return true;
+}
+
+/* As of the last recording: what an earlier one's allocator had is gone. */
+static void take_memory(struct pprofc_profile *profile, const struct pp_rec_header *head)
+{
+    static const char *const allocators[] = {[PP_ALLOCATOR_GLIBC] = "glibc",
+                                             [PP_ALLOCATOR_JEMALLOC] = "jemalloc",
+                                             [PP_ALLOCATOR_TCMALLOC] = "tcmalloc",
+                                             [PP_ALLOCATOR_MIMALLOC] = "mimalloc"};
+    const uint32_t allocator = atomic_load_explicit(&head->heap.allocator, memory_order_relaxed);
+
+    if (allocator != PP_ALLOCATOR_UNKNOWN && allocator <= PP_ALLOCATOR_MIMALLOC &&
+        pp_recorded_memory(head, &profile->memory))
+        profile->memory.allocator = pp_profile_text(profile, allocators[allocator]);
+}
+
 static void state_ghosts(struct pprofc_profile *profile, const struct pp_rec_header *head)
 {
     const uint64_t n_ghosts = load(&head->heap.n_ghosts);
@@ -346,6 +376,8 @@ static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader
         if (end_ns > profile->duration_ns)
             profile->duration_ns = end_ns;
     }
+    if (since == NULL)
+        take_memory(profile, last);
     if (since != NULL) {
         profile->time_ns = pp_add_values(profile->time_ns, bounded(since->time_ns));
         profile->duration_ns = bounded(less(pp_recorded_end_ns(last), since->time_ns));

@@ -37,4 +37,7 @@ int pp_recorded_heap_fill(struct pprofc_profile *profile, struct pp_symbolizer *
 void pp_recorded_heap_facts(struct pprofc_profile *profile,
                             struct pp_recording_reader *const *readers, size_t n_readers);
 
+/* The figures of the program's allocator, without its name; false when it was not asked. */
+bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory *memory_out);
+
 #endif

@@ -54,6 +54,7 @@ struct pprofc_profile *pp_profile_new(void)
     if (profile == NULL)
         return NULL;
     profile->arena = (struct pp_arena)PP_ARENA_INIT;
+    profile->memory.object_bytes = -1;
     profile->tables = calloc(1, sizeof *profile->tables);
     if (profile->tables == NULL || !make_empty_elements(profile)) {
         pprofc_profile_free(profile);

@@ -175,6 +175,8 @@ static void adopt(struct pprofc_profile *target, const struct pprofc_profile *so
     target->command = to->strings[source->command];
     target->kind = to->strings[source->kind];
     target->heap = source->heap;
+    target->memory = source->memory;
+    target->memory.allocator = to->strings[source->memory.allocator];
     target->quality = source->quality;
     target->quality.delivery = to->strings[source->quality.delivery];
     target->quality.delivery_reason = to->strings[source->quality.delivery_reason];
@@ -309,6 +311,8 @@ static int merge(struct pprofc_profile *target, const struct pprofc_profile *sou
         has_slices = join_time(target, source, &first_slice);
         merge_quality(&target->quality, &source->quality, &to);
         merge_totals(&target->heap, &source->heap);
+        /* Of two processes, or of two moments: their sum says nothing. */
+        target->memory = (struct pp_heap_memory){.allocator = 0};
     }
     target->period = source->period > target->period ? source->period : target->period;
     target->duration_ns = pp_add_values(target->duration_ns, source->duration_ns);

@@ -108,6 +108,14 @@ struct pp_heap_totals {
     int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
 };
 
+/* What the program's allocator says of itself. */
+struct pp_heap_memory {
+    pp_id allocator;      /* string: "glibc", "jemalloc" ..; "" (0): nothing is known */
+    int64_t object_bytes; /* in objects of the program, rounded up; -1: it does not count them */
+    int64_t held_bytes;   /* taken from the kernel, free parts included */
+    int64_t resident_bytes, retained_bytes; /* of it, in memory; given back, the addresses kept */
+};
+
 struct pprofc_profile {
     struct pp_arena arena;  /* string bytes */
     const char **strings;   /* NUL-terminated; may hold any byte but NUL */
@@ -151,6 +159,7 @@ struct pprofc_profile {
     pp_id kind;                     /* string: "cpu", "heap" ...; "" when unknown */
     struct pp_quality quality;
     struct pp_heap_totals heap;
+    struct pp_heap_memory memory;
 
     struct pp_profile_tables *tables; /* builder's hash tables; views do not look inside */
 };

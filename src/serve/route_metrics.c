@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "base/memory.h"
 #include "formats/recording_facts.h"
+#include "formats/recording_heap.h"
 #include "profile/top.h"
 #include "serve/routes.h"
 
@@ -160,6 +161,48 @@ static void write_requested(struct metrics *metrics, struct pp_served *target,
                      atomic_load(&heap->requested_bytes));
 }
 
+/* The allocator's own figures, where it has been asked for them. */
+static void write_memory_bytes(struct metrics *metrics, const char *name, int64_t n_bytes)
+{
+    if (n_bytes >= 0)
+        pp_buffer_printf(metrics->out, "%s{%s} %lld\n", name, metrics->process, (long long)n_bytes);
+}
+
+static bool memory_of(struct pp_served *target, struct pp_heap_memory *memory_out)
+{
+    return pp_served_has_heap(target) && pp_recorded_memory(pp_served_header(target), memory_out);
+}
+
+static void write_objects(struct metrics *metrics, struct pp_served *target,
+                          const struct pprofc_profile *profile)
+{
+    struct pp_heap_memory memory;
+
+    (void)profile;
+    if (memory_of(target, &memory))
+        write_memory_bytes(metrics, "profiling_heap_object_bytes", memory.object_bytes);
+}
+
+static void write_resident(struct metrics *metrics, struct pp_served *target,
+                           const struct pprofc_profile *profile)
+{
+    struct pp_heap_memory memory;
+
+    (void)profile;
+    if (memory_of(target, &memory))
+        write_memory_bytes(metrics, "profiling_heap_resident_bytes", memory.resident_bytes);
+}
+
+static void write_held(struct metrics *metrics, struct pp_served *target,
+                       const struct pprofc_profile *profile)
+{
+    struct pp_heap_memory memory;
+
+    (void)profile;
+    if (memory_of(target, &memory))
+        write_memory_bytes(metrics, "profiling_heap_held_bytes", memory.held_bytes);
+}
+
 /* ---- functions ---- */
 
 static void write_functions(struct pp_buffer *out, const char *process,
@@ -213,6 +256,12 @@ static const struct {
     {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees},
     {"profiling_requested_bytes", "counter", "bytes", "Bytes that were asked for, exactly.",
      write_requested},
+    {"profiling_heap_object_bytes", "gauge", "bytes",
+     "In objects of the program, by its allocator's word.", write_objects},
+    {"profiling_heap_resident_bytes", "gauge", "bytes",
+     "Of the heap in memory; what is more than its objects is fragmentation.", write_resident},
+    {"profiling_heap_held_bytes", "gauge", "bytes", "That the allocator has taken from the kernel.",
+     write_held},
     {"profiling_function_cpu_time_ratio", "gauge", "ratio",
      "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL},
 };

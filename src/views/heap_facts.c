@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "profile/fragmentation.h"
 #include "profile/top.h"
 
 const char *pp_error_text(const struct pp_estimate *estimate, const char *unit,
@@ -63,6 +64,27 @@ static void put_totals(const struct pp_heap_totals *totals, struct pp_buffer *ou
         totals->n_frees == 1 ? "" : "s", pp_bytes_text((double)totals->requested_bytes, bytes));
 }
 
+bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *profile)
+{
+    const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
+    const struct pp_heap_memory *memory = &profile->memory;
+    char objects[PP_NUMBER_TEXT_BYTES], resident[PP_NUMBER_TEXT_BYTES],
+        retained[PP_NUMBER_TEXT_BYTES];
+    struct pp_fragmentation found;
+
+    if (!pp_fragmentation_make(memory, in_use.is_known ? in_use.value : -1, &found))
+        return false;
+    pp_buffer_printf(out, "%s: %s in objects of %s in memory, %.1f %% of it free between them",
+                     pp_profile_chars(profile, memory->allocator),
+                     pp_bytes_text((double)found.in_objects, objects),
+                     pp_bytes_text((double)memory->resident_bytes, resident), 100 * found.ratio);
+    if (found.retained > 0)
+        pp_buffer_printf(out, "; %s given back", pp_bytes_text((double)found.retained, retained));
+    if (found.is_high)
+        pp_buffer_text(out, ": fragmented, not leaking");
+    return found.is_high;
+}
+
 void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out)
 {
     const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
@@ -82,4 +104,9 @@ void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer 
         pp_buffer_text(out, " allocated; every allocation\n");
     if (profile->heap.is_known && !(profile->heap.is_behind && profile->heap.n_allocs == 0))
         put_totals(&profile->heap, out);
+    if (profile->memory.allocator != 0) {
+        pp_buffer_text(out, "Memory   ");
+        (void)pp_heap_memory_append(out, profile);
+        pp_buffer_text(out, "\n");
+    }
 }

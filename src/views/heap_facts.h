@@ -24,6 +24,10 @@ struct pp_heap_value pp_heap_value(const struct pprofc_profile *profile, const c
 /* Append "12.3 MiB ± 0.8 MiB", or "12.3 MiB (fewer than 10 samples)". */
 void pp_heap_value_append(struct pp_buffer *out, const struct pp_heap_value *value);
 
+/* "glibc: 10.3 MiB in objects of 101 MiB in memory, 89.8 % of it free between them: fragmented, not
+ * leaking"; nothing when the allocator was not asked.  Returns whether that is worth a word. */
+bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *profile);
+
 /* Append lines of a table's head ("Heap     12.3 MiB ± .. in use, .."); nothing for profiles of
  * other kinds. */
 void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out);

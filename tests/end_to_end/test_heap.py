@@ -3,8 +3,9 @@ import json
 import re
 import signal
 import unittest
+from pathlib import Path
 
-from harness import EndToEnd
+from harness import PPROFC, EndToEnd, clean_environment
 from test_pprof_tool import Tool
 
 FACTOR = 4
@@ -14,6 +15,7 @@ SITES = {"many_small": (64000, 64, 1.0), "half_freed": (8000, 1000, 0.5), "all_f
 N_ALLOCS = sum(n for n, _, _ in SITES.values()) * FACTOR + 1  # and the vector, whose reallocs are counted apart
 N_OTHERS = 16  # at most, of the loader and libc, at the start and the end
 MIB = 1 << 20
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 
 
 def truth(site, factor=FACTOR):
@@ -233,5 +235,44 @@ class HeapInPprof(Tool):
                     self.assertEqual(int(flat.get(site, "0").rstrip("B")), wanted, (index, site, done.stdout))
 
 
-if __name__ == "__main__":
-    unittest.main()
+class Fragmentation(EndToEnd):
+    """Holes between objects are told from objects that stay, by the allocator's own figures."""
+
+    def memory_of(self, *args, preload=None):
+        path = self.folder / "it.pb.gz"
+        env = clean_environment(LD_PRELOAD=preload) if preload else None
+        finished = self.run_command(PPROFC, "run", "-f", "-k", "heap", "-o", path, "--", self.program("heap_fragments"), *args, env=env)
+        self.assertEqual(finished.status, 0, finished.err)
+        report = self.pprofc("report", "--json", path)
+        return finished.err, json.loads(report.out)["heap"]["memory"], self.pprofc("report", path).out
+
+    def assert_fragmented(self, allocator, preload=None):
+        """10.2 MB in objects, rounded up by less than a fifth, of what 103 MB took."""
+        said, memory, report = self.memory_of(preload=preload)
+        self.assertEqual(memory["allocator"], allocator)
+        self.assertIn("fragmented, not leaking", said)
+        self.assertIn("fragmented, not leaking", report)
+        self.assertGreater(memory["resident_bytes"], 90e6)
+        self.assertGreater(memory["fragmentation"], 0.8)
+        if allocator != "mimalloc":  # the others count their objects
+            self.assertTrue(10.2e6 <= memory["object_bytes"] <= 12.3e6, memory)
+
+    def test_glibc(self):
+        """Nine objects of ten freed: fragmented, not leaking."""
+        self.assert_fragmented("glibc")
+
+    def test_others(self):
+        """jemalloc, tcmalloc and mimalloc say so by calls of their own."""
+        for allocator, name in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"), ("mimalloc", "libmimalloc.so.2.0")):
+            path = LIBRARIES / name
+            if not path.exists():
+                print(f"no {name}: not tried")
+                continue
+            with self.subTest(allocator=allocator):
+                self.assert_fragmented(allocator, preload=path)
+
+    def test_full(self):
+        """All stay: nothing is said, and what is in memory is objects."""
+        said, memory, _ = self.memory_of("full")
+        self.assertNotIn("fragmented", said)
+        self.assertLess(memory["fragmentation"], 0.1)
