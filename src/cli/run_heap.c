@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/memory.h"
 #include "cli/messages.h"
@@ -10,7 +11,11 @@
 #include "profile/top.h"
 #include "views/heap_facts.h"
 
-enum { FEW_SAMPLES = 20 };
+enum {
+    FEW_SAMPLES = 20,
+    MANY_SAMPLES_INTERVAL = 64 * 1024,
+    WORTH_SAMPLING_BYTES = 100 * MANY_SAMPLES_INTERVAL,
+};
 
 /* When the memory was in use that the profile shows. */
 static const char *moment(const struct pp_run *run, const struct pp_rec_header *header)
@@ -19,7 +24,10 @@ static const char *moment(const struct pp_run *run, const struct pp_rec_header *
         return "at the peak";
     if (!run->child.has_ended)
         return "then";
-    return atomic_load(&header->state) == PP_REC_ENDED ? "at the end" : "when it died";
+    /* One that calls _exit() does not end its recording either, and did not die of anything. */
+    return WIFSIGNALED(run->child.wait_status) && atomic_load(&header->state) != PP_REC_ENDED
+               ? "when it died"
+               : "at the end";
 }
 
 static void put_sizes(const struct pprofc_profile *profile, const char *moment,
@@ -30,6 +38,10 @@ static void put_sizes(const struct pprofc_profile *profile, const char *moment,
     const struct pp_heap_totals *totals = &profile->heap;
     char bytes[PP_NUMBER_TEXT_BYTES], count[PP_NUMBER_TEXT_BYTES];
 
+    if (totals->is_behind && profile->quality.n_samples == 0) {
+        pp_buffer_text(out, "0 samples of the heap");
+        return;
+    }
     if (totals->is_behind) {
         pp_heap_value_append(out, &allocated);
         pp_buffer_text(out, " allocated, ");
@@ -50,6 +62,21 @@ static void put_sizes(const struct pprofc_profile *profile, const char *moment,
     pp_buffer_text(out, "");
 }
 
+/* A smaller interval that gives some hundred samples, where that is not too small to be one. */
+static void say_few(const struct pprofc_profile *profile)
+{
+    const int64_t n_samples = profile->quality.n_samples;
+    const bool is_small = profile->heap.requested_bytes < WORTH_SAMPLING_BYTES;
+    char bytes[PP_NUMBER_TEXT_BYTES];
+
+    if (n_samples >= FEW_SAMPLES || profile->period <= MANY_SAMPLES_INTERVAL ||
+        profile->heap.n_allocs == 0)
+        return;
+    pp_say("only %d sample%s of the heap in %s; for more: --heap-interval %s", (int)n_samples,
+           n_samples == 1 ? "" : "s", pp_bytes_text((double)profile->heap.requested_bytes, bytes),
+           is_small ? "1, which records every allocation" : "64K");
+}
+
 void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *profile,
                      const struct pp_rec_header *header, const char *who)
 {
@@ -60,6 +87,8 @@ void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *prof
     put_sizes(profile, moment(run, header), &sizes);
     if (sizes.failed)
         return;
+    if (who == NULL || strcmp(who, "heap") == 0)
+        say_few(profile);
     if (who != NULL) {
         pp_say("%s: %s", who, sizes.bytes);
     } else {
@@ -74,7 +103,4 @@ void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *prof
         if (!memory.failed)
             pp_say("%s", memory.bytes);
     }
-    if (profile->quality.n_samples < FEW_SAMPLES && profile->period > 64 * 1024)
-        pp_say("only %d samples of the heap; for more: --heap-interval 64K",
-               (int)profile->quality.n_samples);
 }

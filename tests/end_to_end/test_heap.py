@@ -197,6 +197,15 @@ class Files(EndToEnd):
         self.assertRegex(finished.err, r"(?m)^ +[\d.]+ % +few_large +heap_sites.c:\d+$")
         self.assertRegex(finished.err, r"wrote heap_sites\.\d+\.heap\.pb\.gz .* and heap_sites\.\d+\.heap\.svg;   next:  pprofc report heap_sites")
 
+    def test_small_and_without_an_end(self):
+        """A program that asked for little is told how to see all of it; one that leaves by _exit() has not died."""
+        finished = self.pprofc("run", "-k", "heap", "--", "ls", "/")
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertRegex(finished.err, r"only \d samples? of the heap in .* [KM]iB; for more: --heap-interval 1, which records every allocation\n")
+        finished = self.pprofc("run", "-k", "heap", "--", "sh", "-c", ":")
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertNotIn("died", finished.err)
+
     def test_both(self):
         finished, files = self.run_in_folder("-k", "cpu,heap", "-F", "1000")
         self.assertEqual(files, [f"heap_sites.PID.{kind}.{end}" for kind in ("cpu", "heap") for end in ("pb.gz", "svg")])
