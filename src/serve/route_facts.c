@@ -25,8 +25,8 @@ static const struct {
     {"diff?seconds=5", "what the next seconds do otherwise than all before"},
     {"quality", "how good the data is"},
     {"overhead?debug=1", "what profiling costs"},
-    {"heap", "memory in use, by where it was allocated (empty without -k heap)"},
-    {"allocs", "memory allocated so far (empty without -k heap)"},
+    {"heap", "memory in use, by where it was allocated"},
+    {"allocs", "memory allocated so far"},
     {"growth?seconds=5", "by how much memory in use grows in the next seconds"},
     {"flamegraph?kind=heap",
      "memory in use as a flame graph; sample=alloc_space: what was allocated"},
@@ -37,6 +37,22 @@ static const struct {
     {"threadcreate", "threads that were seen"},
     {"cmdline", "the command line"},
 };
+
+/* Stacks that have allocated, or why there are none. */
+static void append_heap(struct pp_buffer *out, struct pp_served *target)
+{
+    const struct pp_rec_header *head = pp_served_header(target);
+
+    if (pp_served_has_heap(target))
+        pp_buffer_printf(out, ", %u stacks", (unsigned)atomic_load(&head->heap.sites.n_items));
+    else
+        pp_buffer_text(out, " (not measured: <code>-k heap</code> when it is started; empty)");
+}
+
+static bool is_of_heap(const char *link)
+{
+    return strcmp(link, "heap") == 0 || strcmp(link, "allocs") == 0;
+}
 
 static const char *state_name(const struct pp_rec_header *head)
 {
@@ -109,10 +125,12 @@ static void append_target(struct pp_buffer *out, struct pp_served *target, bool 
         (double)(atomic_load(&head->helper_cpu_ns) + atomic_load(&head->handler_cpu_ns)) / 1e9);
     for (size_t i = 0; i < sizeof index_rows / sizeof index_rows[0]; i++) {
         const char *link = index_rows[i].link;
-        pp_buffer_printf(
-            out, "<tr><td><a href=\"/debug/pprof/%s%spid=%d\">%.*s</a></td><td>%s</td></tr>\n",
-            link, strchr(link, '?') != NULL ? "&amp;" : "?", target->pid, (int)strcspn(link, "?"),
-            link, index_rows[i].about);
+        pp_buffer_printf(out, "<tr><td><a href=\"/debug/pprof/%s%spid=%d\">%.*s</a></td><td>%s",
+                         link, strchr(link, '?') != NULL ? "&amp;" : "?", target->pid,
+                         (int)strcspn(link, "?"), link, index_rows[i].about);
+        if (is_of_heap(link))
+            append_heap(out, target);
+        pp_buffer_text(out, "</td></tr>\n");
     }
     pp_buffer_text(out, "</table>\n");
     append_missing(out, target);

@@ -130,6 +130,10 @@ class ServedHeap(Served):
         self.assertIn(b"no sample type is called 'space'", body)
         self.assertEqual(self.ask("/debug/pprof/top?kind=leak")[0], 400)
 
+    def test_index(self):
+        """The index counts the stacks that have allocated."""
+        self.assertRegex(self.get("/debug/pprof/"), r"memory in use, by where it was allocated, \d+ stacks<")
+
     def test_metrics(self):
         """Exact totals, as counters."""
         def count(name):
