@@ -9,6 +9,7 @@
 #include "capture/accounts.h"
 #include "capture/cpu.h"
 #include "capture/heap.h"
+#include "capture/leak.h"
 #include "capture/readers.h"
 #include "capture/stacks.h"
 #include "capture/threads.h"
@@ -97,7 +98,12 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         pp_session_message(session->header, "switched off while it ran (pprofc off, or POST /off)");
     if (request == PP_REQUEST_STOP || request == PP_REQUEST_OFF)
         return true;
-    if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
+    if (request == PP_REQUEST_LEAKS &&
+        (result = pp_leak_step(session, atomic_load(&command->limit_ms))) == -EINPROGRESS)
+        return false; /* the answer comes when its child has ended */
+    if (request == PP_REQUEST_LEAK_PAUSE)
+        result = pp_leak_predict(session);
+    else if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
         set_pause_by_program(session, request == PP_REQUEST_PAUSE);
     else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > PP_REC_MAX_MILLIHERTZ))
         result = -ERANGE;

@@ -47,6 +47,7 @@ static uint32_t kinds_of(const char *word, size_t n)
         uint32_t kinds;
     } KINDS[] = {{"cpu", PPROFC_KIND_CPU},
                  {"heap", PPROFC_KIND_HEAP},
+                 {"leak", PPROFC_KIND_HEAP | PPROFC_KIND_LEAK},
                  {"all", PPROFC_KIND_CPU | PPROFC_KIND_HEAP}};
 
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
@@ -76,7 +77,7 @@ static void read_switch(const char *name, const char *value)
             env->kinds |= kinds;
             env->is_on = true;
         } else {
-            complain("cannot measure", name, value, "this version knows: cpu, heap, all");
+            complain("cannot measure", name, value, "this version knows: cpu, heap, leak, all");
         }
         at += n + (at[n] == ',' ? 1 : 0);
     }

@@ -23,6 +23,7 @@
 #include "capture/got.h"
 #include "capture/heap.h"
 #include "capture/kernel_time.h"
+#include "capture/leak.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
 #include "capture/server_child.h"
@@ -257,6 +258,8 @@ static void loop(struct pp_session *session)
             until_ns = session->stop_at_ns;
         if (session->next_flip_ns != 0 && session->next_flip_ns < until_ns)
             until_ns = session->next_flip_ns;
+        if (pp_leak_due_ns(session) < until_ns)
+            until_ns = pp_leak_due_ns(session);
         if (!session->has_tables_left)
             sleep_until(futex, seen, until_ns);
     }
@@ -316,6 +319,7 @@ static void finish(struct pp_session *session)
     struct pp_rec_header *header = session->header;
 
     pp_server_child_end();
+    pp_leak_end(session);
     pp_threads_tend(session);
     if (!session->is_paused)
         pp_delivery_look_at_masks(session);

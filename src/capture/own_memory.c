@@ -158,3 +158,42 @@ void pp_unmap(void *memory, uint64_t n_bytes)
     give((uint64_t)(at - range.base), n_bytes);
     give_lock();
 }
+
+/* ---- shared with a child ---- */
+
+static bool is_in_range(const char *memory)
+{
+    return range.base != NULL && memory >= range.base && memory < range.base + RANGE_BYTES;
+}
+
+void *pp_map_shared(uint64_t n_bytes)
+{
+    char *place = pp_map_anonymous(n_bytes);
+    void *memory;
+
+    if (place == NULL)
+        return NULL;
+    memory = mmap(place, page_up(n_bytes), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (memory == MAP_FAILED) {
+        pp_unmap(place, n_bytes);
+        return NULL;
+    }
+    (void)madvise(memory, page_up(n_bytes), MADV_DONTDUMP);
+    return memory;
+}
+
+void pp_unmap_shared(void *memory, uint64_t n_bytes)
+{
+    /* The range stays private: its next user must not share it with anybody. */
+    if (memory != NULL && is_in_range(memory))
+        (void)mmap(memory, page_up(n_bytes), PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    pp_unmap(memory, n_bytes);
+}
+
+void pp_own_memory_bounds(uint64_t *start_out, uint64_t *limit_out)
+{
+    *start_out = (uint64_t)(uintptr_t)range.base;
+    *limit_out = range.base == NULL ? 0 : *start_out + RANGE_BYTES;
+}

@@ -22,6 +22,13 @@ void *pp_map_anonymous(uint64_t n_bytes);
 /* Give it back, with the same size; NULL is fine. */
 void pp_unmap(void *memory, uint64_t n_bytes);
 
+/* The same for memory that a child, made by fork(), and we write and read together. */
+void *pp_map_shared(uint64_t n_bytes);
+void pp_unmap_shared(void *memory, uint64_t n_bytes);
+
+/* Where the range is; both 0 without one. */
+void pp_own_memory_bounds(uint64_t *start_out, uint64_t *limit_out);
+
 /* Around fork(): the lock is free in the child. */
 void pp_own_memory_before_fork(void);
 void pp_own_memory_after_fork(void);

@@ -114,10 +114,12 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
                          options->block_libraries);
         settings->block_drops = settings->block_drops || options->block_drops != 0;
     }
-    if ((settings->kinds & ~(PPROFC_KIND_CPU | PPROFC_KIND_HEAP)) != 0)
+    if ((settings->kinds & ~(PPROFC_KIND_CPU | PPROFC_KIND_HEAP | PPROFC_KIND_LEAK)) != 0)
         return pp_fail(err, -ENOTSUP, 0,
-                       "kinds 0x%x: this version measures cpu (0x%x), heap (0x%x)", settings->kinds,
-                       PPROFC_KIND_CPU, PPROFC_KIND_HEAP);
+                       "kinds 0x%x: this version measures cpu (0x%x), heap (0x%x), leak (0x%x)",
+                       settings->kinds, PPROFC_KIND_CPU, PPROFC_KIND_HEAP, PPROFC_KIND_LEAK);
+    if ((settings->kinds & PPROFC_KIND_LEAK) != 0)
+        settings->kinds |= PPROFC_KIND_HEAP;
     if (!(settings->rate_hz >= 1 && settings->rate_hz <= 10000))
         return pp_fail(err, -EINVAL, 0, "a rate of %g Hz: give 1 to 10000", settings->rate_hz);
     return 0;
@@ -404,6 +406,8 @@ int pp_session_request(enum pp_rec_request request, uint64_t argument, struct pp
     atomic_store(&command->request, request);
     if (request == PP_REQUEST_RATE || request == PP_REQUEST_HEAP_INTERVAL)
         atomic_store(&command->rate_millihertz, argument);
+    if (request == PP_REQUEST_LEAKS)
+        atomic_store(&command->limit_ms, (uint32_t)argument);
     generation = atomic_fetch_add(&command->generation, 1) + 1;
     pp_helper_wake(pp_session.header);
     while ((int32_t)((done = atomic_load(&command->done_generation)) - generation) < 0) {

@@ -57,6 +57,16 @@ struct pp_look {
     bool has_learned; /* the rules of code that was new to it */
 };
 
+/* A scan for leaks (capture/leak.c). */
+struct pp_leak_work {
+    struct pp_leak_scan *scan;           /* NULL: none is under way */
+    uint64_t objects_bytes, index_bytes; /* what its tables take */
+    void *index;
+    int child;
+    uint64_t begun_ns, pause_ns;
+    uint32_t n_unseen;
+};
+
 struct pp_session {
     struct pp_settings settings;
     struct pp_memory_file file;
@@ -111,6 +121,8 @@ struct pp_session {
     uint64_t next_heap_count_ns, next_heap_point_ns, next_heap_ages_ns, heap_interval_ns;
     uint64_t next_heap_measure_ns;
     _Atomic uint64_t asking_since_ns; /* the allocator, whose lock somebody may never give back */
+
+    struct pp_leak_work leak;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

@@ -184,7 +184,20 @@ struct pp_rec_site {
     /* Of the sampled objects in use, by the helper's last look: nanoseconds since the start. */
     _Atomic uint64_t oldest_birth_ns, mean_birth_ns;
     _Atomic uint32_t trend[PP_REC_N_TREND]; /* a float's bits: bytes in use at the header's times */
-    uint64_t spare[3];
+    /* Of the objects in use those that nothing led to, by the header's last scan; the birth of the
+     * oldest in milliseconds since the start. */
+    _Atomic uint64_t unreached_bytes, unreached_excess;
+    _Atomic uint32_t unreached_samples, unreached_oldest_ms;
+};
+
+/* The last scan for objects that nothing leads to (capture/leak.c). */
+struct pp_rec_leak_scan {
+    _Atomic uint32_t generation;   /* odd while results are written; 0: there was none */
+    _Atomic uint32_t n_unseen;     /* threads that ran: their registers were not looked at */
+    _Atomic uint64_t predicted_ns; /* of the pause; also of one that was only asked for */
+    _Atomic uint64_t time_ns;      /* as of when */
+    _Atomic uint64_t pause_ns, scan_ns, scanned_bytes;
+    _Atomic uint64_t n_objects, n_young; /* judged; and too young to be */
 };
 
 /* The heap as a whole. */
@@ -205,7 +218,8 @@ struct pp_rec_heap {
     _Atomic uint64_t resident_bytes;  /* of it, in memory */
     _Atomic uint64_t retained_bytes;  /* given back to the kernel, the addresses kept */
     struct pp_rec_table sites, frames;
-    uint64_t spare[16];
+    struct pp_rec_leak_scan leaks;
+    uint64_t spare[8];
 };
 
 enum pp_rec_allocator {
@@ -256,6 +270,10 @@ enum pp_rec_request {
     PP_REQUEST_STACKS,        /* record where each thread stands; answered with the look's number */
     PP_REQUEST_OFF,           /* as STOP, and nothing begins another session in this process */
     PP_REQUEST_HEAP_INTERVAL, /* bytes, in place of a rate */
+    PP_REQUEST_LEAK_PAUSE, /* work out for how long PP_REQUEST_LEAKS would pause the program: in the
+                              header */
+    PP_REQUEST_LEAKS,      /* look for objects that nothing leads to; -E2BIG: the pause would be
+                              longer than 'limit_ms' */
 };
 
 /* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to
@@ -268,8 +286,9 @@ struct pp_rec_command {
     _Atomic uint32_t kinds; /* bit (family - 1) */
     _Atomic uint32_t pad;
     _Atomic uint64_t rate_millihertz;
-    _Atomic int32_t result; /* of the last request: a negative errno, 0, or what it says */
-    uint32_t spare[5];
+    _Atomic int32_t result;    /* of the last request: a negative errno, 0, or what it says */
+    _Atomic uint32_t limit_ms; /* of PP_REQUEST_LEAKS; 0: 100, UINT32_MAX: any */
+    uint32_t spare[4];
 };
 
 struct pp_rec_reader {

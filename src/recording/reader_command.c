@@ -161,6 +161,8 @@ static uint32_t write_request(struct pp_rec_command *block, enum pp_rec_request 
 
     if (request == PP_REQUEST_RATE || request == PP_REQUEST_HEAP_INTERVAL)
         atomic_store_explicit(&block->rate_millihertz, argument, memory_order_relaxed);
+    if (request == PP_REQUEST_LEAKS)
+        atomic_store_explicit(&block->limit_ms, (uint32_t)argument, memory_order_relaxed);
     atomic_store_explicit(&block->request, request, memory_order_relaxed);
     atomic_store_explicit(&block->generation, generation, memory_order_release);
     atomic_fetch_add_explicit(&block->futex, 1, memory_order_release);
