@@ -45,7 +45,7 @@ struct pp_leak_skip {
 
 enum {
     PP_LEAK_TEXT_BYTES = 64 * 1024, /* of /proc/self/maps at a time */
-    PP_LEAK_PAGEMAP_ENTRIES = 512,
+    PP_LEAK_PAGEMAP_ENTRIES = 4096,
     PP_LEAK_MAX_SKIPS = 4096,
     PP_LEAK_MAX_WORDS = 8192,
     PP_LEAK_MAX_MAPPINGS = 65600, /* vm.max_map_count is 65530 */

@@ -14,6 +14,7 @@ static const char overview[] =
     "  pprofc convert IN OUT                       a profile in another format\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
+    "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
     "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
     "  pprofc off PID                              the profiler's kill switch for a process\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
@@ -109,6 +110,22 @@ static const char stacks_help[] =
     "\n"
     "Exit status: 0, 1 when the process is not recorded or has ended, 2 usage, 5 not permitted.\n";
 
+static const char leaks_help[] =
+    "pprofc leaks [OPTIONS] PID|RECORDING\n"
+    "\n"
+    "Shows which stacks' memory grows, and which objects in use nothing leads to any more: the\n"
+    "process makes a copy of itself, which is read beside it.  It must profile its heap: PPROFC=heap\n"
+    "with libpprofc-preload-heap.so, or linked with libpprofc.  Of a recording (.ppc) what was found\n"
+    "before is shown; PPROFC=leak looks at the program's end.\n"
+    "\n"
+    "      --max-pause TIME the longest pause of the program that is allowed (100ms)\n"
+    "      --force          however long it is\n"
+    "      --top N          stacks that are shown (10)\n"
+    "      --json           for programs\n"
+    "\n"
+    "Exit status: 0, 1 when the pause would be longer, the process is not recorded or has ended, 2\n"
+    "usage, 4 when no heap was profiled, 5 not permitted.\n";
+
 static const char symbolize_help[] =
     "pprofc symbolize [OPTIONS] FILE [OUT]\n"
     "\n"
@@ -135,14 +152,9 @@ static const char off_help[] =
 static const struct {
     const char *verb, *text;
 } texts[] = {
-    {"", overview},
-    {"help", overview},
-    {"run", run_help},
-    {"report", report_help},
-    {"convert", convert_help},
-    {"serve", serve_help},
-    {"stacks", stacks_help},
-    {"symbolize", symbolize_help},
+    {"", overview},          {"help", overview},        {"run", run_help},
+    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
+    {"stacks", stacks_help}, {"leaks", leaks_help},     {"symbolize", symbolize_help},
     {"off", off_help},
 };
 
@@ -169,7 +181,8 @@ int pp_cmd_help(char **words)
     pp_complain("unknown verb '%s'; %s%s", verb,
                 nearest != NULL
                     ? "did you mean "
-                    : "there are run, report, convert, serve, stacks, symbolize, off and help",
+                    : "there are run, report, convert, serve, stacks, leaks, symbolize, off and "
+                      "help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -20,12 +20,12 @@ static const struct {
     {"convert", pp_cmd_convert},
     {"serve", pp_cmd_serve},
     {"stacks", pp_cmd_stacks},
+    {"leaks", pp_cmd_leaks},
     {"symbolize", pp_cmd_symbolize},
     {"off", pp_cmd_off},
     {"help", pp_cmd_help},
     {"attach", NULL},
     {"top", NULL},
-    {"leaks", NULL},
     {"doctor", NULL},
     {"history", NULL},
     {"push", NULL},
@@ -35,7 +35,7 @@ static const struct {
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 8 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 9 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started

@@ -1,12 +1,22 @@
 /* Memory whose truth is known: objects that are held, lost and hidden, each kind allocated by a
- * function of its name.  Prints "NAME OBJECTS BYTES" a line and "ready", waits for a line of input,
- * and ends.  argv[1]: how many of each kind (default 1000). */
+ * function of its name.  Prints "NAME OBJECTS BYTES" a line, with the preload "api STATUS SUSPECTS
+ * BYTES" by pprofc_leak_scan(), and "ready"; waits for a line of input, and ends with "children N":
+ * how often wait() or SIGCHLD told of a child that it does not have.  argv[1]: how many of each
+ * kind (default 1000). */
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pprofc/pprofc.h"
+
+#pragma weak pprofc_leak_scan
 
 #define NOINLINE __attribute__((noinline))
 
@@ -22,7 +32,7 @@ static void *volatile masked[MOST], *volatile tagged_high[MOST], *volatile past_
 static struct node *volatile chains[MOST];
 static void *volatile *mapped;
 static __thread void *volatile in_tls[N_ON_STACK];
-static long n_kinds;
+static volatile sig_atomic_t n_children, has_ended;
 
 /* Sizes of every class of the allocator's, none of them 0. */
 static size_t size_of(long i)
@@ -219,6 +229,37 @@ static void *other_thread(void *unused)
     return on_stack[0] == unused ? NULL : on_stack[1];
 }
 
+static void on_child(int signo)
+{
+    (void)signo;
+    n_children++;
+}
+
+static void *wait_for_nobody(void *unused)
+{
+    while (!has_ended) {
+        if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD)
+            n_children++;
+        usleep(500);
+    }
+    return unused;
+}
+
+static void look_for_leaks(void)
+{
+    struct pprofc_leak_result result;
+
+    if (pprofc_leak_scan == NULL)
+        return;
+    usleep(200000); /* objects that are younger than 0.1 s are not judged */
+    const int status = pprofc_leak_scan(NULL, &result, NULL);
+    if (status == 0)
+        printf("api 0 %llu %llu\n", (unsigned long long)result.n_suspects,
+               (unsigned long long)result.suspect_bytes);
+    else
+        printf("api %d 0 0\n", status);
+}
+
 static void plant(long n)
 {
     tell("lost_plain", n, lost_plain(n));
@@ -242,25 +283,31 @@ static void plant(long n)
 
 int main(int argc, char **argv)
 {
-    pthread_t thread;
+    const long n_kinds = argc > 1 ? atol(argv[1]) : 1000;
+    pthread_t thread, waiter;
     char line[16];
 
-    n_kinds = argc > 1 ? atol(argv[1]) : 1000;
+    signal(SIGCHLD, on_child);
     mapped = mmap(NULL, MOST * sizeof *mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                   -1, 0);
     if (mapped == MAP_FAILED || n_kinds < LENGTH || n_kinds > MOST)
         return 2;
     pthread_barrier_init(&is_set, NULL, 2);
     pthread_barrier_init(&is_over, NULL, 2);
-    if (pthread_create(&thread, NULL, other_thread, NULL) != 0)
+    if (pthread_create(&thread, NULL, other_thread, NULL) != 0 ||
+        pthread_create(&waiter, NULL, wait_for_nobody, NULL) != 0)
         return 2;
     pthread_barrier_wait(&is_set);
     plant(n_kinds);
+    look_for_leaks();
     puts("ready");
     fflush(stdout);
     if (fgets(line, sizeof line, stdin) == NULL)
         line[0] = '\0';
     pthread_barrier_wait(&is_over);
     pthread_join(thread, NULL);
+    has_ended = 1;
+    pthread_join(waiter, NULL);
+    printf("children %d\n", (int)n_children);
     return 0;
 }

@@ -1,0 +1,18 @@
+/* What grows and what nothing leads to, as text. */
+#ifndef PP_VIEWS_LEAK_TABLE_H
+#define PP_VIEWS_LEAK_TABLE_H
+
+#include "base/buffer.h"
+#include "profile/leaks.h"
+
+enum { PP_LEAK_FRAMES = 8 }; /* of a stack are shown */
+
+/* Append the report: the heap, 'n_rows' stacks that grow, 'n_rows' that are suspected, and what may
+ * be wrong with it.  0 or -ENOMEM. */
+int pp_leak_table_write(const struct pp_leak_report *report, uint32_t n_rows, struct pp_buffer *out,
+                        struct pprofc_error *err);
+
+/* The known limits, a line each; 'line' 0 or 1. */
+const char *pp_leak_limit(const struct pp_leak_report *report, int line);
+
+#endif
