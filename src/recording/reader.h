@@ -84,9 +84,9 @@ int64_t pp_recording_each(const struct pp_recording_reader *reader,
                           void *context);
 
 /* Send a command and wait up to 'timeout_ms' for its answer; 'argument' is the rate in millihertz
- * of PP_REQUEST_RATE, the limit in milliseconds of PP_REQUEST_LEAKS.  Returns what the process answered, -ETIMEDOUT, -EPERM when the recording may
- * not be written, -ESRCH when the process is gone.  Several commanders are served one after the
- * other (see reader_command.c). */
+ * of PP_REQUEST_RATE, the limit in milliseconds of PP_REQUEST_LEAKS.  Returns what the process
+ * answered, -ETIMEDOUT, -EPERM when the recording may not be written, -ESRCH when the process is
+ * gone.  Several commanders are served one after the other (see reader_command.c). */
 int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request request,
                          uint64_t argument, int timeout_ms);
 

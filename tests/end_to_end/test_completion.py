@@ -9,8 +9,9 @@ from harness import PPROFC, ROOT, EndToEnd
 
 BASH = ROOT / "completion/pprofc"
 ZSH = ROOT / "completion/_pprofc"
-VERBS = ["convert", "help", "off", "report", "run", "serve", "stacks", "symbolize"]
-TABLES = {"run": "run_options.c", "report": "cmd_report.c", "convert": "cmd_convert.c", "stacks": "cmd_stacks.c", "off": "cmd_off.c"}
+VERBS = ["convert", "help", "leaks", "off", "report", "run", "serve", "stacks", "symbolize"]
+TABLES = {"run": "run_options.c", "report": "cmd_report.c", "convert": "cmd_convert.c", "stacks": "cmd_stacks.c",
+          "leaks": "cmd_leaks.c", "off": "cmd_off.c"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
 ASK = r"""
