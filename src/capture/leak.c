@@ -119,13 +119,23 @@ static uint32_t now_ms(void)
                       MILLISECOND_NS);
 }
 
-static void free_work(struct pp_leak_work *work)
+/* The tables of a pass. */
+static void free_tables(struct pp_leak_work *work)
 {
     if (work->scan != NULL) {
         pp_unmap_shared(work->scan->objects, work->objects_bytes);
         pp_unmap_shared(work->index, work->index_bytes);
         pp_unmap_shared(work->scan, sizeof *work->scan);
     }
+    work->scan = NULL;
+    work->index = NULL;
+    work->objects_bytes = work->index_bytes = 0;
+}
+
+static void free_work(struct pp_leak_work *work)
+{
+    free_tables(work);
+    pp_unmap_shared(work->suspects, work->suspects_bytes);
     *work = (struct pp_leak_work){.scan = NULL};
 }
 
@@ -185,6 +195,7 @@ static void skip_own_memory(struct pp_leak_work *work)
     skip(work->scan, work->scan, sizeof *work->scan);
     skip(work->scan, work->scan->objects, work->objects_bytes);
     skip(work->scan, work->index, work->index_bytes);
+    skip(work->scan, work->suspects, work->suspects_bytes);
 }
 
 /* As fork(), without handlers of fork; wait() knows nothing of a child without a signal. */
@@ -201,30 +212,29 @@ static int start_child(struct pp_leak_work *work)
     if (child < 0)
         return (int)child;
     work->begun_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-    work->pause_ns = work->begun_ns - before_ns;
+    if (work->begun_ns - before_ns > work->pause_ns)
+        work->pause_ns = work->begun_ns - before_ns;
     work->child = (int)child;
-    pp_leak_threads_check(scan);
+    work->n_unseen += pp_leak_threads_check(scan);
     atomic_store(&scan->may_begin, 1);
     pp_sig_futex_wake((void *)&scan->may_begin);
     return 0;
 }
 
-static int begin(struct pp_session *session, uint64_t limit_ns, bool is_at_end)
+static int begin_pass(struct pp_session *session)
 {
     struct pp_leak_work *work = &session->leak;
     const uint32_t now = now_ms();
-    int result = pp_leak_predict(session);
+    int result;
 
-    if (result != 0)
-        return result;
-    if (atomic_load(&session->header->heap.leaks.predicted_ns) > limit_ns)
-        return -E2BIG;
     work->scan = pp_map_shared(sizeof *work->scan);
     if (work->scan == NULL)
         return -ENOMEM;
     work->scan->is_flooding = atomic_load(&session->header->heap.mode) == PP_HEAP_EXACT;
     work->scan->result = 1;
-    result = gather_objects(work, is_at_end ? UINT32_MAX : now > YOUNG_MS ? now - YOUNG_MS : 0);
+    result = gather_objects(work, work->is_at_end  ? UINT32_MAX
+                                  : now > YOUNG_MS ? now - YOUNG_MS
+                                                   : 0);
     if (result == 0)
         result = make_index(work);
     if (result == 0) {
@@ -232,9 +242,22 @@ static int begin(struct pp_session *session, uint64_t limit_ns, bool is_at_end)
         work->n_unseen = pp_leak_threads_look(session, work->scan);
         result = start_child(work);
     }
-    if (result != 0)
-        free_work(work);
     return result == 0 ? -EINPROGRESS : result;
+}
+
+static int begin(struct pp_session *session, uint64_t limit_ns, bool is_at_end)
+{
+    int result = pp_leak_predict(session);
+
+    if (result != 0)
+        return result;
+    if (atomic_load(&session->header->heap.leaks.predicted_ns) > limit_ns)
+        return -E2BIG;
+    session->leak.is_at_end = is_at_end;
+    result = begin_pass(session);
+    if (result != -EINPROGRESS)
+        free_work(&session->leak);
+    return result;
 }
 
 /* ---- behind it ---- */
@@ -269,6 +292,24 @@ static void book(struct pp_rec_header *header, const struct pp_leak_object *obje
     atomic_fetch_add(&site->unreached_excess, weight.excess);
 }
 
+/* Whether the first of two passes did not reach it either. */
+static bool is_confirmed(const struct pp_leak_work *work, const struct pp_leak_object *object)
+{
+    uint32_t low = 0, high = work->n_suspects;
+
+    if (work->suspects == NULL)
+        return true;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (work->suspects[middle].start < object->start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < work->n_suspects && work->suspects[low].start == object->start &&
+           work->suspects[low].birth_ms == object->birth_ms;
+}
+
 /* An object that was freed between its being listed and the copy was free memory there. */
 static void write_results(struct pp_session *session)
 {
@@ -283,17 +324,38 @@ static void write_results(struct pp_session *session)
     for (uint32_t i = 0; i < scan->n_objects; i++) {
         const struct pp_leak_object *object = &scan->objects[i];
         n_young += object->state == PP_LEAK_YOUNG;
-        if (object->state == PP_LEAK_UNREACHED && pp_leak_is_still_there(object))
+        if (object->state == PP_LEAK_UNREACHED && is_confirmed(work, object) &&
+            pp_leak_is_still_there(object))
             book(header, object);
     }
     atomic_store(&record->n_unseen, work->n_unseen);
+    atomic_store(&record->n_passes, work->n_passes);
     atomic_store(&record->time_ns, work->begun_ns - pp_sig_gate->start_monotonic_ns);
     atomic_store(&record->pause_ns, work->pause_ns);
-    atomic_store(&record->scan_ns, pp_sig_clock_ns(CLOCK_MONOTONIC) - work->begun_ns);
-    atomic_store(&record->scanned_bytes, scan->scanned_bytes);
+    atomic_store(&record->scan_ns, work->scan_ns);
+    atomic_store(&record->scanned_bytes, work->scanned_bytes);
     atomic_store(&record->n_objects, scan->n_objects - n_young);
     atomic_store(&record->n_young, n_young);
     atomic_fetch_add_explicit(&record->generation, 1, memory_order_acq_rel);
+}
+
+/* Whether what was not reached should be looked for once more: a thread that ran may have held it
+ * in a register, on its way from one place to another. */
+static bool keep_suspects(struct pp_leak_work *work)
+{
+    const struct pp_leak_scan *scan = work->scan;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < scan->n_objects; i++)
+        n += scan->objects[i].state == PP_LEAK_UNREACHED;
+    if (work->n_unseen == 0 || work->n_passes > 1 || n == 0)
+        return false;
+    work->suspects_bytes = n * sizeof *work->suspects;
+    work->suspects = pp_map_shared(work->suspects_bytes);
+    for (uint32_t i = 0; work->suspects != NULL && i < scan->n_objects; i++)
+        if (scan->objects[i].state == PP_LEAK_UNREACHED)
+            work->suspects[work->n_suspects++] = scan->objects[i];
+    return work->suspects != NULL;
 }
 
 static void count_cost(struct pp_rec_header *header, const struct rusage *usage)
@@ -304,26 +366,42 @@ static void count_cost(struct pp_rec_header *header, const struct rusage *usage)
     atomic_fetch_add(&header->own_children_ns, s * 1000000000 + us * 1000);
 }
 
-/* -EINPROGRESS while the child works. */
-static int look(struct pp_session *session, int flags)
+/* What the child has left: the results, or another pass. */
+static int take_pass(struct pp_session *session)
 {
     struct pp_leak_work *work = &session->leak;
+    int result = work->scan->result == 1 ? -ECHILD : work->scan->result;
+
+    work->n_passes++;
+    work->scan_ns += pp_sig_clock_ns(CLOCK_MONOTONIC) - work->begun_ns;
+    work->scanned_bytes += work->scan->scanned_bytes;
+    if (result == 0 && keep_suspects(work)) {
+        free_tables(work);
+        result = begin_pass(session);
+    } else if (result == 0) {
+        write_results(session);
+    }
+    if (result != -EINPROGRESS) {
+        free_work(work);
+        pp_heap_settle(session);
+    }
+    return result;
+}
+
+/* -EINPROGRESS while the child works.  The program may have waited for it itself, with __WALL: what
+ * it left tells. */
+static int look(struct pp_session *session, int flags)
+{
     struct rusage usage = {.ru_maxrss = 0};
-    int status = 0, ended, result;
+    int status = 0, ended;
 
     do
-        ended = wait4(work->child, &status, __WCLONE | flags, &usage);
+        ended = wait4(session->leak.child, &status, __WCLONE | flags, &usage);
     while (ended < 0 && errno == EINTR);
     if (ended == 0)
         return -EINPROGRESS;
-    /* The program may have waited for it itself, with __WALL: its result tells. */
-    result = work->scan->result == 1 ? -ECHILD : work->scan->result;
     count_cost(session->header, &usage);
-    if (result == 0)
-        write_results(session);
-    free_work(work);
-    pp_heap_settle(session);
-    return result;
+    return take_pass(session);
 }
 
 int pp_leak_step(struct pp_session *session, uint32_t limit_ms)
@@ -341,15 +419,28 @@ uint64_t pp_leak_due_ns(const struct pp_session *session)
     return session->leak.scan == NULL ? UINT64_MAX : pp_sig_clock_ns(CLOCK_MONOTONIC) + LOOK_NS;
 }
 
+static int look_at_end(struct pp_session *session)
+{
+    int result = begin(session, UINT64_MAX, true);
+
+    while (result == -EINPROGRESS)
+        result = look(session, 0);
+    return result;
+}
+
+static void give_up(struct pp_leak_work *work)
+{
+    (void)kill(work->child, SIGKILL);
+    while (wait4(work->child, NULL, __WCLONE, NULL) < 0 && errno == EINTR)
+        ;
+    free_work(work);
+}
+
 void pp_leak_end(struct pp_session *session)
 {
-    if (session->leak.scan != NULL) {
-        (void)kill(session->leak.child, SIGKILL);
-        (void)look(session, 0);
-    }
-    if ((session->settings.kinds & PPROFC_KIND_LEAK) == 0)
-        return;
-    if (begin(session, UINT64_MAX, true) != -EINPROGRESS || look(session, 0) != 0)
+    if (session->leak.scan != NULL)
+        give_up(&session->leak);
+    if ((session->settings.kinds & PPROFC_KIND_LEAK) != 0 && look_at_end(session) != 0)
         pp_session_message(session->header,
                            "memory that nothing leads to was not looked for at the end: no copy of "
                            "the process could be made and read");

@@ -87,11 +87,14 @@ uint32_t pp_leak_threads_look(struct pp_session *session, struct pp_leak_scan *s
     return n_unseen;
 }
 
-void pp_leak_threads_check(struct pp_leak_scan *scan)
+uint32_t pp_leak_threads_check(struct pp_leak_scan *scan)
 {
+    uint32_t n_void = 0;
+
     for (uint32_t i = 0; i < scan->n_skips; i++) {
         struct pp_leak_skip *skip = &scan->skips[i];
-        if (skip->tid != 0 && cpu_ns_of(skip->tid) != skip->cpu_ns)
-            skip->is_void = 1;
+        skip->is_void = skip->tid != 0 && cpu_ns_of(skip->tid) != skip->cpu_ns;
+        n_void += skip->is_void;
     }
+    return n_void;
 }

@@ -13,7 +13,7 @@ struct pp_session;
  * nothing. */
 uint32_t pp_leak_threads_look(struct pp_session *session, struct pp_leak_scan *scan);
 
-/* After it: threads that have run meanwhile keep all of their stacks. */
-void pp_leak_threads_check(struct pp_leak_scan *scan);
+/* After it: threads that have run meanwhile keep all of their stacks.  Returns how many. */
+uint32_t pp_leak_threads_check(struct pp_leak_scan *scan);
 
 #endif

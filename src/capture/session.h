@@ -63,8 +63,13 @@ struct pp_leak_work {
     uint64_t objects_bytes, index_bytes; /* what its tables take */
     void *index;
     int child;
-    uint64_t begun_ns, pause_ns;
-    uint32_t n_unseen;
+    bool is_at_end;
+    uint64_t begun_ns, pause_ns, scan_ns, scanned_bytes;
+    uint32_t n_unseen, n_passes;
+    /* Of the first of two passes, what was not reached. */
+    struct pp_leak_object *suspects;
+    uint64_t suspects_bytes;
+    uint32_t n_suspects;
 };
 
 struct pp_session {

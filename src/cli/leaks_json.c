@@ -87,6 +87,7 @@ static void put_look(struct pp_json *json, const struct pp_leak_report *report)
     pp_json_fraction(json, "predicted_pause_ms", (double)look->predicted_ns / 1e6);
     pp_json_fraction(json, "pause_ms", (double)look->pause_ns / 1e6);
     pp_json_fraction(json, "scan_ms", (double)look->scan_ns / 1e6);
+    pp_json_integer(json, "passes", look->n_passes);
     pp_json_integer(json, "scanned_bytes", look->scanned_bytes);
     pp_json_integer(json, "objects", look->n_objects);
     pp_json_integer(json, "too_young", look->n_young);

@@ -292,6 +292,7 @@ static void set_facts(struct maker *maker)
         .n_objects = bounded(load(&leaks->n_objects)),
         .n_young = bounded(load(&leaks->n_young)),
         .n_unseen_threads = atomic_load(&leaks->n_unseen),
+        .n_passes = atomic_load(&leaks->n_passes),
     };
 }
 

@@ -198,6 +198,8 @@ struct pp_rec_leak_scan {
     _Atomic uint64_t time_ns;      /* as of when */
     _Atomic uint64_t pause_ns, scan_ns, scanned_bytes;
     _Atomic uint64_t n_objects, n_young; /* judged; and too young to be */
+    _Atomic uint32_t n_passes; /* 2: 'pause_ns' is the longer one, times and bytes are sums */
+    uint32_t spare;
 };
 
 /* The heap as a whole. */
@@ -219,7 +221,7 @@ struct pp_rec_heap {
     _Atomic uint64_t retained_bytes;  /* given back to the kernel, the addresses kept */
     struct pp_rec_table sites, frames;
     struct pp_rec_leak_scan leaks;
-    uint64_t spare[8];
+    uint64_t spare[7];
 };
 
 enum pp_rec_allocator {

@@ -205,7 +205,7 @@ static void put_look(const struct pp_leak_report *report, struct pp_buffer *out)
 {
     const struct pp_leak_look *look = &report->look;
 
-    pp_buffer_text(out, "\nPaused for ");
+    pp_buffer_text(out, look->n_passes > 1 ? "\nPaused twice, for " : "\nPaused for ");
     put_duration(out, look->pause_ns);
     pp_buffer_text(out, " (");
     put_duration(out, look->predicted_ns);
@@ -219,8 +219,9 @@ static void put_look(const struct pp_leak_report *report, struct pp_buffer *out)
     if (look->n_young > 0)
         pp_buffer_printf(out, ", %" PRId64 " too young to be", look->n_young);
     if (look->n_unseen_threads > 0)
-        pp_buffer_printf(out, "; registers of %" PRId64 " running threads not seen",
-                         look->n_unseen_threads);
+        pp_buffer_printf(out, "; %" PRId64 " %s not seen", look->n_unseen_threads,
+                         look->n_unseen_threads == 1 ? "running thread's registers were"
+                                                     : "running threads' registers were");
     pp_buffer_text(out, "\n");
     for (int line = 0; line < 2; line++)
         pp_buffer_printf(out, "  %s\n", pp_leak_limit(report, line));

@@ -1,11 +1,13 @@
 """pprofc leaks: memory that nothing leads to, and memory that grows."""
+import contextlib
 import json
 import math
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
-from harness import BUILD, EndToEnd, clean_environment, not_sanitized
+from harness import BUILD, PPROFC, EndToEnd, clean_environment, long_or, not_sanitized
 
 PRELOAD = BUILD / "libpprofc-preload-heap.so"
 LOST = ("lost_plain", "lost_chain", "lost_cycle")
@@ -93,7 +95,7 @@ class EveryAllocationFollowed(Leaks):
         again, _ = self.leaks(self.child.pid)  # results are not added to those of before
         self.assert_found(again)
         text = self.pprofc("leaks", "--top", "2", self.child.pid).out
-        for words in ("Growth: ", "Suspects: ", "is held", "Paused for ", "suspected wrongly: ", "not suspected: "):
+        for words in ("Growth: ", "Suspects: ", "is held", "Paused ", "suspected wrongly: ", "not suspected: "):
             self.assertIn(words, text)
         finished = self.end(self.child)
         self.assertIn("children 0", finished.out)
@@ -150,6 +152,54 @@ class AtTheEnd(Leaks):
         for kind in ("held_chain", "held_by_global", "held_inside", "held_by_mapping", "held_by_tag"):
             self.assertEqual(found[kind], (0, 0), kind)
         self.assertGreater(report["in_use_bytes"], report["scan"]["suspect_bytes"])
+
+
+@not_sanitized("its own malloc comes first")
+class Running(Leaks):
+    """leak_movers: threads that always run, and a main thread that forks and waits."""
+
+    def test_nothing_is_suspected(self):
+        """Objects on their way from list to list are suspected by about every second look, and by none that looks twice; the
+        program sees its own children only."""
+        child = self.start_heap(self.program("leak_movers"), PPROFC_HEAP_INTERVAL=1)
+        self.wait_for(child, "ready")
+        for _ in range(long_or(100, 6)):
+            report, _ = self.leaks(child.pid, "--force")
+            self.assertEqual(report["suspects"], [], report["scan"])
+        self.assertIn("ok", self.end(child).out.split())
+
+    def test_many_at_once_and_an_end(self):
+        """Five commands at once are answered one after the other; the program is killed while it is looked at: the command
+        says so, the copy does not live on."""
+        child = self.start_heap(self.program("leak_movers"), PPROFC_HEAP_INTERVAL=1)
+        self.wait_for(child, "ready")
+        commands = [self.start(PPROFC, "leaks", "--json", "--force", child.pid) for _ in range(5)]
+        for command in commands:
+            finished = self.finish(command)
+            self.assertEqual(finished.status, 0, finished.err)
+            self.assertEqual(json.loads(finished.out)["suspects"], [])
+        command = self.start(PPROFC, "leaks", "--force", child.pid)
+        deadline_s = time.monotonic() + 20
+        while not (copies := self.copies_of(child.pid)):
+            self.assertLess(time.monotonic(), deadline_s, "no copy is seen")
+            if command.poll() is not None:
+                command = self.start(PPROFC, "leaks", "--force", child.pid)
+        child.kill()
+        self.assertIn(self.finish(command).status, (0, 1))
+        while any(Path(f"/proc/{pid}/exe").exists() for pid in copies):
+            self.assertLess(time.monotonic(), deadline_s, "the copy lives on")
+            time.sleep(0.01)
+
+    @staticmethod
+    def copies_of(pid):
+        """Children of the program that will be the first to go, as the copy is."""
+        found = []
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    if Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n":
+                        found.append(int(child))
+        return found
 
 
 @not_sanitized("its own malloc comes first")
