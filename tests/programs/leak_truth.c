@@ -20,7 +20,14 @@
 
 #define NOINLINE __attribute__((noinline))
 
-enum { MOST = 20000, LENGTH = 10, N_ON_STACK = 64 };
+enum {
+    MOST = 20000,
+    LENGTH = 10,
+    N_ON_STACK = 64,
+    STACK_BYTES = 100,
+    TLS_BYTES = 110,
+    BELOW_BYTES = 120
+};
 
 struct node {
     struct node *next, *previous;
@@ -52,6 +59,8 @@ static void tell(const char *name, long n, size_t n_bytes)
 {
     printf("%s %ld %zu\n", name, n, n_bytes);
 }
+
+/* Functions of equal bodies would become one: each kind has sizes of its own where that may be. */
 
 /* ---- lost ---- */
 
@@ -168,12 +177,12 @@ NOINLINE static size_t held_by_tag(long n)
 
 NOINLINE static void *held_by_stack(void)
 {
-    return make(100);
+    return make(STACK_BYTES);
 }
 
 NOINLINE static void *held_by_tls(void)
 {
-    return make(100);
+    return make(TLS_BYTES);
 }
 
 /* ---- hidden: nobody can tell ---- */
@@ -216,9 +225,26 @@ NOINLINE static size_t hidden_past_end(long n)
 
 static pthread_barrier_t is_set, is_over;
 
+NOINLINE static void *lost_below_stack(void)
+{
+    return make(BELOW_BYTES);
+}
+
+/* What a call has left behind that has returned. */
+NOINLINE static void leave_on_stack(void)
+{
+    void *volatile gone[N_ON_STACK + 4096];
+
+    for (int i = 0; i < N_ON_STACK; i++)
+        gone[i] = lost_below_stack();
+    (void)gone[0];
+}
+
 static void *other_thread(void *unused)
 {
     void *volatile on_stack[N_ON_STACK];
+
+    leave_on_stack();
 
     for (int i = 0; i < N_ON_STACK; i++) {
         on_stack[i] = held_by_stack();
@@ -277,8 +303,9 @@ static void plant(long n)
     tell("hidden_by_mask", n, hidden_by_mask(n));
     tell("hidden_by_high_bits", n, hidden_by_high_bits(n));
     tell("hidden_past_end", n, hidden_past_end(n));
-    tell("held_by_stack", N_ON_STACK, N_ON_STACK * 100);
-    tell("held_by_tls", N_ON_STACK, N_ON_STACK * 100);
+    tell("lost_below_stack", N_ON_STACK, N_ON_STACK * BELOW_BYTES);
+    tell("held_by_stack", N_ON_STACK, N_ON_STACK * STACK_BYTES);
+    tell("held_by_tls", N_ON_STACK, N_ON_STACK * TLS_BYTES);
 }
 
 int main(int argc, char **argv)
