@@ -188,7 +188,7 @@ static void fill_header(struct pp_session *session)
     header->start_monotonic_ns = (int64_t)pp_sig_clock_ns(CLOCK_MONOTONIC);
     (void)gethostname(header->host, sizeof header->host - 1);
     read_command(header);
-    atomic_store(&header->kinds, session->settings.kinds);
+    atomic_store(&header->kinds, session->settings.kinds & ~PPROFC_KIND_LEAK); /* no family */
     pp_copy_text(header->block_libraries, sizeof header->block_libraries,
                  session->settings.block_libraries);
     header->block_drops = session->settings.block_drops;

@@ -79,9 +79,13 @@ static int prepare(struct pp_run *run)
 
 static const char *kinds_text(uint32_t kinds)
 {
-    if (kinds == PP_KIND_CPU)
+    const bool has_cpu = (kinds & PP_KIND_CPU) != 0;
+
+    if ((kinds & PP_KIND_LEAK) != 0)
+        return has_cpu ? "cpu,leak" : "leak";
+    if ((kinds & PP_KIND_HEAP) == 0)
         return "cpu";
-    return kinds == PP_KIND_HEAP ? "heap" : "cpu,heap";
+    return has_cpu ? "cpu,heap" : "heap";
 }
 
 static void set_heap_environment(const struct pp_run_options *options,

@@ -184,8 +184,8 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
         (options->kinds & PP_KIND_HEAP) == 0)
         return pp_fail(err, -EINVAL, 0, "%s needs -k heap, or -k cpu,heap",
                        options->keeps_heap_peak ? "--heap-peak" : "--heap-interval");
-    if (options->kinds == (PP_KIND_CPU | PP_KIND_HEAP) && options->output != NULL &&
-        strcmp(options->output, "-") == 0)
+    if ((options->kinds & PP_KIND_CPU) != 0 && (options->kinds & PP_KIND_HEAP) != 0 &&
+        options->output != NULL && strcmp(options->output, "-") == 0)
         return pp_fail(err, -EINVAL, 0,
                        "-o - holds one profile and two kinds were asked for; give one of them, or "
                        "-o with a folder");

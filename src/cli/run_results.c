@@ -11,11 +11,12 @@
 #include "cli/messages.h"
 #include "cli/run.h"
 #include "cli/run_heap.h"
+#include "cli/run_leaks.h"
 #include "cli/run_summary.h"
 #include "cli/values.h"
 #include "formats/recording.h"
 
-enum { STOP_TIMEOUT_MS = 2000, MAX_LINES = 10 };
+enum { STOP_TIMEOUT_MS = 2000, SCAN_TIMEOUT_MS = 60000, MAX_LINES = 10 };
 
 /* The recordings of one process: one, or more when it called exec. */
 struct process {
@@ -31,12 +32,14 @@ struct process {
  * daemons and the like: they live on, their profiles end here. */
 static void stop_all(struct pp_run *run)
 {
+    const int timeout_ms =
+        (run->options.kinds & PP_KIND_LEAK) != 0 ? SCAN_TIMEOUT_MS : STOP_TIMEOUT_MS;
     size_t n_alive = 0;
 
     for (size_t i = 0; i < run->files.n_files; i++) {
         if (!pp_run_file_is_alive(&run->files.files[i]))
             continue;
-        (void)pp_recording_command(run->files.files[i].reader, PP_REQUEST_STOP, 0, STOP_TIMEOUT_MS);
+        (void)pp_recording_command(run->files.files[i].reader, PP_REQUEST_STOP, 0, timeout_ms);
         n_alive += run->files.files[i].pid != run->child.pid;
     }
     if (n_alive > 0 && run->child.has_ended)
@@ -246,7 +249,8 @@ static void say_kept(const struct process *process, const char *why)
 }
 
 static void say_process(const struct pp_run *run, const struct process *process, uint32_t kind,
-                        const char *program, const struct pp_output_file *files, size_t n_files)
+                        const char *program, struct pp_symbolizer *symbolizer,
+                        const struct pp_output_file *files, size_t n_files)
 {
     const bool is_program = process->files[0].pid == run->child.pid;
     char quality[400] = "", who[160];
@@ -258,6 +262,7 @@ static void say_process(const struct pp_run *run, const struct process *process,
                         !is_program ? who
                         : is_first  ? NULL
                                     : "heap");
+        pp_run_say_leaks(process->files[process->n_files - 1].reader, symbolizer);
     } else if (is_program) {
         pp_run_say_hints(run, process->profile);
         pp_run_say_result(run, process->profile);
@@ -313,7 +318,7 @@ static int finish_kind(struct pp_run *run, struct process *process, uint32_t kin
     if (rc < 0)
         say_kept(process, err.message);
     else if (is_said)
-        say_process(run, process, kind, program, files, (size_t)rc);
+        say_process(run, process, kind, program, symbolizer, files, (size_t)rc);
     pprofc_profile_free(process->profile);
     process->profile = NULL;
     return rc < 0 ? rc : 0;

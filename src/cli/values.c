@@ -108,20 +108,27 @@ int pp_parse_mode(const char *text, double *rate_hz_out, struct pprofc_error *er
 
 static int parse_kind(const char *kind, uint32_t *kinds, struct pprofc_error *err)
 {
+    static const struct {
+        const char *name;
+        uint32_t kinds;
+    } here[] = {
+        {"cpu", PP_KIND_CPU}, {"heap", PP_KIND_HEAP}, {"leak", PP_KIND_HEAP | PP_KIND_LEAK}};
     const char *nearest;
 
-    if (strcmp(kind, "cpu") == 0 || strcmp(kind, "heap") == 0) {
-        *kinds |= kind[0] == 'c' ? PP_KIND_CPU : PP_KIND_HEAP;
-        return 0;
-    }
+    for (size_t i = 0; i < sizeof here / sizeof here[0]; i++)
+        if (strcmp(kind, here[i].name) == 0) {
+            *kinds |= here[i].kinds;
+            return 0;
+        }
     for (size_t i = 0; i < N_KINDS; i++)
         if (strcmp(kinds_of_all_versions[i], kind) == 0)
             return pp_fail(err, -EINVAL, 0,
-                           "kind '%s' is not available in this version; cpu and heap are", kind);
+                           "kind '%s' is not available in this version; cpu, heap and leak are",
+                           kind);
     nearest =
         pp_nearest_name(kind, kinds_of_all_versions, N_KINDS, sizeof kinds_of_all_versions[0]);
     return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; %s%s%s", kind,
-                   nearest != NULL ? "did you mean " : "this version knows cpu and heap",
+                   nearest != NULL ? "did you mean " : "this version knows cpu, heap and leak",
                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
@@ -134,8 +141,8 @@ int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *e
         const size_t n_chars = strcspn(at, ",");
         int rc;
         if (n_chars >= sizeof kind)
-            return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; this version knows cpu and heap",
-                           at);
+            return pp_fail(err, -EINVAL, 0,
+                           "unknown kind '%s'; this version knows cpu, heap and leak", at);
         memcpy(kind, at, n_chars);
         kind[n_chars] = '\0';
         rc = parse_kind(kind, &found, err);

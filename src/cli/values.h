@@ -16,7 +16,7 @@ int pp_parse_rate(const char *text, double *rate_hz_out, struct pprofc_error *er
 int pp_parse_mode(const char *text, double *rate_hz_out, struct pprofc_error *err);
 
 /* Kinds of profiles, as capture's settings have them: bit (family - 1). */
-enum { PP_KIND_CPU = 1, PP_KIND_HEAP = 8 };
+enum { PP_KIND_CPU = 1, PP_KIND_HEAP = 8, PP_KIND_LEAK = 32 /* with PP_KIND_HEAP */ };
 
 /* "cpu", "cpu,heap": all of them must be in this version. */
 int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *err);

@@ -61,27 +61,46 @@ static void put_place(const struct pprofc_profile *profile, const struct pp_line
         pp_buffer_printf(out, ":%" PRId64, line->line);
 }
 
-static void put_stack(const struct pprofc_profile *profile, pp_id stack, struct pp_buffer *out)
+/* A frame's name and place. */
+static void put_frame(const struct pprofc_profile *profile, pp_id location, uint32_t line,
+                      struct pp_buffer *out)
+{
+    const struct pp_location *at = &profile->locations[location];
+    char scratch[NAME_BYTES];
+
+    pp_clean_text_append(out,
+                         pp_profile_frame_name(profile, location, line, scratch, sizeof scratch));
+    if (line < at->n_lines)
+        put_place(profile, &profile->lines[at->first_line + line], out);
+}
+
+void pp_leak_frames_append(const struct pprofc_profile *profile, pp_id stack, uint32_t n_frames,
+                           const char *between, struct pp_buffer *out)
 {
     uint32_t n_shown = 0;
 
     for (pp_id node = stack; node != 0; node = profile->node_parent[node]) {
         const pp_id location = profile->node_location[node];
-        const struct pp_location *at = &profile->locations[location];
-        for (uint32_t line = 0; line < (at->n_lines > 0 ? at->n_lines : 1); line++) {
-            char scratch[NAME_BYTES];
-            if (n_shown++ == PP_LEAK_FRAMES) {
-                pp_buffer_text(out, "      ..\n");
+        const uint32_t n_lines = profile->locations[location].n_lines;
+        for (uint32_t line = 0; line < (n_lines > 0 ? n_lines : 1); line++) {
+            if (n_shown > 0)
+                pp_buffer_text(out, between);
+            if (n_shown++ == n_frames) {
+                pp_buffer_text(out, "..");
                 return;
             }
-            pp_buffer_text(out, "      ");
-            pp_clean_text_append(
-                out, pp_profile_frame_name(profile, location, line, scratch, sizeof scratch));
-            if (line < at->n_lines)
-                put_place(profile, &profile->lines[at->first_line + line], out);
-            pp_buffer_text(out, "\n");
+            put_frame(profile, location, line, out);
         }
     }
+}
+
+static void put_stack(const struct pprofc_profile *profile, pp_id stack, struct pp_buffer *out)
+{
+    if (stack == 0)
+        return;
+    pp_buffer_text(out, "      ");
+    pp_leak_frames_append(profile, stack, PP_LEAK_FRAMES, "\n      ", out);
+    pp_buffer_text(out, "\n");
 }
 
 /* ---- the heap ---- */

@@ -12,6 +12,10 @@ enum { PP_LEAK_FRAMES = 8 }; /* of a stack are shown */
 int pp_leak_table_write(const struct pp_leak_report *report, uint32_t n_rows, struct pp_buffer *out,
                         struct pprofc_error *err);
 
+/* Append the first frames of a stack, the leaf first, with their places. */
+void pp_leak_frames_append(const struct pprofc_profile *profile, pp_id stack, uint32_t n_frames,
+                           const char *between, struct pp_buffer *out);
+
 /* The known limits, a line each; 'line' 0 or 1. */
 const char *pp_leak_limit(const struct pp_leak_report *report, int line);
 

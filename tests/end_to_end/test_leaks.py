@@ -153,6 +153,17 @@ class AtTheEnd(Leaks):
             self.assertEqual(found[kind], (0, 0), kind)
         self.assertGreater(report["in_use_bytes"], report["scan"]["suspect_bytes"])
 
+    def test_run(self):
+        """`run -k leak` writes the heap's files and says what nothing led to at the end, the most bytes first."""
+        finished = self.pprofc("run", "-k", "leak", "--heap-interval", "1", "-o", self.folder / "out.pb.gz", "--",
+                               self.program("leak_truth"), 1000)
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertRegex(finished.err, r"pprofc: leak_truth exited 0 after .* in use at the end\n")
+        self.assertRegex(finished.err, r"pprofc: leaks: suspected are [\d.]+ MiB in 6 \d+ objects, to which nothing leads; the "
+                                       r"other [\d.]+ MiB is held")
+        self.assertRegex(finished.err, r"(?m)^  [\d.]+ KiB in 1 000  make  leak_truth.c:\d+ < lost_plain  leak_truth.c:\d+ < plant")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["out.pb.gz"])
+
 
 @not_sanitized("its own malloc comes first")
 class Running(Leaks):

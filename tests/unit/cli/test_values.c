@@ -89,6 +89,8 @@ static void kinds_are_checked(void **state)
     assert_int_equal(kinds, PP_KIND_CPU);
     assert_int_equal(pp_parse_kinds("heap", &kinds, &err), 0);
     assert_int_equal(kinds, PP_KIND_HEAP);
+    assert_int_equal(pp_parse_kinds("leak", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_HEAP | PP_KIND_LEAK);
     assert_int_equal(pp_parse_kinds("cpu,heap,cpu", &kinds, &err), 0);
     assert_int_equal(kinds, PP_KIND_CPU | PP_KIND_HEAP);
     assert_int_equal(pp_parse_kinds("cpu,lock", &kinds, &err), -EINVAL);
