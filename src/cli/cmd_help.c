@@ -117,7 +117,7 @@ static const char leaks_help[] =
     "Shows which stacks' memory grows, and which objects in use nothing leads to any more: the\n"
     "process makes a copy of itself, which is read beside it.  It must profile its heap: PPROFC=heap\n"
     "with libpprofc-preload-heap.so, or linked with libpprofc.  Of a recording (.ppc) what was found\n"
-    "before is shown; pprofc run -k leak looks at the program's end.\n"
+    "before is shown; PPROFC=leak looks at the program's end.\n"
     "\n"
     "      --max-pause TIME the longest pause of the program that is allowed (100ms)\n"
     "      --force          however long it is\n"
