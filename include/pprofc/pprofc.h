@@ -289,7 +289,8 @@ struct pprofc_leak_result {
  * long); -ENODATA when the heap is not profiled; -ESRCH when nothing runs; -EINVAL for options that
  * were not initialised; -EAGAIN, -ENOMEM, -EIO, -ECHILD when the copy cannot be made and read.
  * Cost:    a pause of 27 ms for each GiB of memory in pages of 4 KiB, 1 ms in huge ones; half a
- *          second a GiB beside the program, whose writes copy their pages meanwhile.
+ *          second a GiB beside the program, whose writes copy their pages meanwhile; twice where
+ *          threads ran and something was suspected.
  * Threads: any thread; other calls of this library wait.
  * Signals: not from a signal handler: it takes a lock and waits.
  * Fork:    acts on the process's own session; wait() knows nothing of the copy. */
