@@ -71,6 +71,26 @@ int main(int argc, char **argv)
     return 0;
 }
 """
+# Calls malloc but nothing of ours, and keeps four mebibytes of a thousand objects.
+HOARDER = r"""
+#include <stdlib.h>
+#include <string.h>
+
+static char *kept[1000];
+
+__attribute__((noinline)) static void hoard(int i)
+{
+    kept[i] = malloc(4096);
+    memset(kept[i], i, 4096);
+}
+
+int main(void)
+{
+    for (int i = 0; i < 1000; i++)
+        hoard(i);
+    return kept[999][4095] == (char)999 ? 0 : 1;
+}
+"""
 # Reads a profile and writes it again.
 READER = r"""
 #include <pprofc/profile.h>
@@ -234,12 +254,15 @@ class PkgConfig(Installed):
     def test_static_program(self):
         """A -static program built with --static --libs profiles itself, its threads found at their birth by the linker's wrapping."""
         flags = self.pkg_config("--static", "--cflags", "--libs", "pprofc")
-        self.assertIn("-Wl,-u,pprofc_start,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
+        self.assertIn("-Wl,-u,pprofc_start,-u,__wrap_malloc,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
         self.run_ok("gcc", "-O2", "-g", "-static", self.source(BUSY), *flags, "-o", self.folder / "busy")
         self.assertNotIn("NEEDED", self.run_ok("readelf", "-dW", self.folder / "busy").out)
         self.assertIn("__wrap_pthread_create", self.run_ok("nm", self.folder / "busy").out)
         self.run_ok(self.folder / "busy", self.folder / "busy.ppc")
         self.assert_hot(self.folder / "busy.ppc")
+        self.run_ok("gcc", "-O2", "-g", "-static", self.source(HOARDER), *flags, "-o", self.folder / "hoarder")
+        self.run_ok(self.folder / "hoarder", env=clean_environment(PPROFC="heap", PPROFC_OUTPUT=self.folder / "heap.ppc"))
+        self.assert_hot(self.folder / "heap.ppc", "hoard")
 
     def test_report_library(self):
         """A program built with pprofc-report's flags reads a recording and writes a flame graph."""
