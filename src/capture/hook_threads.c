@@ -7,6 +7,7 @@
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/heap_text.h"
 #include "sigsafe/syscall.h"
 
 enum { BLOCKED_LEAST_NS = 50 * 1000 * 1000 }; /* CPU time without a sample that wants a reason */
@@ -86,7 +87,7 @@ static void set_bounds(struct pp_sig_thread *thread, size_t stack_bytes)
     }
 }
 
-static void *run(void *argument)
+PP_HEAP_TEXT static void *run(void *argument)
 {
     struct pp_sig_thread *thread = argument;
     void *(*start)(void *) = thread->start;
@@ -129,8 +130,8 @@ static size_t stack_bytes_of(const pthread_attr_t *attributes)
     return default_bytes;
 }
 
-int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
-                           void *(*start)(void *), void *argument)
+PP_HEAP_TEXT int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
+                                        void *(*start)(void *), void *argument)
 {
     struct pp_sig_thread *thread = NULL;
     int result;

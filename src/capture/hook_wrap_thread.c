@@ -1,6 +1,7 @@
 /* For -Wl,--wrap=pthread_create.  In an object of its own: only a program that wraps gets it. */
 #include "capture/hook_calls.h"
 #include "capture/session.h"
+#include "sigsafe/heap_text.h"
 
 int __real_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument);
@@ -14,8 +15,8 @@ __attribute__((constructor(101))) static void unwrap(void)
         pp_real_pthread_create = __real_pthread_create;
 }
 
-int __wrap_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument)
+PP_HEAP_TEXT int __wrap_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
+                                       void *(*start)(void *), void *argument)
 {
     unwrap();
     return pp_hook_pthread_create(thread_out, attributes, start, argument);

@@ -5,6 +5,7 @@
 
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_draw.h"
+#include "sigsafe/heap_text.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
@@ -59,23 +60,33 @@ struct pp_rec_site *pp_sig_heap_site_at(struct pp_rec_header *header, uint32_t i
     return pp_sig_table_item(header, &header->heap.sites, index);
 }
 
+/* Ours, between the program's functions: pthread_create's hook, and where threads begin. */
+static int is_own(uint64_t pc)
+{
+    return pc - 1 >= (uint64_t)(uintptr_t)pp_heap_text_start &&
+           pc - 1 < (uint64_t)(uintptr_t)pp_heap_text_limit;
+}
+
 static uint32_t make(struct pp_rec_header *header, const uint64_t *pcs,
                      const struct pp_sig_walk *walk, uint32_t label_set, uint64_t hash)
 {
     struct pp_rec_heap *heap = &header->heap;
-    uint32_t first, index = UINT32_MAX;
+    uint32_t first, index = UINT32_MAX, n_own = 0;
     struct pp_rec_site *site;
 
-    first = take_items(header, &heap->frames, walk->n_frames);
+    for (uint32_t i = 0; i < walk->n_frames; i++)
+        n_own += (uint32_t)is_own(pcs[i]);
+    first = take_items(header, &heap->frames, walk->n_frames - n_own);
     if (first != UINT32_MAX)
         index = take_items(header, &heap->sites, 1);
     if (index != UINT32_MAX) {
         uint64_t *frames = pp_sig_table_item(header, &heap->frames, first);
         site = pp_sig_heap_site_at(header, index);
         for (uint32_t i = 0; i < walk->n_frames; i++)
-            frames[i] = pcs[i];
+            if (!is_own(pcs[i]))
+                *frames++ = pcs[i];
         site->first_frame = first;
-        site->n_frames = walk->n_frames;
+        site->n_frames = walk->n_frames - n_own;
         site->label_set = label_set;
         site->flags = pp_sig_event_flags(walk->flags);
         atomic_store_explicit(&site->hash, hash, memory_order_release);

@@ -1,5 +1,6 @@
-/* Our functions between the program and its allocator lie in one section, so that their frames can
- * be told from the program's: no frame of ours is in a stack. */
+/* Our functions between the program and its allocator lie in one section, and so do those between a
+ * thread and its start, so that their frames can be told from the program's: no frame of ours is in
+ * the stack of a heap's site. */
 #ifndef PP_SIGSAFE_HEAP_TEXT_H
 #define PP_SIGSAFE_HEAP_TEXT_H
 
