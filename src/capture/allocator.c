@@ -17,6 +17,7 @@
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/heap_calls.h"
+#include "sigsafe/threads.h"
 #include "sigsafe/unwind.h"
 
 #pragma weak dlsym
@@ -210,9 +211,14 @@ void pp_allocator_measure(struct pp_rec_heap *heap)
 bool pp_allocator_is_barred(void)
 {
     const struct pp_sig_bounds unknown = {0, 0};
+    struct pp_sig_thread *thread = pp_sig_thread_running();
     uint64_t pcs[PP_MAX_FRAMES + 1];
     struct pp_sig_walk walk;
 
+    if (thread == NULL)
+        return true;
+    pp_sig_enter(thread); /* or the helper takes away what the walk looks at */
     pp_sig_unwind_here(unknown, pcs, &walk);
+    pp_sig_leave(thread);
     return (walk.flags & PP_WALK_HANDLER) != 0;
 }
