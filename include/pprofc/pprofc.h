@@ -44,13 +44,14 @@ struct pprofc_options {
     double frequency_hz; /* 1 to 10 000; default 100, or what PPROFC_FREQUENCY or PPROFC_MODE say */
     const char *block_libraries; /* "libc,libm": their frames are folded into the caller */
     int block_drops; /* 1: samples in those libraries are left out and counted instead */
-    int heap_peak;   /* 1: keep what was in use when the heap was largest */
     uint64_t heap_interval_bytes; /* one sample in so many allocated bytes, on average; default 512
                                      KiB, or what PPROFC_HEAP_INTERVAL says; 1: every allocation */
+    int heap_peak;                /* 1: keep what was in use when the heap was largest */
+    int spare;                    /* 0 */
 };
-#define PPROFC_OPTIONS_INIT                               \
-    {                                                     \
-        sizeof(struct pprofc_options), 0, 0.0, 0, 0, 0, 0 \
+#define PPROFC_OPTIONS_INIT                                  \
+    {                                                        \
+        sizeof(struct pprofc_options), 0, 0.0, 0, 0, 0, 0, 0 \
     }
 
 struct pprofc_recording; /* a finished recording or a snapshot, in memory; the caller's */

@@ -31,6 +31,7 @@ enum {
     FIRST_MODULES = 64,
     START_TIMEOUT_S = 5,
     STUCK_S = 2,
+    FIRST_OPTIONS_BYTES = 40, /* of struct pprofc_options, as it first was */
     PAGE_BYTES = 4096,
     MAX_RECORDING_BYTES = 256 << 20, /* folding keeps it far below, whatever readers hold back */
 };
@@ -79,11 +80,50 @@ void pp_session_forget(void)
 
 /* ---- settings ---- */
 
+/* A program that was built with an older header has a shorter struct: what came since is 0. */
+static int read_options(struct pprofc_options *options_out, const struct pprofc_options *given,
+                        struct pprofc_error *err)
+{
+    if (given->struct_bytes < FIRST_OPTIONS_BYTES || given->struct_bytes > sizeof *options_out)
+        return pp_fail(err, -EINVAL, 0,
+                       "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
+                       given->struct_bytes, sizeof *options_out);
+    memset(options_out, 0, sizeof *options_out);
+    memcpy(options_out, given, given->struct_bytes);
+    return 0;
+}
+
+static int take_options(struct pp_settings *settings, const struct pprofc_options *given,
+                        struct pprofc_error *err)
+{
+    struct pprofc_options options;
+    const int result = read_options(&options, given, err);
+
+    if (result != 0)
+        return result;
+    if (options.heap_interval_bytes > UINT32_MAX)
+        return pp_fail(err, -EINVAL, 0, "a heap interval of %llu bytes: give 1 to 4 GiB",
+                       (unsigned long long)options.heap_interval_bytes);
+    if (options.heap_interval_bytes != 0)
+        settings->heap_interval_bytes = options.heap_interval_bytes;
+    settings->heap_follows_peak = settings->heap_follows_peak || options.heap_peak != 0;
+    if (options.kinds != 0)
+        settings->kinds = options.kinds;
+    if (options.frequency_hz != 0)
+        settings->rate_hz = options.frequency_hz;
+    if (options.block_libraries != NULL)
+        pp_copy_text(settings->block_libraries, sizeof settings->block_libraries,
+                     options.block_libraries);
+    settings->block_drops = settings->block_drops || options.block_drops != 0;
+    return 0;
+}
+
 int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
                      struct pprofc_error *err)
 {
     extern char **environ;
     const struct pp_environment *env = &pp_environment;
+    int result;
 
     pp_environment_read(environ);
     memset(settings, 0, sizeof *settings);
@@ -94,26 +134,8 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
     settings->heap_follows_peak = env->heap_peak;
     settings->block_drops = env->block_drops;
     pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
-    if (options != NULL) {
-        if (options->struct_bytes != sizeof *options)
-            return pp_fail(err, -EINVAL, 0,
-                           "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
-                           options->struct_bytes, sizeof *options);
-        if (options->heap_interval_bytes > UINT32_MAX)
-            return pp_fail(err, -EINVAL, 0, "a heap interval of %llu bytes: give 1 to 4 GiB",
-                           (unsigned long long)options->heap_interval_bytes);
-        if (options->heap_interval_bytes != 0)
-            settings->heap_interval_bytes = options->heap_interval_bytes;
-        settings->heap_follows_peak = settings->heap_follows_peak || options->heap_peak != 0;
-        if (options->kinds != 0)
-            settings->kinds = options->kinds;
-        if (options->frequency_hz != 0)
-            settings->rate_hz = options->frequency_hz;
-        if (options->block_libraries != NULL)
-            pp_copy_text(settings->block_libraries, sizeof settings->block_libraries,
-                         options->block_libraries);
-        settings->block_drops = settings->block_drops || options->block_drops != 0;
-    }
+    if (options != NULL && (result = take_options(settings, options, err)) != 0)
+        return result;
     if ((settings->kinds & ~(PPROFC_KIND_CPU | PPROFC_KIND_HEAP | PPROFC_KIND_LEAK)) != 0)
         return pp_fail(err, -ENOTSUP, 0,
                        "kinds 0x%x: this version measures cpu (0x%x), heap (0x%x), leak (0x%x)",

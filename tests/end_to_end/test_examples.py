@@ -1,4 +1,5 @@
 """Each example is built as its README says, against an installation, and does what it says."""
+import json
 import re
 import shutil
 import subprocess
@@ -176,8 +177,9 @@ macro_rules! offset {
 fn main() {
     println!("{} {} {} {} {}", size_of::<pprofc::Error>(), align_of::<pprofc::Error>(), offset!(pprofc::Error, code),
         offset!(pprofc::Error, offset_bytes), offset!(pprofc::Error, message));
-    println!("{} {} {} {} {} {}", size_of::<pprofc::Options>(), offset!(pprofc::Options, struct_bytes), offset!(pprofc::Options, kinds),
-        offset!(pprofc::Options, frequency_hz), offset!(pprofc::Options, block_libraries), offset!(pprofc::Options, block_drops));
+    println!("{} {} {} {} {} {} {} {}", size_of::<pprofc::Options>(), offset!(pprofc::Options, struct_bytes), offset!(pprofc::Options, kinds),
+        offset!(pprofc::Options, frequency_hz), offset!(pprofc::Options, block_libraries), offset!(pprofc::Options, block_drops),
+        offset!(pprofc::Options, heap_interval_bytes), offset!(pprofc::Options, heap_peak));
 }
 """)
         (self.project / "layout.c").write_text(r"""
@@ -188,8 +190,8 @@ fn main() {
 int main(void)
 {
     printf("%zu %zu %zu %zu %zu\n", sizeof(struct pprofc_error), _Alignof(struct pprofc_error), E(code), E(offset_bytes), E(message));
-    printf("%zu %zu %zu %zu %zu %zu\n", sizeof(struct pprofc_options), O(struct_bytes), O(kinds), O(frequency_hz), O(block_libraries),
-           O(block_drops));
+    printf("%zu %zu %zu %zu %zu %zu %zu %zu\n", sizeof(struct pprofc_options), O(struct_bytes), O(kinds), O(frequency_hz), O(block_libraries),
+           O(block_drops), O(heap_interval_bytes), O(heap_peak));
 }
 """)
         rust = self.shell(f"rustc --edition 2021 layout.rs -L {self.prefix / LIBDIR} -l pprofc -o rust_layout && ./rust_layout",
@@ -207,6 +209,22 @@ class CMake(Example):
         self.need("cmake")
         self.assertIn("see two_sorts.svg", self.follow_readme(PATH="/usr/bin:/bin"))
         self.assert_drawn("two_sorts.svg", "sort_both", "sort_by_comparing", "sort_by_bytes")
+
+
+class Sessions(Example):
+    """A session store that leaks holds all that it ever took; with an LRU of a hundred it holds a hundred."""
+    name = "sessions"
+
+    def test_it(self):
+        """The commands of the README, and what the two profiles hold."""
+        out = self.follow_readme()
+        self.assertIn("render_page", out)
+        in_use = {}
+        for store in ("leak", "lru"):
+            report = json.loads(self.shell(f"pprofc report --json {store}.pb.gz"))
+            in_use[store] = {row["function"]: row["flat"] for row in report["top"]}
+        self.assertEqual(in_use["leak"]["render_page"], 2000 * 10000)
+        self.assertEqual(in_use["lru"]["render_page"], 100 * 10000)
 
 
 class Orders(Example):

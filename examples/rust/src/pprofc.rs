@@ -16,6 +16,9 @@ pub struct Options {
     pub frequency_hz: f64,
     pub block_libraries: *const c_char,
     pub block_drops: c_int,
+    pub heap_interval_bytes: u64,
+    pub heap_peak: c_int,
+    pub spare: c_int,
 }
 
 extern "C" {
@@ -48,6 +51,9 @@ impl Session {
             frequency_hz,
             block_libraries: ptr::null(),
             block_drops: 0,
+            heap_interval_bytes: 0,
+            heap_peak: 0,
+            spare: 0,
         };
         // SAFETY: both structs are laid out as the header has them, and live long enough.
         check(|err| unsafe { pprofc_start(&options, err) })?;

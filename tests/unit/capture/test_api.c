@@ -175,6 +175,14 @@ static void test_refusals(void **state)
     assert_int_equal(pprofc_start(&options, NULL), -ENOTSUP);
     options.struct_bytes = 1;
     assert_int_equal(pprofc_start(&options, NULL), -EINVAL);
+    options.struct_bytes = sizeof options + 8;
+    assert_int_equal(pprofc_start(&options, NULL), -EINVAL);
+    /* As a program has it that was built when there was no heap: what lies behind is not ours. */
+    options = (struct pprofc_options)PPROFC_OPTIONS_INIT;
+    options.struct_bytes = offsetof(struct pprofc_options, heap_interval_bytes);
+    options.heap_interval_bytes = UINT64_MAX;
+    assert_int_equal(pprofc_start(&options, NULL), 0);
+    (void)stop();
     start(100);
     start(100); /* the same again is fine */
     assert_int_equal(pprofc_start(NULL, NULL), 0);
