@@ -378,6 +378,8 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
     struct pp_rec_header *header = enter(self, &thread);
     int was_followed = 0;
 
+    if (object == self->resized) /* what comes to lie there is another object */
+        self->resized = NULL;
     if (header == NULL)
         return 0;
     if (pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &known)) {
@@ -454,6 +456,7 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
     struct pp_rec_header *header = enter(self, &thread);
     int is_followed = 1;
 
+    self->resized = NULL;
     if (header == NULL)
         return;
     self->busy++;

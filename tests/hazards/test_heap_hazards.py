@@ -214,6 +214,26 @@ class Hazard47Bias(HeapRuns):
                     self.assertEqual(site["allocated"], site["freed"])
 
 
+class Hazard47Vectors(HeapRuns):
+    """A vector that grows draws for its growth alone, and one that is cut down stands for what is left, at any interval."""
+
+    def test_growth_and_cut(self):
+        """What they allocated is their full size, and what is in use what was kept of them, within four standard errors."""
+        n, full, cut, kept = long_or(1_000_000, 300_000), 32768, 8192, 30
+        for interval in (65536, 32768):  # followed at pages and as strays; by the map
+            with self.subTest(interval=interval):
+                _, facts = self.record(self.program("heap_vectors"), n, interval=interval, timeout_s=long_or(300, 60))
+                sites = [site for site in facts["sites"] if "main" in site["frames"]]
+                allocated = sum(site["allocated"]["bytes"] for site in sites)
+                in_use = allocated - sum(site["freed"]["bytes"] for site in sites)
+                for name, seen, count, size in (("allocated", allocated, n, full), ("in use", in_use, n // kept, cut)):
+                    chance = -math.expm1(-size / interval)
+                    sd = size * math.sqrt(count * (1 - chance) / chance)
+                    extra = 8 * (n // kept + 1)  # the table of those that are kept
+                    print(f"{interval}: {name} {(seen - count * size) / sd:+.2f} sd of {100 * sd / count / size:.2f} %", flush=True)
+                    self.assertLess(abs(seen - count * size), 4 * sd + 2 * extra)
+
+
 class Hazard48Figures(HeapRuns):
     """On a program that fragments, what the profile says is in use fits the allocator's own figures."""
 
