@@ -221,7 +221,8 @@ void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_ou
         add_counts(own_out, pp_sig_heap_self);
 }
 
-static void tell_thread(struct pp_session *session, int32_t tid,
+/* False: the thread is none that is known, and may be gone. */
+static bool tell_thread(struct pp_session *session, int32_t tid,
                         const struct pp_sig_heap_thread *counts)
 {
     struct pp_sig_thread *thread = pp_sig_thread_find(tid);
@@ -232,14 +233,14 @@ static void tell_thread(struct pp_session *session, int32_t tid,
                    : pp_sig_table_item(session->header, &session->header->threads, record - 1);
 
     if (slot == NULL)
-        return;
+        return thread != NULL;
     atomic_store_explicit(&slot->n_allocs, counts->n_allocs, memory_order_relaxed);
     atomic_store_explicit(&slot->n_frees, counts->n_frees, memory_order_relaxed);
     atomic_store_explicit(&slot->requested_bytes, counts->drawn - counts->left,
                           memory_order_relaxed);
+    return true;
 }
 
-/* What threads have counted, for readers; and blocks of threads that are gone become free. */
 /* Where not every allocation is followed, one loss stands for as many bytes as one sample does. */
 static void count_unfollowed(struct pp_rec_header *header)
 {
@@ -252,6 +253,8 @@ static void count_unfollowed(struct pp_rec_header *header)
                      n_whole + atomic_exchange(&pp_sig_heap.n_unfollowed, 0));
 }
 
+/* What threads have counted, for readers; and blocks of threads that are gone become free.  Only
+ * for those that the thread table does not know the kernel is asked. */
 static void sum_up(struct pp_session *session)
 {
     struct pp_rec_heap *heap = &session->header->heap;
@@ -262,8 +265,7 @@ static void sum_up(struct pp_session *session)
         const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire);
         if (tid == 0)
             continue;
-        tell_thread(session, tid, thread);
-        if (is_gone(tid))
+        if (!tell_thread(session, tid, thread) && is_gone(tid))
             retire(thread);
     }
     count_unfollowed(session->header);
@@ -284,11 +286,11 @@ static void measure(struct pp_session *session)
 
     if (self != NULL) {
         before = *self;
-        self->busy++;
+        pp_sig_guard++;
     }
     pp_allocator_measure(&session->header->heap);
     if (self != NULL) {
-        self->busy--;
+        pp_sig_guard--;
         self->n_allocs = before.n_allocs;
         self->n_frees = before.n_frees;
         self->n_reallocs = before.n_reallocs;

@@ -139,6 +139,8 @@ int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
         return 0;
     }
     pp_sig_heap_consume(self, n_bytes);
+    if (self->busy != 0) /* a signal handler that came upon us in here */
+        atomic_fetch_add_explicit(&pp_sig_heap.n_unfollowed, 1, memory_order_relaxed);
     return pp_sig_heap_samples(self);
 }
 
