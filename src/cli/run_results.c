@@ -1,5 +1,6 @@
 /* From the recordings of a run to its files. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -409,6 +410,9 @@ void pp_run_write_results(struct pp_run *run)
     struct pp_symbolizer *symbolizer = NULL; /* one for all: processes share most of their code */
     size_t n_wanted, main_at = 0;
 
+    /* A reader of ours that has read enough is an error to be told; the program runs already, and
+     * its own SIGPIPE is as it was. */
+    (void)signal(SIGPIPE, SIG_IGN);
     (void)pp_symbolizer_new(&options, &symbolizer, NULL);
     stop_all(run);
     pp_run_files_drop_unreadable(&run->files);

@@ -200,6 +200,19 @@ class Outputs(EndToEnd):
         self.assertGreater(len(profile), 20)
         pprof_read.parse(profile)
 
+    def test_reader_that_leaves(self):
+        """A reader of -o - that has had enough is told of; the status is the program's, and the recording can still be converted."""
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        child = subprocess.run([PPROFC, "run", "-o", "-", "--", "sh", "-c", "exit 7"], stdout=write_end, stderr=subprocess.PIPE, text=True,
+                               cwd=self.folder, timeout=self.TIMEOUT_S)
+        os.close(write_end)
+        self.assertEqual(child.returncode, 7, child.stderr)
+        self.assertIn("Broken pipe", child.stderr)
+        kept = re.search(r"pprofc convert (\S+) ", child.stderr).group(1)
+        self.assertEqual(self.pprofc("convert", kept, self.folder / "kept.pb.gz").status, 0)
+        os.unlink(kept)
+
     def test_unwritable_folder(self):
         """An output in a folder that is not there is refused before the program runs."""
         marker = self.folder / "marker"
