@@ -234,6 +234,23 @@ class Hazard47Vectors(HeapRuns):
                     self.assertLess(abs(seen - count * size), 4 * sd + 2 * extra)
 
 
+class Moments(HeapRuns):
+    """What depends on where and when the program does it."""
+
+    def test_whoever_doubles_it_has_it(self):
+        """An object that was made 64 times as large belongs to the place that did it; it was allocated once."""
+        _, facts = self.record(self.program("heap_moments"), "grows")
+        self.assertEqual(self.sums(facts, "begin"), [(0, 0), (0, 0)])
+        self.assertEqual(self.sums(facts, "enlarge"), [(1, 64000), (0, 0)])
+
+    def test_allocator_is_asked(self):
+        """At an ordinary end it is asked for its figures; at one in a signal handler it may hold a lock, and is not."""
+        for way, is_asked in (("grows", True), ("exits", False)):
+            with self.subTest(way=way):
+                _, facts = self.record(self.program("heap_moments"), way)
+                self.assertEqual(facts["held_bytes"] > 0, is_asked)
+
+
 class Hazard48Figures(HeapRuns):
     """On a program that fragments, what the profile says is in use fits the allocator's own figures."""
 
