@@ -1,14 +1,19 @@
-/* What calls of malloc and free cost, as they are bound here: prints nanoseconds as JSON.
+/* What calls of malloc and free cost as they are bound here, and what the same cost when libc (or
+ * the allocator that stands behind) is called past whoever stands before it: in the same process,
+ * on the same objects, in turns of a few milliseconds, so that neither another layout of the heap
+ * nor another minute of the machine tells them apart.  Prints medians as JSON: nanoseconds of a
+ * call both ways, the ratio of neighbouring turns and their difference.
  *
- * Arguments: what (pair, tight, threads, step, double), rounds (11), live samples (0).
+ * Arguments: what (pair, tight, threads, step, double), turns (200), live samples (0).
  *   pair     free one of 4096 objects at random, allocate 16 to 1040 bytes in its place
  *   tight    malloc(64) and free it
  *   threads  as pair with 256 objects, in two threads at once, each its own
  *   step     one vector grown by realloc in steps of 16 bytes to 1 MiB, a call
  *   double   the same by doubling from 16 bytes, and filled as it grows, a call
  * Live samples: so many objects that are followed stay alive meanwhile; wants the library or the
- * preload with an interval of 64 KiB then.
+ * preload with an interval of 64 KiB then.  Negative: as many objects, allocated past it.
  * Built with IS_LINKED it links libpprofc: "on" in the fourth argument's place starts it. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +25,13 @@
 #include "pprofc/pprofc.h"
 #endif
 
-enum { N_OBJECTS = 4096, N_OWN = 256, N_DRAWN = 65536, MAX_ROUNDS = 101, LIVE_BYTES = 64 * 1024 };
+enum { N_OBJECTS = 4096, N_OWN = 256, N_DRAWN = 65536, MAX_TURNS = 2000, LIVE_BYTES = 64 * 1024 };
+
+struct calls {
+    void *(*malloc)(size_t n_bytes);
+    void (*free)(void *object);
+    void *(*realloc)(void *object, size_t n_bytes);
+};
 
 static void *objects[N_OBJECTS];
 static uint16_t sizes[N_DRAWN], places[N_DRAWN];
@@ -41,67 +52,83 @@ static double now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static double pair(void)
+static double pair(const struct calls *calls)
 {
-    enum { N = 2000000 };
+    const struct calls bound = *calls;
+    enum { N = 2 * N_DRAWN };
     const double begin_ns = now_ns();
 
     for (int i = 0; i < N; i++) {
         void **object = &objects[places[i % N_DRAWN]];
-        free(*object);
-        *object = malloc(sizes[i % N_DRAWN]);
+        bound.free(*object);
+        *object = bound.malloc(sizes[i % N_DRAWN]);
     }
     return (now_ns() - begin_ns) / N;
 }
 
-static double tight(void)
+static double tight(const struct calls *calls)
 {
-    enum { N = 4000000 };
+    const struct calls bound = *calls;
+    enum { N = 500000 };
     const double begin_ns = now_ns();
 
     for (int i = 0; i < N; i++) {
-        sink = malloc(64);
-        free(sink);
+        sink = bound.malloc(64);
+        bound.free(sink);
     }
     return (now_ns() - begin_ns) / N;
 }
 
-static void *own_objects(void *result)
+struct thread {
+    struct calls calls;
+    pthread_barrier_t *begin;
+    double ns;
+};
+
+static void *own_objects(void *argument)
 {
-    enum { N = 2000000 };
+    enum { N = 300000 };
+    struct thread *self = argument;
+    const struct calls bound = self->calls;
     void *own[N_OWN] = {NULL};
     uint64_t state = (uint64_t)(uintptr_t)own | 1;
-    const double begin_ns = now_ns();
+    double begin_ns;
 
+    (void)pthread_barrier_wait(self->begin);
+    begin_ns = now_ns();
     for (int i = 0; i < N; i++) {
         const uint64_t random = next_random(&state);
         void **object = &own[random % N_OWN];
-        free(*object);
-        *object = malloc(16 + (random >> 8) % 1024);
+        bound.free(*object);
+        *object = bound.malloc(16 + (random >> 8) % 1024);
     }
-    *(double *)result = (now_ns() - begin_ns) / N;
+    self->ns = (now_ns() - begin_ns) / N;
     for (int i = 0; i < N_OWN; i++)
-        free(own[i]);
+        bound.free(own[i]);
     return NULL;
 }
 
-static double threads(void)
+static double threads(const struct calls *calls)
 {
+    pthread_barrier_t begin;
+    struct thread both[2] = {{*calls, &begin, 0}, {*calls, &begin, 0}};
     pthread_t ids[2];
-    double ns[2] = {0, 0};
 
+    (void)pthread_barrier_init(&begin, NULL, 2);
     for (int i = 0; i < 2; i++)
-        if (pthread_create(&ids[i], NULL, own_objects, &ns[i]) != 0)
+        if (pthread_create(&ids[i], NULL, own_objects, &both[i]) != 0)
             abort();
     for (int i = 0; i < 2; i++)
         (void)pthread_join(ids[i], NULL);
-    return (ns[0] + ns[1]) / 2;
+    (void)pthread_barrier_destroy(&begin);
+    return (both[0].ns + both[1].ns) / 2;
 }
 
 /* 'next' says what comes after a size; each word of 8 bytes is written once. */
-static double vectors(int n_vectors, size_t (*next)(size_t))
+static double vectors(const struct calls *calls, int n_vectors, size_t (*next)(size_t))
 {
     enum { MOST_BYTES = 1 << 20 };
+    const struct calls bound = *calls;
     const double begin_ns = now_ns();
     long n_calls = 0;
 
@@ -109,11 +136,11 @@ static double vectors(int n_vectors, size_t (*next)(size_t))
         uint64_t *vector = NULL;
         size_t n_words = 0;
         for (size_t n_bytes = 16; n_bytes <= MOST_BYTES; n_bytes = next(n_bytes), n_calls++) {
-            vector = realloc(vector, n_bytes);
+            vector = bound.realloc(vector, n_bytes);
             for (; n_words < n_bytes / sizeof *vector; n_words++)
                 ((volatile uint64_t *)vector)[n_words] = n_words;
         }
-        free(vector);
+        bound.free(vector);
     }
     return (now_ns() - begin_ns) / (double)n_calls;
 }
@@ -128,14 +155,39 @@ static size_t twice(size_t n_bytes)
     return 2 * n_bytes;
 }
 
-static double step(void)
+static double step(const struct calls *calls)
 {
-    return vectors(16, more);
+    return vectors(calls, 4, more);
 }
 
-static double double_it(void)
+static double double_it(const struct calls *calls)
 {
-    return vectors(1000, twice);
+    return vectors(calls, 80, twice);
+}
+
+/* The allocator's own: of the first library behind whose malloc no other stands. */
+static struct calls past_all(void)
+{
+    static const char *const LIBRARIES[] = {"libtcmalloc.so.4", "libjemalloc.so.2",
+                                            "libmimalloc.so.2", "libc.so.6"};
+    void *library = NULL;
+    struct calls found;
+
+    for (size_t i = 0; library == NULL && i < sizeof LIBRARIES / sizeof LIBRARIES[0]; i++)
+        library = dlopen(LIBRARIES[i], RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL)
+        abort();
+    *(void **)&found.malloc = dlsym(library, "malloc");
+    *(void **)&found.free = dlsym(library, "free");
+    *(void **)&found.realloc = dlsym(library, "realloc");
+    return found;
+}
+
+/* What the program's calls are bound to now; asked for at run time, since entries of the GOT are
+ * taken for constants. */
+__attribute__((noinline)) static struct calls bound_now(void)
+{
+    return (struct calls){malloc, free, realloc};
 }
 
 static int compare(const void *left, const void *right)
@@ -145,20 +197,62 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+static double median(double *numbers, int n)
+{
+    qsort(numbers, (size_t)n, sizeof *numbers, compare);
+    return numbers[n / 2];
+}
+
+/* Turns in the order a b b a, so that what changes slowly counts for both. */
+static void measure(double (*run)(const struct calls *), int n_turns, const struct calls *bound,
+                    const struct calls *direct)
+{
+    static double own[MAX_TURNS], plain[MAX_TURNS], ratios[MAX_TURNS], differences[MAX_TURNS];
+
+    (void)run(direct);
+    (void)run(bound);
+    for (int i = 0; i < n_turns; i++) {
+        if (i % 2 == 0)
+            own[i] = run(bound);
+        plain[i] = run(direct);
+        if (i % 2 != 0)
+            own[i] = run(bound);
+        ratios[i] = own[i] / plain[i];
+        differences[i] = own[i] - plain[i];
+    }
+    printf(
+        "{\"ns\": %.4f, \"direct_ns\": %.4f, \"ratio\": %.5f, \"more_ns\": %.4f, \"is_same\": %s}\n",
+        median(own, n_turns), median(plain, n_turns), median(ratios, n_turns),
+        median(differences, n_turns), bound->malloc == direct->malloc ? "true" : "false");
+}
+
+static void prepare(const struct calls *bound, const struct calls *direct, long n_live)
+{
+    uint64_t state = 88172645463325252;
+
+    for (int i = 0; i < N_DRAWN; i++) {
+        sizes[i] = (uint16_t)(16 + next_random(&state) % 1025);
+        places[i] = (uint16_t)(next_random(&state) % N_OBJECTS);
+    }
+    for (int i = 0; i < N_OBJECTS; i++)
+        objects[i] = bound->malloc(sizes[i]);
+    for (long i = 0; i < labs(n_live); i++)
+        sink = n_live > 0 ? bound->malloc(LIVE_BYTES) : direct->malloc(LIVE_BYTES);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        double (*run)(void);
+        double (*run)(const struct calls *);
     } WAYS[] = {{"pair", pair},
                 {"tight", tight},
                 {"threads", threads},
                 {"step", step},
                 {"double", double_it}};
-    const int n_rounds = argc > 2 ? atoi(argv[2]) : 11;
+    const int n_turns = argc > 2 ? atoi(argv[2]) : 200;
     const long n_live = argc > 3 ? strtol(argv[3], NULL, 10) * 1582 / 1000 : 0; /* P = 0.632 */
-    double ns[MAX_ROUNDS];
-    uint64_t state = 88172645463325252;
+    struct calls bound, direct;
 
 #ifdef IS_LINKED
     if (argc > 4 && strcmp(argv[4], "on") == 0) {
@@ -168,24 +262,15 @@ int main(int argc, char **argv)
             abort();
     }
 #endif
-    for (int i = 0; i < N_DRAWN; i++) {
-        sizes[i] = (uint16_t)(16 + next_random(&state) % 1025);
-        places[i] = (uint16_t)(next_random(&state) % N_OBJECTS);
-    }
-    for (int i = 0; i < N_OBJECTS; i++)
-        objects[i] = malloc(sizes[i]);
-    for (long i = 0; i < n_live; i++)
-        sink = malloc(LIVE_BYTES);
+    direct = past_all();
+    bound = bound_now();
+    prepare(&bound, &direct, n_live);
     for (size_t k = 0; k < sizeof WAYS / sizeof WAYS[0]; k++) {
-        if (argc < 2 || n_rounds < 1 || n_rounds > MAX_ROUNDS || strcmp(argv[1], WAYS[k].name) != 0)
+        if (argc < 2 || n_turns < 1 || n_turns > MAX_TURNS || strcmp(argv[1], WAYS[k].name) != 0)
             continue;
-        (void)WAYS[k].run();
-        for (int i = 0; i < n_rounds; i++)
-            ns[i] = WAYS[k].run();
-        qsort(ns, (size_t)n_rounds, sizeof ns[0], compare);
-        printf("{\"ns\": %.4f, \"least_ns\": %.4f}\n", ns[n_rounds / 2], ns[0]);
+        measure(WAYS[k].run, n_turns, &bound, &direct);
         return 0;
     }
-    (void)fprintf(stderr, "malloc_cost pair|tight|threads|step|double [rounds] [live]\n");
+    (void)fprintf(stderr, "malloc_cost pair|tight|threads|step|double [turns] [live]\n");
     return 2;
 }

@@ -32,61 +32,76 @@ def allocator(name):
 
 # ---- one call ----------------------------------------------------------------------------------
 
+PAIRS_A_TURN = 131072
+N_TURNS = 200  # of each way within a process, 5 ms each: malloc_cost.c
+
+
 def alternate(ways, n_rounds):
-    """The nanoseconds of each way in each round; the order turns round."""
-    costs = {way: [] for way in ways}
+    """What malloc_cost prints for each way in each round; the order turns round."""
+    found = {way: [] for way in ways}
     for i in range(n_rounds):
         for way in list(ways) if i % 2 == 0 else list(ways)[::-1]:
             program, args, env = ways[way]
-            costs[way].append(json_of(program, *args, env=env)["ns"])
-    return costs
+            found[way].append(json_of(program, *args, env=env))
+    return found
 
 
-def ratio_row(name, costs, way, base, bar=None, bar_ns=None):
-    """The median over rounds of one way's time over the base's in the same round, and of the difference."""
-    ratio = statistics.median(own / plain for own, plain in zip(costs[way], costs[base]))
-    more_ns = statistics.median(own - plain for own, plain in zip(costs[way], costs[base]))
-    is_ok = None if bar is None else ratio <= bar and (bar_ns is None or more_ns <= bar_ns)
-    text = "" if bar is None else f"<= {bar:.2f}" + ("" if bar_ns is None else f", {bar_ns} ns")
-    return Row(name, ratio, "", text, is_ok, f"{more_ns:+.2f} ns on {statistics.median(costs[base]):.2f} ns, {len(costs[way])} rounds",
-               {"ns": {way: costs[way], base: costs[base]}})
+def call_row(name, found, way, bar=None):
+    """A call as it is bound, over the same one past us in the same process: the median over processes."""
+    ratios = sorted(one["ratio"] for one in found[way])
+    ratio = statistics.median(ratios)
+    more, plain = (statistics.median(one[key] for one in found[way]) for key in ("more_ns", "direct_ns"))
+    return Row(name, ratio, "", "" if bar is None else f"<= {bar:.2f}", None if bar is None else ratio <= bar,
+               f"{more:+.2f} ns on {plain:.2f} ns; {len(ratios)} processes, {ratios[0]:.3f} to {ratios[-1]:.3f}", {"found": found[way]})
 
 
-def glibc_ways(what, linked=True, live=0):
-    program, n = tool(BUILD / "bench" / "malloc_cost"), 5
-    ways = {"plain": (program, (what, n), clean_environment()), "plain again": (program, (what, n), clean_environment()),
-            "preloaded": (program, (what, n, live), profiled())}
-    if linked:
-        program = tool(BUILD / "bench" / "malloc_cost_linked")
-        ways["linked"] = (program, (what, n, 0, "on"), clean_environment())
-        ways["off"] = (program, (what, n, 0, "off"), clean_environment())
-    return ways
+def ratio_row(name, found, way, base, bar=None):
+    """One process over another: the median over rounds."""
+    ratios = sorted(own["ns"] / plain["ns"] for own, plain in zip(found[way], found[base]))
+    ratio = statistics.median(ratios)
+    plain = statistics.median(one["ns"] for one in found[base])
+    return Row(name, ratio, "", "" if bar is None else f"<= {bar:.2f}", None if bar is None else ratio <= bar,
+               f"on {plain:.2f} ns; {len(ratios)} rounds, {ratios[0]:.3f} to {ratios[-1]:.3f}", {"found": {way: found[way], base: found[base]}})
+
+
+def glibc_ways(what, n_turns=N_TURNS):
+    plain, linked = tool(BUILD / "bench" / "malloc_cost"), tool(BUILD / "bench" / "malloc_cost_linked")
+    least = clean_environment(LD_PRELOAD=tool(BUILD / "bench" / "least_interposer.so"))
+    return {"plain": (plain, (what, n_turns), clean_environment()), "least": (plain, (what, n_turns), least),
+            "preloaded": (plain, (what, n_turns), profiled()), "linked": (linked, (what, n_turns, 0, "on"), clean_environment()),
+            "off": (linked, (what, n_turns, 0, "off"), clean_environment())}
+
+
+def off_row(found):
+    """Off, calls are bound to libc's own: nothing can cost."""
+    row = call_row("malloc/free pair, hooks linked but off / past them", found, "off")
+    row.is_ok, row.bar = all(one["is_same"] for one in found["off"]), "libc's own malloc"
+    return row
 
 
 def calls(is_long):
     """Pairs of malloc and free, two threads, and vectors that grow: preloaded, linked, linked and off, over glibc alone."""
-    n_rounds = 21 if is_long else 7
+    n_rounds = 15 if is_long else 3
     rows = []
-    costs = alternate(glibc_ways("pair"), n_rounds)
-    rows += [ratio_row("malloc/free pair: A/A", costs, "plain again", "plain"),
-             ratio_row("malloc/free pair at 512 KiB, preloaded / plain", costs, "preloaded", "plain", 1.10, 1.7),
-             ratio_row("malloc/free pair at 512 KiB, linked / plain", costs, "linked", "plain", 1.06),
-             ratio_row("malloc/free pair, hooks linked but off / plain", costs, "off", "plain")]
-    costs = alternate(glibc_ways("threads"), n_rounds)
-    rows += [ratio_row("two threads: A/A", costs, "plain again", "plain"),
-             ratio_row("two threads, each its own objects, preloaded / plain", costs, "preloaded", "plain", 1.25),
-             ratio_row("two threads, each its own objects, linked / plain", costs, "linked", "plain", 1.15)]
-    costs = alternate(glibc_ways("step", linked=False), n_rounds)
-    rows += [ratio_row("vector grown in steps of 16 B, a realloc: A/A", costs, "plain again", "plain"),
-             ratio_row("vector grown in steps of 16 B, a realloc, preloaded / plain", costs, "preloaded", "plain", 1.6, 4)]
-    costs = alternate(glibc_ways("double", linked=False), n_rounds)
-    rows += [ratio_row("vector grown by doubling and filled: A/A", costs, "plain again", "plain"),
-             ratio_row("vector grown by doubling and filled, preloaded / plain", costs, "preloaded", "plain", 1.1)]
+    for what, label, bars in (("pair", "malloc/free pair", {"preloaded": 1.10, "linked": 1.06}),
+                              ("threads", "two threads, each its own objects", {"preloaded": 1.25, "linked": 1.15}),
+                              ("step", "vector grown in steps of 16 B, a realloc", {"preloaded": 1.6, "linked": 1.6}),
+                              ("double", "vector grown by doubling and filled", {"preloaded": 1.1, "linked": 1.1})):
+        ways = glibc_ways(what)
+        if what in ("step", "double"):
+            del ways["least"]
+        found = alternate(ways, n_rounds)
+        rows.append(call_row(f"{label}: A/A", found, "plain"))
+        if "least" in found:
+            rows.append(call_row(f"{label}: a preload that counts and samples nothing", found, "least"))
+        rows += [call_row(f"{label} at 512 KiB, {way}", found, way, bar) for way, bar in bars.items()]
+        if what == "pair":
+            rows.append(off_row(found))
     return rows + counted()
 
 
 def own_instructions(n_rounds):
-    """What our library executes while pairs are made: of its functions alone, since another heap is laid out in another way."""
+    """What our malloc and free execute in turns of pairs, by function: the helper works meanwhile, and heaps are laid out differently."""
     env = {key: str(value) for key, value in profiled("64M").items() if key.startswith("PPROFC") or key == "LD_PRELOAD"}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out.%p", "--trace-children=yes", "env",
@@ -95,14 +110,14 @@ def own_instructions(n_rounds):
         last = max(Path(folder).glob("out.*"), key=lambda path: path.stat().st_size)
         shown = subprocess.run(["callgrind_annotate", "--threshold=100", "--auto=no", str(last)], capture_output=True, text=True, timeout=300,
                                check=True).stdout
-    return sum(int(count.replace(",", "")) for count in re.findall(r"^ *([\d,]+) .*(?:/libpprofc-preload-heap\.so\]|\[\?\?\?\])$", shown, re.M))
+    return sum(int(count.replace(",", "")) for count in re.findall(r"^ *([\d,]+) .*:pp_sig_(?:malloc|free)\b", shown, re.M))
 
 
 def counted():
     """Instructions of ours in a pair without a sample: the difference of two runs of different length."""
     if not shutil.which("valgrind"):
         return []
-    added = (own_instructions(2) - own_instructions(1)) / 2e6
+    added = (own_instructions(22) - own_instructions(11)) / (11 * PAIRS_A_TURN)
     return [Row("instructions of ours in malloc and free, no sample", added, "", "<= 24", added <= 24, "by callgrind, a pair")]
 
 
@@ -110,7 +125,7 @@ def counted():
 
 def allocators(is_long):
     """Ours over tcmalloc and jemalloc, over what those add by sampling themselves at the same interval."""
-    program, args, n_rounds = tool(BUILD / "bench" / "malloc_cost"), ("pair", 5), 21 if is_long else 7
+    program, args, n_rounds = tool(BUILD / "bench" / "malloc_cost"), ("pair", N_TURNS), 21 if is_long else 5
     tcmalloc, jemalloc = allocator("libtcmalloc.so.4"), allocator("libjemalloc.so.2")
 
     def bare(library, **more):
@@ -128,11 +143,17 @@ def allocators(is_long):
 
 
 def live(is_long):
-    """Pairs while many samples live, over none, at 64 KiB."""
-    program, n_rounds = tool(BUILD / "bench" / "malloc_cost"), 15 if is_long else 7
-    ways = {n: (program, ("pair", 5, n), profiled("64K")) for n in (0, 10000, 100000)}
-    costs = alternate(ways, n_rounds)
-    return [ratio_row(f"{n} live samples / none", costs, n, 0, 1.03) for n in (10000, 100000)]
+    """Pairs while many samples live, at 64 KiB, over the same beside as many objects that nobody follows."""
+    program, n_rounds = tool(BUILD / "bench" / "malloc_cost"), 15 if is_long else 5
+    ways = {n: (program, ("pair", N_TURNS, n), profiled("64K")) for n in (10000, 100000, -10000, -100000)}
+    found = alternate(ways, n_rounds)
+    rows = []
+    for n in (10000, 100000):
+        ratios = sorted(own["ratio"] / none["ratio"] for own, none in zip(found[n], found[-n]))
+        ratio = statistics.median(ratios)
+        rows.append(Row(f"{n} live samples / {n} objects that are not followed", ratio, "", "<= 1.03", ratio <= 1.03,
+                        f"each over calls past us; {len(ratios)} rounds, {ratios[0]:.3f} to {ratios[-1]:.3f}", {"found": {str(n): found[n]}}))
+    return rows
 
 
 # ---- whole programs ----------------------------------------------------------------------------

@@ -314,7 +314,7 @@ static void make_room(struct pp_session *session)
                            n_frames + n_frames / 2 + PP_FRAMES_AHEAD + 1);
 }
 
-/* Without strays free() needs to look at pages' beginnings only.  One that comes just now sets the
+/* Without strays free() needs to look at aligned addresses only.  One that comes just now sets the
  * mask again, and so do we when we find it. */
 static void look_for_strays(void)
 {

@@ -28,12 +28,14 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: pp_sig_posix_memalign: the program's allocator
  * indirect: pp_sig_valloc: the program's allocator
  * indirect: pp_sig_pvalloc: the program's allocator
- * indirect: free_slowly: the program's allocator
+ * indirect: free_known: the program's allocator
  * indirect: free_first: the program's allocator
  * indirect: pp_sig_free: the program's allocator
  * indirect: pp_sig_realloc_slowly: the program's allocator
  * indirect: resize_a_little: the program's allocator
  * indirect: realloc_unknown: the program's allocator
+ * indirect: realloc_uncounted: the program's allocator
+ * indirect: usable_before: the program's allocator
  * indirect: realloc_to_nothing: the program's allocator
  * indirect: realloc_otherwise: the program's allocator
  * indirect: pp_sig_reallocarray: the program's allocator

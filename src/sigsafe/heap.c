@@ -146,21 +146,6 @@ int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
 
 /* ---- the filters ---- */
 
-/* Followed, but not at a page's beginning where free() looks for that. */
-static int is_stray(const void *object)
-{
-    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0 &&
-           ((uintptr_t)object & PP_HEAP_TAG_MASK) != 0;
-}
-
-static _Atomic uint8_t *filter_of(const void *object)
-{
-    const uint64_t hash = (uint64_t)(uintptr_t)object * UINT64_C(0x9E3779B97F4A7C15);
-
-    return is_stray(object) ? &pp_sig_heap.strays_filter[hash >> (64 - PP_HEAP_STRAY_BITS)]
-                            : &pp_sig_heap.filter[hash >> (64 - PP_HEAP_FILTER_BITS)];
-}
-
 /* The helper sets the mask back when there has been no stray for a while. */
 static void count_stray(int more)
 {
@@ -176,21 +161,14 @@ static void count_in_filter(const void *object, int more)
 
     if (pp_sig_heap.filter == NULL)
         return;
-    if (is_stray(object))
+    if (pp_sig_heap_is_stray(object))
         count_stray(more);
-    count = filter_of(object);
+    count = pp_sig_heap_filter_of(object);
     now = atomic_load_explicit(count, memory_order_relaxed);
     while (now != 255 &&
            !atomic_compare_exchange_weak_explicit(count, &now, (uint8_t)(now + more),
                                                   memory_order_relaxed, memory_order_relaxed))
         ;
-}
-
-int pp_sig_heap_may_know(const void *object)
-{
-    /* Where every object is followed a filter would say nothing. */
-    return pp_sig_heap.filter == NULL ||
-           atomic_load_explicit(filter_of(object), memory_order_relaxed) != 0;
 }
 
 /* ---- the recording ---- */
@@ -343,6 +321,14 @@ static uint32_t log2_of(uint64_t n)
     return n == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(n);
 }
 
+/* What is written of 'object' after the walk, which takes as long as memory does. */
+static void fetch_early(const void *object)
+{
+    if (pp_sig_heap.filter != NULL)
+        __builtin_prefetch((const void *)pp_sig_heap_filter_of(object), 1);
+    pp_sig_heap_map_fetch(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object);
+}
+
 PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes,
                                    const struct pp_sig_arch_registers *registers)
 {
@@ -355,15 +341,16 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
     if (header != NULL) {
         if (atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
-            if ((pp_sig_heap.filter != NULL ||
-                 atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0) &&
-                pp_sig_heap_may_know(object))
-                bury_ghost(header, object);
+            fetch_early(object);
             known.size_bytes = size_bytes;
             known.interval_bytes = self->sample_interval_bytes;
             known.site_log2 = log2_of(size_bytes);
             known.birth_ms = birth_ms();
             known.site = site_here(header, thread, registers);
+            if ((pp_sig_heap.filter != NULL ||
+                 atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0) &&
+                pp_sig_heap_may_know(object))
+                bury_ghost(header, object);
             follow(header, object, &known);
         }
         leave(thread);

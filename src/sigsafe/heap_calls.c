@@ -23,17 +23,12 @@ enum { LEAST_ALIGNMENT = 16 };
 /* The preload has one that finds the allocator when it is first called. */
 __attribute__((weak)) struct pp_sig_allocator pp_sig_allocator;
 
-static int is_tagged(const void *object)
-{
-    return ((uintptr_t)object & pp_sig_heap.tag_mask) == 0;
-}
-
-static int begins_page(const void *object)
+static int is_aligned(const void *object)
 {
     return ((uintptr_t)object & PP_HEAP_TAG_MASK) == 0;
 }
 
-/* Whether objects that are to be sampled should begin at pages. */
+/* Whether objects that are to be sampled should be aligned. */
 static int aligns(void)
 {
     return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0 &&
@@ -66,18 +61,19 @@ static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *e
 #define COUNT_FIRST(counter) \
     count_first(offsetof(struct pp_sig_heap_thread, counter), &pp_sig_heap.counter)
 
-/* Memory for a sampled object, at a page's beginning where free() looks for that. */
+/* Memory for a sampled object, aligned where free() looks for that. */
 PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
 {
     void *object;
 
     if (n_bytes >= PP_HEAP_LARGE_BYTES && alignment <= LEAST_ALIGNMENT) {
         object = pp_sig_allocator.malloc(n_bytes);
-        if (object == NULL || begins_page(object))
+        if (object == NULL || is_aligned(object))
             return object;
         pp_sig_allocator.free(object);
     }
-    return pp_sig_allocator.memalign(alignment > PP_HEAP_PAGE ? alignment : PP_HEAP_PAGE, n_bytes);
+    return pp_sig_allocator.memalign(alignment > PP_HEAP_ALIGNMENT ? alignment : PP_HEAP_ALIGNMENT,
+                                     n_bytes);
 }
 
 PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes,
@@ -134,11 +130,11 @@ PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
 
     if (n_bytes >= PP_HEAP_LARGE_BYTES) {
         object = pp_sig_allocator.calloc(1, n_bytes);
-        if (object == NULL || begins_page(object))
+        if (object == NULL || is_aligned(object))
             return object;
         pp_sig_allocator.free(object);
     }
-    object = pp_sig_allocator.memalign(PP_HEAP_PAGE, n_bytes);
+    object = pp_sig_allocator.memalign(PP_HEAP_ALIGNMENT, n_bytes);
     if (object != NULL)
         memset(object, 0, n_bytes);
     return object;
@@ -244,9 +240,9 @@ PP_HEAP_TEXT void *pp_sig_pvalloc(size_t n_bytes)
 
 /* ---- freeing ---- */
 
-PP_HEAP_TEXT static void free_slowly(struct pp_sig_heap_thread *self, void *object)
+PP_HEAP_TEXT static void free_known(struct pp_sig_heap_thread *self, void *object)
 {
-    if (object != NULL && self != NULL && pp_sig_heap_may_know(object))
+    if (object != NULL && self != NULL)
         (void)pp_sig_heap_forget(self, object);
     pp_sig_allocator.free(object);
 }
@@ -255,8 +251,8 @@ PP_HEAP_TEXT static void free_first(void *object)
 {
     struct pp_sig_heap_thread *self = object != NULL ? COUNT_FIRST(n_frees) : NULL;
 
-    if (is_tagged(object))
-        free_slowly(self, object);
+    if (pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object))
+        free_known(self, object);
     else
         pp_sig_allocator.free(object);
 }
@@ -267,10 +263,10 @@ PP_HEAP_TEXT void pp_sig_free(void *object)
 
     if (LIKELY(self != NULL)) {
         self->n_frees += object != NULL;
-        if (LIKELY(!is_tagged(object)))
+        if (LIKELY(!pp_sig_heap_is_tagged(object) || !pp_sig_heap_may_know(object)))
             pp_sig_allocator.free(object);
         else
-            free_slowly(self, object);
+            free_known(self, object);
     } else {
         free_first(object);
     }
@@ -301,13 +297,28 @@ PP_HEAP_TEXT static void *keep_following(struct pp_sig_heap_thread *self, void *
     return after;
 }
 
-/* Only what it grows by is drawn for, in bytes that can be used: those asked for before are not
- * known. */
-PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void *object,
-                                          size_t n_bytes)
+static uint64_t n_calls_of(const struct pp_sig_heap_thread *self)
 {
-    const size_t n_before = pp_sig_allocator.usable_size(object);
-    size_t n_more;
+    return self->n_allocs + self->n_frees + self->n_reallocs;
+}
+
+/* What can be used of an object that is not followed.  One that grows step by step was asked for
+ * just now: where this thread has made no call since, it is the same one still. */
+static size_t usable_before(const struct pp_sig_heap_thread *self, const void *object,
+                            uint64_t n_calls)
+{
+    return object == self->grown && n_calls == self->grown_calls
+               ? self->grown_usable
+               : pp_sig_allocator.usable_size((void *)(uintptr_t)object);
+}
+
+/* Only what it grows by is drawn for, in bytes that can be used: those asked for before are not
+ * known.  'n_calls' were made before this one. */
+PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void *object,
+                                          size_t n_bytes, uint64_t n_calls)
+{
+    const size_t n_before = usable_before(self, object, n_calls);
+    size_t n_after, n_more;
     void *after;
 
     if (n_bytes <= n_before)
@@ -315,12 +326,28 @@ PP_HEAP_TEXT static void *realloc_unknown(struct pp_sig_heap_thread *self, void 
     after = pp_sig_allocator.realloc(object, n_bytes);
     if (after == NULL)
         return NULL;
-    n_more = pp_sig_allocator.usable_size(after) - n_before;
-    if (self != NULL && LIKELY(n_more < self->left)) {
+    n_after = pp_sig_allocator.usable_size(after);
+    n_more = n_after - n_before;
+    if (LIKELY(n_more < self->left)) {
         self->left -= n_more;
+        self->grown = after;
+        self->grown_usable = n_after;
+        self->grown_calls = n_calls + 1;
         return after;
     }
     return pp_sig_heap_is_due(self, n_more) ? note(self, after, n_bytes, NULL) : after;
+}
+
+/* Of a thread that no block is left for. */
+PP_HEAP_TEXT static void *realloc_uncounted(void *object, size_t n_bytes)
+{
+    const size_t n_before = pp_sig_allocator.usable_size(object);
+    void *after = pp_sig_allocator.realloc(object, n_bytes);
+    const size_t n_after = after == NULL ? 0 : pp_sig_allocator.usable_size(after);
+
+    if (n_after > n_before)
+        (void)pp_sig_heap_is_due(NULL, n_after - n_before);
+    return after;
 }
 
 /* realloc(object, 0): glibc frees it; others may give an object of no bytes. */
@@ -329,7 +356,7 @@ PP_HEAP_TEXT static void *realloc_to_nothing(void *object)
     struct pp_sig_heap_thread *self = COUNT_FIRST(n_frees);
     void *after;
 
-    if (self != NULL && is_tagged(object) && pp_sig_heap_may_know(object))
+    if (self != NULL && pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object))
         (void)pp_sig_heap_forget(self, object);
     after = pp_sig_allocator.realloc(object, 0);
     if (after != NULL)
@@ -363,8 +390,8 @@ PP_HEAP_TEXT void *pp_sig_realloc_slowly(void *object, size_t n_bytes,
     void *after;
 
     /* Before the allocator gives its address to another thread. */
-    if (self == NULL || !pp_sig_heap_take(object, &known))
-        return realloc_unknown(self, object, n_bytes);
+    if (!pp_sig_heap_take(object, &known))
+        return realloc_unknown(self, object, n_bytes, n_calls_of(self) - 1);
     after = pp_sig_allocator.realloc(object, n_bytes);
     if (after != NULL)
         return keep_following(self, after, n_bytes, &known, registers);
@@ -386,9 +413,11 @@ PP_HEAP_TEXT static void *realloc_otherwise(void *object, size_t n_bytes)
         self = COUNT_FIRST(n_reallocs);
     if (atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_OFF)
         return pp_sig_allocator.realloc(object, n_bytes);
-    return is_tagged(object) && pp_sig_heap_may_know(object)
+    if (self == NULL)
+        return realloc_uncounted(object, n_bytes);
+    return pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object)
                ? pp_sig_realloc_entry(object, n_bytes)
-               : realloc_unknown(self, object, n_bytes);
+               : realloc_unknown(self, object, n_bytes, n_calls_of(self) - 1);
 }
 
 PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
@@ -396,11 +425,12 @@ PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
     struct pp_sig_heap_thread *self = pp_sig_heap_self;
 
     if (LIKELY(self != NULL && object != NULL && n_bytes != 0)) {
+        const uint64_t n_calls = n_calls_of(self);
         self->n_reallocs++;
         if (object == self->resized && n_bytes - self->resized_least <= self->resized_range)
             return resize_a_little(self, object, n_bytes);
-        if (LIKELY(!is_tagged(object)))
-            return realloc_unknown(self, object, n_bytes);
+        if (LIKELY(!pp_sig_heap_is_tagged(object) || !pp_sig_heap_may_know(object)))
+            return realloc_unknown(self, object, n_bytes, n_calls);
     }
     return realloc_otherwise(object, n_bytes);
 }

@@ -24,6 +24,19 @@ static uint32_t after(const struct pp_sig_heap_level *level, uint32_t bucket)
     return (bucket + 1) & ((1u << level->bucket_bits) - 1);
 }
 
+void pp_sig_heap_map_fetch(const struct pp_sig_heap_map *map, uint64_t key)
+{
+    const struct pp_sig_heap_level *level =
+        &map->levels[atomic_load_explicit(&map->current, memory_order_relaxed)];
+    uint64_t slot;
+
+    if (level->keys == NULL)
+        return;
+    slot = (uint64_t)bucket_of(level, key) * PP_HEAP_BUCKET;
+    __builtin_prefetch((const void *)&level->keys[slot], 1);
+    __builtin_prefetch(&level->objects[slot], 1);
+}
+
 /* 'n' buckets from 'bucket' on are passed by one key more, or less. */
 static void count_passing(const struct pp_sig_heap_level *level, uint32_t bucket, uint32_t n,
                           uint32_t more)

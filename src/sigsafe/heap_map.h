@@ -47,6 +47,9 @@ struct pp_sig_heap_place {
     uint32_t level, slot;
 };
 
+/* Ask the processor for the memory that putting 'key' in will want. */
+PP_SIG void pp_sig_heap_map_fetch(const struct pp_sig_heap_map *map, uint64_t key);
+
 /* Put 'key' (above 1) in.  1, or 0 when all levels are full. */
 PP_SIG int pp_sig_heap_map_put(struct pp_sig_heap_map *map, uint64_t key,
                                const struct pp_sig_heap_object *object);

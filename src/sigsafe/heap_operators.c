@@ -38,8 +38,7 @@ PP_HEAP_TEXT static void *given(struct pp_sig_heap_thread *self, void *object, s
 
 static int is_known(struct pp_sig_heap_thread *self, const void *object)
 {
-    return self != NULL && ((uintptr_t)object & pp_sig_heap.tag_mask) == 0 &&
-           pp_sig_heap_may_know(object);
+    return self != NULL && pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object);
 }
 
 /* Before 'object' is freed. */
