@@ -59,8 +59,8 @@ static void set_on(uint64_t interval_bytes)
 
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&pp_sig_heap.is_aligned, is_aligned);
+    pp_sig_heap.filter_counts = pp_heap_filter() + (1 << PP_HEAP_FILTER_BITS) / 8;
     pp_sig_heap.filter = is_exact ? NULL : pp_heap_filter();
-    pp_sig_heap.strays_filter = pp_heap_filter() + (1 << PP_HEAP_FILTER_BITS);
     atomic_store(&pp_sig_heap.n_strays, 0);
     atomic_store(&pp_sig_heap.has_ghosts,
                  !pp_heap_is_interposed || atomic_load(&pp_sig_heap.are_as_given) != 0);

@@ -14,7 +14,7 @@ enum {
     FEW_LEVELS = 2, /* where address space counts as memory: 40 000 objects */
     SITE_LEVELS = 5,
     MANY_LEVEL = 2, /* 131 000 slots: where to begin when every object is followed */
-    FILTER_BYTES = (1 << PP_HEAP_FILTER_BITS) + (1 << PP_HEAP_STRAY_BITS),
+    FILTER_BYTES = (1 << PP_HEAP_FILTER_BITS) / 8 + (1 << PP_HEAP_FILTER_BITS), /* bits, counts */
 };
 
 static _Atomic uint8_t *filter;

@@ -16,7 +16,7 @@ void pp_heap_memory_clear(bool many);
 /* More blocks for threads when few are left.  0 or -ENOMEM. */
 int pp_heap_blocks_tend(void);
 
-/* The filter, which pp_sig_heap.filter is set to where one is used, and the strays' behind it. */
+/* The filter, which pp_sig_heap.filter is set to where one is used, and its counts behind it. */
 _Atomic uint8_t *pp_heap_filter(void);
 
 #endif

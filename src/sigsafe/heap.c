@@ -7,6 +7,7 @@
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/heap_draw.h"
+#include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_sites.h"
 #include "sigsafe/heap_text.h"
 #include "sigsafe/scratch.h"
@@ -144,33 +145,6 @@ int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
     return pp_sig_heap_samples(self);
 }
 
-/* ---- the filters ---- */
-
-/* The helper sets the mask back when there has been no stray for a while. */
-static void count_stray(int more)
-{
-    atomic_fetch_add_explicit(&pp_sig_heap.n_strays, (uint32_t)more, memory_order_seq_cst);
-    if (more > 0)
-        __atomic_store_n(&pp_sig_heap.tag_mask, 0, __ATOMIC_SEQ_CST);
-}
-
-static void count_in_filter(const void *object, int more)
-{
-    _Atomic uint8_t *count;
-    uint8_t now;
-
-    if (pp_sig_heap.filter == NULL)
-        return;
-    if (pp_sig_heap_is_stray(object))
-        count_stray(more);
-    count = pp_sig_heap_filter_of(object);
-    now = atomic_load_explicit(count, memory_order_relaxed);
-    while (now != 255 &&
-           !atomic_compare_exchange_weak_explicit(count, &now, (uint8_t)(now + more),
-                                                  memory_order_relaxed, memory_order_relaxed))
-        ;
-}
-
 /* ---- the recording ---- */
 
 static void leave(struct pp_sig_thread *thread)
@@ -289,7 +263,7 @@ static void bury_ghost(struct pp_rec_header *header, const void *object)
     if (!pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &ghost))
         return;
     atomic_fetch_add_explicit(&header->heap.n_ghosts, 1, memory_order_relaxed);
-    count_in_filter(object, -1);
+    pp_sig_heap_filter_take(object);
     count_freed(header, &ghost);
 }
 
@@ -307,7 +281,7 @@ static void follow(struct pp_rec_header *header, const void *object,
     pp_sig_heap_keep_peak(header, site);
     pp_sig_heap_add(&site->allocated, 1, &weight);
     if (pp_sig_heap_map_put(&pp_sig_heap.objects, key, known)) {
-        count_in_filter(object, 1);
+        pp_sig_heap_filter_put(object);
         follow_peak(header, weight.bytes);
         return;
     }
@@ -325,7 +299,7 @@ static uint32_t log2_of(uint64_t n)
 static void fetch_early(const void *object)
 {
     if (pp_sig_heap.filter != NULL)
-        __builtin_prefetch((const void *)pp_sig_heap_filter_of(object), 1);
+        __builtin_prefetch((const void *)&pp_sig_heap.filter_counts[pp_sig_heap_bit_of(object)], 1);
     pp_sig_heap_map_fetch(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object);
 }
 
@@ -372,7 +346,7 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
     if (header == NULL)
         return 0;
     if (pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &known)) {
-        count_in_filter(object, -1);
+        pp_sig_heap_filter_take(object);
         count_freed(header, &known);
         was_followed = 1;
     }
@@ -455,7 +429,7 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
         is_followed = shrink(header, self, known, size_bytes);
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
-            count_in_filter(object, 1);
+            pp_sig_heap_filter_put(object);
             self->resized =
                 atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) ? object : NULL;
             self->resized_least = known->size_bytes - known->size_bytes / RESIZE_SHARE;
@@ -473,6 +447,6 @@ int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)
 {
     if (!pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known_out))
         return 0;
-    count_in_filter(object, -1);
+    pp_sig_heap_filter_take(object);
     return 1;
 }

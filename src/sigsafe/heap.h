@@ -31,7 +31,6 @@ enum {
     PP_HEAP_FIRST_BLOCK = 1024,
     PP_HEAP_N_BLOCKS = 10,
     PP_HEAP_FILTER_BITS = 16,
-    PP_HEAP_STRAY_BITS = 13,
     /* Of sampled objects.  A pair of malloc and free at 64 KiB costs 1.28 to 1.29 of one past us,
      * 1.34 to 1.36 with whole pages and 1.35 with 256 bytes, of which free() looks closer at more.
      */
@@ -83,9 +82,9 @@ struct pp_sig_heap {
     _Atomic uint32_t follows_peak;
     _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;
-    /* How many objects have this hash, 255: so many that nobody counts; of those aligned, and of
-     * strays. */
-    _Atomic uint8_t *filter, *strays_filter;
+    /* Whether there are objects of this hash, a bit each: 8 KiB, which a cache keeps; and how many,
+     * 255: so many that nobody counts. */
+    _Atomic uint8_t *filter, *filter_counts;
     _Atomic uint32_t n_strays;
     /* What was to be followed, and could not: of threads that no block was left for.  The helper
      * takes them over.  Bytes, where not every allocation is followed. */
@@ -118,36 +117,6 @@ PP_SIG int pp_sig_heap_samples(const struct pp_sig_heap_thread *self);
  * function that 'registers' are of; NULL: that of whoever called into section pp_heap_text. */
 PP_SIG void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object, size_t size_bytes,
                              const struct pp_sig_arch_registers *registers);
-
-/* Whether an address is one that free() looks closer at. */
-static inline int pp_sig_heap_is_tagged(const void *object)
-{
-    return ((uintptr_t)object & pp_sig_heap.tag_mask) == 0;
-}
-
-/* Followed, but not where sampled objects begin when free() looks for that. */
-static inline int pp_sig_heap_is_stray(const void *object)
-{
-    return ((uintptr_t)object & PP_HEAP_TAG_MASK) != 0 &&
-           atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0;
-}
-
-static inline _Atomic uint8_t *pp_sig_heap_filter_of(const void *object)
-{
-    const uint64_t hash = (uint64_t)(uintptr_t)object * UINT64_C(0x9E3779B97F4A7C15);
-
-    return pp_sig_heap_is_stray(object)
-               ? &pp_sig_heap.strays_filter[hash >> (64 - PP_HEAP_STRAY_BITS)]
-               : &pp_sig_heap.filter[hash >> (64 - PP_HEAP_FILTER_BITS)];
-}
-
-/* Whether free() should ask the map.  Where every object is followed a filter would say nothing.
- * In line: what a freed sample leaves is what the allocator gives next, time and again. */
-static inline int pp_sig_heap_may_know(const void *object)
-{
-    return pp_sig_heap.filter == NULL ||
-           atomic_load_explicit(pp_sig_heap_filter_of(object), memory_order_relaxed) != 0;
-}
 
 /* 'object' is about to be freed: forget it.  1 when it was followed. */
 PP_SIG int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object);

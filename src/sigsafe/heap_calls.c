@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sigsafe/heap.h"
+#include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_text.h"
 
 /* In assembly: they call pp_sig_*_slowly() with the registers of the calling function. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "sigsafe/heap.h"
+#include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_text.h"
 
 struct pp_sig_operators pp_sig_operators;
