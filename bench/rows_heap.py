@@ -234,4 +234,25 @@ def exact(is_long):
                 f"{sizes['ours'] / KIB:.1f} and {sizes['heaptrack'] / KIB:.1f} KiB")]
 
 
-ALL = {"heap-calls": calls, "heap-allocators": allocators, "heap-live": live, "heap-programs": programs, "heap-exact": exact}
+# ---- memory ------------------------------------------------------------------------------------
+
+def memory(is_long):
+    """What following a heap of 1 GiB at 512 KiB takes: tables of ours, and what lies unused for aligned objects."""
+    program, n_mib, n_rounds = tool(BUILD / "bench" / "heap_fill"), 1024, 7 if is_long else 3
+    more_kib, found = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(n_rounds):
+            path = Path(folder) / f"{i}.ppc"
+            env = {**profiled("512K"), "PPROFC_OUTPUT": str(path)}
+            own, plain = (json_of(program, n_mib, env=one)["resident_kib"] for one in (env, clean_environment()))
+            more_kib.append(own - plain)
+        found = json.loads(subprocess.run([str(BUILD / "pprofc"), "report", "--json", str(path)], check=True, capture_output=True, text=True,
+                                          env=clean_environment()).stdout)["heap"]["memory"]
+    tables, between = found["tables_bytes"] / KIB / KIB, found["alignment_bytes"] / (n_mib * KIB * KIB)
+    return [Row("tables for a heap of 1 GiB at 512 KiB", tables, " MiB", "<= 2 MiB", tables <= 2, "as the report shows"),
+            Row("alignment: unused at most, of the heap", 100 * between, " %", "<= 0.5 %", between <= 0.005, "as the report shows"),
+            Row("resident memory of the whole process: more with the preload", statistics.median(more_kib) / KIB, " MiB", "", None,
+                f"{n_rounds} rounds, {min(more_kib) / KIB:.1f} to {max(more_kib) / KIB:.1f}: libraries, tables of unwinding and the recording too")]
+
+
+ALL = {"heap-memory": memory, "heap-calls": calls, "heap-allocators": allocators, "heap-live": live, "heap-programs": programs, "heap-exact": exact}

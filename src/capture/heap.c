@@ -341,11 +341,33 @@ void pp_heap_turn(struct pp_session *session, uint64_t now_ns)
     pp_heap_history_tend(session, now_ns);
 }
 
+/* What following costs in memory: tables of ours, and what aligned objects may leave between them
+ * and the ones before. */
+static void measure_cost(struct pp_session *session)
+{
+    struct pp_rec_heap *heap = &session->header->heap;
+    const uint32_t n_sites = atomic_load_explicit(&heap->sites.n_items, memory_order_acquire);
+    uint64_t n_followed = 0;
+
+    for (uint32_t i = 0; i < n_sites; i++) {
+        const struct pp_rec_site *site = pp_sig_heap_site_at(session->header, i);
+        if (site != NULL)
+            n_followed += atomic_load_explicit(&site->allocated.n_samples, memory_order_relaxed) -
+                          atomic_load_explicit(&site->freed.n_samples, memory_order_relaxed);
+    }
+    atomic_store(&heap->alignment_bytes,
+                 atomic_load(&pp_sig_heap.is_aligned) != 0 ? n_followed * PP_HEAP_ALIGNMENT : 0);
+    atomic_store(&heap->tables_bytes, pp_heap_memory_bytes() +
+                                          n_sites * sizeof(struct pp_rec_site) +
+                                          atomic_load(&heap->frames.n_items) * sizeof(uint64_t));
+}
+
 void pp_heap_settle(struct pp_session *session)
 {
     if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
         return;
     sum_up(session);
+    measure_cost(session);
     pp_heap_history_ages(session);
 }
 

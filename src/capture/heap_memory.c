@@ -120,6 +120,54 @@ _Atomic uint8_t *pp_heap_filter(void)
     return filter;
 }
 
+/* ---- what of it is memory ---- */
+
+static uint64_t bytes_in_memory(const void *memory, uint64_t n_bytes)
+{
+    enum { N_PAGES = 4096 };
+    unsigned char is_there[N_PAGES];
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const char *at = (const char *)((uintptr_t)memory & ~(page - 1));
+    const char *limit = (const char *)memory + n_bytes;
+    uint64_t n_there = 0;
+
+    while (at < limit) {
+        const uint64_t n_left = ((uint64_t)(limit - at) + page - 1) / page;
+        const uint64_t n = n_left < N_PAGES ? n_left : N_PAGES;
+        if (mincore((void *)(uintptr_t)at, n * page, is_there) != 0)
+            break;
+        for (uint64_t i = 0; i < n; i++)
+            n_there += is_there[i] & 1;
+        at += n * page;
+    }
+    return n_there * page;
+}
+
+static uint64_t map_bytes(const struct pp_sig_heap_map *map)
+{
+    uint64_t n_bytes = 0;
+
+    for (uint32_t i = map->first; i <= atomic_load(&map->current); i++)
+        if (map->levels[i].keys != NULL)
+            n_bytes += bytes_in_memory((const void *)map->levels[i].keys, level_bytes(i));
+    return n_bytes;
+}
+
+uint64_t pp_heap_memory_bytes(void)
+{
+    uint64_t n_bytes = map_bytes(&pp_sig_heap.objects) + map_bytes(&pp_sig_heap.sites);
+    uint64_t n_in_block = PP_HEAP_FIRST_BLOCK;
+
+    if (filter != NULL)
+        n_bytes += bytes_in_memory((const void *)filter, FILTER_BYTES);
+    for (uint32_t block = 0; block < PP_HEAP_N_BLOCKS; block++, n_in_block *= 2) {
+        const struct pp_sig_heap_thread *threads = atomic_load(&pp_sig_heap_blocks[block]);
+        if (threads != NULL)
+            n_bytes += bytes_in_memory(threads, n_in_block * sizeof *threads);
+    }
+    return n_bytes;
+}
+
 /* ---- threads' blocks ---- */
 
 static uint32_t count_free(uint32_t *n_out)

@@ -13,6 +13,9 @@ int pp_heap_memory_make(void);
 /* As if just made: no object is known.  Nobody uses them now.  'many': there will be. */
 void pp_heap_memory_clear(bool many);
 
+/* How much of all this is in memory. */
+uint64_t pp_heap_memory_bytes(void);
+
 /* More blocks for threads when few are left.  0 or -ENOMEM. */
 int pp_heap_blocks_tend(void);
 

@@ -42,6 +42,8 @@ static void put_memory(struct pp_json *json, const struct pprofc_profile *profil
         pp_json_null(json, "internal_bytes");
     pp_json_integer(json, "retained_bytes", found.retained);
     pp_json_fraction(json, "fragmentation", found.ratio);
+    pp_json_integer(json, "tables_bytes", memory->tables_bytes);
+    pp_json_integer(json, "alignment_bytes", memory->alignment_bytes);
     pp_json_end_object(json);
 }
 

@@ -56,6 +56,8 @@ static const struct {
     {"heap_held_bytes", offsetof(struct pp_heap_memory, held_bytes)},
     {"heap_resident_bytes", offsetof(struct pp_heap_memory, resident_bytes)},
     {"heap_retained_bytes", offsetof(struct pp_heap_memory, retained_bytes)},
+    {"heap_tables_bytes", offsetof(struct pp_heap_memory, tables_bytes)},
+    {"heap_alignment_bytes", offsetof(struct pp_heap_memory, alignment_bytes)},
 };
 enum { N_MEMORY = sizeof memory / sizeof memory[0] };
 

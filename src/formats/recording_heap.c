@@ -307,6 +307,8 @@ bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory 
         .held_bytes = bounded(load(&heap->held_bytes)),
         .resident_bytes = bounded(load(&heap->resident_bytes)),
         .retained_bytes = bounded(load(&heap->retained_bytes)),
+        .tables_bytes = bounded(load(&heap->tables_bytes)),
+        .alignment_bytes = bounded(load(&heap->alignment_bytes)),
     };
     return true;
 }

@@ -114,6 +114,8 @@ struct pp_heap_memory {
     int64_t object_bytes; /* in objects of the program, rounded up; -1: it does not count them */
     int64_t held_bytes;   /* taken from the kernel, free parts included */
     int64_t resident_bytes, retained_bytes; /* of it, in memory; given back, the addresses kept */
+    int64_t tables_bytes;    /* of the profiler's own tables in memory; 0: not known */
+    int64_t alignment_bytes; /* at most so many lie unused because sampled objects are aligned */
 };
 
 struct pprofc_profile {

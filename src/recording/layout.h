@@ -221,7 +221,10 @@ struct pp_rec_heap {
     _Atomic uint64_t retained_bytes;  /* given back to the kernel, the addresses kept */
     struct pp_rec_table sites, frames;
     struct pp_rec_leak_scan leaks;
-    uint64_t spare[7];
+    _Atomic uint64_t tables_bytes;    /* of ours in memory: what is followed, and the sites */
+    _Atomic uint64_t alignment_bytes; /* of the program's heap: no more than so many between
+                                         objects, since sampled ones are aligned */
+    uint64_t spare[5];
 };
 
 enum pp_rec_allocator {

@@ -85,6 +85,19 @@ bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *p
     return found.is_high;
 }
 
+/* What following objects takes. */
+static void put_cost(const struct pp_heap_memory *memory, struct pp_buffer *out)
+{
+    char tables[PP_NUMBER_TEXT_BYTES], between[PP_NUMBER_TEXT_BYTES];
+
+    pp_buffer_printf(out, "Tables   %s of the profiler's own",
+                     pp_bytes_text((double)memory->tables_bytes, tables));
+    if (memory->alignment_bytes > 0)
+        pp_buffer_printf(out, "; at most %s of the heap unused since sampled objects are aligned",
+                         pp_bytes_text((double)memory->alignment_bytes, between));
+    pp_buffer_text(out, "\n");
+}
+
 void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out)
 {
     const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
@@ -109,4 +122,6 @@ void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer 
         (void)pp_heap_memory_append(out, profile);
         pp_buffer_text(out, "\n");
     }
+    if (profile->memory.tables_bytes > 0)
+        put_cost(&profile->memory, out);
 }

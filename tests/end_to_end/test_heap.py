@@ -282,6 +282,14 @@ class Fragmentation(EndToEnd):
 
     def test_full(self):
         """All stay: nothing is said, and what is in memory is objects."""
-        said, memory, _ = self.memory_of("full")
+        said, memory, report = self.memory_of("full")
         self.assertNotIn("fragmented", said)
         self.assertLess(memory["fragmentation"], 0.1)
+        self.assert_costs_little(memory, report)
+
+    def assert_costs_little(self, memory, report):
+        """103 MB at 512 KiB: some 196 samples (sd 14), a KiB between objects for each; and a table of 8000 slots."""
+        n_samples = memory["alignment_bytes"] / 1024
+        self.assertTrue(196 - 4 * 14 <= n_samples <= 196 + 4 * 14, memory)
+        self.assertTrue(64 * 1024 <= memory["tables_bytes"] <= 1024 * 1024, memory)
+        self.assertIn(" of the heap unused since sampled objects are aligned", report)

@@ -29,7 +29,7 @@ static void expect(struct pp_heap_memory memory, int64_t live_bytes,
 static void test_external(void **state)
 {
     (void)state;
-    expect((struct pp_heap_memory){1, 10 * MIB, 110 * MIB, 100 * MIB, 10 * MIB}, 9 * MIB,
+    expect((struct pp_heap_memory){1, 10 * MIB, 110 * MIB, 100 * MIB, 10 * MIB, 0, 0}, 9 * MIB,
            (struct pp_fragmentation){10 * MIB, 90 * MIB, 1 * MIB, 10 * MIB, 0.9, true});
 }
 
@@ -37,9 +37,9 @@ static void test_external(void **state)
 static void test_quiet(void **state)
 {
     (void)state;
-    expect((struct pp_heap_memory){1, 100 * MIB, 101 * MIB, 101 * MIB, 0}, 98 * MIB,
+    expect((struct pp_heap_memory){1, 100 * MIB, 101 * MIB, 101 * MIB, 0, 0, 0}, 98 * MIB,
            (struct pp_fragmentation){100 * MIB, MIB, 2 * MIB, 0, 1.0 / 101, false});
-    expect((struct pp_heap_memory){1, MIB, 10 * MIB, 10 * MIB, 0}, MIB,
+    expect((struct pp_heap_memory){1, MIB, 10 * MIB, 10 * MIB, 0, 0, 0}, MIB,
            (struct pp_fragmentation){MIB, 9 * MIB, 0, 0, 0.9, false});
 }
 
@@ -47,7 +47,7 @@ static void test_quiet(void **state)
 static void test_never_negative(void **state)
 {
     (void)state;
-    expect((struct pp_heap_memory){1, 100 * MIB, 90 * MIB, 90 * MIB, 0}, 120 * MIB,
+    expect((struct pp_heap_memory){1, 100 * MIB, 90 * MIB, 90 * MIB, 0, 0, 0}, 120 * MIB,
            (struct pp_fragmentation){100 * MIB, 0, 0, 0, 0, false});
 }
 
@@ -57,10 +57,12 @@ static void test_uncounted(void **state)
     struct pp_fragmentation found;
 
     (void)state;
-    expect((struct pp_heap_memory){1, -1, 130 * MIB, 110 * MIB, 0}, 11 * MIB,
+    expect((struct pp_heap_memory){1, -1, 130 * MIB, 110 * MIB, 0, 0, 0}, 11 * MIB,
            (struct pp_fragmentation){11 * MIB, 99 * MIB, -1, 0, 0.9, true});
-    assert_false(pp_fragmentation_make(&(struct pp_heap_memory){1, -1, MIB, MIB, 0}, -1, &found));
-    assert_false(pp_fragmentation_make(&(struct pp_heap_memory){0, MIB, MIB, MIB, 0}, 1, &found));
+    assert_false(
+        pp_fragmentation_make(&(struct pp_heap_memory){1, -1, MIB, MIB, 0, 0, 0}, -1, &found));
+    assert_false(
+        pp_fragmentation_make(&(struct pp_heap_memory){0, MIB, MIB, MIB, 0, 0, 0}, 1, &found));
 }
 
 int main(void)
