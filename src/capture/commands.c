@@ -103,6 +103,8 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         return false; /* the answer comes when its child has ended */
     if (request == PP_REQUEST_LEAK_PAUSE)
         result = pp_leak_predict(session);
+    else if (request == PP_REQUEST_LEAK_LOOK)
+        result = pp_leak_begin(session, atomic_load(&command->limit_ms));
     else if (request == PP_REQUEST_PAUSE || request == PP_REQUEST_RESUME)
         set_pause_by_program(session, request == PP_REQUEST_PAUSE);
     else if (request == PP_REQUEST_RATE && (rate < 1000 || rate > PP_REC_MAX_MILLIHERTZ))
@@ -159,6 +161,7 @@ bool pp_commands_obey(struct pp_session *session)
 {
     if (atomic_exchange(&session->toggles, 0) % 2 == 1)
         flip(session);
+    pp_leak_tend(session);
     return obey(session, &session->command) || obey(session, &session->header->command_block);
 }
 

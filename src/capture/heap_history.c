@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "capture/heap_objects.h"
 #include "capture/own_memory.h"
 #include "capture/session.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
-#include "sigsafe/heap.h"
 #include "sigsafe/heap_sites.h"
 
 static const uint64_t FIRST_INTERVAL_NS = 100 * 1000 * 1000;
@@ -103,48 +103,44 @@ struct age {
     uint64_t n, birth_ms_sum, oldest_ms;
 };
 
-/* An object may go, and its slot be taken by another, while we look: its key tells. */
-static void add_level(const struct pp_sig_heap_level *level, struct age *ages, uint32_t n_sites)
+struct ages {
+    struct age *of_sites;
+    uint32_t n_sites;
+};
+
+static void add_object(void *context, uint64_t address, const struct pp_sig_heap_object *object)
 {
-    const uint64_t n_slots = (uint64_t)PP_HEAP_BUCKET << level->bucket_bits;
+    const struct ages *ages = context;
+    struct age *age;
 
-    for (uint64_t i = 0; i < n_slots; i++) {
-        const uint64_t key = atomic_load_explicit(&level->keys[i], memory_order_acquire);
-        const struct pp_sig_heap_object object = level->objects[key > 1 ? i : 0];
-        struct age *age;
-
-        if (key <= 1 || object.site >= n_sites ||
-            atomic_load_explicit(&level->keys[i], memory_order_acquire) != key)
-            continue;
-        age = &ages[object.site];
-        if (age->n == 0 || object.birth_ms < age->oldest_ms)
-            age->oldest_ms = object.birth_ms;
-        age->n++;
-        age->birth_ms_sum += object.birth_ms;
-    }
+    (void)address;
+    if (object->site >= ages->n_sites)
+        return;
+    age = &ages->of_sites[object->site];
+    if (age->n == 0 || object->birth_ms < age->oldest_ms)
+        age->oldest_ms = object->birth_ms;
+    age->n++;
+    age->birth_ms_sum += object->birth_ms;
 }
 
 void pp_heap_history_ages(struct pp_session *session)
 {
-    const struct pp_sig_heap_map *objects = &pp_sig_heap.objects;
     const uint32_t n_sites =
         atomic_load_explicit(&session->header->heap.sites.n_items, memory_order_acquire);
     const uint64_t n_bytes = n_sites * sizeof(struct age);
-    struct age *ages = pp_map_anonymous(n_bytes);
+    struct ages ages = {pp_map_anonymous(n_bytes), n_sites};
 
-    if (ages == NULL)
+    if (ages.of_sites == NULL)
         return;
-    for (uint32_t i = objects->first; i <= atomic_load(&objects->current) && i < PP_HEAP_MAP_LEVELS;
-         i++)
-        if (objects->levels[i].keys != NULL)
-            add_level(&objects->levels[i], ages, n_sites);
+    pp_heap_each_object(add_object, &ages);
     for (uint32_t i = 0; i < n_sites; i++) {
         struct pp_rec_site *site = pp_sig_heap_site_at(session->header, i);
-        const uint64_t n = ages[i].n == 0 ? 1 : ages[i].n;
-        atomic_store_explicit(&site->oldest_birth_ns, ages[i].oldest_ms * 1000000,
+        const struct age *age = &ages.of_sites[i];
+        const uint64_t n = age->n == 0 ? 1 : age->n;
+        atomic_store_explicit(&site->oldest_birth_ns, age->oldest_ms * 1000000,
                               memory_order_relaxed);
-        atomic_store_explicit(&site->mean_birth_ns, ages[i].birth_ms_sum / n * 1000000,
+        atomic_store_explicit(&site->mean_birth_ns, age->birth_ms_sum / n * 1000000,
                               memory_order_relaxed);
     }
-    pp_unmap(ages, n_bytes);
+    pp_unmap(ages.of_sites, n_bytes);
 }

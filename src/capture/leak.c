@@ -366,6 +366,15 @@ static void count_cost(struct pp_rec_header *header, const struct rusage *usage)
     atomic_fetch_add(&header->own_children_ns, s * 1000000000 + us * 1000);
 }
 
+/* Tell those who wait for the look's end. */
+static void record_end(struct pp_session *session, int result)
+{
+    _Atomic uint32_t *ended = &session->header->heap.leaks.ended;
+    const uint32_t n = (atomic_load(ended) >> 8) + 1;
+
+    atomic_store_explicit(ended, n << 8 | (uint32_t)-result, memory_order_release);
+}
+
 /* What the child has left: the results, or another pass. */
 static int take_pass(struct pp_session *session)
 {
@@ -384,6 +393,7 @@ static int take_pass(struct pp_session *session)
     if (result != -EINPROGRESS) {
         free_work(work);
         pp_heap_settle(session);
+        record_end(session, result);
     }
     return result;
 }
@@ -404,14 +414,37 @@ static int look(struct pp_session *session, int flags)
     return take_pass(session);
 }
 
+static uint64_t limit_ns(uint32_t limit_ms)
+{
+    if (limit_ms == UINT32_MAX)
+        return UINT64_MAX;
+    return (limit_ms == 0 ? DEFAULT_LIMIT_MS : limit_ms) * (uint64_t)MILLISECOND_NS;
+}
+
 int pp_leak_step(struct pp_session *session, uint32_t limit_ms)
 {
-    const uint64_t limit_ns =
-        limit_ms == UINT32_MAX
-            ? UINT64_MAX
-            : (limit_ms == 0 ? DEFAULT_LIMIT_MS : limit_ms) * (uint64_t)MILLISECOND_NS;
+    if (session->leak.scan == NULL)
+        return begin(session, limit_ns(limit_ms), false);
+    return session->leak.is_left_alone ? -EINPROGRESS : look(session, WNOHANG);
+}
 
-    return session->leak.scan == NULL ? begin(session, limit_ns, false) : look(session, WNOHANG);
+int pp_leak_begin(struct pp_session *session, uint32_t limit_ms)
+{
+    int result;
+
+    if (session->leak.scan != NULL)
+        return -EBUSY;
+    result = begin(session, limit_ns(limit_ms), false);
+    if (result != -EINPROGRESS)
+        return result;
+    session->leak.is_left_alone = true;
+    return (int)(atomic_load(&session->header->heap.leaks.ended) >> 8) + 1;
+}
+
+void pp_leak_tend(struct pp_session *session)
+{
+    if (session->leak.scan != NULL && session->leak.is_left_alone)
+        (void)look(session, WNOHANG);
 }
 
 uint64_t pp_leak_due_ns(const struct pp_session *session)

@@ -19,6 +19,13 @@ int pp_leak_predict(struct pp_session *session);
  * -EIO when memory cannot be read, -ECHILD when the child was killed. */
 int pp_leak_step(struct pp_session *session, uint32_t limit_ms);
 
+/* Begin a scan that pp_leak_tend() ends.  Its number, above 0 (see PP_REQUEST_LEAK_LOOK); -EBUSY
+ * while one is under way, else errors as above. */
+int pp_leak_begin(struct pp_session *session, uint32_t limit_ms);
+
+/* At each of the helper's turns: whether such a scan has ended. */
+void pp_leak_tend(struct pp_session *session);
+
 /* When to look next (CLOCK_MONOTONIC); UINT64_MAX when none is under way. */
 uint64_t pp_leak_due_ns(const struct pp_session *session);
 

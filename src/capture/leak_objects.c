@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "capture/heap_objects.h"
 #include "sigsafe/heap.h"
 
 enum { N_DIGITS = 256, FEW = 16, TOP_SHIFT = 40, PAGE_SHIFT = 12 };
@@ -70,28 +71,6 @@ void pp_leak_sort(struct pp_leak_object *objects, uint32_t n)
 
 /* ---- the map ---- */
 
-/* Call 'visit' with each object of the map; one may go, and its slot be taken by another, while we
- * look: its key tells. */
-static void each_object(void (*visit)(void *context, uint64_t key,
-                                      const struct pp_sig_heap_object *object),
-                        void *context)
-{
-    const struct pp_sig_heap_map *map = &pp_sig_heap.objects;
-    const uint32_t current = atomic_load(&map->current);
-
-    for (uint32_t at = map->first; at <= current && at < PP_HEAP_MAP_LEVELS; at++) {
-        const struct pp_sig_heap_level *level = &map->levels[at];
-        const uint64_t n_slots =
-            level->keys == NULL ? 0 : (uint64_t)PP_HEAP_BUCKET << level->bucket_bits;
-        for (uint64_t i = 0; i < n_slots; i++) {
-            const uint64_t key = atomic_load_explicit(&level->keys[i], memory_order_acquire);
-            const struct pp_sig_heap_object object = level->objects[key > 1 ? i : 0];
-            if (key > 1 && atomic_load_explicit(&level->keys[i], memory_order_acquire) == key)
-                visit(context, key, &object);
-        }
-    }
-}
-
 static void count_one(void *context, uint64_t key, const struct pp_sig_heap_object *object)
 {
     uint32_t *n = context;
@@ -104,7 +83,7 @@ uint32_t pp_leak_count_objects(void)
 {
     uint32_t n = 0;
 
-    each_object(count_one, &n);
+    pp_heap_each_object(count_one, &n);
     return n;
 }
 
@@ -149,7 +128,7 @@ uint32_t pp_leak_copy_objects(struct pp_leak_object *objects, uint32_t capacity,
 {
     struct copy copy = {objects, 0, capacity, young_ms};
 
-    each_object(copy_one, &copy);
+    pp_heap_each_object(copy_one, &copy);
     pp_leak_sort(objects, copy.n);
     return make_disjoint(objects, copy.n);
 }

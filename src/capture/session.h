@@ -64,6 +64,7 @@ struct pp_leak_work {
     void *index;
     int child;
     bool is_at_end;
+    bool is_left_alone; /* nobody asks for its end again and again: PP_REQUEST_LEAK_LOOK */
     uint64_t begun_ns, pause_ns, scan_ns, scanned_bytes;
     uint32_t n_unseen, n_passes;
     /* Of the first of two passes, what was not reached. */

@@ -199,7 +199,9 @@ struct pp_rec_leak_scan {
     _Atomic uint64_t pause_ns, scan_ns, scanned_bytes;
     _Atomic uint64_t n_objects, n_young; /* judged; and too young to be */
     _Atomic uint32_t n_passes; /* 2: 'pause_ns' is the longer one, times and bytes are sums */
-    uint32_t spare;
+    /* How many looks have ended, however they did (24 bits), and the errno of the last, 0 when its
+     * results are here (8 bits). */
+    _Atomic uint32_t ended;
 };
 
 /* The heap as a whole. */
@@ -279,6 +281,9 @@ enum pp_rec_request {
                               header */
     PP_REQUEST_LEAKS,      /* look for objects that nothing leads to; -E2BIG: the pause would be
                               longer than 'limit_ms' */
+    PP_REQUEST_LEAK_LOOK,  /* begin that and answer at once, so that others may ask meanwhile: the
+                              look's number, counted from 1, which has ended when 'ended' of the
+                              header's heap.leaks has that many; -EBUSY while there is another */
 };
 
 /* How capture is told what to do, from inside or outside.  Write request and arguments, add 1 to

@@ -84,11 +84,15 @@ int64_t pp_recording_each(const struct pp_recording_reader *reader,
                           void *context);
 
 /* Send a command and wait up to 'timeout_ms' for its answer; 'argument' is the rate in millihertz
- * of PP_REQUEST_RATE, the limit in milliseconds of PP_REQUEST_LEAKS.  Returns what the process
+ * of PP_REQUEST_RATE, the limit in milliseconds of PP_REQUEST_LEAK_LOOK.  Returns what the process
  * answered, -ETIMEDOUT, -EPERM when the recording may not be written, -ESRCH when the process is
  * gone.  Several commanders are served one after the other (see reader_command.c). */
 int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request request,
                          uint64_t argument, int timeout_ms);
+
+/* What became of the look for leaks whose number PP_REQUEST_LEAK_LOOK was answered with, by the
+ * live header: -EINPROGRESS, 0 when its results are in the recording, or a negative errno. */
+int pp_recording_leak_look_result(const struct pp_rec_header *header, int number);
 
 /* What is there now, as a .ppc file's bytes; on success the buffer's caller ends it. */
 int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,

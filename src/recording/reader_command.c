@@ -161,7 +161,7 @@ static uint32_t write_request(struct pp_rec_command *block, enum pp_rec_request 
 
     if (request == PP_REQUEST_RATE || request == PP_REQUEST_HEAP_INTERVAL)
         atomic_store_explicit(&block->rate_millihertz, argument, memory_order_relaxed);
-    if (request == PP_REQUEST_LEAKS)
+    if (request == PP_REQUEST_LEAKS || request == PP_REQUEST_LEAK_LOOK)
         atomic_store_explicit(&block->limit_ms, (uint32_t)argument, memory_order_relaxed);
     atomic_store_explicit(&block->request, request, memory_order_relaxed);
     atomic_store_explicit(&block->generation, generation, memory_order_release);
@@ -207,4 +207,12 @@ int pp_recording_command(struct pp_recording_reader *reader, enum pp_rec_request
                              write_request(&head->command_block, request, argument), deadline_ms);
     (void)set_lock(reader->source.fd, F_UNLCK);
     return status;
+}
+
+int pp_recording_leak_look_result(const struct pp_rec_header *header, int number)
+{
+    const uint32_t ended = atomic_load_explicit(&header->heap.leaks.ended, memory_order_acquire);
+    const uint32_t n_more = ((ended >> 8) - (uint32_t)number) & 0xffffff;
+
+    return n_more >= 1U << 23 ? -EINPROGRESS : -(int)(ended & 0xff);
 }
