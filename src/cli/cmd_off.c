@@ -1,15 +1,13 @@
 /* pprofc off: the kill switch of processes that are being profiled. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/numbers.h"
 #include "cli/messages.h"
 #include "cli/options.h"
+#include "cli/process.h"
 #include "cli/verbs.h"
-#include "serve/served.h"
 
 enum { OPTION_QUIET, OPTION_HELP, N_OPTIONS };
 
@@ -19,41 +17,36 @@ static const struct pp_option off_options[N_OPTIONS] = {
 };
 
 /* Whether the process is another user's, whose recording we may neither trust nor write. */
-static bool is_of_another(int64_t pid)
+static bool is_of_another(const char *word)
 {
     struct stat process;
+    int64_t pid = 0;
     char path[40];
 
+    (void)pp_process_number(word, &pid);
     (void)snprintf(path, sizeof path, "/proc/%lld", (long long)pid);
     return geteuid() != 0 && stat(path, &process) == 0 && process.st_uid != geteuid();
 }
 
 static int switch_off(const char *word, struct pprofc_error *err)
 {
-    struct pp_served target;
-    int64_t pid = 0;
-    int status;
+    const char *process = NULL;
+    struct pp_service service;
+    struct pp_served *target = NULL;
+    int status = pp_process_take(word, false, &process, err);
 
-    if (!pp_parse_int64(word, strlen(word), &pid) || pid <= 0)
-        return pp_fail(err, -EINVAL, 0, "%s is no process number", word);
-    if (is_of_another(pid))
-        return pp_fail(err, -EPERM, 0,
-                       "process %s belongs to another user: say it as that user, or as root", word);
-    status = pp_served_open(&target, word, err);
     if (status != 0)
         return status;
-    status = pp_served_switch_off(&target, err);
+    if (is_of_another(word))
+        return pp_fail(err, -EPERM, 0,
+                       "process %s belongs to another user: say it as that user, or as root", word);
+    status = pp_process_open(word, &service, &target, err);
     if (status == 0)
-        pp_say("profiling of %s (process %s) is off", target.program, word);
-    pp_served_close(&target);
+        status = pp_served_switch_off(target, err);
+    if (status == 0)
+        pp_say("profiling of %s (process %s) is off", target->program, word);
+    pp_service_done(&service);
     return status;
-}
-
-static int code_of(int status)
-{
-    if (status == -EINVAL)
-        return PP_EXIT_USAGE;
-    return status == -EPERM || status == -EACCES ? PP_EXIT_NOT_PERMITTED : PP_EXIT_FAILED;
 }
 
 /* Each of 'words'; the code of the last that failed. */
@@ -64,10 +57,8 @@ static int switch_all_off(char **words)
     for (; *words != NULL; words++) {
         struct pprofc_error err;
         const int status = switch_off(*words, &err);
-        if (status == 0)
-            continue;
-        pp_complain("%s", err.message);
-        code = code_of(status);
+        if (status != 0)
+            code = pp_process_exit(status, &err);
     }
     return code;
 }

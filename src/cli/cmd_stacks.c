@@ -1,13 +1,9 @@
 /* pprofc stacks: where each thread of a process stands now. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/numbers.h"
-#include "cli/messages.h"
 #include "cli/options.h"
+#include "cli/process.h"
 #include "cli/verbs.h"
-#include "serve/service.h"
 #include "views/thread_stacks.h"
 
 enum { OPTION_GROUP, OPTION_HELP, N_OPTIONS };
@@ -25,7 +21,6 @@ struct request {
 static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
     struct request *request = command;
-    int64_t pid;
 
     switch (option) {
     case OPTION_GROUP:
@@ -35,12 +30,7 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
         request->wants_help = true;
         return 0;
     default: /* a word */
-        if (request->process != NULL)
-            return pp_fail(err, -EINVAL, 0, "one process at a time; '%s' is too much", value);
-        if (!pp_parse_int64(value, strlen(value), &pid))
-            return pp_fail(err, -EINVAL, 0, "'%s' is no process number", value);
-        request->process = value;
-        return 0;
+        return pp_process_take(value, false, &request->process, err);
     }
 }
 
@@ -61,18 +51,17 @@ static int show(const struct request *request, struct pp_service *service, struc
 {
     pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
     struct pprofc_profile *profile = NULL;
-    int status = pp_service_add(service, request->process, err);
+    struct pp_served *target = NULL;
+    int status = pp_process_open(request->process, service, &target, err);
 
     if (status == 0)
-        status = pp_service_threads(service, pp_service_target(service, NULL), &profile, err);
+        status = pp_service_threads(service, target, &profile, err);
     if (status != 0)
         return status;
     status = request->groups ? pp_thread_groups_write(profile, &text, err)
                              : pp_thread_stacks_write(profile, &text, err);
     pprofc_profile_free(profile);
-    if (status == 0 && fwrite(text.bytes, 1, text.n_bytes, stdout) != text.n_bytes)
-        status = pp_fail(err, -EIO, 0, "cannot write to standard output");
-    return status;
+    return status == 0 ? pp_process_print(&text, err) : status;
 }
 
 int pp_cmd_stacks(char **words)
@@ -80,22 +69,15 @@ int pp_cmd_stacks(char **words)
     struct request request = {.process = NULL};
     struct pp_service service;
     struct pprofc_error err;
-    int status;
+    int status = read_options(words, &request, &err);
 
-    if (read_options(words, &request, &err) < 0) {
-        pp_complain("%s", err.message);
-        return PP_EXIT_USAGE;
-    }
+    if (status < 0)
+        return pp_process_exit(-EINVAL, &err);
     if (request.wants_help) {
         (void)pp_help_show("stacks");
         return PP_EXIT_OK;
     }
-    status = pp_service_init(&service, false, &err);
-    if (status == 0)
-        status = show(&request, &service, &err);
+    status = show(&request, &service, &err);
     pp_service_done(&service);
-    if (status == 0)
-        return PP_EXIT_OK;
-    pp_complain("%s", err.message);
-    return status == -EPERM || status == -EACCES ? PP_EXIT_NOT_PERMITTED : PP_EXIT_FAILED;
+    return pp_process_exit(status, &err);
 }

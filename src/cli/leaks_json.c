@@ -86,6 +86,7 @@ static void put_look(struct pp_json *json, const struct pp_leak_report *report)
     pp_json_begin_object(json, "scan");
     pp_json_fraction(json, "predicted_pause_ms", (double)look->predicted_ns / 1e6);
     pp_json_fraction(json, "pause_ms", (double)look->pause_ns / 1e6);
+    pp_json_fraction(json, "seconds_ago", seconds(look->age_ns));
     pp_json_fraction(json, "scan_ms", (double)look->scan_ns / 1e6);
     pp_json_integer(json, "passes", look->n_passes);
     pp_json_integer(json, "scanned_bytes", look->scanned_bytes);

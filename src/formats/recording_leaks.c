@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "profile/tables.h"
 #include "formats/recording_frames.h"
 #include "formats/recording_modules.h"
+#include "formats/recording_sites.h"
 
 enum { MOST_FRAMES = 64 }; /* of a stack, from where it allocates */
 
@@ -39,24 +39,6 @@ static int no_memory(const struct maker *maker)
 
 /* ---- what a recording says ---- */
 
-static uint64_t load(const _Atomic uint64_t *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static int64_t bounded(uint64_t number)
-{
-    return number > INT64_MAX ? INT64_MAX : (int64_t)number;
-}
-
-/* The counters of a living process are not read at one moment. */
-static int64_t in_use(const _Atomic uint64_t *allocated, const _Atomic uint64_t *freed)
-{
-    const uint64_t all = load(allocated), gone = load(freed);
-
-    return all > gone ? bounded(all - gone) : 0;
-}
-
 static double trend_bytes(const struct pp_rec_site *site, uint32_t point)
 {
     const uint32_t bits = atomic_load_explicit(&site->trend[point], memory_order_relaxed);
@@ -75,15 +57,16 @@ static void find_end(struct maker *maker)
 {
     const struct pp_rec_heap *heap = &maker->head->heap;
 
-    maker->end_ns = later(load(&maker->head->end_ns), load(&maker->head->cpu_time_ns));
-    maker->end_ns = later(maker->end_ns, load(&heap->leaks.time_ns));
+    maker->end_ns =
+        later(pp_site_load(&maker->head->end_ns), pp_site_load(&maker->head->cpu_time_ns));
+    maker->end_ns = later(maker->end_ns, pp_site_load(&heap->leaks.time_ns));
     if (maker->n_points > 0)
         maker->end_ns = later(maker->end_ns, heap->trend_time_ns[maker->n_points - 1]);
 }
 
 static int64_t age_ns(const struct maker *maker, uint64_t birth_ns)
 {
-    return maker->end_ns > birth_ns ? bounded(maker->end_ns - birth_ns) : 0;
+    return maker->end_ns > birth_ns ? pp_site_bounded(maker->end_ns - birth_ns) : 0;
 }
 
 /* ---- equal stacks ---- */
@@ -120,7 +103,7 @@ static int gather_sites(struct maker *maker)
     for (uint32_t i = 0; i < n; i++) {
         struct site *to = &maker->sites[maker->n_sites];
         site = pp_recording_site(maker->reader, i);
-        if (load(&site->hash) == 0)
+        if (pp_site_load(&site->hash) == 0)
             continue;
         *to = (struct site){.site = site, .index = i};
         to->pcs = pp_recording_site_frames(maker->reader, site, &to->n_frames);
@@ -144,26 +127,22 @@ struct sums {
 static void add_site(const struct maker *maker, struct pp_leak_row *row, struct sums *sums,
                      const struct pp_rec_site *site)
 {
-    const int64_t n_samples = in_use(&site->allocated.n_samples, &site->freed.n_samples);
-    const int64_t excess = in_use(&site->allocated.excess, &site->freed.excess);
-    const uint32_t n_suspects = atomic_load(&site->unreached_samples);
+    const int64_t n_samples = pp_site_left(&site->allocated.n_samples, &site->freed.n_samples);
+    const struct pp_site_amount in_use = pp_site_in_use(site), suspects = pp_site_suspects(site);
     const uint64_t oldest_ns = atomic_load(&site->unreached_oldest_ms) * UINT64_C(1000000);
 
-    row->in_use_objects =
-        pp_add_values(row->in_use_objects, pp_add_values(n_samples, excess / 1024));
-    row->in_use_bytes =
-        pp_add_values(row->in_use_bytes, in_use(&site->allocated.bytes, &site->freed.bytes));
-    sums->turnover_bytes += (double)load(&site->allocated.bytes) + (double)load(&site->freed.bytes);
-    sums->birth_ns += (double)load(&site->mean_birth_ns) * (double)n_samples;
+    row->in_use_objects = pp_add_values(row->in_use_objects, in_use.objects);
+    row->in_use_bytes = pp_add_values(row->in_use_bytes, in_use.bytes);
+    sums->turnover_bytes +=
+        (double)pp_site_load(&site->allocated.bytes) + (double)pp_site_load(&site->freed.bytes);
+    sums->birth_ns += (double)pp_site_load(&site->mean_birth_ns) * (double)n_samples;
     sums->n_births += (double)n_samples;
     for (uint32_t k = 0; k < maker->n_points; k++)
         sums->bytes[k] += trend_bytes(site, k);
-    if (n_suspects == 0)
+    if (suspects.objects == 0)
         return;
-    row->suspect_objects = pp_add_values(
-        row->suspect_objects,
-        pp_add_values(n_suspects, bounded((load(&site->unreached_excess) + 512) / 1024)));
-    row->suspect_bytes = pp_add_values(row->suspect_bytes, bounded(load(&site->unreached_bytes)));
+    row->suspect_objects = pp_add_values(row->suspect_objects, suspects.objects);
+    row->suspect_bytes = pp_add_values(row->suspect_bytes, suspects.bytes);
     if (age_ns(maker, oldest_ns) > row->oldest_ns)
         row->oldest_ns = age_ns(maker, oldest_ns);
 }
@@ -279,20 +258,21 @@ static void set_facts(struct maker *maker)
     report->program = pp_profile_chars(
         report->profile, pp_profile_text(report->profile, pp_profile_base_name(path)));
     report->pid = head->pid;
-    report->interval_bytes = bounded(load(&head->heap.interval_bytes));
+    report->interval_bytes = pp_site_bounded(pp_site_load(&head->heap.interval_bytes));
     if (report->interval_bytes < 1)
         report->interval_bytes = 1;
-    report->duration_ns = bounded(maker->end_ns);
+    report->duration_ns = pp_site_bounded(maker->end_ns);
     report->look = (struct pp_leak_look){
         .was_made = atomic_load(&leaks->generation) != 0,
-        .predicted_ns = bounded(load(&leaks->predicted_ns)),
-        .pause_ns = bounded(load(&leaks->pause_ns)),
-        .scan_ns = bounded(load(&leaks->scan_ns)),
-        .scanned_bytes = bounded(load(&leaks->scanned_bytes)),
-        .n_objects = bounded(load(&leaks->n_objects)),
-        .n_young = bounded(load(&leaks->n_young)),
+        .predicted_ns = pp_site_bounded(pp_site_load(&leaks->predicted_ns)),
+        .pause_ns = pp_site_bounded(pp_site_load(&leaks->pause_ns)),
+        .scan_ns = pp_site_bounded(pp_site_load(&leaks->scan_ns)),
+        .scanned_bytes = pp_site_bounded(pp_site_load(&leaks->scanned_bytes)),
+        .n_objects = pp_site_bounded(pp_site_load(&leaks->n_objects)),
+        .n_young = pp_site_bounded(pp_site_load(&leaks->n_young)),
         .n_unseen_threads = atomic_load(&leaks->n_unseen),
         .n_passes = atomic_load(&leaks->n_passes),
+        .age_ns = age_ns(maker, pp_site_load(&leaks->time_ns)),
     };
 }
 

@@ -24,6 +24,7 @@ struct pp_leak_look {
     int64_t predicted_ns, pause_ns, scan_ns, scanned_bytes;
     int64_t n_objects, n_young, n_unseen_threads;
     int64_t n_passes; /* 2: suspects were looked for twice; 'pause_ns' is the longer one */
+    int64_t age_ns;   /* how long ago that was, by the time of the recording */
 };
 
 struct pp_leak_report {

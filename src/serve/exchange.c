@@ -191,6 +191,8 @@ static void add_headers(const struct pp_http_answer *answer, struct MHD_Response
         (void)snprintf(text, sizeof text,
                        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     add_header(response, "Content-Security-Policy", text);
+    if (answer->pause[0] != '\0')
+        add_header(response, "Pprofc-Pause", answer->pause);
     if (answer->file_name[0] != '\0') {
         (void)snprintf(text, sizeof text, "attachment; filename=\"%s\"", answer->file_name);
         add_header(response, "Content-Disposition", text);

@@ -73,6 +73,8 @@ int pp_http_status_of(int error)
         return 400;
     case -ENOENT:
         return 404;
+    case -E2BIG:
+        return 409;
     case -EBUSY:
     case -ESHUTDOWN:
         return 503;

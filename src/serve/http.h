@@ -33,6 +33,7 @@ struct pp_http_answer {
     int status; /* 200 .. */
     const char *content_type;
     char file_name[96]; /* Content-Disposition: attachment, when not empty */
+    char pause[96];     /* of the program, for this answer: the header Pprofc-Pause */
     struct pp_buffer body;
     bool is_error;        /* text/plain with X-Go-Pprof: 1, so that pprof shows the sentence */
     bool forbids_scripts; /* a page without any: the strictest policy */

@@ -190,20 +190,28 @@ static int take_spans(struct pp_call *call, struct pp_profile_wish *wish, double
 
 void pp_route_diff(struct pp_call *call)
 {
-    const char *format = pp_call_format(call);
+    const char *format = pp_call_format(call), *kind = pp_http_parameter(call->request, "kind");
     struct pp_profile_wish wish = {.target = call->target, .block = "", .request = call->request};
     struct comparison comparison = {.before = NULL};
     struct pprofc_error err;
     double after_seconds = 0;
     int status;
 
-    if (!pp_call_seconds(call, "seconds", DEFAULT_SECONDS, &wish.seconds) ||
-        !pp_call_seconds(call, "after", 0, &after_seconds) || !pp_call_rate(call, &wish.rate_hz))
-        return;
     if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
         pp_http_error(call->answer, 400, "unknown format '%s'; there are text, json", format);
         return;
     }
+    if (kind != NULL && (strcmp(kind, "heap") == 0 || strcmp(kind, "allocs") == 0)) {
+        pp_route_diff_heap(call);
+        return;
+    }
+    if (kind != NULL && strcmp(kind, "cpu") != 0) {
+        pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu, heap, allocs", kind);
+        return;
+    }
+    if (!pp_call_seconds(call, "seconds", DEFAULT_SECONDS, &wish.seconds) ||
+        !pp_call_seconds(call, "after", 0, &after_seconds) || !pp_call_rate(call, &wish.rate_hz))
+        return;
     status = take_spans(call, &wish, after_seconds, &comparison, &err);
     if (status != 0) {
         pp_http_error(call->answer, pp_http_status_of(status), "Could not compare: %s",

@@ -236,34 +236,51 @@ static void make_functions(struct pp_service *service, struct pp_buffer *out)
     }
 }
 
+static void write_all_functions(struct metrics *metrics)
+{
+    pp_hot_functions_append(metrics->service, make_functions, metrics->out);
+}
+
+static void write_queue(struct metrics *metrics)
+{
+    pp_buffer_printf(metrics->out, "profiling_queue_depth{queue=\"profiles\"} %d\n",
+                     atomic_load(&metrics->service->n_waiting));
+}
+
+/* Each is written for every process, or at once. */
 static const struct {
     const char *name, *type, *unit, *help;
     void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *);
+    void (*write_once)(struct metrics *);
 } families[] = {
-    {"profiling_samples", "counter", "", "Samples taken.", write_samples},
+    {"profiling_samples", "counter", "", "Samples taken.", write_samples, NULL},
     {"profiling_lost_samples", "counter", "", "Samples that are in no stack, by cause.",
-     write_losses},
+     write_losses, NULL},
     {"profiling_process_cpu_seconds", "counter", "seconds",
-     "CPU time of the process while it was profiled, by the kernel's clock.", write_cpu},
+     "CPU time of the process while it was profiled, by the kernel's clock.", write_cpu, NULL},
     {"profiling_own_cpu_seconds", "counter", "seconds",
-     "CPU time that profiling took of the process.", write_own_cpu},
+     "CPU time that profiling took of the process.", write_own_cpu, NULL},
     {"profiling_frequency_hertz", "gauge", "hertz",
-     "Samples a CPU second asked for now; 0: paused or ended.", write_rate},
+     "Samples a CPU second asked for now; 0: paused or ended.", write_rate, NULL},
     {"profiling_allocations", "counter", "", "Calls that allocated memory, exactly.",
-     write_allocations},
+     write_allocations, NULL},
     {"profiling_reallocations", "counter", "",
-     "Calls of realloc for memory that was there, exactly.", write_reallocations},
-    {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees},
+     "Calls of realloc for memory that was there, exactly.", write_reallocations, NULL},
+    {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees, NULL},
     {"profiling_requested_bytes", "counter", "bytes", "Bytes that were asked for, exactly.",
-     write_requested},
+     write_requested, NULL},
     {"profiling_heap_object_bytes", "gauge", "bytes",
-     "In objects of the program, by its allocator's word.", write_objects},
+     "In objects of the program, by its allocator's word.", write_objects, NULL},
     {"profiling_heap_resident_bytes", "gauge", "bytes",
-     "Of the heap in memory; what is more than its objects is fragmentation.", write_resident},
+     "Of the heap in memory; what is more than its objects is fragmentation.", write_resident,
+     NULL},
     {"profiling_heap_held_bytes", "gauge", "bytes", "That the allocator has taken from the kernel.",
-     write_held},
+     write_held, NULL},
     {"profiling_function_cpu_time_ratio", "gauge", "ratio",
-     "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL},
+     "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL,
+     write_all_functions},
+    {"profiling_queue_depth", "gauge", "",
+     "Requests that wait for what is being sampled, or looked for; 32 at most.", NULL, write_queue},
 };
 
 static void write_all(struct metrics *metrics)
@@ -277,7 +294,7 @@ static void write_all(struct metrics *metrics)
         if (families[i].write != NULL)
             each(metrics, families[i].write);
         else
-            pp_hot_functions_append(metrics->service, make_functions, metrics->out);
+            families[i].write_once(metrics);
     }
     pp_buffer_text(metrics->out, "# EOF\n");
 }

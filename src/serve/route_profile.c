@@ -193,7 +193,9 @@ void pp_route_profile(struct pp_call *call)
 
     if (kind != NULL && strcmp(kind, "cpu") != 0) {
         call->name = kind;
-        (strcmp(kind, "heap") == 0 ? pp_route_heap : pp_route_later_kind)(call);
+        (strcmp(kind, "heap") == 0   ? pp_route_heap
+         : strcmp(kind, "leak") == 0 ? pp_route_leak
+                                     : pp_route_later_kind)(call);
         return;
     }
     if (!pp_call_seconds(call, "seconds", PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
@@ -293,7 +295,10 @@ static const struct shape heap = {{"alloc_objects", "count", "alloc_space", "byt
                                    "inuse_objects", "count", "inuse_space", "bytes"},
                                   "space",
                                   "bytes"};
-static const struct shape objects = {{"objects", "count", "space", "bytes"}, "space", "bytes"};
+static const struct shape suspects = {{"suspect_objects", "count", "suspect_space", "bytes",
+                                       "inuse_objects", "count", "inuse_space", "bytes"},
+                                      "space",
+                                      "bytes"};
 static const struct shape contentions = {
     {"contentions", "count", "delay", "nanoseconds"}, "contentions", "count"};
 static const struct shape waits = {
@@ -308,8 +313,8 @@ static const struct {
     {"heap", "heap", &heap},
     {"allocs", "heap", &heap},
     {"delta_heap", "heap", &heap},
-    {"growth", "heap", &objects},
-    {"leak", "leak", &objects},
+    {"growth", "heap", &heap},
+    {"leak", "leak", &suspects},
     {"block", "offcpu", &contentions},
     {"delta_block", "offcpu", &contentions},
     {"mutex", "lock", &contentions},
@@ -336,7 +341,7 @@ static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
     profile->period_type.unit = pp_profile_text(profile, shape->period_unit);
     profile->period = 1;
     profile->time_ns = pp_served_header(call->target)->start_realtime_ns;
-    if (strcmp(later_kinds[i].kind, "heap") == 0)
+    if (strcmp(later_kinds[i].kind, "heap") == 0 || strcmp(later_kinds[i].kind, "leak") == 0)
         pp_profile_comment(profile,
                            "the process was started without the heap (pprofc run -k heap, or "
                            "PPROFC=heap) and does not measure %s: the profile is empty",
@@ -391,6 +396,6 @@ void pp_route_later_kind(struct pp_call *call)
                               pp_call_is_picture(call) ? "svg" : "pprof", file_name);
         return;
     }
-    pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu, offcpu, wall, lock, heap",
-                  call->name);
+    pp_http_error(call->answer, 400,
+                  "unknown kind '%s'; there are cpu, offcpu, wall, lock, heap, leak", call->name);
 }

@@ -1,25 +1,26 @@
-/* Sampling switched on and off by clients: /sampling/start, /stop, /status. */
+/* Sampling switched on and off by clients: /sampling/start, /change, /stop, /status. */
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/json_writer.h"
 #include "serve/routes.h"
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
+static const struct {
+    const char *name;
+    uint32_t bit;
+} kinds[PP_SAMPLING_N_KINDS] = {{"cpu", PP_SAMPLING_CPU}, {"heap", PP_SAMPLING_HEAP}};
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+/* 0: there is no such kind. */
+static uint32_t kind_of(const char *name)
+{
+    for (size_t i = 0; i < PP_SAMPLING_N_KINDS; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return kinds[i].bit;
+    return 0;
 }
 
-/* ---- start ---- */
-
-struct start_body {
-    double rate_hz, seconds;
-};
+/* ---- bodies ---- */
 
 static bool number_of(const json_t *body, const char *key, double least, double most,
                       double *number)
@@ -35,24 +36,30 @@ static bool number_of(const json_t *body, const char *key, double least, double 
     return true;
 }
 
-/* "cpu" or ["cpu"]: what this version measures. */
-static bool are_kinds_ours(const json_t *kinds)
+/* "cpu" or ["cpu", "heap"]. */
+static bool kinds_of(const json_t *value, uint32_t *kinds_out)
 {
-    size_t i;
     const json_t *kind;
+    uint32_t bits = 0;
+    size_t i;
 
-    if (json_is_string(kinds))
-        return strcmp(json_string_value(kinds), "cpu") == 0;
-    json_array_foreach(kinds, i, kind)
+    if (value == NULL)
+        return true;
+    if (json_is_string(value))
+        bits = kind_of(json_string_value(value));
+    json_array_foreach(value, i, kind)
     {
-        if (!json_is_string(kind) || strcmp(json_string_value(kind), "cpu") != 0)
+        const uint32_t bit = json_is_string(kind) ? kind_of(json_string_value(kind)) : 0;
+        if (bit == 0)
             return false;
+        bits |= bit;
     }
-    return kinds == NULL || json_is_array(kinds);
+    *kinds_out = bits;
+    return bits != 0;
 }
 
 /* What is wrong with the body, or NULL. */
-static const char *read_body(const struct pp_http_request *request, struct start_body *start)
+static const char *read_body(const struct pp_http_request *request, struct pp_sampling_wish *wish)
 {
     json_error_t error;
     json_t *body;
@@ -63,21 +70,31 @@ static const char *read_body(const struct pp_http_request *request, struct start
     body = json_loadb(request->body, request->n_body_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(body))
         fault = "the body must be a JSON object such as {\"frequency\": 100}";
-    else if (!number_of(body, "frequency", 1, 10000, &start->rate_hz))
+    else if (!number_of(body, "frequency", 1, 10000, &wish->rate_hz))
         fault = "\"frequency\" must be a number from 1 to 10000";
-    else if (!number_of(body, "seconds", 0.01, PP_SERVE_MAX_SECONDS, &start->seconds))
+    else if (!number_of(body, "seconds", 0.01, PP_SERVE_MAX_SECONDS, &wish->seconds))
         fault = "\"seconds\" must be a number of at most 3600";
-    else if (!are_kinds_ours(json_object_get(body, "kinds")))
-        fault = "\"kinds\" may hold \"cpu\" in this version";
+    else if (!kinds_of(json_object_get(body, "kinds"), &wish->kinds))
+        fault = "\"kinds\" may hold \"cpu\" and \"heap\"";
     json_decref(body);
     return fault;
 }
 
+/* ---- the routes ---- */
+
+static void answer_error(struct pp_call *call, int status, const struct pprofc_error *err)
+{
+    const int code = status == -EALREADY  ? 409
+                     : status == -ENODATA ? 400
+                                          : pp_http_status_of(status);
+
+    pp_http_status_json(call->answer, code, "%s", err->message);
+}
+
 void pp_route_sampling_start(struct pp_call *call)
 {
-    struct pp_sampling *sampling = &call->service->sampling;
-    struct start_body start = {PP_SERVE_DEFAULT_HZ, PP_SERVE_SAMPLING_SECONDS};
-    const char *fault = read_body(call->request, &start);
+    struct pp_sampling_wish wish = {.rate_hz = PP_SERVE_DEFAULT_HZ};
+    const char *fault = read_body(call->request, &wish);
     struct pprofc_error err;
     int status;
 
@@ -85,96 +102,83 @@ void pp_route_sampling_start(struct pp_call *call)
         pp_http_status_json(call->answer, 400, "%s", fault);
         return;
     }
-    (void)pthread_mutex_lock(&sampling->lock);
-    status = sampling->is_active
-                 ? -EALREADY
-                 : pp_served_begin_window(call->target, start.rate_hz, &sampling->window, &err);
-    if (status == 0) {
-        sampling->is_active = true;
-        sampling->has_ended = false;
-        sampling->target = call->target;
-        sampling->rate_hz = start.rate_hz;
-        sampling->start_ns = now_ns();
-        sampling->limit_ns = sampling->start_ns + (uint64_t)(start.seconds * 1e9);
-    }
-    (void)pthread_mutex_unlock(&sampling->lock);
-    if (status == 0)
-        pp_http_status_json(call->answer, 200, "Sampling started at %gHz", start.rate_hz);
-    else if (status == -EALREADY)
-        pp_http_status_json(call->answer, 409, "Sampling already in progress");
+    status = pp_sampling_start(call->service, call->target, &wish, &err);
+    if (status != 0)
+        answer_error(call, status, &err);
+    else if (wish.kinds == PP_SAMPLING_HEAP)
+        pp_http_status_json(call->answer, 200, "Sampling started for the heap");
     else
-        pp_http_status_json(call->answer, pp_http_status_of(status), "%s", err.message);
+        pp_http_status_json(call->answer, 200, "Sampling started at %gHz", wish.rate_hz);
 }
 
-/* ---- stop ---- */
-
-static int stop(struct pp_call *call, struct pprofc_profile **profile_out, struct pprofc_error *err)
+void pp_route_sampling_change(struct pp_call *call)
 {
-    struct pp_sampling *sampling = &call->service->sampling;
-    struct pp_profile_wish wish = {.block = ""};
-    bool was_active, had_ended;
-    uint32_t window;
+    struct pp_sampling_wish wish = {.kinds = 0};
+    const char *fault = read_body(call->request, &wish);
+    struct pprofc_error err;
+    double rate_hz = 0;
+    int status;
 
-    (void)pthread_mutex_lock(&sampling->lock);
-    while (sampling->is_being_made)
-        (void)pthread_cond_wait(&sampling->is_made, &sampling->lock);
-    was_active = sampling->is_active;
-    had_ended = sampling->has_ended;
-    window = sampling->window;
-    wish.target = sampling->target;
-    wish.rate_hz = sampling->rate_hz;
-    if (was_active && had_ended)
-        *profile_out = sampling->profile;
-    sampling->is_active = false;
-    sampling->profile = NULL;
-    (void)pthread_mutex_unlock(&sampling->lock);
-    if (!was_active)
-        return -ENOENT;
-    if (had_ended)
-        return *profile_out != NULL ? 0 : pp_fail(err, -EIO, 0, "the process has ended");
-    /* Without the lock: names may take their time. */
-    return pp_service_end_window(call->service, &wish, window, profile_out, err);
+    if (fault != NULL) {
+        pp_http_status_json(call->answer, 400, "%s", fault);
+        return;
+    }
+    status = pp_sampling_change(call->service, &wish, &rate_hz, &err);
+    if (status != 0)
+        answer_error(call, status, &err);
+    else
+        pp_http_status_json(call->answer, 200, "Sampling goes on at %gHz", rate_hz);
 }
 
 void pp_route_sampling_stop(struct pp_call *call)
 {
+    const char *kind = pp_http_parameter(call->request, "kind");
+    const uint32_t bit = kind != NULL ? kind_of(kind) : 0;
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    const int status = stop(call, &profile, &err);
+    int status;
 
-    if (status == -ENOENT)
-        pp_http_status_json(call->answer, 404, "No active sampling");
-    else if (status != 0)
-        pp_http_status_json(call->answer, 500, "%s", err.message);
+    if (kind != NULL && bit == 0) {
+        pp_http_status_json(call->answer, 400, "unknown kind; there are cpu and heap");
+        return;
+    }
+    /* Before it is stopped: what was sampled would be lost. */
+    if (!pp_call_format_is_known(call)) {
+        pp_answer_profile(call, NULL, pp_call_format(call), "", "");
+        return;
+    }
+    status = pp_sampling_stop(call->service, bit, &profile, &err);
+    if (status != 0)
+        answer_error(call, status, &err);
     else
-        pp_answer_profile(call, profile, pp_http_parameter(call->request, "format"), "svg",
-                          "profile");
+        pp_answer_profile(call, profile, pp_call_format(call), "svg",
+                          bit == PP_SAMPLING_HEAP ? "heap-delta" : "profile");
 }
-
-/* ---- status ---- */
 
 void pp_route_sampling_status(struct pp_call *call)
 {
-    struct pp_sampling *sampling = &call->service->sampling;
     struct pp_json json = {.out = &call->answer->body};
-    const uint64_t at_ns = now_ns();
+    struct pp_sampling_state state;
 
+    pp_sampling_look(call->service, &state);
     call->answer->status = 200;
     call->answer->content_type = "application/json";
-    (void)pthread_mutex_lock(&sampling->lock);
     pp_json_begin_object(&json, NULL);
     pp_json_text(&json, "status",
-                 !sampling->is_active  ? "inactive"
-                 : sampling->has_ended ? "ended"
-                                       : "active");
-    if (sampling->is_active) {
-        const double left_s = (double)(int64_t)(sampling->limit_ns - at_ns) / 1e9;
-        pp_json_integer(&json, "pid", sampling->target->pid);
-        pp_json_fraction(&json, "frequency", sampling->rate_hz);
-        pp_json_fraction(&json, "seconds_so_far", (double)(at_ns - sampling->start_ns) / 1e9);
-        pp_json_fraction(&json, "seconds_left", left_s > 0 ? left_s : 0);
+                 state.kinds == 0  ? "inactive"
+                 : state.has_ended ? "ended"
+                                   : "active");
+    if (state.kinds != 0) {
+        pp_json_integer(&json, "pid", state.pid);
+        pp_json_begin_array(&json, "kinds");
+        for (size_t i = 0; i < PP_SAMPLING_N_KINDS; i++)
+            if ((state.kinds & kinds[i].bit) != 0)
+                pp_json_text(&json, NULL, kinds[i].name);
+        pp_json_end_array(&json);
+        pp_json_fraction(&json, "frequency", state.rate_hz);
+        pp_json_fraction(&json, "seconds_so_far", state.seconds_so_far);
+        pp_json_fraction(&json, "seconds_left", state.seconds_left);
     }
     pp_json_end_object(&json);
-    (void)pthread_mutex_unlock(&sampling->lock);
     pp_buffer_text(&call->answer->body, "\n");
 }

@@ -23,6 +23,9 @@ pp_route pp_route_later_kind; /* kinds that this version does not measure: valid
 /* route_heap.c */
 pp_route pp_route_heap; /* heap, allocs, delta_heap, growth */
 
+/* route_leak.c */
+pp_route pp_route_leak; /* suspects, by a look that pauses the program */
+
 /* route_facts.c */
 pp_route pp_route_index;
 pp_route pp_route_cmdline;
@@ -36,6 +39,9 @@ pp_route pp_route_off;
 /* route_compare.c */
 pp_route pp_route_diff;
 
+/* route_compare_heap.c */
+pp_route pp_route_diff_heap; /* the same with kind=heap or allocs */
+
 /* route_symbol.c */
 pp_route pp_route_symbol;
 
@@ -44,6 +50,7 @@ pp_route pp_route_goroutine;
 
 /* route_sampling.c */
 pp_route pp_route_sampling_start;
+pp_route pp_route_sampling_change;
 pp_route pp_route_sampling_stop;
 pp_route pp_route_sampling_status;
 

@@ -13,7 +13,13 @@
 #include "base/numbers.h"
 #include "serve/find.h"
 
-enum { COMMAND_TIMEOUT_MS = 2000, LEASE_DECISECONDS = 30 };
+enum {
+    COMMAND_TIMEOUT_MS = 2000,
+    /* The helper reads the page tables, and copies them, before it answers: seconds in programs of
+     * 100 GiB. */
+    LEAK_TIMEOUT_MS = 60 * 1000,
+    LEASE_DECISECONDS = 30,
+};
 
 /* Of a reader's slot: no process has this number. */
 #define CLAIMED UINT32_MAX
@@ -51,6 +57,7 @@ int pp_served_open(struct pp_served *target, const char *name, struct pprofc_err
     if (status != 0)
         return status;
     (void)pthread_mutex_init(&target->lock, NULL);
+    (void)pthread_mutex_init(&target->leak_lock, NULL);
     set_program(target);
     return 0;
 }
@@ -63,6 +70,7 @@ void pp_served_close(struct pp_served *target)
     target->reader = NULL;
     pp_heap_mark_done(&target->heap_mark);
     (void)pthread_mutex_destroy(&target->lock);
+    (void)pthread_mutex_destroy(&target->leak_lock);
 }
 
 /* The live header, without waiting for a command that is under way: once mapped it stays. */
@@ -98,7 +106,9 @@ const struct pp_rec_header *pp_served_header(struct pp_served *target)
 static int command(struct pp_served *target, enum pp_rec_request request, uint64_t argument,
                    struct pprofc_error *err)
 {
-    const int status = pp_recording_command(target->reader, request, argument, COMMAND_TIMEOUT_MS);
+    const bool is_of_leaks = request == PP_REQUEST_LEAK_LOOK || request == PP_REQUEST_LEAK_PAUSE;
+    const int status = pp_recording_command(target->reader, request, argument,
+                                            is_of_leaks ? LEAK_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
 
     if (status == -ESRCH)
         return pp_fail(err, status, 0, "%s (process %d) has ended", target->program, target->pid);
@@ -108,6 +118,17 @@ static int command(struct pp_served *target, enum pp_rec_request request, uint64
     if (status < 0)
         return pp_fail(err, status, 0, "%s (process %d) does not answer: %s", target->program,
                        target->pid, strerror(-status));
+    return status;
+}
+
+int pp_served_command(struct pp_served *target, enum pp_rec_request request, uint64_t argument,
+                      struct pprofc_error *err)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&target->lock);
+    status = command(target, request, argument, err);
+    (void)pthread_mutex_unlock(&target->lock);
     return status;
 }
 
@@ -272,6 +293,26 @@ int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *i
 
     (void)pthread_mutex_lock(&target->lock);
     status = begin_window(target, rate_hz, index_out, err);
+    (void)pthread_mutex_unlock(&target->lock);
+    return status;
+}
+
+int pp_served_change_window(struct pp_served *target, uint32_t index, double rate_hz,
+                            struct pprofc_error *err)
+{
+    struct pp_rec_header *head;
+    double before_hz;
+    int status;
+
+    (void)pthread_mutex_lock(&target->lock);
+    head = pp_recording_shared_header(target->reader);
+    before_hz = target->windows[index].rate_hz;
+    target->windows[index].rate_hz = rate_hz;
+    status = head == NULL ? pp_fail(err, -ESRCH, 0, "%s (process %d) has ended", target->program,
+                                    target->pid)
+                          : follow_windows(target, head, err);
+    if (status != 0)
+        target->windows[index].rate_hz = before_hz;
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }

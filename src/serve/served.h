@@ -2,8 +2,8 @@
  * windows of it.
  *
  * A target is used by many threads at once: 'lock' guards its commands and the list of windows, and
- * is never held while somebody waits for time to pass or for names.  What it shows of the header
- * takes no lock. */
+ * is never held while somebody waits for time to pass or for names (leak_lock is).  What it shows
+ * of the header takes no lock. */
 #ifndef PP_SERVE_SERVED_H
 #define PP_SERVE_SERVED_H
 
@@ -38,6 +38,9 @@ struct pp_served {
     uint32_t slot;                        /* of the recording's readers, + 1; 0: none */
     struct pp_rec_header *_Atomic shared; /* the live header, once it was seen */
     struct pp_heap_mark heap_mark;        /* of the delta that was asked for last */
+    /* Looks for leaks: held from the begin of one to its end; CLOCK_MONOTONIC. */
+    pthread_mutex_t leak_lock;
+    uint64_t leak_look_begin_ns, next_leak_look_ns;
 };
 
 /* 'name' is a process number, or the path of a recording.  -ESRCH with what to do when the process
@@ -55,6 +58,10 @@ const struct pp_rec_header *pp_served_header(struct pp_served *target);
  * -EBUSY when there are too many, -ESRCH when the process is gone. */
 int pp_served_begin_window(struct pp_served *target, double rate_hz, uint32_t *index_out,
                            struct pprofc_error *err);
+
+/* Go on at another rate.  On failure the window is as before. */
+int pp_served_change_window(struct pp_served *target, uint32_t index, double rate_hz,
+                            struct pprofc_error *err);
 
 /* End it: the sampler goes back to what the others want, or to what it did before all. */
 int pp_served_end_window(struct pp_served *target, uint32_t index,
@@ -79,6 +86,11 @@ bool pp_served_has_heap(struct pp_served *target);
  * number is the mark of its events.  -ESRCH when the process is gone. */
 int pp_served_look(struct pp_served *target, uint32_t *look_out,
                    struct pp_recording_reader **snapshot_out, struct pprofc_error *err);
+
+/* Have the process do 'request' (recording/layout.h).  Returns what it answered; errors of its own
+ * answer are explained in general words, -ESRCH and -EPERM in those that fit. */
+int pp_served_command(struct pp_served *target, enum pp_rec_request request, uint64_t argument,
+                      struct pprofc_error *err);
 
 /* End sampling for good (POST /off, `pprofc off`); 0 also when it is off already. */
 int pp_served_switch_off(struct pp_served *target, struct pprofc_error *err);

@@ -44,8 +44,7 @@ int pp_service_init(struct pp_service *service, bool is_in_program, struct pprof
     service->is_in_program = is_in_program;
     (void)pthread_mutex_init(&service->targets_lock, NULL);
     pp_hot_functions_init(&service->hot_functions);
-    (void)pthread_mutex_init(&service->sampling.lock, NULL);
-    (void)pthread_cond_init(&service->sampling.is_made, NULL);
+    pp_sampling_init(&service->sampling);
     return pp_symbolizer_new(&options, &service->symbolizer, err);
 }
 
@@ -89,10 +88,8 @@ void pp_service_done(struct pp_service *service)
         free(service->targets[i]);
     }
     pp_symbolizer_free(service->symbolizer);
-    pprofc_profile_free(service->sampling.profile);
+    pp_sampling_done(&service->sampling);
     (void)pthread_mutex_destroy(&service->targets_lock);
-    (void)pthread_mutex_destroy(&service->sampling.lock);
-    (void)pthread_cond_destroy(&service->sampling.is_made);
     memset(service, 0, sizeof *service);
 }
 
@@ -269,8 +266,7 @@ static int sample(const struct pp_profile_wish *wish, uint32_t *window_out,
     return gone(wish, err);
 }
 
-/* One more that waits; pp_service's n_waiting is to be counted down in any case. */
-static int begin_waiting(struct pp_service *service, struct pprofc_error *err)
+int pp_service_begin_waiting(struct pp_service *service, struct pprofc_error *err)
 {
     return atomic_fetch_add(&service->n_waiting, 1) < PP_SERVE_MAX_WAITING
                ? 0
@@ -278,14 +274,19 @@ static int begin_waiting(struct pp_service *service, struct pprofc_error *err)
                          PP_SERVE_MAX_WAITING);
 }
 
+void pp_service_end_waiting(struct pp_service *service)
+{
+    (void)atomic_fetch_sub(&service->n_waiting, 1);
+}
+
 int pp_service_wait(struct pp_service *service, const struct pp_profile_wish *wish,
                     struct pprofc_error *err)
 {
-    int status = begin_waiting(service, err);
+    int status = pp_service_begin_waiting(service, err);
 
     if (status == 0 && !wait_until(wish, now_ns() + (uint64_t)(wish->seconds * 1e9)))
         status = gone(wish, err);
-    (void)atomic_fetch_sub(&service->n_waiting, 1);
+    pp_service_end_waiting(service);
     return status;
 }
 
@@ -293,40 +294,15 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
                        struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     uint32_t window = 0;
-    int status = begin_waiting(service, err);
+    int status = pp_service_begin_waiting(service, err);
 
     if (status == 0)
         status = sample(wish, &window, err);
-    (void)atomic_fetch_sub(&service->n_waiting, 1);
+    pp_service_end_waiting(service);
     return status == 0 ? pp_service_end_window(service, wish, window, profile_out, err) : status;
 }
 
 /* ---- time limits ---- */
-
-/* The profile is made without the lock: names may take their time. */
-static void end_sampling(struct pp_service *service)
-{
-    struct pp_sampling *sampling = &service->sampling;
-    struct pprofc_profile *profile = NULL;
-    struct pp_profile_wish wish = {.block = ""};
-    bool is_over;
-
-    (void)pthread_mutex_lock(&sampling->lock);
-    is_over = sampling->is_active && !sampling->has_ended && now_ns() >= sampling->limit_ns;
-    if (is_over)
-        sampling->has_ended = sampling->is_being_made = true;
-    wish.target = sampling->target;
-    wish.rate_hz = sampling->rate_hz;
-    (void)pthread_mutex_unlock(&sampling->lock);
-    if (!is_over)
-        return;
-    (void)pp_service_end_window(service, &wish, sampling->window, &profile, NULL);
-    (void)pthread_mutex_lock(&sampling->lock);
-    sampling->profile = profile;
-    sampling->is_being_made = false;
-    (void)pthread_cond_broadcast(&sampling->is_made);
-    (void)pthread_mutex_unlock(&sampling->lock);
-}
 
 void pp_service_tick(struct pp_service *service)
 {
@@ -334,5 +310,5 @@ void pp_service_tick(struct pp_service *service)
 
     for (uint32_t i = 0; i < n; i++)
         pp_served_renew(service->targets[i]);
-    end_sampling(service);
+    pp_sampling_tick(service);
 }

@@ -12,6 +12,7 @@
 #include "formats/recording.h"
 #include "serve/hot_functions.h"
 #include "serve/http.h"
+#include "serve/sampling.h"
 #include "serve/served.h"
 
 enum {
@@ -21,20 +22,6 @@ enum {
     PP_SERVE_SAMPLING_SECONDS = 600, /* /sampling/start without a limit of its own */
     PP_SERVE_MAX_TARGETS = 256,
     PP_SERVE_MAX_WAITING = 32, /* profiles being sampled: others are answered meanwhile */
-};
-
-/* What POST /sampling/start switched on. */
-struct pp_sampling {
-    pthread_mutex_t lock;
-    bool is_active;     /* until somebody stops it, its limit included */
-    bool has_ended;     /* the limit was reached: 'profile' waits for whoever asks */
-    bool is_being_made; /* that profile; then 'is_made' is signalled */
-    pthread_cond_t is_made;
-    struct pp_served *target;
-    uint32_t window;
-    double rate_hz;
-    uint64_t start_ns, limit_ns; /* CLOCK_MONOTONIC */
-    struct pprofc_profile *profile;
 };
 
 struct pp_service {
@@ -90,11 +77,33 @@ int pp_service_read(struct pp_service *service, struct pp_recording_reader *read
 int pp_service_wait(struct pp_service *service, const struct pp_profile_wish *wish,
                     struct pprofc_error *err);
 
+/* One more that keeps its client waiting: -EBUSY when there are too many.  To be ended in any case.
+ */
+int pp_service_begin_waiting(struct pp_service *service, struct pprofc_error *err);
+void pp_service_end_waiting(struct pp_service *service);
+
 /* The heap of the wish's target: all of it with 'seconds' 0, else what came in that time.  With
  * 'is_since_last' what was allocated since that was asked for last, and what is in use. */
 int pp_service_heap(struct pp_service *service, const struct pp_profile_wish *wish,
                     bool is_since_last, struct pprofc_profile **profile_out,
                     struct pprofc_error *err);
+
+/* Two heaps to be compared, and their difference, where its error is known better than from the
+ * two. */
+struct pp_heap_pair {
+    struct pprofc_profile *before, *after, *change; /* pp_heap_pair_done() frees them in any case */
+};
+
+/* The heap now and when the wish's time is over, with all that grew between. */
+int pp_service_heap_moments(struct pp_service *service, const struct pp_profile_wish *wish,
+                            struct pp_heap_pair *pair, struct pprofc_error *err);
+
+/* What is allocated in the wish's time and in the 'after_seconds' that follow it; with 0, from the
+ * process's start until now and in the wish's time. */
+int pp_service_heap_windows(struct pp_service *service, const struct pp_profile_wish *wish,
+                            double after_seconds, struct pp_heap_pair *pair,
+                            struct pprofc_error *err);
+void pp_heap_pair_done(struct pp_heap_pair *pair);
 
 /* Where each thread of the process stands now. */
 int pp_service_threads(struct pp_service *service, struct pp_served *target,

@@ -38,7 +38,7 @@ enum pp_flame_kind pp_flame_kind_of(const struct pprofc_profile *profile, uint32
         if (strcmp(kind, looks[i].id) == 0)
             return (enum pp_flame_kind)i;
     if (strncmp(name, "alloc", 5) == 0 || strncmp(name, "inuse", 5) == 0 ||
-        strcmp(name, "space") == 0)
+        strncmp(name, "suspect", 7) == 0 || strcmp(name, "space") == 0)
         return PP_FLAME_HEAP;
     if (strcmp(name, "contentions") == 0 || strcmp(name, "delay") == 0)
         return PP_FLAME_LOCK;

@@ -10,6 +10,9 @@
 
 enum { NAME_BYTES = 256 };
 
+static const int64_t LONG_AGO_NS =
+    INT64_C(5) * 1000 * 1000 * 1000; /* a look that somebody else made */
+
 /* ---- pieces ---- */
 
 static void put_bytes(struct pp_buffer *out, double n_bytes)
@@ -220,15 +223,28 @@ const char *pp_leak_limit(const struct pp_leak_report *report, int line)
                  "variable that is not used again";
 }
 
-static void put_look(const struct pp_leak_report *report, struct pp_buffer *out)
+void pp_leak_pause_append(const struct pp_leak_report *report, struct pp_buffer *out)
 {
     const struct pp_leak_look *look = &report->look;
 
-    pp_buffer_text(out, look->n_passes > 1 ? "\nPaused twice, for " : "\nPaused for ");
+    pp_buffer_text(out, look->n_passes > 1 ? "Paused twice, for " : "Paused for ");
     put_duration(out, look->pause_ns);
     pp_buffer_text(out, " (");
     put_duration(out, look->predicted_ns);
-    pp_buffer_text(out, " predicted), then read ");
+    pp_buffer_text(out, " predicted)");
+}
+
+void pp_leak_look_append(const struct pp_leak_report *report, struct pp_buffer *out)
+{
+    const struct pp_leak_look *look = &report->look;
+
+    pp_leak_pause_append(report, out);
+    if (look->age_ns >= LONG_AGO_NS) {
+        pp_buffer_text(out, " ");
+        put_duration(out, look->age_ns);
+        pp_buffer_text(out, " ago");
+    }
+    pp_buffer_text(out, ", then read ");
     put_bytes(out, (double)look->scanned_bytes);
     pp_buffer_text(out, " in ");
     put_duration(out, look->scan_ns);
@@ -254,7 +270,8 @@ int pp_leak_table_write(const struct pp_leak_report *report, uint32_t n_rows, st
     put_growing(report, n_rows, out);
     if (report->look.was_made) {
         put_suspects(report, n_rows, out);
-        put_look(report, out);
+        pp_buffer_text(out, "\n");
+        pp_leak_look_append(report, out);
     } else {
         pp_buffer_text(out, "\nNothing was looked for that no pointer leads to\n");
     }

@@ -12,6 +12,11 @@ enum { PP_LEAK_FRAMES = 8 }; /* of a stack are shown */
 int pp_leak_table_write(const struct pp_leak_report *report, uint32_t n_rows, struct pp_buffer *out,
                         struct pprofc_error *err);
 
+/* Append how the program was paused, "Paused for 3 ms (2.8 ms predicted)"; and that with all else
+ * of the look, and what may be wrong with its suspects, a line each. */
+void pp_leak_pause_append(const struct pp_leak_report *report, struct pp_buffer *out);
+void pp_leak_look_append(const struct pp_leak_report *report, struct pp_buffer *out);
+
 /* Append the first frames of a stack, the leaf first, with their places. */
 void pp_leak_frames_append(const struct pprofc_profile *profile, pp_id stack, uint32_t n_frames,
                            const char *between, struct pp_buffer *out);

@@ -42,6 +42,17 @@ class Leaks(EndToEnd):
         return finished
 
     @staticmethod
+    def copies_of(pid):
+        """Children of the program that will be the first to go, as the copy is."""
+        found = []
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    if Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n":
+                        found.append(int(child))
+        return found
+
+    @staticmethod
     def truth(text):
         """{kind: (objects, bytes)} as leak_truth prints it."""
         return {words[0]: (int(words[1]), int(words[2]))
@@ -200,17 +211,6 @@ class Running(Leaks):
         while any(Path(f"/proc/{pid}/exe").exists() for pid in copies):
             self.assertLess(time.monotonic(), deadline_s, "the copy lives on")
             time.sleep(0.01)
-
-    @staticmethod
-    def copies_of(pid):
-        """Children of the program that will be the first to go, as the copy is."""
-        found = []
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                for child in (task / "children").read_text().split():
-                    if Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n":
-                        found.append(int(child))
-        return found
 
 
 @not_sanitized("its own malloc comes first")

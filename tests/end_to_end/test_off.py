@@ -78,7 +78,7 @@ class Off(EndToEnd):
 
     def test_errors(self):
         """One line and the right status: no number, no recording, another user's process."""
-        for words, status, about in ((["off"], 2, "no process given"), (["off", "x"], 2, "x is no process number"),
+        for words, status, about in ((["off"], 2, "no process given"), (["off", "x"], 2, "'x' is no process number"),
                                      (["off", "--no"], 2, "--no"), (["off", str(os.getpid())], 1, "has no recording")):
             with self.subTest(words):
                 said = self.pprofc(*words)

@@ -14,11 +14,12 @@ TYPES = ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")
 ROUND = (8000, 8000 * 1000, 4000, 4000 * 1000)  # what half_freed() does, by type
 
 
-class ServedHeap(Served):
-    IS_SHARED = True
+class HeapSites(Served):
+    """heap_sites, which does half_freed() when it is told to, and a server beside it."""
+    INTERVAL = 1
 
     def begin(self):
-        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload-heap.so", PPROFC="heap", PPROFC_HEAP_INTERVAL=1)
+        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload-heap.so", PPROFC="heap", PPROFC_HEAP_INTERVAL=self.INTERVAL)
         self.target = self.start(self.program("heap_sites"), "1", "rounds", stdin=subprocess.PIPE, env=environment)
         self.addCleanup(self.target.stdin.close)
         self.n_said = 1
@@ -46,6 +47,87 @@ class ServedHeap(Served):
         status, _, body = self.ask(path)
         self.assertEqual(status, 200, body[:200])
         return body.decode()
+
+    def compare(self, query, n_rounds):
+        """What /diff says of n_rounds that are done while it waits; 'query' says for how long it does."""
+        while True:
+            found = []
+            client = threading.Thread(target=lambda: found.append(self.get("/debug/pprof/diff?format=json&" + query)))
+            client.start()
+            self.wait_for(lambda: 'profiling_queue_depth{queue="profiles"} 1\n' in self.get("/metrics"))
+            for _ in range(n_rounds):
+                self.round()
+            in_time = client.is_alive()
+            client.join()
+            if in_time:  # else the machine is busy, and some of the rounds may have come later
+                report = json.loads(found[0])
+                return report, {row["name"]: row for row in report["functions"]}
+
+
+class ServedHeap(HeapSites):
+    IS_SHARED = True
+
+    def test_diff(self):
+        """kind=heap: what is in use now and in seconds=, exact where every allocation is followed; kind=allocs: what is
+        allocated a second, in two spans of time."""
+        before = self.values("/debug/pprof/heap")
+        report, rows = self.compare("kind=heap&seconds=1", 3)
+        self.assertEqual((report["type"], report["unit"]), ("inuse_space", "bytes"))
+        half = rows["half_freed"]["flat"]
+        self.assertEqual([half[name]["value"] for name in ("before", "after", "change")], [before[3], before[3] + 3 * ROUND[3], 3 * ROUND[3]])
+        self.assertEqual(half["change"]["error"], 0)
+        self.assertEqual(rows["few_large"]["flat"]["change"]["value"], 0)
+        self.assertEqual(report["functions"][0]["name"], "half_freed")
+        self.assertEqual(rows["main"]["cum"]["change"]["value"], 3 * ROUND[3])
+        report, rows = self.compare("kind=heap&sample=inuse_objects&seconds=1", 1)
+        self.assertEqual(rows["half_freed"]["flat"]["change"]["value"], ROUND[2])
+
+        report, rows = self.compare("kind=allocs&seconds=1&after=0.2", 2)
+        half = rows["half_freed"]["flat"]
+        self.assertAlmostEqual(half["before"]["value"] * report["seconds_before"], 2 * ROUND[1], delta=2 * ROUND[1] / 1000)
+        self.assertEqual(half["after"]["value"], 0)
+        self.assertEqual(half["change"]["value"], -half["before"]["value"])
+        report, rows = self.compare("kind=allocs&seconds=1", 2)  # against all before
+        self.assertAlmostEqual(rows["half_freed"]["flat"]["after"]["value"] * report["seconds_after"], 2 * ROUND[1], delta=2 * ROUND[1] / 1000)
+
+        text = self.get("/debug/pprof/diff?kind=heap&seconds=0.1")
+        self.assertRegex(text, r"\Abefore  [\d.]+ MiB of inuse_space\nafter   [\d.]+ MiB of inuse_space\n\n +flat \+- +std\. error ")
+        self.assertRegex(text, r"(?m)^ +\+0 B +20 MiB +20 MiB .*  few_large$")
+        for query, status, words in (("kind=lock", 400, "unknown kind"), ("kind=heap&after=1", 400, "of two moments"),
+                                     ("kind=heap&sample=cpu", 400, "no sample type"), ("kind=heap&format=svg", 400, "unknown format"),
+                                     ("kind=heap&seconds=x", 400, "seconds")):
+            got, _, body = self.ask("/debug/pprof/diff?" + query)
+            self.assertEqual(got, status, query)
+            self.assertIn(words, body.decode())
+
+    def test_sampling(self):
+        """/sampling/ of the heap: what came since it was switched on."""
+        def post(path, **body):
+            status, _, said = self.ask(path, "POST", json.dumps(body))
+            return status, json.loads(said)["message"]
+
+        def heap_of(path):
+            report = json.loads(self.get(path))
+            return {one["type"]: {row["name"]: row["flat"] for row in one["functions"] if row["flat"]} for one in report["types"]}["alloc_objects"]
+
+        self.assertEqual(post("/sampling/start", kinds=["heap"]), (200, "Sampling started for the heap"))
+        self.round()
+        self.assertEqual(json.loads(self.get("/sampling/status"))["kinds"], ["heap"])
+        self.assertEqual(heap_of("/sampling/stop?format=json"), {"half_freed": ROUND[0]})
+        # Two kinds: each is stopped by its name, and one may be left out on the way.
+        self.assertEqual(post("/sampling/start", kinds=["cpu", "heap"], frequency=200)[0], 200)
+        self.round()
+        self.assertEqual(self.ask("/sampling/stop?kind=lock")[0], 400)
+        self.assertEqual(heap_of("/sampling/stop?kind=heap&format=json"), {"half_freed": ROUND[0]})
+        self.assertEqual(self.ask("/sampling/stop?kind=heap")[0], 404)
+        self.assertEqual(post("/sampling/change", kinds=["heap"])[0], 200)
+        self.assertEqual(json.loads(self.get("/sampling/status"))["kinds"], ["heap"])
+        self.round()
+        self.assertEqual(heap_of("/sampling/stop?format=json"), {"half_freed": ROUND[0]})
+        # What ends by itself waits.
+        self.assertEqual(post("/sampling/start", kinds=["heap"], seconds=0.1)[0], 200)
+        self.wait_for(lambda: json.loads(self.get("/sampling/status"))["status"] == "ended")
+        self.assertEqual(heap_of("/sampling/stop?format=json"), {})
 
     def test_heap_and_allocs(self):
         """Both hold the four types; people see first what is in use of the one, and what was allocated of the other."""
@@ -145,6 +227,25 @@ class ServedHeap(Served):
         self.get("/debug/pprof/heap?format=json")
         after = [count(name) for name in ("allocations", "frees", "requested_bytes")]
         self.assertEqual([a - b for a, b in zip(after, before)], [8000, 4000, 8000 * 1000])
+
+
+class Sampled(HeapSites):
+    """One sample in 16 KiB."""
+    INTERVAL = 16384
+
+    def test_diff(self):
+        """The growth between two moments is right within four of the standard errors that stand beside it; the error is that of
+        what came and went, not of all that is in use."""
+        for _ in range(20):
+            self.round()
+        _, rows = self.compare("kind=heap&seconds=1", 2)
+        amounts = rows["half_freed"]["flat"]
+        truth, error = 2 * ROUND[3], amounts["change"]["error"]
+        print(f"{amounts['change']['value']:.0f} of {truth} bytes, +- {error:.0f}")
+        self.assertGreater(error, 0)
+        self.assertLess(abs(amounts["change"]["value"] - truth), 4 * error)
+        self.assertLess(error, amounts["after"]["error"])
+        self.assertLess(abs(amounts["after"]["value"] - 23 * ROUND[3]), 4 * amounts["after"]["error"])
 
 
 if __name__ == "__main__":

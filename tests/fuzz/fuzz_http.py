@@ -18,18 +18,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "end_to_end"))
 from raw_http import Client, n_descriptors  # noqa: E402
 
-PATHS = ["/", "/healthz", "/metrics", "/sampling/start", "/sampling/stop", "/sampling/status", "/nowhere",
+PATHS = ["/", "/healthz", "/metrics", "/sampling/start", "/sampling/change", "/sampling/stop", "/sampling/status", "/nowhere",
          *("/debug/pprof/" + name for name in (
              "", "profile", "flamegraph", "heap", "allocs", "block", "mutex", "goroutine", "threadcreate", "cmdline",
              "symbol", "trace", "offcpu", "wall", "lock", "leak", "top", "tree", "overhead", "quality", "diff", "delta_heap")),
          *("/pprof/" + name for name in ("profile", "heap", "growth", "contention", "symbol", "cmdline"))]
 PARAMETERS = {"seconds": ["0.01", "0.02", "1e-9", "-1", "1e99", "nan", ""], "frequency": ["1", "100", "10001", "x"],
               "hz": ["50"], "debug": ["0", "1", "2"], "format": ["pprof", "pb", "svg", "folded", "json", "text", "exe"],
-              "kind": ["cpu", "heap", "offcpu", "?"], "block": ["libc", "", ",,,", "%00"], "pid": ["1", "0", "-7"],
+              "kind": ["cpu", "heap", "allocs", "leak", "offcpu", "?"], "look": ["0", "1"], "force": ["1", ""], "max_pause": ["1e-9", "x"],
+              "top": ["1", "0", "99999999999"], "sample": ["inuse_space", "alloc_objects", "suspect_space", ""], "block": ["libc", "", ",,,", "%00"], "pid": ["1", "0", "-7"],
               "before": ["0", "1.5"], "after": ["1", "2"]}
 HEADERS = ["Accept: */*", "User-Agent: fuzz", "Connection: close", "Authorization: Bearer x", "Origin: http://evil.example",
            "Expect: 100-continue", "Accept-Encoding: gzip", "Content-Type: application/json", "X: " + "y" * 3000]
-BODIES = [b"", b'{"frequency":100,"seconds":0.02}', b'{"frequency":100', b"0x401000+0x402000", b"[" * 500, b"\xff" * 300]
+BODIES = [b"", b'{"frequency":100,"seconds":0.02}', b'{"kinds":["cpu","heap"],"seconds":0.02}', b'{"frequency":100', b"0x401000+0x402000", b"[" * 500, b"\xff" * 300]
 MAX_WAITING = 40  # half requests, which the server waits for
 ALLOWED_HANG_S = 60  # a loaded machine and a sanitized server
 GROWTH_KB = 48 * 1024  # the sanitizer's quarantine is 16 MB here
@@ -79,7 +80,7 @@ def mutated(draw, request):
 
 def start_target(build, folder):
     """A program with a recording; its number."""
-    environment = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(build / "libpprofc-preload.so"), "PPROFC": "cpu",
+    environment = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(build / "libpprofc-preload-heap.so"), "PPROFC": "cpu,heap",
                    "PPROFC_FREQUENCY": "10", "PPROFC_OUTPUT": f"{folder}/left.ppc", "PPROFC_LOG": "/dev/null"}
     target = subprocess.Popen([build / "tests" / "programs" / "shares_50_30_20", "100000"], env=environment,
                               stdout=subprocess.DEVNULL)

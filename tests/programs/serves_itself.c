@@ -2,7 +2,7 @@
  * ("default": none is given).
  * Reads commands from standard input: "stop" ends serving and says so, "handle TARGET" answers a
  * request as a server of the program's own would and prints status and bytes, "heap" prints the
- * bytes that are allocated; end of input ends it all. */
+ * bytes that are allocated, "lose" forgets 100 objects of 1000 bytes; end of input ends it all. */
 #include <malloc.h>
 #include <pthread.h>
 #include <string.h>
@@ -43,6 +43,14 @@ static void show_heap(void)
     printf("%zu\n", heap.uordblks + heap.hblkhd);
 }
 
+static __attribute__((noinline)) void lose_some(void)
+{
+    for (int i = 0; i < 100; i++) {
+        void *lost = malloc(1000);
+        __asm__ volatile("" : : "r"(lost) : "memory");
+    }
+}
+
 static void obey(char *line)
 {
     struct pprofc_error err = {0};
@@ -54,6 +62,8 @@ static void obey(char *line)
         handle(line + strlen("handle "));
     else if (strcmp(line, "heap") == 0)
         show_heap();
+    else if (strcmp(line, "lose") == 0)
+        lose_some();
     (void)fflush(stdout);
 }
 
