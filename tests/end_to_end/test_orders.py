@@ -1,11 +1,10 @@
-"""The example service, examples/orders: its answers, its profiles under load, its end; and the pages that show it."""
+"""The example service, examples/orders: its answers, its profiles under load, its end; and docs/incident.md, which is about it."""
 import http.client
 import json
 import math
 import os
 import re
 import shutil
-import socket
 import time
 import unittest
 from pathlib import Path
@@ -225,8 +224,8 @@ class End(Orders):
         self.assertIsNotNone(profile.wait(10))
 
 
-class Pages(Orders):
-    """What docs/service.md and docs/incident.md say works as it stands there, on other ports and in less time."""
+class Page(Orders):
+    """A page of docs/ whose commands work as they stand there, on other ports and in less time."""
 
     def follow(self, page):
         """Every line of its sh blocks, in one shell, on a service under load; gives what they printed."""
@@ -244,16 +243,8 @@ class Pages(Orders):
         self.assertEqual(done.status, 0, done.out + done.err)
         return done.out
 
-    @unittest.skipUnless(shutil.which("curl"), "no curl")
-    def test_service(self):
-        """Each of its commands succeeds; the functions and messages that it shows are what comes."""
-        said = self.follow("service.md")
-        self.assertIn('"message":"Sampling started at 500Hz"', said)
-        self.assertIn("profiling_samples_total", said)
-        for name in ("cpu.pb.gz", "after.pb.gz"):
-            self.assertGreater(self.share(self.stacks(self.folder / name), "price_of"), 0.4)
-        self.assertIn("<title>price_of (", (self.folder / "orders.svg").read_text())
 
+class Incident(Page):
     @unittest.skipUnless(shutil.which("curl"), "no curl")
     def test_incident(self):
         """Each of its commands succeeds, in its order, and at its end nothing is sampled."""
@@ -261,38 +252,6 @@ class Pages(Orders):
         self.assertTrue(said.startswith("ok\n"), said)
         self.assertRegex(said, r"profiling_frequency_hertz\{.*\} 0\n")
         self.assertGreater(self.share(self.stacks(self.folder / "whole.pb.gz"), "price_of"), 0.4)
-
-    @unittest.skipUnless(shutil.which("curl") and shutil.which("openssl") and (shutil.which("nginx") or os.path.exists("/usr/sbin/nginx")),
-                         "no curl, openssl or nginx")
-    def test_nginx(self):
-        """The proxy's configuration: HTTPS and a password, for curl and for go tool pprof, and a refusal without."""
-        service = self.serve()
-        self.load(service, "--seconds", "60", "--clients", "2")
-        page = (ROOT / "docs/service.md").read_text()
-        make = re.search(r"^(openssl req .*?)^```", page, re.M | re.S).group(1)
-        self.assertEqual(self.run_command("sh", "-c", make).status, 0)
-        password = self.run_command("openssl", "passwd", "-6", "secret").out
-        (self.folder / "orders.users").write_text(f"oncall:{password}")
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-        server = re.search(r"^```nginx\n(.*?)^```", page, re.M | re.S).group(1).replace("/etc/nginx", str(self.folder))
-        server = server.replace("8443", f"127.0.0.1:{port}").replace("127.0.0.1:8080", f"127.0.0.1:{service.profile_port}")
-        temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (self.folder / "nginx.conf").write_text(f"daemon off; master_process off; pid {self.folder}/pid; error_log stderr;\n"
-                                                f"events {{}}\nhttp {{\naccess_log off;\n{temporary}{server}}}\n")
-        nginx = self.start(shutil.which("nginx") or "/usr/sbin/nginx", "-c", self.folder / "nginx.conf")
-        url = f"https://localhost:{port}/debug/pprof"
-        curl = ["curl", "-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "--cacert", "orders.crt", "-w", "%{http_code}"]
-        refused = self.run_command(*curl, "-o", "refused", f"{url}/")
-        self.assertEqual(refused.out, "401", refused.err + self.text(nginx, 1))
-        taken = self.run_command(*curl, "-u", "oncall:secret", "-o", "cpu.pb.gz", f"{url}/profile?seconds=0.5&frequency=1000")
-        self.assertEqual(taken.out, "200", taken.err)
-        self.assertGreater(self.share(self.stacks(self.folder / "cpu.pb.gz"), "price_of"), 0.4)
-        if shutil.which("go"):
-            said = self.run_command("go", "tool", "pprof", "-top", f"https://oncall:secret@localhost:{port}/debug/pprof/profile?seconds=0.5",
-                                    env=clean_environment(PPROF_TMPDIR=self.folder, SSL_CERT_FILE=self.folder / "orders.crt"))
-            self.assertEqual(said.status, 0, said.err)
 
 
 if __name__ == "__main__":

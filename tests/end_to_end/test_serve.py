@@ -71,6 +71,18 @@ class Profiles(Served):
                 profile = self.read_profile(self.profile(f"/debug/pprof/{name}"))
                 self.assertEqual([one for one, _ in profile.sample_types], types)
 
+    def test_defaults(self):
+        """Without parameters 100 Hz, for 30 s."""
+        begun_s = time.monotonic()
+        client = self.window("")
+        self.wait_for(lambda: self.rate_now() == 100)
+        if long_or(True, False):
+            client.settimeout(60)
+            self.assertTrue(client.recv(20).startswith(b"HTTP/1.1 200 "))
+            self.assertGreater(time.monotonic() - begun_s, 29.9)
+        client.close()
+        self.wait_for(lambda: self.rate_now() == 10)
+
     def test_gone_client(self):
         """A client that goes away ends its window within a second."""
         client = self.window("seconds=60&frequency=500")
@@ -249,6 +261,43 @@ class Facts(Served):
         self.assertTrue(body.endswith(b"# EOF\n"))
         self.wait_for(lambda: b'function="heavy_50"' in self.ask("/metrics")[2])
 
+    def test_metrics_are_well_formed(self):
+        """OpenMetrics: each sample belongs to the family that was announced before it, once; functions are 20 at most with names
+        of bounded length; what it is about is there: samples, losses, costs, the rate, what waits."""
+        text = self.ask("/metrics")[2].decode()
+        self.assertTrue(text.endswith("# EOF\n"))
+        kind = name = None
+        seen, families = set(), set()
+        for line in text.splitlines()[:-1]:
+            if line.startswith("# TYPE "):
+                name, kind = line.split()[2:]
+                self.assertNotIn(name, families)
+                families.add(name)
+            elif not line.startswith(("# UNIT ", "# HELP ")):
+                found = re.fullmatch(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (-?[\d.e+-]+)', line)
+                self.assertTrue(found, line)
+                self.assertEqual(found.group(1), name + "_total" * (kind == "counter"), line)
+                self.assertNotIn(found.group(1, 2), seen)
+                seen.add(found.group(1, 2))
+        self.assertLessEqual({"profiling_samples", "profiling_lost_samples", "profiling_process_cpu_seconds", "profiling_own_cpu_seconds",
+                              "profiling_frequency_hertz", "profiling_function_cpu_time_ratio", "profiling_queue_depth"}, families)
+        self.assertLessEqual(text.count("profiling_function_cpu_time_ratio{"), 20)
+        self.assertLess(max(len(labels) for _, labels in seen), 400)
+
+    def test_head(self):
+        """HEAD has the headers of GET, and no body."""
+        for path in ("/debug/pprof/", "/debug/pprof/profile?seconds=0.05", "/debug/pprof/heap", "/metrics", "/healthz", "/nowhere", "/pprof/symbol"):
+            with self.subTest(path):
+                asked, answered = self.ask(path, "HEAD"), self.ask(path)
+                self.assertEqual((asked[0], asked[1]["Content-Type"], asked[2]), (answered[0], answered[1]["Content-Type"], b""))
+
+    def test_no_page_reads_it(self):
+        """What a page elsewhere asks for comes without a word that lets it be read, and is not to be taken for something else."""
+        for method, path in (("GET", "/debug/pprof/"), ("GET", "/debug/pprof/profile?seconds=0.05"), ("OPTIONS", "/sampling/start"), ("GET", "/nowhere")):
+            headers = self.ask(path, method, Origin="http://evil.example", Access_Control_Request_Method="POST")[1]
+            self.assertEqual([name for name in headers if name.lower().startswith("access-control")], [])
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+
     def test_errors_are_sentences(self):
         """Status, text/plain, X-Go-Pprof, and one sentence."""
         for path, method, status in (("/debug/pprof/profile?seconds=x", "GET", 400),
@@ -278,7 +327,9 @@ class Ends(Served):
     def test_off(self):
         """POST /off ends profiling for good; the program goes on."""
         self.assertEqual(self.ask("/off", "POST")[0], 200)
-        self.assertEqual(self.ask("/debug/pprof/profile?seconds=1")[0], 500)
+        status, headers, body = self.ask("/debug/pprof/profile?seconds=1")
+        self.assertEqual((status, headers["X-Go-Pprof"]), (500, "1"))
+        self.assertRegex(body.decode(), r"\ACould not profile: shares_50_30_20 \(process \d+\) has ended\n\Z")
         self.assertIsNone(self.target.poll())
 
     def test_end_of_the_server(self):
@@ -308,6 +359,36 @@ class Sampling(Served):
         self.assertEqual(self.rate_now(), 10)
         status, _, body = self.ask("/sampling/stop")
         self.assertEqual((status, json.loads(body)["message"]), (404, "No active sampling"))
+
+    def test_change(self):
+        """Rate and time change while it runs; the window is one, its CPU time is right, and what was asked for is said."""
+        self.assertEqual(self.ask("/sampling/change", "POST", '{"frequency": 50}')[0], 404)
+        self.ask("/sampling/start", "POST", json.dumps({"frequency": 800, "seconds": 60}))
+        self.let_it_use(0.2)
+        for body in ("[]", '{"frequency": 0}', '{"kinds": []}'):
+            self.assertEqual(self.ask("/sampling/change", "POST", body)[0], 400, body)
+        status, _, body = self.ask("/sampling/change", "POST", json.dumps({"frequency": 50, "seconds": 500}))
+        self.assertEqual((status, json.loads(body)["message"]), (200, "Sampling goes on at 50Hz"))
+        self.assertEqual(self.rate_now(), 50)
+        state = json.loads(self.ask("/sampling/status")[2])
+        self.assertEqual((state["frequency"], state["kinds"]), (50, ["cpu"]))
+        self.assertGreater(state["seconds_left"], 400)
+        self.let_it_use(0.2)
+        self.assertEqual(self.ask("/sampling/stop?format=tiff")[0], 400)  # and it goes on
+        path = self.profile("/sampling/stop?format=pprof")
+        profile = self.read_profile(path)
+        self.assertIn("the rate was changed while it was sampled, to 50 Hz in the end", profile.comments)
+        self.assertFalse([one for one in profile.comments if "for another client" in one])
+        n_samples, cpu_s = (sum(sample.values[i] for sample in profile.samples) / scale for i, scale in ((0, 1), (1, 1e9)))
+        self.assertGreater(n_samples, 80)  # some 160 at 800 Hz, 10 at 50
+        self.assertGreater(cpu_s, 0.4)
+        self.assertEqual(self.rate_now(), 10)
+
+    def let_it_use(self, cpu_s):
+        """Until the program has used so much CPU more."""
+        clock = ~self.target.pid << 3 | 2
+        until_s = time.clock_gettime(clock) + cpu_s
+        self.wait_for(lambda: time.clock_gettime(clock) > until_s)
 
     def test_bad_bodies(self):
         for body in ("[]", "{", '{"frequency": 0}', '{"frequency": "x"}', '{"seconds": 1e9}', '{"kinds": ["heap"]}', "\xff"):
@@ -389,6 +470,20 @@ class Refusals(EndToEnd):
         said = self.pprofc("serve", "-l", "0.0.0.0:0", path)
         self.assertEqual(said.status, 5, said.err)
         self.assertIn("token", said.err)
+        # With one, or on one's own risk; where nobody can come.
+        token = self.folder / "token"
+        token.write_text("0123456789abcdef-secret\n")
+        if self.run_command("unshare", "--net", "true").status != 0:
+            self.skipTest("no network namespace")
+        for words in (("--insecure",), ("--token-file", token)):
+            server = self.start("unshare", "--net", PPROFC, "serve", "-l", "0.0.0.0:0", *words, path)
+            deadline_s = time.monotonic() + 30
+            while "at http://0.0.0.0:" not in self.text(server, 1):
+                self.assertIsNone(server.poll(), self.text(server, 1))
+                self.assertLess(time.monotonic(), deadline_s)
+                time.sleep(0.05)
+            server.terminate()
+            self.assertEqual(self.finish(server).status, 0)
 
 
 class RunHttp(Served):

@@ -86,6 +86,16 @@ class Clients(Orders):
                     self.assertIsNone(child.poll())
                     child.kill()
 
+    def test_block(self):
+        """libc's functions are folded into their callers unless block= says otherwise, as in the guide."""
+        for port in self.each_server():
+            found = {query: self.ask(port, f"/debug/pprof/profile?seconds=0.5&frequency=1000&format=folded{query}")[1].decode()
+                     for query in ("", "&block=", "&block=libjansson")}
+            self.assertNotRegex(found[""], r"\b(malloc|_int_malloc|cfree|_int_free)\b")
+            self.assertRegex(found["&block="], r"\b(malloc|_int_malloc)\b")
+            self.assertIn("json_loads", found[""])
+            self.assertNotIn("json_loads", found["&block=libjansson"])
+
     def page_of(self, child, path):
         """What pprof's own server answers: it says the port it was given, which is 0, so the kernel is asked."""
         Served.wait_for(self, lambda: child.poll() is not None or self.listens_at(child.pid))
