@@ -59,6 +59,13 @@ static bool is_of_heap(const char *link)
     return strcmp(link, "heap") == 0 || strcmp(link, "allocs") == 0;
 }
 
+/* What is no answer where the heap is not measured. */
+static bool is_left_out(const char *link, struct pp_served *target)
+{
+    return strncmp(link, "diff?kind=heap", strlen("diff?kind=heap")) == 0 &&
+           !pp_served_has_heap(target);
+}
+
 static const char *state_name(const struct pp_rec_header *head)
 {
     switch (atomic_load(&head->state)) {
@@ -130,6 +137,8 @@ static void append_target(struct pp_buffer *out, struct pp_served *target, bool 
         (double)(atomic_load(&head->helper_cpu_ns) + atomic_load(&head->handler_cpu_ns)) / 1e9);
     for (size_t i = 0; i < sizeof index_rows / sizeof index_rows[0]; i++) {
         const char *link = index_rows[i].link;
+        if (is_left_out(link, target))
+            continue;
         pp_buffer_printf(out, "<tr><td><a href=\"/debug/pprof/%s%spid=%d\">%.*s</a></td><td>%s",
                          link, strchr(link, '?') != NULL ? "&amp;" : "?", target->pid,
                          (int)strcspn(link, "?"), link, index_rows[i].about);

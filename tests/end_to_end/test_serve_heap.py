@@ -213,7 +213,8 @@ class ServedHeap(HeapSites):
         self.assertEqual(self.ask("/debug/pprof/top?kind=leak")[0], 400)
 
     def test_index(self):
-        """The index counts the stacks that have allocated."""
+        """The index counts the stacks that have allocated, and offers what the heap has."""
+        self.assertIn("diff?kind=heap", self.get("/debug/pprof/"))
         self.assertRegex(self.get("/debug/pprof/"), r"memory in use, by where it was allocated, \d+ stacks<")
 
     def test_metrics(self):

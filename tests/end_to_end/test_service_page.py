@@ -89,7 +89,7 @@ class Service(Page):
     def curl_line(self, line, port):
         """The page's own client, for a shorter while."""
         line = re.sub(r"//host:\d+", f"//127.0.0.1:{port}", re.sub(r"localhost:\d+", f"localhost:{port}", line))
-        return self.run_command("sh", "-c", line.replace("seconds=5", "seconds=0.4&frequency=1000"))
+        return self.run_command("sh", "-c", line.replace("seconds=5", "seconds=1&frequency=1000"))
 
     def test_begin(self):
         """The two lines compile; what is started says what the page shows; the load's last line is of the shown form."""
@@ -127,7 +127,8 @@ class Service(Page):
         self.assertEqual(self.run_command("sh", "-c", make).status, 0)
         self.assertEqual(os.stat(self.folder / "token").st_mode & 0o777, 0o600)
         service = self.run_line(service_line)
-        self.load(service, "--seconds", "30", "--clients", "2")
+        self.load(service, "--seconds", "30", "--clients", "8")
+        self.await_orders(service, 50)
         taken = self.curl_line(curl, service.profile_port)
         self.assertEqual(taken.status, 0, taken.err)
         self.assertGreater(self.share(self.stacks(self.folder / "cpu.pb.gz"), "price_of"), 0.4)
@@ -141,7 +142,8 @@ class Service(Page):
         self.assertEqual(self.run_command("sh", "-c", self.block("head -c 24").splitlines()[0]).status, 0)
         service_line, curl = self.block("PPROFC_TLS_CERT").splitlines()
         service = self.run_line(service_line, PPROFC="cpu,heap")
-        self.load(service, "--seconds", "30", "--clients", "2")
+        self.load(service, "--seconds", "30", "--clients", "8")
+        self.await_orders(service, 50)
         taken = self.curl_line(curl, service.profile_port)
         self.assertEqual(taken.status, 0, taken.err)
         self.assertGreater(self.share(self.stacks(self.folder / "cpu.pb.gz"), "price_of"), 0.4)
@@ -179,8 +181,9 @@ class Service(Page):
     @unittest.skipUnless(shutil.which("openssl") and NGINX, "no openssl or nginx")
     def test_nginx(self):
         """The proxy's configuration: HTTPS and a password, for curl and for go tool pprof, and a refusal without."""
-        service = self.serve()
+        service = self.serve("--payment-ms", "0")
         self.load(service, "--seconds", "60", "--clients", "2")
+        self.await_orders(service, 50)
         self.assertEqual(self.run_command("sh", "-c", self.block("openssl req")).status, 0)
         configuration = self.block("server {", "nginx")
         users = re.search(r"# (printf .*)$", configuration, re.M).group(1).replace("openssl passwd -6", "openssl passwd -6 secret")
