@@ -32,9 +32,12 @@ struct pprofc_recording; /* from pprofc_stop() or pprofc_snapshot() */
 int pprofc_profile_from_recording(const struct pprofc_recording *recording,
                                   struct pprofc_profile **profile_out, struct pprofc_error *err);
 
-/* Read 'path' ("-" is standard input), whatever format it has: pprof (gzipped or not), folded, or a
- * raw recording.  -EBADMSG for what is none of these (err->offset_bytes points at the byte), and
- * what open() and read() give; -ENOMEM.
+/* Read 'path' ("-" is standard input; http:// and https:// are fetched, by libcurl where it is
+ * installed), whatever format it has: pprof, folded, text of perf script, profiles of gperftools,
+ * jemalloc and their kin, or a raw recording; gzipped, in zstd, or as it is.  What reading left out
+ * is in the profile's comments.  -EBADMSG for what is none of these (err->offset_bytes points at
+ * the byte), -EFBIG for more than 1 GiB inflated or fetched, -EIO for an address that gives
+ * nothing, -ENOENT without libcurl, and what open() and read() give; -ENOMEM.
  * Cost:    grows with the file; of a raw recording, as pprofc_profile_from_recording().
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates.

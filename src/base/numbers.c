@@ -75,6 +75,21 @@ const char *pp_bytes_text(double n_bytes, char text[PP_NUMBER_TEXT_BYTES])
     return text;
 }
 
+/* Of counts that have fractions: 334.618, 0.000125, and whole from ten thousand on. */
+static const char *decimal_text(int64_t value, double parts, char text[PP_NUMBER_TEXT_BYTES])
+{
+    const double number = (double)value / parts;
+    size_t end;
+
+    if (fabs(number) >= 10000)
+        return pp_count_text(llround(number), text);
+    (void)snprintf(text, PP_NUMBER_TEXT_BYTES, "%.*f", parts > 1e4 ? 6 : 3, number);
+    for (end = strlen(text); text[end - 1] == '0';)
+        end--;
+    text[text[end - 1] == '.' ? end - 1 : end] = '\0';
+    return text;
+}
+
 const char *pp_value_text(int64_t value, const char *unit, char text[PP_NUMBER_TEXT_BYTES])
 {
     if (strcmp(unit, "nanoseconds") == 0)
@@ -87,6 +102,10 @@ const char *pp_value_text(int64_t value, const char *unit, char text[PP_NUMBER_T
         return pp_duration_text((double)value * 1e9, text);
     if (strcmp(unit, "bytes") == 0)
         return pp_bytes_text((double)value, text);
+    if (strcmp(unit, "thousandths") == 0)
+        return decimal_text(value, 1e3, text);
+    if (strcmp(unit, "millionths") == 0)
+        return decimal_text(value, 1e6, text);
     return pp_count_text(value, text);
 }
 

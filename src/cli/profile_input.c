@@ -91,6 +91,13 @@ static int read_profile(const char *path, const struct pp_input_wish *wish,
     return pprofc_profile_read(path, profile_out, err);
 }
 
+/* Nothing that was in the file is left out without a word. */
+static void say_notes(const char *path, const struct pprofc_profile *profile)
+{
+    for (uint32_t i = profile->n_comments - profile->n_notes; i < profile->n_comments; i++)
+        pp_say("%s: %s", path, pp_profile_chars(profile, profile->comments[i]));
+}
+
 int pp_input_read(const char *path, const struct pp_input_wish *wish,
                   struct pprofc_profile **profile_out, uint32_t *type_out)
 {
@@ -114,6 +121,7 @@ int pp_input_read(const char *path, const struct pp_input_wish *wish,
         pprofc_profile_free(profile);
         return PP_EXIT_USAGE;
     }
+    say_notes(path, profile);
     *profile_out = profile;
     *type_out = (uint32_t)type;
     return 0;

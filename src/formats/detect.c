@@ -4,6 +4,7 @@
 #include "base/gzip.h"
 #include "base/utf8.h"
 #include "formats/formats.h"
+#include "formats/perf_script.h"
 #include "formats/pprof.h"
 #include "formats/wire.h"
 
@@ -95,20 +96,17 @@ static bool is_folded_line(const char *line, size_t n_bytes)
     return at > 0;
 }
 
-/* Text whose first lines look like stacks more often than not.  The text profiles of gperftools,
- * tcmalloc and jemalloc have such lines too, and heads that give them away. */
+/* Text whose first lines look like stacks more often than not. */
 static bool is_folded(const char *bytes, size_t n_bytes)
 {
-    static const char *const other_heads[] = {"--- ", "heap profile:", "heap_v2/"};
     int n_good = 0, n_bad = 0;
+    bool is_big_endian;
+    size_t n_mark;
 
-    if (n_bytes >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
-        return true; /* UTF-16: no other format of ours is text in it */
-    for (size_t i = 0; i < sizeof other_heads / sizeof other_heads[0]; i++) {
-        const size_t n_head = strlen(other_heads[i]);
-        if (n_bytes >= n_head && memcmp(bytes, other_heads[i], n_head) == 0)
-            return false;
-    }
+    if (n_bytes >= 4 && memcmp(bytes, "--- ", 4) == 0)
+        return false; /* the head of something of gperftools' that is not read */
+    if (pp_folded_is_utf16(bytes, n_bytes, &is_big_endian, &n_mark))
+        return true; /* no other format of ours is text in it */
     while (n_bytes > 0 && n_good + n_bad < 64) {
         const char *newline = memchr(bytes, '\n', n_bytes);
         const size_t n_line = newline != NULL ? (size_t)(newline - bytes) : n_bytes;
@@ -124,16 +122,62 @@ static bool is_folded(const char *bytes, size_t n_bytes)
     return n_good > 0 && n_good >= n_bad;
 }
 
+/* A record's first line, and below it, where anything is, a frame or another record. */
+static bool is_perf_script(const void *bytes, size_t n_bytes)
+{
+    struct pp_perf_frame_text frame;
+    struct pp_perf_header header;
+    struct pp_lines lines;
+    struct pp_text line;
+    int n_before = 0;
+
+    pp_lines_of_bytes(&lines, bytes, n_bytes);
+    while (n_before < 8 && pp_lines_next(&lines, &line)) { /* perf may have said something first */
+        pp_text_trim(&line);
+        if (line.n_bytes == 0 || line.bytes[0] == '#')
+            continue;
+        n_before++;
+        if (!pp_perf_read_header(&line, &header))
+            continue;
+        do {
+            if (!pp_lines_next(&lines, &line))
+                return header.event.n_bytes > 0;
+            pp_text_trim(&line);
+        } while (line.n_bytes == 0);
+        return pp_perf_read_frame(&line, &frame) || pp_perf_read_header(&line, &header) ||
+               line.bytes[line.n_bytes - 1] == ')';
+    }
+    return false;
+}
+
+static bool begins_with(const void *bytes, size_t n_bytes, const char *magic)
+{
+    return n_bytes >= strlen(magic) && memcmp(bytes, magic, strlen(magic)) == 0;
+}
+
+/* What begins with bytes of its own. */
+static enum pp_format format_of_magic(const void *bytes, size_t n_bytes)
+{
+    if (pp_is_gzip(bytes, n_bytes))
+        return PP_FORMAT_PPROF; /* the only one that is always gzipped */
+    if (begins_with(bytes, n_bytes, recording_magic))
+        return PP_FORMAT_RECORDING;
+    if (begins_with(bytes, n_bytes, "PERFILE2") || begins_with(bytes, n_bytes, "2ELIFREP") ||
+        begins_with(bytes, n_bytes, "PERFFILE"))
+        return PP_FORMAT_PERF_DATA;
+    return PP_FORMAT_UNKNOWN;
+}
+
 enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes)
 {
     const char *text = bytes;
+    const enum pp_format format = format_of_magic(bytes, n_bytes);
     size_t at = 0;
 
-    if (pp_is_gzip(bytes, n_bytes))
-        return PP_FORMAT_PPROF; /* the only gzipped one */
-    if (n_bytes >= sizeof recording_magic - 1 &&
-        memcmp(bytes, recording_magic, sizeof recording_magic - 1) == 0)
-        return PP_FORMAT_RECORDING;
+    if (format != PP_FORMAT_UNKNOWN)
+        return format;
+    if (pp_legacy_is(bytes, n_bytes))
+        return PP_FORMAT_LEGACY;
     if (is_pprof(bytes, n_bytes))
         return PP_FORMAT_PPROF_RAW;
     while (at < n_bytes &&
@@ -143,5 +187,7 @@ enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes)
         return PP_FORMAT_JSON;
     if (at < n_bytes && text[at] == '<')
         return PP_FORMAT_SVG;
+    if (is_perf_script(bytes, n_bytes))
+        return PP_FORMAT_PERF_SCRIPT;
     return is_folded(bytes, n_bytes) ? PP_FORMAT_FOLDED : PP_FORMAT_UNKNOWN;
 }

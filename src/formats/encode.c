@@ -44,6 +44,9 @@ int pp_encode_profile(const struct pprofc_profile *profile, enum pp_format forma
     case PP_FORMAT_SVG:
         return write_svg(profile, type, out, err);
     case PP_FORMAT_UNKNOWN:
+    case PP_FORMAT_PERF_SCRIPT:
+    case PP_FORMAT_PERF_DATA:
+    case PP_FORMAT_LEGACY:
     case PP_FORMAT_RECORDING:
         break;
     }

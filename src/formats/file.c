@@ -18,14 +18,15 @@ enum { MAX_LINKS = 40 }; /* as the kernel */
 
 /* ---- reading ---- */
 
-static int read_all(int descriptor, struct pp_buffer *bytes)
+int pp_file_read_from(int descriptor, size_t n_least, struct pp_buffer *bytes)
 {
     struct stat status;
     size_t n_wanted = 64 * 1024;
 
-    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+    if (n_least == SIZE_MAX && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_size > 0)
         n_wanted = (size_t)status.st_size + 1; /* one more, to see the end without growing */
-    for (;;) {
+    while (bytes->n_bytes < n_least) {
         char *room = pp_buffer_room(bytes, n_wanted);
         ssize_t n_read;
         if (room == NULL)
@@ -38,20 +39,30 @@ static int read_all(int descriptor, struct pp_buffer *bytes)
         bytes->n_bytes += (size_t)n_read;
         n_wanted = bytes->capacity > bytes->n_bytes ? 1 : 64 * 1024;
     }
+    return 0;
+}
+
+int pp_file_open(const char *path, int *opened_out, struct pprofc_error *err)
+{
+    *opened_out = -1;
+    if (strcmp(path, "-") == 0)
+        return STDIN_FILENO;
+    *opened_out = open(path, O_RDONLY | O_CLOEXEC);
+    if (*opened_out < 0)
+        return pp_fail(err, -errno, 0, "cannot read '%s': %s", path, strerror(errno));
+    return *opened_out;
 }
 
 int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer content = PP_BUFFER_INIT;
     pp_autoclose_fd int opened = -1;
+    const int descriptor = pp_file_open(path, &opened, err);
     int failed;
 
-    if (strcmp(path, "-") == 0) {
-        failed = read_all(STDIN_FILENO, &content);
-    } else {
-        opened = open(path, O_RDONLY | O_CLOEXEC);
-        failed = opened < 0 ? -errno : read_all(opened, &content);
-    }
+    if (descriptor < 0)
+        return descriptor;
+    failed = pp_file_read_from(descriptor, SIZE_MAX, &content);
     if (failed != 0)
         return pp_fail(err, failed, 0, "cannot read '%s': %s", path, strerror(-failed));
     if (bytes->n_bytes == 0 && bytes->bytes == NULL) {

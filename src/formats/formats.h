@@ -14,6 +14,9 @@ enum pp_format {
     PP_FORMAT_TEXT,      /* .txt: the top table */
     PP_FORMAT_SVG,       /* .svg: written by views/ */
     PP_FORMAT_RECORDING, /* .ppc: read by recording/ */
+    PP_FORMAT_PERF_SCRIPT,
+    PP_FORMAT_PERF_DATA, /* perf's binary file: known, to say what to do with it */
+    PP_FORMAT_LEGACY,    /* gperftools' and its kin's: legacy.h */
 };
 
 enum pp_format pp_format_of_path(const char *path);                   /* by extension */
@@ -27,6 +30,20 @@ int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name,
                   struct pprofc_error *err); /* gzipped or not */
 int pp_folded_read(const void *bytes, size_t n_bytes, const char *name,
                    struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_legacy_read(const void *bytes, size_t n_bytes, const char *name,
+                   struct pprofc_profile **profile_out, struct pprofc_error *err);
+bool pp_legacy_is(const void *bytes, size_t n_bytes); /* whether the reader above is for them */
+
+/* Readers of text that take it piece by piece; the folded one of UTF-8 (or Latin-1) only. */
+struct pp_lines;
+int pp_folded_read_lines(struct pp_lines *lines, const char *name,
+                         struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_perf_script_read(struct pp_lines *lines, const char *name,
+                        struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* UTF-16 begins with a mark of 'n_mark_out' bytes, or has none. */
+bool pp_folded_is_utf16(const void *bytes, size_t n_bytes, bool *is_big_endian_out,
+                        size_t *n_mark_out);
 
 int pp_pprof_write(const struct pprofc_profile *profile, bool gzipped, struct pp_buffer *out,
                    struct pprofc_error *err);
@@ -37,6 +54,22 @@ int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
 
 /* Whole file ("-": standard input) into 'bytes'. */
 int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error *err);
+
+/* Open 'path' for reading ("-": standard input).  A descriptor, or a negative errno; 'opened_out'
+ * is what the caller closes. */
+int pp_file_open(const char *path, int *opened_out, struct pprofc_error *err);
+
+/* Read on until there are 'n_least' bytes in 'bytes' (SIZE_MAX: all of it) or the end is reached. 0
+ * or a negative errno. */
+int pp_file_read_from(int descriptor, size_t n_least, struct pp_buffer *bytes);
+
+/* Whether 'path' names something to fetch, "http://.." or "https://..". */
+bool pp_is_url(const char *path);
+
+/* Fetch 'url' into 'bytes'.  By libcurl, which is loaded here and now: whoever fetches nothing has
+ * nothing of it. -ENOENT without libcurl, -EIO for what the network or the server refuses, -EFBIG
+ * beyond 1 GiB. */
+int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *err);
 
 /* Write 'bytes' to 'path' whole or not at all (a temporary file beside it, then rename; "-":
  * standard output). With 'overwrite' false an existing file is -EEXIST.  Through a

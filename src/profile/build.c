@@ -386,15 +386,11 @@ pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label
 
 /* ---- comments ---- */
 
-void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
+static void add_comment(struct pprofc_profile *profile, const char *format, va_list arguments)
 {
     pp_autofree char *text = NULL;
-    va_list arguments;
-    int n_chars;
+    const int n_chars = vasprintf(&text, format, arguments);
 
-    va_start(arguments, format);
-    n_chars = vasprintf(&text, format, arguments);
-    va_end(arguments);
     if (n_chars < 0) {
         text = NULL; /* vasprintf leaves it undefined */
         profile->tables->failed = true;
@@ -404,4 +400,24 @@ void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
         return;
     profile->comments[profile->n_comments] = pp_profile_string(profile, text, (size_t)n_chars);
     profile->n_comments++;
+}
+
+void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add_comment(profile, format, arguments);
+    va_end(arguments);
+}
+
+void pp_profile_note(struct pprofc_profile *profile, const char *format, ...)
+{
+    const uint32_t n_before = profile->n_comments;
+    va_list arguments;
+
+    va_start(arguments, format);
+    add_comment(profile, format, arguments);
+    va_end(arguments);
+    profile->n_notes += profile->n_comments - n_before;
 }

@@ -156,6 +156,7 @@ struct pprofc_profile {
     int64_t period;
     pp_id *comments; /* strings */
     uint32_t n_comments;
+    uint32_t n_notes; /* the last of them: what reading left out, for whoever reads the file */
     pp_id drop_frames, keep_frames; /* strings, as pprof has them */
     pp_id command;                  /* string: the command line profiled, "" when unknown */
     pp_id kind;                     /* string: "cpu", "heap" ...; "" when unknown */
@@ -211,6 +212,11 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
 int pp_profile_estimate_heap(struct pprofc_profile *profile);
 
 void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A comment that a reader makes about what it left out or took for something: the command says it
+ * too. */
+void pp_profile_note(struct pprofc_profile *profile, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ---- reading ---- */

@@ -255,7 +255,16 @@ static void test_of_bytes(void **state)
     assert_int_equal(of_text(" {\"version\":1}"), PP_FORMAT_JSON);
     assert_int_equal(of_text("<?xml version=\"1.0\"?>"), PP_FORMAT_SVG);
     assert_int_equal(of_text("--- contentionz 1 ---\ncycles/second = 3201000000\n"),
-                     PP_FORMAT_UNKNOWN);
+                     PP_FORMAT_LEGACY);
+    assert_int_equal(of_text("# a word\n\nheap profile: 1: 2 [1: 2] @ heapprofile\n"),
+                     PP_FORMAT_LEGACY);
+    assert_int_equal(of_text("goroutine profile: total 7\n"), PP_FORMAT_LEGACY);
+    assert_int_equal(of_text("--- symbol\nbinary=/a\n"), PP_FORMAT_UNKNOWN);
+    assert_int_equal(of_text("java 3244 cpu-clock:\n\t4f2 f (/a)\n"), PP_FORMAT_PERF_SCRIPT);
+    assert_int_equal(of_text("[ perf record: Woken up 1 times ]\n# x\nv 7 9.5: cycles:\n"),
+                     PP_FORMAT_PERF_SCRIPT);
+    assert_int_equal(of_text("v 7 x: 1\nwords; that 5\n"), PP_FORMAT_FOLDED);
+    assert_int_equal(of_text("PERFILE2........"), PP_FORMAT_PERF_DATA);
     assert_int_equal(of_text("some words\nand more words\nin 3\n"), PP_FORMAT_UNKNOWN);
     assert_int_equal(of_text("      12\n"), PP_FORMAT_UNKNOWN);
     assert_int_equal(of_text(""), PP_FORMAT_UNKNOWN);

@@ -79,6 +79,46 @@ static void test_skipped(void **state)
     pprofc_profile_free(profile);
 }
 
+/* Counts with fractions keep them, in thousandths or millionths; what is finer is rounded and said.
+ */
+static void test_fractions(void **state)
+{
+    struct pprofc_profile *profile;
+
+    (void)state;
+    assert_text_becomes("a 1\nb 12.5\nb 0.25\nc 2.000\n", "a 1\nb 12.750\nc 2\n");
+    assert_text_becomes("a 1.5\nb 0.0001\n", "a 1.500000\nb 0.000100\n");
+    assert_text_becomes("a .5 1\na 1. 2\n", "a .5 1\na 1. 2\n");
+    profile = read_bytes("a 14.234398324872284\nb 1e5\n", 32);
+    assert_int_equal(pp_profile_total(profile, 0), 14234398);
+    assert_string_equal(profile->strings[profile->types[0].unit], "millionths");
+    assert_string_equal(profile->strings[profile->comments[1]],
+                        "1 counts were rounded to millionths");
+    pprofc_profile_free(profile);
+    profile = read_bytes("a 9223372036854775807\nb 0.5\n", 30);
+    assert_true(pp_profile_total(profile, 0) == INT64_MAX);
+    pprofc_profile_free(profile);
+}
+
+/* Names that are not UTF-8 are Latin-1, UTF-16 needs no mark, and lines that begin alike, or like
+ * the one before but shorter or longer, are the stacks that they say. */
+static void test_encodings(void **state)
+{
+    struct pprofc_profile *profile = read_bytes("caf\xe9;\xc3\xa9 1\n", 10);
+
+    (void)state;
+    assert_int_equal(profile->n_notes, 1);
+    assert_string_equal(profile->strings[profile->comments[0]],
+                        "1 names are not UTF-8 and were read as Latin-1");
+    pprofc_profile_free(profile);
+    assert_text_becomes("caf\xe9;\xc3\xa9 1\n", "caf\xc3\xa9;\xc3\xa9 1\n");
+    assert_becomes("a\0;\0b\0 \0001\0\n\0", 12, "a;b 1\n");
+    assert_becomes("\0a\0;\0b\0 \0001\0\n", 12, "a;b 1\n");
+    assert_text_becomes(
+        "a;b;c 1\na;b;cd 2\na;b 3\na;bc;c 4\na;b;c;d 5\na 6\nab 7\n;a 8\na; 9\n",
+        "a;b;c 1\na;b;cd 2\na;b 3\na;bc;c 4\na;b;c;d 5\na 6\nab 7\n<unknown>;a 8\na;<unknown> 9\n");
+}
+
 static void assert_refused(const char *text, uint64_t offset, const char *message)
 {
     struct pprofc_profile *profile = NULL;
@@ -90,14 +130,12 @@ static void assert_refused(const char *text, uint64_t offset, const char *messag
     assert_int_equal(err.offset_bytes, offset);
 }
 
-/* A file without any stack, or with counts that would have to be rounded, is refused at the byte.
- */
+/* A file without any stack is refused at its first line that could have been one. */
 static void test_refused(void **state)
 {
     (void)state;
     assert_refused("", 0, "'t' is empty");
     assert_refused("# only\n// words\n", 7, "'t': no line is a folded stack (\"main;parse 42\")");
-    assert_refused("a 1\nb;c 12.5\n", 8, "'t': count 12.5 at byte 8 is no whole number");
 }
 
 /* A line of 100 000 frames is read and written, by loops. */
@@ -185,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spellings), cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_fractions), cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_deep),
         cmocka_unit_test(test_writing),   cmocka_unit_test(test_byte_order_mark),
     };

@@ -1,0 +1,151 @@
+/* Profiles over HTTP: what a server hands out as /debug/pprof/profile, or a file in a store. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/error.h"
+#include "base/gzip.h"
+#include "formats/formats.h"
+
+/* A server that measures for ?seconds= says nothing meanwhile. */
+enum { CONNECT_S = 10, SILENCE_S = 60, MOST_SECONDS = 24 * 3600, MOST_REDIRECTS = 5 };
+
+/* libcurl brings 33 libraries and 3 ms to the start of every process that links it: it is loaded
+ * when something is fetched.  Its functions have the types of its header. */
+struct curl_library {
+    void *handle;
+    __typeof__(&curl_easy_init) init;
+    __typeof__(&curl_easy_setopt) set;
+    __typeof__(&curl_easy_perform) perform;
+    __typeof__(&curl_easy_getinfo) get;
+    __typeof__(&curl_easy_cleanup) cleanup;
+    __typeof__(&curl_easy_strerror) text;
+};
+
+static bool find(void *handle, const char *name, void *function_pointer)
+{
+    void *found = dlsym(handle, name);
+
+    memcpy(function_pointer, &found, sizeof found);
+    return found != NULL;
+}
+
+/* It stays loaded: it may have threads and exit handlers of its own. */
+static int load(struct curl_library *curl, const char *url, struct pprofc_error *err)
+{
+    curl->handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (curl->handle == NULL || !find(curl->handle, "curl_easy_init", &curl->init) ||
+        !find(curl->handle, "curl_easy_setopt", &curl->set) ||
+        !find(curl->handle, "curl_easy_perform", &curl->perform) ||
+        !find(curl->handle, "curl_easy_getinfo", &curl->get) ||
+        !find(curl->handle, "curl_easy_cleanup", &curl->cleanup) ||
+        !find(curl->handle, "curl_easy_strerror", &curl->text))
+        return pp_fail(
+            err, -ENOENT, 0,
+            "cannot fetch '%s': there is no libcurl.so.4 here; install libcurl4, or fetch "
+            "it with another program and give its file or - for standard input",
+            url);
+    return 0;
+}
+
+bool pp_is_url(const char *path)
+{
+    return strncmp(path, "http://", 7) == 0 || strncmp(path, "https://", 8) == 0;
+}
+
+/* ---- what comes ---- */
+
+struct body {
+    struct pp_buffer *bytes;
+    bool is_too_large;
+};
+
+static size_t take(char *bytes, size_t one, size_t n_bytes, void *context)
+{
+    struct body *body = context;
+
+    (void)one;
+    if (body->bytes->n_bytes + n_bytes > PP_GZIP_DEFAULT_LIMIT) {
+        body->is_too_large = true;
+        return 0;
+    }
+    pp_buffer_append(body->bytes, bytes, n_bytes);
+    return body->bytes->failed ? 0 : n_bytes;
+}
+
+/* ?seconds=30 in the address: so long the server may be silent, beyond the usual. */
+static long silence_s(const char *url)
+{
+    const char *query = strchr(url, '?');
+    const char *seconds = query != NULL ? strstr(query, "seconds=") : NULL;
+    const long given = seconds != NULL ? strtol(seconds + strlen("seconds="), NULL, 10) : 30;
+
+    return SILENCE_S + (given > 0 && given < MOST_SECONDS ? given : MOST_SECONDS);
+}
+
+static void prepare(const struct curl_library *curl, CURL *request, const char *url,
+                    struct body *body, char *why)
+{
+    (void)curl->set(request, CURLOPT_URL, url);
+    (void)curl->set(request, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl->set(request, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    (void)curl->set(request, CURLOPT_FOLLOWLOCATION, 1L);
+    (void)curl->set(request, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
+    (void)curl->set(request, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    (void)curl->set(request, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl->set(request, CURLOPT_LOW_SPEED_TIME, silence_s(url));
+    (void)curl->set(request, CURLOPT_NOSIGNAL, 1L);
+    (void)curl->set(request, CURLOPT_USERAGENT, "pprofc/" PP_VERSION);
+    (void)curl->set(request, CURLOPT_ERRORBUFFER, why);
+    (void)curl->set(request, CURLOPT_WRITEFUNCTION, take);
+    (void)curl->set(request, CURLOPT_WRITEDATA, body);
+}
+
+/* The first line of what a server says about its refusal. */
+static int refuse(const char *url, long status, const struct pp_buffer *said,
+                  struct pprofc_error *err)
+{
+    char line[120];
+    size_t n = 0;
+
+    for (; n < said->n_bytes && n + 1 < sizeof line; n++) {
+        if ((unsigned char)said->bytes[n] < ' ')
+            break;
+        line[n] = said->bytes[n];
+    }
+    line[n] = '\0';
+    return pp_fail(err, -EIO, 0, "'%s': the server answers %ld%s%s; check the address", url, status,
+                   n > 0 ? ": " : "", line);
+}
+
+int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *err)
+{
+    struct curl_library curl = {.handle = NULL};
+    struct body body = {bytes, false};
+    char why[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    CURL *request;
+    CURLcode code;
+
+    if (load(&curl, url, err) != 0)
+        return -ENOENT;
+    request = curl.init();
+    if (request == NULL)
+        return pp_fail(err, -ENOMEM, 0, "cannot fetch '%s': out of memory", url);
+    prepare(&curl, request, url, &body, why);
+    code = curl.perform(request);
+    (void)curl.get(request, CURLINFO_RESPONSE_CODE, &status);
+    curl.cleanup(request);
+    if (body.is_too_large)
+        return pp_fail(err, -EFBIG, 0, "'%s' is larger than 1 GiB; fetch it to a file", url);
+    if (bytes->failed)
+        return pp_fail(err, -ENOMEM, 0, "cannot fetch '%s': out of memory", url);
+    if (code != CURLE_OK)
+        return pp_fail(err, -EIO, 0, "cannot fetch '%s': %s; check the address and the server", url,
+                       why[0] != '\0' ? why : curl.text(code));
+    return status >= 200 && status < 300 ? 0 : refuse(url, status, bytes, err);
+}
