@@ -12,6 +12,7 @@
 /* From the source's ids to the target's. */
 struct translation {
     pp_id *strings, *mappings, *functions, *locations, *label_sets, *nodes;
+    uint64_t *shifts; /* by mapping: what addresses in it move by */
 };
 
 static void translation_done(struct translation *to)
@@ -22,6 +23,7 @@ static void translation_done(struct translation *to)
     free(to->locations);
     free(to->label_sets);
     free(to->nodes);
+    free(to->shifts);
 }
 
 static int translation_init(struct translation *to, const struct pprofc_profile *source)
@@ -33,9 +35,10 @@ static int translation_init(struct translation *to, const struct pprofc_profile 
         .locations = calloc(source->n_locations, sizeof(pp_id)),
         .label_sets = calloc(source->n_label_sets, sizeof(pp_id)),
         .nodes = calloc(source->n_nodes, sizeof(pp_id)),
+        .shifts = calloc(source->n_mappings, sizeof(uint64_t)),
     };
     if (to->strings == NULL || to->mappings == NULL || to->functions == NULL ||
-        to->locations == NULL || to->label_sets == NULL || to->nodes == NULL)
+        to->locations == NULL || to->label_sets == NULL || to->nodes == NULL || to->shifts == NULL)
         return -ENOMEM;
     return 0;
 }
@@ -49,14 +52,43 @@ static void merge_strings(struct pprofc_profile *target, const struct pprofc_pro
         to->strings[id] = pp_profile_string(target, source->strings[id], source->string_bytes[id]);
 }
 
+/* A mapping's size in whole pages: producers disagree about the last one. */
+static uint64_t n_pages(const struct pp_mapping *mapping)
+{
+    return (mapping->limit - mapping->start + 0xfff) >> 12;
+}
+
+/* The same part of the same file, wherever another process had it; 0: there is none among the first
+ * 'n_known'. */
+static pp_id find_mapping(const struct pprofc_profile *target, uint32_t n_known,
+                          const struct pp_mapping *wanted)
+{
+    if (wanted->build_id == 0 && wanted->path == 0)
+        return 0;
+    for (pp_id id = 1; id < n_known; id++) {
+        const struct pp_mapping *known = &target->mappings[id];
+        if (known->offset == wanted->offset && n_pages(known) == n_pages(wanted) &&
+            known->build_id == wanted->build_id &&
+            (known->build_id != 0 || known->path == wanted->path))
+            return id;
+    }
+    return 0;
+}
+
 static void merge_mappings(struct pprofc_profile *target, const struct pprofc_profile *source,
                            struct translation *to)
 {
+    const uint32_t n_known = target->n_mappings;
+
     for (pp_id id = 1; id < source->n_mappings; id++) {
         struct pp_mapping mapping = source->mappings[id];
         mapping.path = to->strings[mapping.path];
         mapping.build_id = to->strings[mapping.build_id];
-        to->mappings[id] = pp_profile_mapping(target, &mapping);
+        to->mappings[id] = find_mapping(target, n_known, &mapping);
+        if (to->mappings[id] != 0)
+            to->shifts[id] = target->mappings[to->mappings[id]].start - mapping.start;
+        else
+            to->mappings[id] = pp_profile_mapping(target, &mapping);
     }
 }
 
@@ -91,6 +123,8 @@ static int merge_locations(struct pprofc_profile *target, const struct pprofc_pr
             lines[i] = source->lines[location.first_line + i];
             lines[i].function = to->functions[lines[i].function];
         }
+        if (location.address != 0)
+            location.address += to->shifts[location.mapping];
         location.mapping = to->mappings[location.mapping];
         to->locations[id] = pp_profile_location(target, &location, lines);
     }

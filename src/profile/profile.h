@@ -225,8 +225,8 @@ static inline const char *pp_profile_chars(const struct pprofc_profile *profile,
     return profile->strings[string];
 }
 
-/* Index of the sample type called 'name' ("cpu", "samples"), or -ENOENT with the known names in
- * 'err'. */
+/* Index of the sample type called 'name' ("cpu", "samples"), or that has this number, counted from
+ * 0; -ENOENT with the known names in 'err'. */
 int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
                          struct pprofc_error *err);
 
@@ -263,10 +263,21 @@ const char *pp_profile_base_name(const char *path);
 /* ---- arithmetic ---- */
 
 /* Add all of 'source' to 'target': the same frame, label or type is recognised by what it says,
- * whatever its id. The sample types must be the same by name, unit and order (-EINVAL), unless
- * 'target' has none yet and takes them over.  Losses and costs add up. */
+ * whatever its id, and the same module wherever it was mapped: addresses become the target's.  The
+ * sample types must be the same by name, unit and order (-EINVAL), unless 'target' has none yet and
+ * takes them over.  Losses and costs add up. */
 int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile *source,
                      struct pprofc_error *err);
+
+/* Multiply the values of each sample type by its ratio, rounded, at the end of the scale rather
+ * than wrapped around. */
+void pp_profile_scale(struct pprofc_profile *profile, const double *ratios);
+
+/* Sum of the sizes of the type's values, whatever their signs. */
+int64_t pp_profile_magnitude(const struct pprofc_profile *profile, uint32_t type);
+
+/* Take out the samples that have no value other than 0. */
+void pp_profile_drop_zeros(struct pprofc_profile *profile);
 
 /* What gives locations other names: the id in 'target' of what 'location' of 'source' becomes, 0 to
  * keep it as it is. 'mapping' is the target's id of its mapping. */

@@ -251,14 +251,20 @@ int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t t
 int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,
                          struct pprofc_error *err)
 {
+    /* Profiles of gperftools have "space" for what later ones call "inuse_space". */
+    const char *short_name = strncmp(name, "inuse_", 6) == 0 ? name + 6 : name;
     char known[256] = "";
     size_t n_chars = 0;
+
+    if (name[0] != '\0' && name[strspn(name, "0123456789")] == '\0' && strlen(name) < 3 &&
+        strtoul(name, NULL, 10) < profile->n_types)
+        return (int)strtoul(name, NULL, 10);
 
     for (uint32_t type = 0; type < profile->n_types; type++) {
         const char *type_name = profile->strings[profile->types[type].type];
         const int n = snprintf(known + n_chars, sizeof known - n_chars, "%s%s",
                                type > 0 ? ", " : "", type_name);
-        if (strcmp(type_name, name) == 0)
+        if (strcmp(type_name, name) == 0 || strcmp(type_name, short_name) == 0)
             return (int)type;
         if (n > 0)
             n_chars += (size_t)n < sizeof known - n_chars ? (size_t)n : sizeof known - n_chars - 1;

@@ -12,108 +12,17 @@
 #include "base/memory.h"
 #include "profile/tables.h"
 #include "profile/top_groups.h"
-
-/* Per node: what is booked on it, then what is booked on or below it. */
-struct weights {
-    int64_t *self, *total;
-    int64_t *self_samples, *total_samples;
-    struct pp_estimate *self_estimate, *total_estimate; /* NULL: values are exact */
-    pp_id *first_child, *next_sibling;
-};
-
-static void weights_done(struct weights *weights)
-{
-    free(weights->self);
-    free(weights->total);
-    free(weights->self_samples);
-    free(weights->total_samples);
-    free(weights->self_estimate);
-    free(weights->total_estimate);
-    free(weights->first_child);
-    free(weights->next_sibling);
-}
-
-static void add_estimate(struct pp_estimate *sum, const struct pp_estimate *more)
-{
-    sum->variance += more->variance;
-    sum->n_sampled += more->n_sampled;
-}
-
-static int estimates_init(struct weights *weights, const struct pprofc_profile *profile,
-                          uint32_t type)
-{
-    const uint32_t n_nodes = profile->n_nodes;
-
-    if (profile->sample_estimates == NULL)
-        return 0;
-    weights->self_estimate = calloc(n_nodes, sizeof *weights->self_estimate);
-    weights->total_estimate = calloc(n_nodes, sizeof *weights->total_estimate);
-    if (weights->self_estimate == NULL || weights->total_estimate == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < profile->n_samples; i++)
-        add_estimate(&weights->self_estimate[profile->sample_stack[i]],
-                     pp_profile_estimate(profile, i, type));
-    for (pp_id node = n_nodes; node-- > 0;) {
-        add_estimate(&weights->total_estimate[node], &weights->self_estimate[node]);
-        if (node > 0)
-            add_estimate(&weights->total_estimate[profile->node_parent[node]],
-                         &weights->total_estimate[node]);
-    }
-    return 0;
-}
-
-static int weights_init(struct weights *weights, const struct pprofc_profile *profile,
-                        uint32_t type)
-{
-    const uint32_t n_nodes = profile->n_nodes;
-
-    *weights = (struct weights){
-        .self = calloc(n_nodes, sizeof(int64_t)),
-        .total = calloc(n_nodes, sizeof(int64_t)),
-        .self_samples = calloc(n_nodes, sizeof(int64_t)),
-        .total_samples = calloc(n_nodes, sizeof(int64_t)),
-        .first_child = calloc(n_nodes, sizeof(pp_id)),
-        .next_sibling = calloc(n_nodes, sizeof(pp_id)),
-    };
-    if (weights->self == NULL || weights->total == NULL || weights->self_samples == NULL ||
-        weights->total_samples == NULL || weights->first_child == NULL ||
-        weights->next_sibling == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < profile->n_samples; i++) {
-        const int64_t *values = profile->sample_values + (size_t)i * profile->n_types;
-        const pp_id node = profile->sample_stack[i];
-        weights->self[node] = pp_add_values(weights->self[node], values[type]);
-        weights->self_samples[node] = pp_add_values(weights->self_samples[node],
-                                                    pp_profile_type_samples(profile, type, values));
-    }
-    /* Children have larger numbers than their parents: backwards, every child is complete before it
-     * is added. */
-    for (pp_id node = n_nodes; node-- > 0;) {
-        const pp_id parent = profile->node_parent[node];
-        weights->total[node] = pp_add_values(weights->total[node], weights->self[node]);
-        weights->total_samples[node] =
-            pp_add_values(weights->total_samples[node], weights->self_samples[node]);
-        if (node == 0)
-            break;
-        weights->total[parent] = pp_add_values(weights->total[parent], weights->total[node]);
-        weights->total_samples[parent] =
-            pp_add_values(weights->total_samples[parent], weights->total_samples[node]);
-        weights->next_sibling[node] = weights->first_child[parent];
-        weights->first_child[parent] = node;
-    }
-    return estimates_init(weights, profile, type);
-}
+#include "profile/weights.h"
 
 /* ---- the walk ---- */
 
 /* How often each group is on the path from the root to where the walk is. */
 static void enter(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                  uint32_t *n_on_path, const struct weights *weights, pp_id node,
+                  uint32_t *n_on_path, const struct pp_weights *weights, pp_id node,
                   struct pp_top_row *rows)
 {
     const struct pp_top_members members =
         pp_top_groups_of(groups, profile, profile->node_location[node]);
-    struct pp_top_row *leaf = &rows[members.groups[0]];
 
     for (uint32_t i = 0; i < members.n; i++) {
         const uint32_t group = members.groups[i];
@@ -123,12 +32,8 @@ static void enter(const struct pprofc_profile *profile, const struct pp_top_grou
         rows[group].n_cum_samples =
             pp_add_values(rows[group].n_cum_samples, weights->total_samples[node]);
         if (weights->total_estimate != NULL)
-            add_estimate(&rows[group].cum_estimate, &weights->total_estimate[node]);
+            pp_estimate_add(&rows[group].cum_estimate, &weights->total_estimate[node]);
     }
-    leaf->flat = pp_add_values(leaf->flat, weights->self[node]);
-    leaf->n_flat_samples = pp_add_values(leaf->n_flat_samples, weights->self_samples[node]);
-    if (weights->self_estimate != NULL)
-        add_estimate(&leaf->flat_estimate, &weights->self_estimate[node]);
 }
 
 static void leave(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
@@ -143,7 +48,7 @@ static void leave(const struct pprofc_profile *profile, const struct pp_top_grou
 
 /* Depth first without recursion: stacks are as deep as the input says. */
 static void walk(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                 uint32_t *n_on_path, const struct weights *weights, struct pp_top_row *rows)
+                 uint32_t *n_on_path, const struct pp_weights *weights, struct pp_top_row *rows)
 {
     pp_id node = weights->first_child[0];
 
@@ -164,34 +69,59 @@ static void walk(const struct pprofc_profile *profile, const struct pp_top_group
     }
 }
 
-/* ---- threads: a matter of labels, not of frames ---- */
+/* ---- what is booked on the groups themselves ---- */
 
-static void add_threads(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                        uint32_t type, struct pp_top_row *rows)
+static void add_flat(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
+                     uint32_t type, struct pp_top_row *rows)
 {
     for (uint32_t i = 0; i < profile->n_samples; i++) {
         const int64_t *values = profile->sample_values + (size_t)i * profile->n_types;
-        struct pp_top_row *row = &rows[groups->of_label_set[profile->sample_labels[i]]];
-        row->flat = row->cum = pp_add_values(row->flat, values[type]);
-        row->n_flat_samples = row->n_cum_samples =
+        const pp_id location = profile->node_location[profile->sample_stack[i]];
+        const uint32_t group = groups->of_label_set != NULL
+                                   ? groups->of_label_set[profile->sample_labels[i]]
+                                   : pp_top_groups_of(groups, profile, location).groups[0];
+        struct pp_top_row *row = &rows[group];
+        if (groups->of_label_set == NULL && profile->sample_stack[i] == 0)
+            continue; /* on no frame */
+        row->flat = pp_add_values(row->flat, values[type]);
+        row->n_flat_samples =
             pp_add_values(row->n_flat_samples, pp_profile_type_samples(profile, type, values));
-        if (profile->sample_estimates != NULL) {
-            add_estimate(&row->flat_estimate, pp_profile_estimate(profile, i, type));
-            row->cum_estimate = row->flat_estimate;
-        }
+        if (profile->sample_estimates != NULL)
+            pp_estimate_add(&row->flat_estimate, pp_profile_estimate(profile, i, type));
+    }
+}
+
+/* Labels are a matter of samples, not of frames: nothing lies below them. */
+static void copy_flat(struct pp_top *top)
+{
+    for (uint32_t i = 0; i < top->n_rows; i++) {
+        top->rows[i].cum = top->rows[i].flat;
+        top->rows[i].n_cum_samples = top->rows[i].n_flat_samples;
+        top->rows[i].cum_estimate = top->rows[i].flat_estimate;
     }
 }
 
 /* ---- rows ---- */
+
+/* By what they weigh: of a difference, what has become less counts as much as what is more. */
+static int order_values(int64_t a, int64_t b)
+{
+    const uint64_t a_size = a < 0 ? -(uint64_t)a : (uint64_t)a;
+    const uint64_t b_size = b < 0 ? -(uint64_t)b : (uint64_t)b;
+
+    if (a_size != b_size)
+        return a_size < b_size ? 1 : -1;
+    return (a < b) - (a > b);
+}
 
 static int order_rows(const void *left, const void *right)
 {
     const struct pp_top_row *a = left, *b = right;
 
     if (a->flat != b->flat)
-        return a->flat < b->flat ? 1 : -1;
+        return order_values(a->flat, b->flat);
     if (a->cum != b->cum)
-        return a->cum < b->cum ? 1 : -1;
+        return order_values(a->cum, b->cum);
     if (strcmp(a->name, b->name) != 0)
         return strcmp(a->name, b->name);
     if (strcmp(a->file, b->file) != 0)
@@ -204,7 +134,7 @@ static int order_rows_by_cum(const void *left, const void *right)
     const struct pp_top_row *a = left, *b = right;
 
     if (a->cum != b->cum)
-        return a->cum < b->cum ? 1 : -1;
+        return order_values(a->cum, b->cum);
     return order_rows(left, right);
 }
 
@@ -246,32 +176,36 @@ double pp_top_error(const struct pp_estimate *estimate)
 }
 
 static int fill(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
-                struct pp_top_groups *groups, struct pp_top *top)
+                const char *label_key, struct pp_top_groups *groups, struct pp_top *top)
 {
-    __attribute__((cleanup(weights_done))) struct weights weights = {0};
+    __attribute__((cleanup(pp_weights_done))) struct pp_weights weights = {0};
     pp_autofree uint32_t *n_on_path = NULL;
 
-    if (pp_top_groups_init(groups, profile, group, &top->arena) != 0)
+    if (pp_top_groups_init(groups, profile, group, label_key, &top->arena) != 0)
         return -ENOMEM;
     top->n_rows = groups->n_groups;
     top->rows = calloc((size_t)groups->n_groups + 1, sizeof *top->rows);
     n_on_path = calloc((size_t)groups->n_groups + 1, sizeof *n_on_path);
-    if (top->rows == NULL || n_on_path == NULL || weights_init(&weights, profile, type) != 0)
+    if (top->rows == NULL || n_on_path == NULL)
         return -ENOMEM;
     for (uint32_t i = 0; i < groups->n_groups; i++) {
         top->rows[i].name = groups->groups[i].name;
         top->rows[i].file = groups->groups[i].file;
         top->rows[i].module = "";
     }
-    if (group == PP_BY_THREAD)
-        add_threads(profile, groups, type, top->rows);
-    else
-        walk(profile, groups, n_on_path, &weights, top->rows);
-    return pp_top_hottest(groups, profile, weights.self, weights.total, top->rows);
+    add_flat(profile, groups, type, top->rows);
+    if (groups->of_label_set != NULL) {
+        copy_flat(top);
+        return 0;
+    }
+    if (pp_weights_init(&weights, profile, type) != 0)
+        return -ENOMEM;
+    walk(profile, groups, n_on_path, &weights, top->rows);
+    return pp_top_hottest(groups, profile, type, weights.total, top->rows);
 }
 
-int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
-                struct pp_top *top_out, struct pprofc_error *err)
+static int make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
+                const char *label_key, struct pp_top *top_out, struct pprofc_error *err)
 {
     struct pp_top_groups groups = {0};
     struct pp_top top = {.arena = PP_ARENA_INIT};
@@ -279,7 +213,7 @@ int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_gro
 
     if (type >= profile->n_types)
         return pp_fail(err, -EINVAL, 0, "the profile has no sample type number %u", type);
-    failed = fill(profile, type, group, &groups, &top);
+    failed = fill(profile, type, group, label_key, &groups, &top);
     pp_top_groups_done(&groups);
     if (failed != 0) {
         pp_top_done(&top);
@@ -292,6 +226,18 @@ int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_gro
     top.is_estimated = top.total_estimate.n_sampled > 0;
     *top_out = top;
     return 0;
+}
+
+int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
+                struct pp_top *top_out, struct pprofc_error *err)
+{
+    return make(profile, type, group, "", top_out, err);
+}
+
+int pp_top_make_by_label(const struct pprofc_profile *profile, uint32_t type, const char *label_key,
+                         struct pp_top *top_out, struct pprofc_error *err)
+{
+    return make(profile, type, PP_BY_LABEL, label_key, top_out, err);
 }
 
 void pp_top_done(struct pp_top *top)

@@ -1,5 +1,5 @@
-/* The hot spots of a profile: self (flat) and total (cum) per function, line, file, module, address
- * or thread. */
+/* The hot spots of a profile: self (flat) and total (cum) per function, line, file, module,
+ * address, thread or value of a label. */
 #ifndef PP_PROFILE_TOP_H
 #define PP_PROFILE_TOP_H
 
@@ -7,7 +7,16 @@
 
 #include "profile/profile.h"
 
-enum pp_group { PP_BY_FUNCTION, PP_BY_LINE, PP_BY_FILE, PP_BY_MODULE, PP_BY_ADDRESS, PP_BY_THREAD };
+enum pp_group {
+    PP_BY_FUNCTION,
+    PP_BY_LINE,
+    PP_BY_FILE,
+    PP_BY_MODULE,
+    PP_BY_ADDRESS,
+    PP_BY_THREAD,
+    PP_BY_NAME, /* functions of one name are one, whatever files they are in */
+    PP_BY_LABEL
+};
 
 struct pp_top_row {
     const char *name;   /* to show; its bytes live as long as the profile and the top */
@@ -22,7 +31,8 @@ struct pp_top_row {
 
 struct pp_top {
     struct pp_arena arena;   /* names that are in no profile, such as "main.c:12" */
-    struct pp_top_row *rows; /* flat descending, then cum descending, then name */
+    struct pp_top_row *rows; /* the larger flat first (what is negative by its size), then cum, then
+                                name */
     uint32_t n_rows;
     int64_t total; /* the true total, before any row was left out */
     int64_t n_samples;
@@ -38,6 +48,11 @@ double pp_top_error(const struct pp_estimate *estimate);
 
 int pp_top_make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
                 struct pp_top *top_out, struct pprofc_error *err);
+
+/* The same by the values that samples have of the label 'label_key'. */
+int pp_top_make_by_label(const struct pprofc_profile *profile, uint32_t type, const char *label_key,
+                         struct pp_top *top_out, struct pprofc_error *err);
+
 /* The rows anew: cum descending, then as they were. */
 void pp_top_sort_by_cum(struct pp_top *top);
 void pp_top_done(struct pp_top *top);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
+#include "profile/label.h"
 #include "profile/tables.h"
 
 enum { NO_GROUP = UINT32_MAX };
@@ -69,7 +71,7 @@ name(struct pp_arena *arena, const char *format, ...)
 /* ---- one kind of group each.  They return NO_GROUP without memory. ---- */
 
 static uint32_t by_function(struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                            pp_id location, uint32_t line, bool by_line)
+                            pp_id location, uint32_t line, enum pp_group group)
 {
     const struct pp_location *frame = &profile->locations[location];
     struct pp_top_group wanted = {.name = "<unknown>", .file = "", .number = 0};
@@ -81,8 +83,9 @@ static uint32_t by_function(struct pp_top_groups *groups, const struct pprofc_pr
         return NO_GROUP;
     if (line < frame->n_lines) {
         const struct pp_line *at = &profile->lines[frame->first_line + line];
-        wanted.file = profile->strings[profile->functions[at->function].file];
-        wanted.number = by_line ? (uint64_t)at->line : 0;
+        if (group != PP_BY_NAME)
+            wanted.file = profile->strings[profile->functions[at->function].file];
+        wanted.number = group == PP_BY_LINE ? (uint64_t)at->line : 0;
     }
     return number_of(groups, &wanted);
 }
@@ -153,6 +156,19 @@ static uint32_t by_thread(struct pp_top_groups *groups, const struct pprofc_prof
     return wanted.name == NULL ? NO_GROUP : number_of(groups, &wanted);
 }
 
+static uint32_t by_label(struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                         pp_id label_set, const char *key)
+{
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+    struct pp_top_group wanted = {.name = NULL, .file = "", .number = 0};
+
+    if (!pp_label_values(profile, label_set, key, strlen(key), NULL, &text))
+        pp_buffer_printf(&text, "(no %s)", key);
+    pp_buffer_text(&text, "");
+    wanted.name = text.failed ? NULL : name(groups->arena, "%s", text.bytes);
+    return wanted.name == NULL ? NO_GROUP : number_of(groups, &wanted);
+}
+
 /* ---- numbering all of a profile ---- */
 
 static int number_lines(struct pp_top_groups *groups, const struct pprofc_profile *profile,
@@ -164,9 +180,9 @@ static int number_lines(struct pp_top_groups *groups, const struct pprofc_profil
     for (pp_id location = 0; location < profile->n_locations; location++) {
         const struct pp_location *frame = &profile->locations[location];
         for (uint32_t i = 0; i < frame->n_lines || (i == 0 && frame->n_lines == 0); i++) {
-            const uint32_t number = group == PP_BY_FILE ? by_file(groups, profile, location, i)
-                                                        : by_function(groups, profile, location, i,
-                                                                      group == PP_BY_LINE);
+            const uint32_t number = group == PP_BY_FILE
+                                        ? by_file(groups, profile, location, i)
+                                        : by_function(groups, profile, location, i, group);
             if (number == NO_GROUP)
                 return -ENOMEM;
             if (frame->n_lines > 0)
@@ -191,13 +207,15 @@ static int number_locations(struct pp_top_groups *groups, const struct pprofc_pr
     return 0;
 }
 
-static int number_threads(struct pp_top_groups *groups, const struct pprofc_profile *profile)
+static int number_label_sets(struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                             enum pp_group group, const char *label_key)
 {
     groups->of_label_set = calloc(profile->n_label_sets, sizeof *groups->of_label_set);
     if (groups->of_label_set == NULL)
         return -ENOMEM;
     for (pp_id set = 0; set < profile->n_label_sets; set++) {
-        const uint32_t number = by_thread(groups, profile, set);
+        const uint32_t number = group == PP_BY_THREAD ? by_thread(groups, profile, set)
+                                                      : by_label(groups, profile, set, label_key);
         if (number == NO_GROUP)
             return -ENOMEM;
         groups->of_label_set[set] = number;
@@ -206,14 +224,15 @@ static int number_threads(struct pp_top_groups *groups, const struct pprofc_prof
 }
 
 int pp_top_groups_init(struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                       enum pp_group group, struct pp_arena *arena)
+                       enum pp_group group, const char *label_key, struct pp_arena *arena)
 {
     groups->arena = arena;
+    groups->by_name = group == PP_BY_NAME;
     groups->of_location = calloc(profile->n_locations, sizeof *groups->of_location);
     if (groups->of_location == NULL)
         return -ENOMEM;
-    if (group == PP_BY_THREAD)
-        return number_threads(groups, profile);
+    if (group == PP_BY_THREAD || group == PP_BY_LABEL)
+        return number_label_sets(groups, profile, group, label_key);
     if (group == PP_BY_MODULE || group == PP_BY_ADDRESS)
         return number_locations(groups, profile, group);
     return number_lines(groups, profile, group);
@@ -234,7 +253,7 @@ void pp_top_groups_done(struct pp_top_groups *groups)
 /* What one line of one group weighs. */
 struct spot {
     uint32_t group;
-    pp_id mapping;
+    pp_id mapping, file;
     int64_t line, self, total;
     bool is_physical; /* not always inlined */
 };
@@ -258,21 +277,25 @@ static void spots_done(struct spots *spots)
     pp_id_table_done(&spots->table);
 }
 
-static struct spot *spot_of(struct spots *spots, uint32_t group, pp_id mapping, int64_t line)
+static struct spot *spot_of(struct spots *spots, uint32_t group, pp_id mapping, pp_id file,
+                            int64_t line)
 {
-    const uint64_t hash = pp_hash_add(pp_hash_mix((uint64_t)group << 32 | mapping), (uint64_t)line);
+    const uint64_t hash = pp_hash_add(
+        pp_hash_add(pp_hash_mix((uint64_t)group << 32 | mapping), file), (uint64_t)line);
     struct pp_id_probe probe = pp_id_table_first(&spots->table, hash);
 
     for (; probe.id != 0; probe = pp_id_table_after(&spots->table, hash, probe)) {
         struct spot *known = &spots->spots[probe.id - 1];
-        if (known->group == group && known->mapping == mapping && known->line == line)
+        if (known->group == group && known->mapping == mapping && known->file == file &&
+            known->line == line)
             return known;
     }
     if (pp_array_reserve(&spots->spots, &spots->capacity, (size_t)spots->n_spots + 1,
                          sizeof *spots->spots) != 0 ||
         pp_id_table_put(&spots->table, hash, spots->n_spots + 1) != 0)
         return NULL;
-    spots->spots[spots->n_spots] = (struct spot){.group = group, .mapping = mapping, .line = line};
+    spots->spots[spots->n_spots] =
+        (struct spot){.group = group, .mapping = mapping, .file = file, .line = line};
     return &spots->spots[spots->n_spots++];
 }
 
@@ -285,35 +308,37 @@ static bool weighs_more(const struct spot *a, const struct spot *b)
     return a->line < b->line;
 }
 
-int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                   const int64_t *self, const int64_t *total, struct pp_top_row *rows)
+/* By location first: they are far fewer than nodes and samples. */
+static struct load *load_locations(const struct pprofc_profile *profile, uint32_t type,
+                                   const int64_t *total)
 {
-    __attribute__((cleanup(spots_done))) struct spots spots = {0};
-    pp_autofree uint32_t *hottest = NULL;
-    pp_autofree bool *is_physical = NULL;
-    pp_autofree struct load *loads = NULL;
+    struct load *loads = calloc(profile->n_locations, sizeof *loads);
 
-    if (groups->of_label_set != NULL)
-        return 0;
-    hottest = calloc((size_t)groups->n_groups + 1, sizeof *hottest); /* spot + 1 */
-    is_physical = calloc((size_t)groups->n_groups + 1, sizeof *is_physical);
-    loads = calloc(profile->n_locations, sizeof *loads);
-    if (hottest == NULL || is_physical == NULL || loads == NULL)
-        return -ENOMEM;
-    /* By location first: they are far fewer than nodes. */
-    for (pp_id node = 1; node < profile->n_nodes; node++) {
+    for (pp_id node = 1; loads != NULL && node < profile->n_nodes; node++) {
         struct load *load = &loads[profile->node_location[node]];
-        load->self = pp_add_values(load->self, self[node]);
         load->total = pp_add_values(load->total, total[node]);
         load->is_used = true;
     }
+    for (uint32_t i = 0; loads != NULL && i < profile->n_samples; i++) {
+        struct load *load = &loads[profile->node_location[profile->sample_stack[i]]];
+        load->self =
+            pp_add_values(load->self, profile->sample_values[(size_t)i * profile->n_types + type]);
+    }
+    return loads;
+}
+
+static int fill_spots(struct spots *spots, const struct pp_top_groups *groups,
+                      const struct pprofc_profile *profile, const struct load *loads)
+{
     for (pp_id location = 0; location < profile->n_locations; location++) {
         const struct pp_location *frame = &profile->locations[location];
         const struct pp_top_members members = pp_top_groups_of(groups, profile, location);
         for (uint32_t i = 0; loads[location].is_used && i < members.n; i++) {
-            const int64_t line =
-                i < frame->n_lines ? profile->lines[frame->first_line + i].line : 0;
-            struct spot *spot = spot_of(&spots, members.groups[i], frame->mapping, line);
+            const struct pp_line *at =
+                i < frame->n_lines ? &profile->lines[frame->first_line + i] : NULL;
+            struct spot *spot = spot_of(spots, members.groups[i], frame->mapping,
+                                        at != NULL ? profile->functions[at->function].file : 0,
+                                        at != NULL ? at->line : 0);
             if (spot == NULL)
                 return -ENOMEM;
             spot->self = pp_add_values(spot->self, i == 0 ? loads[location].self : 0);
@@ -321,7 +346,21 @@ int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profi
             spot->is_physical |= i == members.n - 1;
         }
     }
-    for (uint32_t i = 0; i < spots.n_spots; i++) {
+    return 0;
+}
+
+int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                   uint32_t type, const int64_t *total, struct pp_top_row *rows)
+{
+    __attribute__((cleanup(spots_done))) struct spots spots = {0};
+    pp_autofree uint32_t *hottest = calloc((size_t)groups->n_groups + 1, sizeof *hottest);
+    pp_autofree bool *is_physical = calloc((size_t)groups->n_groups + 1, sizeof *is_physical);
+    pp_autofree struct load *loads = load_locations(profile, type, total);
+
+    if (hottest == NULL || is_physical == NULL || loads == NULL ||
+        fill_spots(&spots, groups, profile, loads) != 0)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < spots.n_spots; i++) { /* hottest: spot + 1 */
         const struct spot *spot = &spots.spots[i];
         const uint32_t best = hottest[spot->group];
         is_physical[spot->group] |= spot->is_physical;
@@ -335,6 +374,8 @@ int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profi
         rows[group].line = groups->of_line != NULL ? spot->line : 0;
         rows[group].module = profile->strings[profile->mappings[spot->mapping].path];
         rows[group].is_inlined = !is_physical[group];
+        if (groups->by_name)
+            rows[group].file = profile->strings[spot->file];
     }
     return 0;
 }

@@ -19,8 +19,9 @@ struct pp_top_groups {
     struct pp_id_table table; /* ids are group + 1 */
     uint32_t *of_line;      /* by index into profile->lines; NULL when grouping goes by location */
     uint32_t *of_location;  /* by location: its group when that has no lines, or of_line is NULL */
-    uint32_t *of_label_set; /* for threads only */
+    uint32_t *of_label_set; /* for threads and labels only */
     struct pp_arena *arena; /* made-up names; the top's */
+    bool by_name;           /* functions of one name may be in several files */
 };
 
 /* The groups that a location belongs to, innermost first; at least one. */
@@ -29,8 +30,9 @@ struct pp_top_members {
     uint32_t n;
 };
 
+/* 'label_key' is for PP_BY_LABEL. */
 int pp_top_groups_init(struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                       enum pp_group group, struct pp_arena *arena);
+                       enum pp_group group, const char *label_key, struct pp_arena *arena);
 void pp_top_groups_done(struct pp_top_groups *groups);
 
 static inline struct pp_top_members pp_top_groups_of(const struct pp_top_groups *groups,
@@ -44,8 +46,9 @@ static inline struct pp_top_members pp_top_groups_of(const struct pp_top_groups 
     return (struct pp_top_members){&groups->of_line[frame->first_line], frame->n_lines};
 }
 
-/* Fill line, module and is_inlined of each row from the frame of its group that weighs most. */
+/* Fill line, module, is_inlined, and file where groups go by name alone, of each row from the frame
+ * of its group that weighs most.  'total' is by node, of the sample type 'type'. */
 int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                   const int64_t *self, const int64_t *total, struct pp_top_row *rows);
+                   uint32_t type, const int64_t *total, struct pp_top_row *rows);
 
 #endif
