@@ -12,6 +12,7 @@ static const char overview[] =
     "  pprofc run [OPTIONS] -- PROGRAM ARGUMENTS   profile a program from start to end\n"
     "  pprofc report FILE                          the hottest functions of a profile\n"
     "  pprofc convert IN OUT                       a profile in another format\n"
+    "  pprofc merge FILE.. -o OUT                  several profiles as one\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
@@ -54,22 +55,56 @@ static const char run_help[] =
     "the start, 126 when the program is not executable, 127 when it is not found.\n";
 
 static const char report_help[] =
-    "pprofc report [OPTIONS] FILE\n"
+    "pprofc report [OPTIONS] FILE..\n"
     "\n"
     "Shows where the time, or the memory, went.  FILE is .pb.gz, .pb, .folded, .ppc, text of perf\n"
-    "script, a profile of gperftools or jemalloc, an http:// address, or - for standard input.\n"
+    "script, a profile of gperftools or jemalloc, an http:// address, or - for standard input; several\n"
+    "are added up.  The options of go tool pprof are taken under its names, with one dash as with two;\n"
+    "RE is a regular expression.\n"
     "\n"
-    "      --top N          rows (20)\n"
-    "      --by WHAT        function, line, file, module, address or thread\n"
-    "      --cum            sort by what a function and its callees used, not by its own part\n"
-    "      --sample NAME    the sample type (samples, cpu; of a heap alloc_objects, alloc_space,\n"
-    "                       inuse_objects, inuse_space); --sample_index is the same\n"
+    "One view:\n"
+    "      --top [N]        the hottest functions, N rows (20); --text is the same\n"
+    "      --tree           each function with its callers and callees\n"
+    "      --peek RE        the same of the functions that match, with nothing left out\n"
+    "      --list RE        the source of the functions that match, with what each line cost\n"
+    "      --traces         each stack with its labels     --tags   labels and what carries them\n"
+    "      --raw            all that the file holds\n"
+    "      --dot            the call graph, for graphviz, which draws it when -o is .svg, .png, .pdf\n"
+    "      --svg            the call graph as drawn by graphviz\n"
+    "What a row is:\n"
+    "      --by WHAT        function, line, file, module, address, thread, label:KEY, or name:\n"
+    "                       functions of one name in whatever files\n"
+    "      --granularity G  functions (by name), filefunctions, files, lines, addresses; as options:\n"
+    "                       --functions --filefunctions --files --lines --addresses\n"
+    "      --noinlines      what was inlined counts for where it was inlined\n"
+    "      --cum, --flat    the order: with callees or without; --sort cum, --sort flat\n"
+    "      --nodecount N    rows          --nodefraction F  leave out what is less than that share\n"
+    "      --edgefraction F the same of calls              --trim false     leave nothing out\n"
+    "Values:\n"
+    "      --sample NAME    the sample type, by name or number (samples, cpu ..); --sample_index is\n"
+    "                       the same; of a heap --alloc_objects, --alloc_space, --inuse_objects,\n"
+    "                       --inuse_space\n"
+    "      --unit UNIT      ns us ms s h B KiB MiB GiB TiB, auto\n"
     "      --heap-peak      of a recording: in use when the heap was largest\n"
-    "      --json           for programs\n"
+    "      --base FILE      less what is in FILE   --diff_base FILE  the same, shares of FILE's total\n"
+    "      --normalize      scaled to FILE's total before     --drop_negative  only what is more\n"
+    "Filters; shares stay those of all there was, but with --relative_percentages:\n"
+    "      --focus RE       samples through functions, files, modules that match\n"
+    "      --ignore RE      samples through none of them\n"
+    "      --hide RE, --show RE             frames that match, only those\n"
+    "      --show_from RE, --prune_from RE  stacks from the first that matches; up to the last one\n"
+    "      --tagfocus, --tagignore  samples by labels: RE, KEY=RE, 32kb, KEY=4mb:64mb\n"
+    "      --tagshow RE, --taghide RE       labels by their keys\n"
+    "      --tagroot KEYS, --tagleaf KEYS   labels as frames\n"
+    "      --all-frames     also those that the file itself says to drop\n"
+    "Output:\n"
+    "      --source_path FOLDERS, --trim_path FOLDERS   where --list looks, what it takes off before\n"
+    "      --json           for programs: of --top, --tree and --peek\n"
     "  -o, --output FILE    write there\n"
     "  -f, --force          overwrite what is there\n"
     "\n"
-    "Exit status: 0, 1 when the file cannot be read, 2 for usage, 4 when it holds no samples.\n";
+    "Exit status: 0, 1 when the file cannot be read or nothing matches, 2 for usage, 4 when there\n"
+    "are no samples.\n";
 
 static const char convert_help[] =
     "pprofc convert [OPTIONS] IN OUT\n"
@@ -84,6 +119,18 @@ static const char convert_help[] =
     "      --sample NAME    the sample type shown where a format shows one, and of a recording of\n"
     "                       both kinds which of them; --sample_index is the same\n"
     "      --heap-peak      of a recording: in use when the heap was largest\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -q, --quiet          errors only\n";
+
+static const char merge_help[] =
+    "pprofc merge [OPTIONS] FILE.. -o OUT\n"
+    "\n"
+    "Adds profiles up: the same stacks with the same labels, of the same modules wherever they were\n"
+    "mapped.  They must have the same sample types.  OUT's extension names the format; - writes\n"
+    ".pb.gz to standard output.\n"
+    "\n"
+    "  -o, --output OUT     the sum\n"
+    "      --sample NAME    the sample type shown where a format shows one; --sample_index is the same\n"
     "  -f, --force          overwrite what is there\n"
     "  -q, --quiet          errors only\n";
 
@@ -157,9 +204,16 @@ static const char off_help[] =
 static const struct {
     const char *verb, *text;
 } texts[] = {
-    {"", overview},          {"help", overview},        {"run", run_help},
-    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
-    {"stacks", stacks_help}, {"leaks", leaks_help},     {"symbolize", symbolize_help},
+    {"", overview},
+    {"help", overview},
+    {"run", run_help},
+    {"report", report_help},
+    {"convert", convert_help},
+    {"serve", serve_help},
+    {"merge", merge_help},
+    {"stacks", stacks_help},
+    {"leaks", leaks_help},
+    {"symbolize", symbolize_help},
     {"off", off_help},
 };
 
@@ -186,8 +240,8 @@ int pp_cmd_help(char **words)
     pp_complain("unknown verb '%s'; %s%s", verb,
                 nearest != NULL
                     ? "did you mean "
-                    : "there are run, report, convert, serve, stacks, leaks, symbolize, off and "
-                      "help",
+                    : "there are run, report, convert, merge, serve, stacks, leaks, symbolize, off "
+                      "and help",
                 nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -18,6 +18,7 @@ static const struct {
     {"run", pp_cmd_run},
     {"report", pp_cmd_report},
     {"convert", pp_cmd_convert},
+    {"merge", pp_cmd_merge},
     {"serve", pp_cmd_serve},
     {"stacks", pp_cmd_stacks},
     {"leaks", pp_cmd_leaks},
@@ -31,11 +32,10 @@ static const struct {
     {"push", NULL},
     {"diff", NULL},
     {"bench", NULL},
-    {"merge", NULL},
     {"overhead", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 9 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 10 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -65,8 +65,8 @@ static int run_or_explain(char **words)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
         pp_complain(
-            "'%s' is neither a verb (run, report, convert, serve, stacks, symbolize, off, help) nor "
-            "a program in PATH; see pprofc help",
+            "'%s' is neither a verb (run, report, convert, merge, serve, stacks, symbolize, off, "
+            "help) nor a program in PATH; see pprofc help",
             word);
     return PP_EXIT_USAGE;
 }

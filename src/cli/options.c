@@ -26,13 +26,22 @@ static int refuse_unknown(const struct pp_option_reader *reader, const char *das
                    (int)n_chars, name, reader->verb);
 }
 
+static bool is_name(const char *known, const char *name, size_t n_chars)
+{
+    if (known == NULL || strlen(known) != n_chars)
+        return false;
+    for (size_t i = 0; i < n_chars; i++)
+        if (known[i] != name[i] &&
+            !(strchr("-_", known[i]) != NULL && strchr("-_", name[i]) != NULL))
+            return false;
+    return true;
+}
+
 static int find_name(const struct pp_option_reader *reader, const char *name, size_t n_chars)
 {
-    for (size_t i = 0; i < reader->n_options; i++) {
-        const char *known = reader->options[i].name;
-        if (known != NULL && strlen(known) == n_chars && memcmp(known, name, n_chars) == 0)
+    for (size_t i = 0; i < reader->n_options; i++)
+        if (is_name(reader->options[i].name, name, n_chars))
             return (int)i;
-    }
     return -1;
 }
 
@@ -59,6 +68,16 @@ static int take_value(struct pp_option_reader *reader, const char *rest, const c
     return 0;
 }
 
+/* "-top" before what is no number: without a value, which then is "". */
+static bool lacks_number(const struct pp_option_reader *reader, int index)
+{
+    const char *next = reader->words[reader->at];
+
+    return reader->number_option != NULL &&
+           strcmp(reader->options[index].name, reader->number_option) == 0 &&
+           (next == NULL || next[0] == '\0' || next[strspn(next, "0123456789")] != '\0');
+}
+
 static int check_found(const struct pp_option_reader *reader, int index, const char *shown,
                        struct pprofc_error *err)
 {
@@ -83,7 +102,11 @@ static int read_name(struct pp_option_reader *reader, const char *word, int inde
     if (rc < 0)
         return rc;
     if (reader->options[index].has_value) {
-        rc = take_value(reader, equals != NULL ? equals + 1 : NULL, shown, err);
+        rc = take_value(reader,
+                        equals != NULL                ? equals + 1
+                        : lacks_number(reader, index) ? ""
+                                                      : NULL,
+                        shown, err);
         return rc < 0 ? rc : index;
     }
     if (equals != NULL)

@@ -1,5 +1,6 @@
 /* Reading a command line: "--name VALUE", "--name=VALUE", "-nVALUE", "-n VALUE", flags together
- * ("-qf"), "--" before words that are no options, "-" as a word. */
+ * ("-qf"), "--" before words that are no options, "-" as a word.  '_' and '-' within a name are the
+ * same: "--show-from" is pprof's "-show_from". */
 #ifndef PP_CLI_OPTIONS_H
 #define PP_CLI_OPTIONS_H
 
@@ -21,6 +22,9 @@ struct pp_option_reader {
     const char *verb;   /* for messages: "run" */
     char **words;       /* NULL-terminated; never written */
     bool stops_at_word; /* the first word that is no option ends them ("run CMD -x") */
+    /* The option whose value is a number that may be left out ("-top FILE"); NULL: there is none.
+     */
+    const char *number_option;
 
     size_t at;         /* the next word */
     size_t letter_at;  /* within a word like "-qf": the next letter, else 0 */

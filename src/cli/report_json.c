@@ -10,6 +10,7 @@
 const char *const pp_group_names[PP_N_GROUPS] = {
     [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
     [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
+    [PP_BY_NAME] = "name",         [PP_BY_LABEL] = "label",
 };
 
 static void put_text(struct pp_json *json, const char *key, const struct pprofc_profile *profile,
@@ -62,18 +63,19 @@ int pp_report_json_write(const struct pprofc_profile *profile,
 {
     struct pp_json json = {.out = out};
     struct pp_top top;
-    const int rc = pp_top_make(profile, options->type, options->group, &top, err);
+    const int rc = pp_top_table_rows(profile, options, &top, err);
 
     if (rc < 0)
         return rc;
-    if (options->by_cum)
-        pp_top_sort_by_cum(&top);
     pp_json_begin_object(&json, NULL);
     put_text(&json, "command", profile, profile->command);
     put_text(&json, "sample_type", profile, profile->types[options->type].type);
     put_text(&json, "unit", profile, profile->types[options->type].unit);
     pp_json_text(&json, "by", pp_group_names[options->group]);
+    if (options->group == PP_BY_LABEL)
+        pp_json_text(&json, "label_key", options->label_key);
     pp_json_integer(&json, "total", top.total);
+    pp_json_integer(&json, "shown", pp_profile_total(profile, options->type));
     pp_json_integer(&json, "n_samples", top.n_samples);
     if (top.is_estimated)
         pp_json_error(&json, "total_error", &top.total_estimate);

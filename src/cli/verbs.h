@@ -19,6 +19,7 @@ enum pp_exit_code {
 int pp_cmd_run(char **words);
 int pp_cmd_report(char **words);
 int pp_cmd_convert(char **words);
+int pp_cmd_merge(char **words);
 int pp_cmd_serve(char **words);
 int pp_cmd_stacks(char **words);
 int pp_cmd_leaks(char **words);

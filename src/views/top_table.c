@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/units.h"
 #include "views/clean_text.h"
 #include "views/flamegraph_parts.h"
 #include "views/heap_facts.h"
+#include "views/profile_head.h"
 
 enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60, ERROR_CHARS = 11 };
 
@@ -86,13 +88,6 @@ static void end_line(struct pp_buffer *out)
 
 /* ---- values ---- */
 
-/* What the counts beside a type's values are counts of. */
-static const char *count_name(const struct pprofc_profile *profile, uint32_t type)
-{
-    return strcmp(pp_profile_chars(profile, profile->types[type].unit), "bytes") == 0 ? "objects"
-                                                                                      : "samples";
-}
-
 /* "± 0.8 MiB" to the right of its column. */
 static void put_error(struct pp_buffer *out, const struct pp_estimate *estimate, const char *unit)
 {
@@ -111,69 +106,6 @@ static bool is_few(const struct pp_estimate *estimate)
     return estimate->n_sampled > 0 && pp_top_error(estimate) < 0;
 }
 
-/* ---- the head ---- */
-
-static void put_date(struct pp_buffer *out, int64_t time_ns)
-{
-    const time_t seconds = (time_t)(time_ns / 1000000000);
-    struct tm parts;
-    char text[40];
-
-    if (time_ns <= 0 || gmtime_r(&seconds, &parts) == NULL)
-        return;
-    if (strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts) > 0)
-        pp_buffer_printf(out, "Date     %s\n", text);
-}
-
-/* "in 53 samples"; of exact values that are no samples "in 53 objects". */
-static void put_count(struct pp_buffer *out, const struct pprofc_profile *profile, uint32_t type,
-                      const struct pp_top *top)
-{
-    const int64_t n =
-        top->is_estimated ? (int64_t)(top->total_estimate.n_sampled + 0.5) : top->n_samples;
-    char count[PP_NUMBER_TEXT_BYTES];
-
-    pp_buffer_printf(out, " in %s %s", pp_count_text(n, count),
-                     top->is_estimated ? "samples" : count_name(profile, type));
-}
-
-static void put_head(struct pp_buffer *out, const struct pprofc_profile *profile, uint32_t type,
-                     const struct pp_top *top)
-{
-    const char *type_name = pp_profile_chars(profile, profile->types[type].type);
-    const char *unit = pp_profile_chars(profile, profile->types[type].unit);
-    char total[PP_NUMBER_TEXT_BYTES], duration[PP_NUMBER_TEXT_BYTES], error[PP_ERROR_TEXT_BYTES],
-        quality[256], missing[600];
-
-    if (profile->command != 0) {
-        pp_buffer_text(out, "Command  ");
-        pp_clean_text_append(out, pp_profile_chars(profile, profile->command));
-        pp_buffer_text(out, "\n");
-    }
-    put_date(out, profile->time_ns);
-    (void)pp_value_text(top->total, unit, total);
-    (void)pp_error_text(&top->total_estimate, unit, error);
-    pp_buffer_printf(out, "Total    %s%s%s of ", total, error[0] != '\0' ? " " : "",
-                     is_few(&top->total_estimate) ? "(fewer than 10 samples)" : error);
-    pp_clean_text_append(out, type_name[0] != '\0' ? type_name : "unknown");
-    put_count(out, profile, type, top);
-    if (profile->duration_ns > 0)
-        pp_buffer_printf(out, " during %s",
-                         pp_duration_text((double)profile->duration_ns, duration));
-    pp_buffer_text(out, "\n");
-    pp_heap_facts_write(profile, out);
-    pp_profile_quality_line(profile, quality, sizeof quality);
-    if (quality[0] != '\0')
-        pp_buffer_printf(out, "Quality  %s\n", quality);
-    pp_profile_missing_line(profile, missing, sizeof missing);
-    if (missing[0] != '\0') {
-        pp_buffer_text(out, "Names    ");
-        pp_clean_text_append(out, missing);
-        pp_buffer_text(out, "\n");
-    }
-    pp_buffer_text(out, "\n");
-}
-
 /* ---- the rows ---- */
 
 static const char *group_name(enum pp_group group)
@@ -181,21 +113,22 @@ static const char *group_name(enum pp_group group)
     static const char *const names[] = {
         [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
         [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
+        [PP_BY_NAME] = "function",     [PP_BY_LABEL] = "label",
     };
 
     return names[group];
 }
 
 static void put_row(struct pp_buffer *out, const struct pp_top *top, const struct pp_top_row *row,
-                    const char *unit, uint32_t n_name_chars)
+                    const char *unit, const char *shown_unit, uint32_t n_name_chars)
 {
     char samples[PP_NUMBER_TEXT_BYTES], flat[PP_NUMBER_TEXT_BYTES], cum[PP_NUMBER_TEXT_BYTES];
 
     (void)pp_count_text(top->is_estimated ? (int64_t)(row->flat_estimate.n_sampled + 0.5)
                                           : row->n_flat_samples,
                         samples);
-    (void)pp_value_text(row->flat, unit, flat);
-    (void)pp_value_text(row->cum, unit, cum);
+    (void)pp_value_text_in(row->flat, unit, shown_unit, flat);
+    (void)pp_value_text_in(row->cum, unit, shown_unit, cum);
     pp_buffer_printf(out, "%10s %11s ", samples, flat);
     if (top->is_estimated)
         put_error(out, &row->flat_estimate, unit);
@@ -215,9 +148,10 @@ static void put_column_names(struct pp_buffer *out, const struct pprofc_profile 
     const char *space = top->is_estimated ? " " : "";
 
     pp_buffer_printf(out, "%10s %11s %s%s%8s %11s %s%s%8s  %s\n",
-                     top->is_estimated ? "samples" : count_name(profile, options->type), "flat",
-                     error, space, "flat %", "cum", error, space, "cum %",
-                     group_name(options->group));
+                     top->is_estimated ? "samples" : pp_view_count_name(profile, options->type),
+                     "flat", error, space, "flat %", "cum", error, space, "cum %",
+                     options->group == PP_BY_LABEL ? options->label_key
+                                                   : group_name(options->group));
 }
 
 /* What "few" means, where it stands. */
@@ -232,27 +166,64 @@ static void put_legend(struct pp_buffer *out, const struct pp_top *top, uint32_t
                          PP_TOP_FEW_SAMPLES);
 }
 
+/* Rows that weigh less than the share, and with drop_negative those that have become less. */
+static void leave_out(struct pp_top *top, const struct pp_top_table_options *options)
+{
+    const double least = fabs((double)top->total) * options->min_share;
+    uint32_t n_rows = 0;
+
+    for (uint32_t i = 0; i < top->n_rows; i++) {
+        const struct pp_top_row *row = &top->rows[i];
+        const bool is_negative = row->flat < 0 || (row->flat == 0 && row->cum < 0);
+        if (fabs((double)row->cum) >= trunc(least) && !(options->drops_negative && is_negative))
+            top->rows[n_rows++] = *row;
+    }
+    top->n_rows = n_rows;
+}
+
+int pp_top_table_rows(const struct pprofc_profile *profile,
+                      const struct pp_top_table_options *options, struct pp_top *top,
+                      struct pprofc_error *err)
+{
+    const int failed =
+        options->group == PP_BY_LABEL
+            ? pp_top_make_by_label(profile, options->type, options->label_key, top, err)
+            : pp_top_make(profile, options->type, options->group, top, err);
+
+    if (failed != 0)
+        return failed;
+    if (options->whole != 0)
+        top->total = options->whole;
+    leave_out(top, options);
+    if (options->by_cum)
+        pp_top_sort_by_cum(top);
+    return 0;
+}
+
 int pp_top_table_write(const struct pprofc_profile *profile,
                        const struct pp_top_table_options *options, struct pp_buffer *out,
                        struct pprofc_error *err)
 {
     const uint32_t n_wanted = options->n_rows == 0 ? DEFAULT_ROWS : options->n_rows;
+    const struct pp_view_scope scope = {.type = options->type,
+                                        .whole = options->whole,
+                                        .unit = options->unit,
+                                        .filters = options->filters,
+                                        .base = options->base};
     struct pp_top top;
     uint32_t n_rows, n_name_chars;
     const char *unit;
-    const int failed = pp_top_make(profile, options->type, options->group, &top, err);
+    const int failed = pp_top_table_rows(profile, options, &top, err);
 
     if (failed != 0)
         return failed;
-    if (options->by_cum)
-        pp_top_sort_by_cum(&top);
     unit = pp_profile_chars(profile, profile->types[options->type].unit);
     n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
     n_name_chars = widest_name(&top, n_rows);
-    put_head(out, profile, options->type, &top);
+    pp_profile_head_write(profile, &scope, out);
     put_column_names(out, profile, options, &top);
     for (uint32_t i = 0; i < n_rows; i++)
-        put_row(out, &top, &top.rows[i], unit, n_name_chars);
+        put_row(out, &top, &top.rows[i], unit, options->unit, n_name_chars);
     if (n_rows < top.n_rows)
         pp_buffer_printf(out, "%10s and %u more\n", "", top.n_rows - n_rows);
     put_legend(out, &top, n_rows);

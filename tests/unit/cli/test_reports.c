@@ -113,8 +113,9 @@ static void report_codes(void **state)
     assert_int_equal(REPORT(NULL, NULL, NULL, NULL), PP_EXIT_USAGE);
     assert_int_equal(REPORT("--by", "color", "in.folded", NULL), PP_EXIT_USAGE);
     assert_int_equal(REPORT("--top", "0", "in.folded", NULL), PP_EXIT_USAGE);
-    assert_int_equal(REPORT("--focus", "x", "in.folded", NULL), PP_EXIT_USAGE);
-    assert_int_equal(REPORT("in.folded", "in.folded", NULL, NULL), PP_EXIT_USAGE);
+    assert_int_equal(REPORT("--focus", "(", "in.folded", NULL), PP_EXIT_USAGE);
+    assert_int_equal(REPORT("--focus", "x", "in.folded", NULL), PP_EXIT_NO_SAMPLES);
+    assert_int_equal(REPORT("in.folded", "in.folded", NULL, NULL), 0);
 }
 
 /* The share without names is counted over samples, and the module is the one with most of them. */

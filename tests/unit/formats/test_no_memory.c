@@ -11,8 +11,13 @@
 #include <string.h>
 
 #include "formats/formats.h"
+#include "profile/filter_tags.h"
 #include "profile/top.h"
 #include "random_profile.h"
+#include "views/call_table.h"
+#include "views/dot_view.h"
+#include "views/sample_views.h"
+#include "views/source_view.h"
 #include "views/top_table.h"
 
 static long n_left = -1; /* allocations until one fails; negative: none does */
@@ -134,9 +139,80 @@ static int write_tables(struct pprofc_error *err)
     struct pp_top_table_options options = {.type = 0};
     int failed = 0;
 
-    for (options.group = PP_BY_FUNCTION; options.group <= PP_BY_THREAD && failed == 0;
+    for (options.group = PP_BY_FUNCTION; options.group <= PP_BY_NAME && failed == 0;
          options.group++)
         failed = pp_top_table_write(source, &options, &out, err);
+    return failed;
+}
+
+static int write_views(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    const struct pp_call_table_options calls = {.wish = {.node_share = 0.01, .max_nodes = 5}};
+    const struct pp_dot_options dot = {.wish = {.is_picture = true, .max_nodes = 7}};
+    const struct pp_view_scope scope = {.type = 0};
+    int failed = pp_call_table_write(source, &calls, &out, err);
+
+    if (failed == 0)
+        failed = pp_dot_write(source, &dot, &out, err);
+    if (failed == 0)
+        failed = pp_traces_write(source, &scope, PP_BY_LINE, &out, err);
+    if (failed == 0)
+        failed = pp_tags_write(source, &scope, &out, err);
+    return failed == 0 ? pp_raw_write(source, &out, err) : failed;
+}
+
+static int list_source(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pp_source_options options = {.source_path = "."};
+    int failed = pp_pattern_new(".", PP_PATTERN_ANYWHERE, &options.pattern, err);
+
+    if (failed == 0) {
+        failed = pp_source_write(source, &options, &out, err);
+        pp_pattern_free(options.pattern);
+    }
+    return failed == -ENOENT ? 0 : failed;
+}
+
+/* With all that a filter can have, on a copy; one that fails leaves a profile that can be used. */
+static int filter_all(struct pprofc_profile *copy, struct pprofc_error *err)
+{
+    struct pp_filter filter = {
+        .tag_root = "a,b", .tag_leaf = "thread_id", .without_inlines = true, .without_time = true};
+    struct pp_pattern **const patterns[] = {&filter.drop,    &filter.ignore,    &filter.hide,
+                                            &filter.show,    &filter.show_from, &filter.prune_from,
+                                            &filter.tag_hide};
+    static const char *const texts[] = {"[d-f].*", "^x[yz]$", "[0-3]$", ".", ".", "[7-9]", "[c-d]"};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0] && failed == 0; i++)
+        failed = pp_pattern_new(texts[i], PP_PATTERN_ANYWHERE, patterns[i], err);
+    if (failed == 0)
+        failed = pp_tag_filter_new("no such label.", &filter.tag_ignore, err);
+    if (failed == 0)
+        failed = pp_profile_filter(copy, &filter, NULL, err);
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+        pp_pattern_free(*patterns[i]);
+    pp_tag_filter_free(filter.tag_ignore);
+    return failed;
+}
+
+static int filter(struct pprofc_error *err)
+{
+    struct pprofc_profile *copy = pp_profile_new();
+    int failed = -ENOMEM;
+
+    if (copy != NULL)
+        failed = pp_profile_merge(copy, source, err);
+    else
+        (void)snprintf(err->message, sizeof err->message, "no copy");
+    if (failed == 0) {
+        failed = filter_all(copy, err);
+        assert_false(pp_profile_failed(copy));
+        assert_int_equal(pp_profile_total(copy, 0), pp_profile_total(copy, 0));
+    }
+    pprofc_profile_free(copy);
     return failed;
 }
 
@@ -243,6 +319,9 @@ static void test_sweep(void **state)
         {"write folded", write_folded},
         {"write json", write_json},
         {"write tables", write_tables},
+        {"write views", write_views},
+        {"list source", list_source},
+        {"filter", filter},
         {"merge", merge},
         {"block", block},
         {"block and drop", block_and_drop},

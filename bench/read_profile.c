@@ -1,0 +1,42 @@
+/* read_profile inflate|read FILE: takes a gzipped pprof file apart, or only inflates it, in memory,
+ * and prints the CPU time of that and the most memory that was held. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/gzip.h"
+#include "formats/formats.h"
+
+static double cpu_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    pp_autobuffer struct pp_buffer file = PP_BUFFER_INIT, raw = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err = {.message = "read_profile inflate|read FILE"};
+    struct rusage used;
+    double begun_s;
+    int rc = argc == 3 ? pp_file_read(argv[2], &file, &err) : -1;
+
+    begun_s = cpu_s();
+    if (rc == 0 && strcmp(argv[1], "inflate") == 0)
+        rc = pp_gzip_inflate(file.bytes, file.n_bytes, SIZE_MAX, argv[2], &raw, &err);
+    else if (rc == 0)
+        rc = pp_pprof_read(file.bytes, file.n_bytes, argv[2], &profile, &err);
+    if (rc != 0) {
+        (void)fprintf(stderr, "%s\n", err.message);
+        return 1;
+    }
+    (void)getrusage(RUSAGE_SELF, &used);
+    (void)printf("{\"cpu_s\": %.6f, \"peak_kb\": %ld}\n", cpu_s() - begun_s, used.ru_maxrss);
+    pprofc_profile_free(profile);
+    return 0;
+}

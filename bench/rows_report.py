@@ -1,0 +1,74 @@
+"""What reading and ranking large profiles costs, beside `go tool pprof` and beside inflating the file."""
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure import Row
+from rows import BUILD, PPROFC, Missing, clean_environment, json_of, tool
+
+GO = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+
+
+def cost_of(*command, env=None):
+    """(CPU seconds, most memory in MB) of a command, its children included."""
+    child = subprocess.Popen([str(one) for one in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env=env or clean_environment())
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"{command[0]}: status {child.returncode}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+
+
+def go_pprof(folder):
+    """The program that `go tool pprof` runs, so that neither its build nor the go command is measured."""
+    if GO is None:
+        raise Missing("Go is not installed")
+    env = clean_environment(HOME=folder, PPROF_TMPDIR=folder, GOCACHE=os.environ.get("GOCACHE", "/tmp/pprofc-test-gocache"))
+    done = subprocess.run([GO, "tool", "-n", "pprof"], capture_output=True, text=True, timeout=300, env=env)
+    if done.returncode != 0 or not Path(done.stdout.strip()).exists():
+        raise Missing(f"go tool pprof cannot be had: {done.stderr.strip()[-200:]}")
+    return done.stdout.strip(), env
+
+
+def report_top(is_long):
+    """report --top against pprof -top on 200 000 samples over 50 000 locations, alternating; stacks that share and that do not."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        pprof, env = go_pprof(folder)
+        for shape in ("tree", "random"):
+            path = Path(folder) / f"{shape}.pb.gz"
+            subprocess.run([tool(BUILD / "bench" / "big_profile"), shape, path], check=True, timeout=120)
+            ours, theirs = [], []
+            for _ in range(5 if is_long else 3):
+                ours.append(cost_of(PPROFC, "report", "--top", path))
+                theirs.append(cost_of(pprof, "-top", "-symbolize=none", path, env=env))
+            for what, which, bar, unit in (("CPU", 0, 0.05, "s"), ("memory", 1, 0.15, "MB")):
+                pairs = [(mine[which], their[which]) for mine, their in zip(ours, theirs)]
+                ratio = statistics.median(mine / their for mine, their in pairs)
+                mine, their = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
+                rows.append(Row(f"report --top / pprof -top, {shape} stacks: {what}", ratio, "", f"<= {bar}", ratio <= bar,
+                                f"{mine:.3g} over {their:.3g} {unit}", {"pairs": pairs}))
+    return rows
+
+
+def read_pprof(is_long):
+    """Taking a .pb.gz of 75 MB apart against only inflating it, in memory, alternating."""
+    program = tool(BUILD / "bench" / "read_profile")
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        path = Path(folder) / "huge.pb.gz"
+        subprocess.run([tool(BUILD / "bench" / "big_profile"), "huge", path], check=True, timeout=300)
+        pairs = []
+        for _ in range(15 if is_long else 5):
+            pairs.append([json_of(program, way, path) for way in ("read", "inflate")])
+    ratio = statistics.median(read["cpu_s"] / inflate["cpu_s"] for read, inflate in pairs)
+    read, inflate = (statistics.median(pair[i]["cpu_s"] for pair in pairs) for i in (0, 1))
+    peak = statistics.median(pair[0]["peak_kb"] for pair in pairs) / 1e3
+    return [Row("reading a .pb.gz of 75 MB / inflating it: CPU", ratio, "", "<= 2.3", ratio <= 2.3,
+                f"{read * 1e3:.0f} over {inflate * 1e3:.0f} ms; {peak:.0f} MB held at most", {"pairs": pairs})]
+
+
+ALL = {"report-top": report_top, "read-pprof": read_pprof}

@@ -1,0 +1,154 @@
+/* The views of `pprofc report`. */
+#include "cli/report_view.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/graphviz.h"
+#include "cli/report_json.h"
+#include "views/call_table.h"
+#include "views/dot_view.h"
+#include "views/sample_views.h"
+#include "views/source_view.h"
+#include "views/top_table.h"
+
+/* What is left out where nothing else is asked for: as with pprof, for who knows its pictures. */
+enum { DEFAULT_ROWS = 20, DEFAULT_NODES = 80 };
+
+static const double default_node_share = 0.005, default_edge_share = 0.001;
+
+static void free_pattern(struct pp_pattern **pattern)
+{
+    pp_pattern_free(*pattern);
+}
+
+static bool is_trimmed(const struct pp_report *report)
+{
+    const char *trim = report->values[PP_REPORT_TRIM];
+
+    return trim == NULL || strcmp(trim, "false") != 0;
+}
+
+static int write_top(const struct pp_report *report, const struct pprofc_profile *profile,
+                     const struct pp_view_scope *scope, struct pp_buffer *out,
+                     struct pprofc_error *err)
+{
+    const struct pp_top_table_options options = {
+        .type = scope->type,
+        .group = report->group,
+        .label_key = report->label_key,
+        .n_rows = !is_trimmed(report)   ? UINT32_MAX
+                  : report->n_rows == 0 ? DEFAULT_ROWS
+                                        : report->n_rows,
+        .by_cum = report->by_cum,
+        .min_share = report->node_share < 0 || !is_trimmed(report) ? 0 : report->node_share,
+        .drops_negative = report->values[PP_REPORT_DROP_NEGATIVE] != NULL,
+        .whole = scope->whole,
+        .unit = scope->unit,
+        .filters = scope->filters,
+        .base = scope->base};
+
+    return report->values[PP_REPORT_JSON] != NULL
+               ? pp_report_json_write(profile, &options, out, err)
+               : pp_top_table_write(profile, &options, out, err);
+}
+
+/* Peek looks for what may weigh little: nothing is left out there. */
+static struct pp_graph_wish graph_wish(const struct pp_report *report, uint32_t type)
+{
+    const bool is_whole = report->values[PP_REPORT_PEEK] != NULL || !is_trimmed(report);
+
+    return (struct pp_graph_wish){.type = type,
+                                  .group = report->group,
+                                  .node_share = is_whole                 ? 0
+                                                : report->node_share < 0 ? default_node_share
+                                                                         : report->node_share,
+                                  .edge_share = is_whole                 ? 0
+                                                : report->edge_share < 0 ? default_edge_share
+                                                                         : report->edge_share,
+                                  .max_nodes = is_whole              ? 0
+                                               : report->n_rows == 0 ? DEFAULT_NODES
+                                                                     : report->n_rows,
+                                  .by_cum = report->by_cum,
+                                  .is_picture = report->view == PP_VIEW_DOT,
+                                  .drops_negative =
+                                      report->values[PP_REPORT_DROP_NEGATIVE] != NULL};
+}
+
+static int write_calls(const struct pp_report *report, const struct pprofc_profile *profile,
+                       const struct pp_view_scope *scope, struct pp_pattern *pattern,
+                       struct pp_buffer *out, struct pprofc_error *err)
+{
+    const struct pp_call_table_options options = {
+        .scope = *scope, .wish = graph_wish(report, scope->type), .pattern = pattern};
+
+    return report->values[PP_REPORT_JSON] != NULL
+               ? pp_calls_json_write(profile, &options, out, err)
+               : pp_call_table_write(profile, &options, out, err);
+}
+
+static int write_source(const struct pp_report *report, const struct pprofc_profile *profile,
+                        const struct pp_view_scope *scope, struct pp_pattern *pattern,
+                        struct pp_buffer *out, struct pprofc_error *err)
+{
+    const struct pp_source_options options = {.scope = *scope,
+                                              .pattern = pattern,
+                                              .source_path = report->values[PP_REPORT_SOURCE_PATH],
+                                              .trim_path = report->values[PP_REPORT_TRIM_PATH]};
+
+    return pp_source_write(profile, &options, out, err);
+}
+
+/* The output's extension says whether graphviz makes a picture of it. */
+static int write_dot(const struct pp_report *report, const struct pprofc_profile *profile,
+                     const struct pp_view_scope *scope, struct pp_buffer *out,
+                     struct pprofc_error *err)
+{
+    static const char *const formats[] = {"svg", "png", "pdf"};
+    const struct pp_dot_options options = {.scope = *scope,
+                                           .wish = graph_wish(report, scope->type)};
+    const char *output = report->values[PP_REPORT_OUTPUT];
+    const char *point = output != NULL ? strrchr(output, '.') : NULL;
+    const char *format = report->values[PP_REPORT_SVG] != NULL ? "svg" : NULL;
+    __attribute__((cleanup(pp_buffer_done))) struct pp_buffer dot = PP_BUFFER_INIT;
+    int rc;
+
+    for (size_t i = 0; point != NULL && i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(point + 1, formats[i]) == 0)
+            format = formats[i];
+    if (format == NULL)
+        return pp_dot_write(profile, &options, out, err);
+    rc = pp_dot_write(profile, &options, &dot, err);
+    return rc < 0 ? rc : pp_graphviz_draw(&dot, format, out, err);
+}
+
+int pp_report_view_write(const struct pp_report *report, const struct pprofc_profile *profile,
+                         const struct pp_view_scope *scope, struct pp_buffer *out,
+                         struct pprofc_error *err)
+{
+    __attribute__((cleanup(free_pattern))) struct pp_pattern *pattern = NULL;
+    int rc = report->pattern == NULL
+                 ? 0
+                 : pp_pattern_new(report->pattern, PP_PATTERN_ANYWHERE, &pattern, err);
+
+    if (rc < 0)
+        return rc;
+    switch (report->view) {
+    case PP_VIEW_CALLS:
+        return write_calls(report, profile, scope, pattern, out, err);
+    case PP_VIEW_SOURCE:
+        return write_source(report, profile, scope, pattern, out, err);
+    case PP_VIEW_TRACES:
+        return pp_traces_write(profile, scope, report->has_group ? report->group : PP_BY_NAME, out,
+                               err);
+    case PP_VIEW_TAGS:
+        return pp_tags_write(profile, scope, out, err);
+    case PP_VIEW_RAW:
+        return pp_raw_write(profile, out, err);
+    case PP_VIEW_DOT:
+        return write_dot(report, profile, scope, out, err);
+    case PP_VIEW_TOP:
+        break;
+    }
+    return write_top(report, profile, scope, out, err);
+}

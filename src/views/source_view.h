@@ -1,0 +1,21 @@
+/* Source files with what each of their lines cost. */
+#ifndef PP_VIEWS_SOURCE_VIEW_H
+#define PP_VIEWS_SOURCE_VIEW_H
+
+#include "base/pattern.h"
+#include "views/profile_head.h"
+
+struct pp_source_options {
+    struct pp_view_scope scope;
+    struct pp_pattern *pattern; /* functions that match are listed */
+    const char *source_path;    /* folders, with colons between them, that files are looked for in;
+                                 * NULL: the current one */
+    const char *trim_path;      /* beginnings of files' names that are taken off before, likewise */
+};
+
+/* Append each function with its source lines.  A file that is not there is told of in its place,
+ * and the lines that cost something stand without their text.  -ENOENT when nothing matches. */
+int pp_source_write(const struct pprofc_profile *profile, const struct pp_source_options *options,
+                    struct pp_buffer *out, struct pprofc_error *err);
+
+#endif
