@@ -1,11 +1,13 @@
 """Heap profiles: what pprofc run, report and convert make of a program whose sites are known."""
 import json
 import re
+import shutil
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 
-from harness import PPROFC, EndToEnd, clean_environment
+from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment
 from test_pprof_tool import Tool
 
 FACTOR = 4
@@ -242,6 +244,19 @@ class HeapInPprof(Tool):
                 for site in SITES:
                     wanted = int(truth(site, 1)[sample])
                     self.assertEqual(int(flat.get(site, "0").rstrip("B")), wanted, (index, site, done.stdout))
+
+
+class FastPath(EndToEnd):
+    """What a call costs that is not sampled is a count of instructions, which no busy machine changes."""
+
+    def test_instructions(self):
+        """malloc and free together execute at most 24 of ours (by callgrind, in bench/run)."""
+        if shutil.which("valgrind") is None or not (BUILD / "bench" / "malloc_cost").exists():
+            self.skipTest("no valgrind, or bench/malloc_cost is not built")
+        done = subprocess.run([ROOT / "bench" / "run", "heap-instructions"], env={**clean_environment(), "PPROFC_BUILD_DIR": str(BUILD)},
+                              capture_output=True, text=True, timeout=300, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("instructions of ours in malloc and free", done.stdout)
 
 
 class Fragmentation(EndToEnd):
