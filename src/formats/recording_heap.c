@@ -14,6 +14,7 @@
 #include "formats/recording_facts.h"
 #include "formats/recording_stacks.h"
 #include "profile/tables.h"
+#include "profile/top.h"
 
 enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE, N_TYPES };
 
@@ -406,6 +407,24 @@ static int state_peak(const struct maker *maker, const struct pp_rec_header *hea
     return 0;
 }
 
+static bool tells(const struct pprofc_profile *profile, uint32_t type)
+{
+    return profile->period > 1
+               ? pp_profile_total_estimate(profile, type).n_sampled >= PP_TOP_FEW_SAMPLES
+               : pp_profile_total(profile, type) > 0;
+}
+
+/* Of a program that is over and has freed all, or all but what a few samples stand for, what it had
+ * taken is what there is to see. */
+static void choose_type(struct pprofc_profile *profile, const struct pp_rec_header *last)
+{
+    const uint32_t allocated = (uint32_t)pp_profile_find_type(profile, "alloc_space", NULL);
+
+    if (atomic_load_explicit(&last->state, memory_order_relaxed) == PP_REC_ENDED &&
+        !tells(profile, profile->default_type) && tells(profile, allocated))
+        profile->default_type = allocated;
+}
+
 int pp_recorded_heap_fill(struct pprofc_profile *profile, struct pp_symbolizer *symbolizer,
                           struct pp_recording_reader *const *readers, size_t n_readers,
                           const struct pp_recording_profile_options *options,
@@ -422,5 +441,7 @@ int pp_recorded_heap_fill(struct pprofc_profile *profile, struct pp_symbolizer *
         maker.has_in_use = i + 1 == n_readers;
         status = add_recording(&maker, symbolizer, readers[i]);
     }
+    if (status == 0)
+        choose_type(profile, last);
     return status;
 }

@@ -246,6 +246,22 @@ class HeapInPprof(Tool):
                     self.assertEqual(int(flat.get(site, "0").rstrip("B")), wanted, (index, site, done.stdout))
 
 
+class FreedAll(EndToEnd):
+    """Of a program that gave all back, what it had taken is shown, not an empty table."""
+
+    def test_default_type(self):
+        """sqlite3 frees what it took: the report is of alloc_space, and in use stays a choice."""
+        if shutil.which("sqlite3") is None:
+            self.skipTest("no sqlite3")
+        path = self.folder / "it.pb.gz"
+        sql = "create table t(a); with recursive n(x) as (select 1 union all select x+1 from n where x<9000) insert into t select hex(x) from n;"
+        finished = self.run_command(PPROFC, "run", "-f", "-k", "heap", "--heap-interval", "4K", "-o", path, "--", "sqlite3", ":memory:", sql)
+        self.assertEqual(finished.status, 0, finished.err)
+        report = self.pprofc("report", path).out
+        self.assertRegex(report, r"Total +[\d.]+ \wi?B ± .* of alloc_space")
+        self.assertNotIn("alloc_space", self.pprofc("report", "--json", "--sample", "inuse_space", path).out)
+
+
 class FastPath(EndToEnd):
     """What a call costs that is not sampled is a count of instructions, which no busy machine changes."""
 
