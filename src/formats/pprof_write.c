@@ -11,7 +11,7 @@
 #include "formats/formats.h"
 #include "formats/pprof.h"
 #include "formats/wire.h"
-#include "profile/tables.h"
+#include "profile/slice_sums.h"
 
 struct writer {
     const struct pprofc_profile *profile;
@@ -198,34 +198,14 @@ static void put_comment(void *context, const char *comment)
 static void put_samples_without_slices(struct writer *writer)
 {
     const struct pprofc_profile *profile = writer->profile;
-    struct pp_id_table table = {NULL, 0, 0}; /* ids are sum + 1 */
-    pp_autofree uint32_t *first = calloc((size_t)profile->n_samples + 1, sizeof *first);
-    pp_autofree int64_t *sums =
-        calloc((size_t)profile->n_samples * profile->n_types + 1, sizeof *sums);
-    uint32_t n_sums = 0;
+    struct pp_slice_sums sums = {NULL, NULL, 0};
 
-    writer->failed |= first == NULL || sums == NULL;
-    for (uint32_t i = 0; i < profile->n_samples && !writer->failed; i++) {
-        const pp_id stack = profile->sample_stack[i], labels = profile->sample_labels[i];
-        const uint64_t hash = pp_hash_mix((uint64_t)stack << 32 | labels);
-        struct pp_id_probe probe = pp_id_table_first(&table, hash);
-        while (probe.id != 0 && (profile->sample_stack[first[probe.id - 1]] != stack ||
-                                 profile->sample_labels[first[probe.id - 1]] != labels))
-            probe = pp_id_table_after(&table, hash, probe);
-        if (probe.id == 0) {
-            first[n_sums] = i;
-            probe.id = ++n_sums;
-            writer->failed |= pp_id_table_put(&table, hash, probe.id) != 0;
-        }
-        for (uint32_t type = 0; type < profile->n_types; type++) {
-            int64_t *sum = &sums[(size_t)(probe.id - 1) * profile->n_types + type];
-            *sum = pp_add_values(*sum, profile->sample_values[(size_t)i * profile->n_types + type]);
-        }
-    }
-    pp_id_table_done(&table);
-    for (uint32_t i = 0; i < n_sums && !writer->failed; i++)
-        put_sample(writer, profile->sample_stack[first[i]], profile->sample_labels[first[i]],
-                   sums + (size_t)i * profile->n_types);
+    writer->failed |= pp_slice_sums_make(profile, &sums) != 0;
+    for (uint32_t i = 0; i < sums.n_sums; i++)
+        put_sample(writer, profile->sample_stack[sums.first[i]],
+                   profile->sample_labels[sums.first[i]],
+                   sums.values + (size_t)i * profile->n_types);
+    pp_slice_sums_done(&sums);
 }
 
 static void put_samples(struct writer *writer)

@@ -25,7 +25,7 @@
 
 typedef uint32_t pp_id;
 
-enum { PP_MAX_TYPES = 8, PP_N_LOSSES = 16 };
+enum { PP_MAX_TYPES = 32, PP_N_LOSSES = 16 };
 
 struct pp_value_type {
     pp_id type; /* string: "samples", "cpu", "alloc_space" */
@@ -193,6 +193,8 @@ pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id locat
 /* The stack of 'locations', leaf first as in pprof. */
 pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, size_t n_locations);
 
+/* One sample type more; samples that are there have 0 of it.  Its index; -E2BIG; -EBUSY where
+ * samples have estimates; -ENOMEM. */
 int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const char *unit);
 
 /* Add one sample with n_types values; equal (stack, labels, slice) are summed into one. */

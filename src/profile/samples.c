@@ -98,12 +98,34 @@ pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, s
 
 /* ---- types and samples ---- */
 
+/* The samples that are there get 0 of one type more, behind their values. */
+static int widen_samples(struct pprofc_profile *profile)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const uint32_t n_old = profile->n_types, n_new = n_old + 1;
+
+    if (profile->sample_estimates != NULL)
+        return -EBUSY; /* nothing is known of how sure that 0 is */
+    if (pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
+                         (size_t)profile->n_samples * n_new, sizeof(int64_t)) != 0)
+        return -ENOMEM;
+    for (uint32_t i = profile->n_samples; i-- > 0;) {
+        int64_t *values = profile->sample_values + (size_t)i * n_new;
+        memmove(values, profile->sample_values + (size_t)i * n_old, n_old * sizeof *values);
+        values[n_old] = 0;
+    }
+    return 0;
+}
+
 int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const char *unit)
 {
+    int failed;
+
     if (profile->n_types == PP_MAX_TYPES)
         return -E2BIG;
-    if (profile->n_samples > 0)
-        return -EBUSY; /* the values of the samples there would change their places */
+    failed = profile->n_samples > 0 ? widen_samples(profile) : 0;
+    if (failed != 0)
+        return failed;
     profile->types[profile->n_types].type = pp_profile_text(profile, type);
     profile->types[profile->n_types].unit = pp_profile_text(profile, unit);
     return (int)profile->n_types++;

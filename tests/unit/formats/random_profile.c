@@ -132,13 +132,14 @@ struct pprofc_profile *make_random_profile(uint64_t seed)
     static const char *const types[] = {"samples", "cpu", "alloc_space", "delay",
                                         "x",       "y",   "z",           "w"};
     struct pprofc_profile *profile = pp_profile_new();
+    enum { N_TYPES = sizeof types / sizeof types[0] };
     uint64_t state = seed * 0x9e3779b97f4a7c15ULL + 1;
     pp_id locations[40];
     pp_id stack[64];
 
     if (profile == NULL)
         return NULL;
-    for (uint32_t n_types = 1 + below(&state, PP_MAX_TYPES); n_types > 0; n_types--)
+    for (uint32_t n_types = 1 + below(&state, N_TYPES); n_types > 0; n_types--)
         (void)pp_profile_add_type(profile, types[profile->n_types],
                                   below(&state, 2) != 0 ? "count" : "bytes");
     profile->default_type = below(&state, profile->n_types);
@@ -147,10 +148,10 @@ struct pprofc_profile *make_random_profile(uint64_t seed)
         locations[i] = random_location(profile, &state);
     for (uint32_t n_samples = below(&state, 60); n_samples > 0; n_samples--) {
         const uint32_t depth = below(&state, 64);
-        int64_t values[PP_MAX_TYPES];
+        int64_t values[N_TYPES];
         for (uint32_t i = 0; i < depth; i++)
             stack[i] = locations[below(&state, 40)];
-        for (uint32_t i = 0; i < PP_MAX_TYPES; i++)
+        for (uint32_t i = 0; i < N_TYPES; i++)
             values[i] = (int64_t)(next_random(&state) >> (8 + below(&state, 50))) - 100;
         pp_profile_add(profile, pp_profile_stack(profile, stack, depth),
                        random_labels(profile, &state), 0, values);

@@ -214,17 +214,17 @@ static void test_bad_beginnings(void **state)
 {
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
-    char many[9 * 2 + 1] = "";
+    char many[33 * 2] = "";
 
     (void)state;
-    for (size_t i = 0; i < 9; i++)
+    for (size_t i = 0; i < 33; i++)
         memcpy(many + 2 * i, "\x0a\x00", 2);
     assert_int_equal(pp_pprof_read("", 0, "x", &profile, &err), -EBADMSG);
     assert_string_equal(err.message, "'x' is empty");
     assert_int_equal(pp_pprof_read("\x32\x00", 2, "x", &profile, &err), -EBADMSG);
     assert_non_null(strstr(err.message, "no sample types"));
-    assert_int_equal(pp_pprof_read(many, 18, "x", &profile, &err), -EBADMSG);
-    assert_string_equal(err.message, "'x': 9 sample types where 8 are the limit at byte 16");
+    assert_int_equal(pp_pprof_read(many, 66, "x", &profile, &err), -EBADMSG);
+    assert_string_equal(err.message, "'x': 33 sample types where 32 are the limit at byte 64");
     assert_int_equal(pp_pprof_read("\x0a\x00\x32\x01t", 5, "x", &profile, &err), -EBADMSG);
     assert_int_equal(err.offset_bytes, 2);
     assert_null(profile);

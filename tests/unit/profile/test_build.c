@@ -114,8 +114,8 @@ static void test_sums(void **state)
     pprofc_profile_free(profile);
 }
 
-/* Types cannot be added when there are samples, nor beyond the limit; a wrong name is answered with
- * the right ones. */
+/* Types cannot be added beyond the limit, and samples that are there have 0 of a new one; a wrong
+ * name is answered with the right ones. */
 static void test_types(void **state)
 {
     struct pprofc_profile *profile = new_counting();
@@ -133,7 +133,11 @@ static void test_types(void **state)
     pprofc_profile_free(profile);
     profile = new_counting();
     add_folded(profile, "a", 1);
-    assert_int_equal(pp_profile_add_type(profile, "cpu", "nanoseconds"), -EBUSY);
+    add_folded(profile, "b", 2);
+    assert_int_equal(pp_profile_add_type(profile, "cpu", "nanoseconds"), 1);
+    assert_int_equal(pp_profile_total(profile, 0), 3);
+    assert_int_equal(pp_profile_total(profile, 1), 0);
+    assert_int_equal(profile->sample_values[2], 2);
     pprofc_profile_free(profile);
 }
 
