@@ -34,10 +34,12 @@ int pprofc_profile_from_recording(const struct pprofc_recording *recording,
 
 /* Read 'path' ("-" is standard input; http:// and https:// are fetched, by libcurl where it is
  * installed), whatever format it has: pprof, folded, text of perf script, profiles of gperftools,
- * jemalloc and their kin, or a raw recording; gzipped, in zstd, or as it is.  What reading left out
- * is in the profile's comments.  -EBADMSG for what is none of these (err->offset_bytes points at
- * the byte), -EFBIG for more than 1 GiB inflated or fetched, -EIO for an address that gives
- * nothing, -ENOENT without libcurl, and what open() and read() give; -ENOMEM.
+ * jemalloc and their kin, speedscope's JSON, OTLP profiles (protobuf or JSON), V8's .cpuprofile, a
+ * processed profile of the Firefox Profiler, or a raw recording; gzipped, in zstd, or as it is.
+ * What reading left out is in the profile's comments.  -EBADMSG for what is none of these
+ * (err->offset_bytes points at the byte), -EFBIG for more than 1 GiB inflated or fetched, -EIO for
+ * an address that gives nothing, -ENOENT without libcurl, and what open() and read() give;
+ * -ENOMEM.
  * Cost:    grows with the file; of a raw recording, as pprofc_profile_from_recording().
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates.
@@ -46,8 +48,9 @@ int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out,
                         struct pprofc_error *err);
 
 /* Write 'profile' to 'path' ("-" is standard output), overwriting it, in the format that its
- * extension names: .pb.gz .pb .pprof .svg .folded .json .txt.  The file appears whole or not at
- * all.  -EINVAL for another extension; -ENOTSUP for .ppc; what open() and write() give; -ENOMEM.
+ * extension names: .pb.gz .pb .pprof .svg .folded .speedscope.json .otlp .json .csv .txt.  The file
+ * appears whole or not at all.  -EINVAL for another extension; -ENOTSUP for .ppc, and for negative
+ * values in .speedscope.json; what open() and write() give; -ENOMEM.
  * Cost:    grows with the profile.
  * Threads: any thread; the profile is not changed by another one meanwhile.
  * Signals: not from a signal handler: it allocates.

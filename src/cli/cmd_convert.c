@@ -92,7 +92,7 @@ static int write_profile(const struct conversion *conversion, const struct pprof
                          uint32_t type, struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
-    char size[PP_NUMBER_TEXT_BYTES];
+    char size[PP_NUMBER_TEXT_BYTES], left_out[256];
     int rc = pp_encode_profile(profile, conversion->format, type, &bytes, err);
 
     if (rc < 0)
@@ -103,6 +103,9 @@ static int write_profile(const struct conversion *conversion, const struct pprof
                        conversion->to);
     if (rc == 0 && strcmp(conversion->to, "-") != 0)
         pp_say("wrote %s (%s)", conversion->to, pp_bytes_text((double)bytes.n_bytes, size));
+    pp_format_leaves_out(profile, conversion->format, left_out, sizeof left_out);
+    if (rc == 0 && left_out[0] != '\0')
+        pp_say("%s has no room for %s; .pb.gz has", conversion->to, left_out);
     return rc;
 }
 

@@ -111,7 +111,7 @@ void pp_output_program(const char *command, char *name_out, size_t capacity)
 /* Where the extension of 'path' begins: ".pb.gz" and ".speedscope.json" are one. */
 static size_t stem_chars(const char *path)
 {
-    static const char *const doubles[] = {".pb.gz"};
+    static const char *const doubles[] = {".pb.gz", ".speedscope.json"};
     const char *name = pp_base_name(path), *dot = strrchr(name, '.');
     const size_t n_path = strlen(path);
 

@@ -8,7 +8,7 @@
 
 int pp_format_for_writing(const char *path, enum pp_format *format_out, struct pprofc_error *err)
 {
-    static const char *const later[] = {".speedscope.json", ".csv", ".otlp", ".html"};
+    static const char *const later[] = {".html"};
     const char *name = pp_base_name(path);
 
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {

@@ -4,6 +4,7 @@
 #include "base/gzip.h"
 #include "base/utf8.h"
 #include "formats/formats.h"
+#include "formats/otlp.h"
 #include "formats/perf_script.h"
 #include "formats/pprof.h"
 #include "formats/wire.h"
@@ -22,11 +23,13 @@ static const struct {
     {".pb", PP_FORMAT_PPROF_RAW},
     {".folded", PP_FORMAT_FOLDED},
     {".collapsed", PP_FORMAT_FOLDED},
-    {".speedscope.json", PP_FORMAT_UNKNOWN}, /* not ours to write as plain JSON */
+    {".speedscope.json", PP_FORMAT_SPEEDSCOPE},
     {".json", PP_FORMAT_JSON},
     {".txt", PP_FORMAT_TEXT},
     {".svg", PP_FORMAT_SVG},
     {".ppc", PP_FORMAT_RECORDING},
+    {".otlp", PP_FORMAT_OTLP},
+    {".csv", PP_FORMAT_CSV},
 };
 
 enum pp_format pp_format_of_path(const char *path)
@@ -44,7 +47,8 @@ enum pp_format pp_format_of_path(const char *path)
 
 const char *pp_format_extensions(void)
 {
-    return ".pb.gz .pprof .prof .pb .folded .collapsed .json .txt .svg .ppc";
+    return ".pb.gz .pprof .prof .pb .folded .collapsed .speedscope.json .otlp .json .csv .txt .svg "
+           ".ppc";
 }
 
 /* Control characters that no text has. */
@@ -76,6 +80,29 @@ static bool is_pprof(const void *bytes, size_t n_bytes)
         n_fields++;
     }
     return has_sign && (found == 0 || (n_fields >= 3 && is_binary(bytes, n_bytes)));
+}
+
+/* The protobuf of OTLP's profiles has two kinds of fields only, and both are messages.  In pprof's
+ * the first of these has numbers within. */
+static bool is_otlp(const void *bytes, size_t n_bytes)
+{
+    struct pp_wire message = pp_wire_of(bytes, n_bytes);
+    struct pp_wire_field field, inner;
+    bool has_profiles = false;
+
+    while (pp_wire_field(&message, &field) > 0) {
+        struct pp_wire inside = field.bytes;
+        if (field.type != PP_WIRE_LEN || field.number > PP_OTLP_DICTIONARY)
+            return false;
+        if (field.number != PP_OTLP_RESOURCE_PROFILES)
+            continue;
+        while (pp_wire_field(&inside, &inner) > 0) {
+            if (inner.type != PP_WIRE_LEN)
+                return false;
+            has_profiles |= inner.number == PP_OTLP_RP_SCOPE_PROFILES;
+        }
+    }
+    return has_profiles;
 }
 
 /* "frames count", the count at least with a fraction that its reader will refuse. */
@@ -178,13 +205,15 @@ enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes)
         return format;
     if (pp_legacy_is(bytes, n_bytes))
         return PP_FORMAT_LEGACY;
+    if (is_otlp(bytes, n_bytes))
+        return PP_FORMAT_OTLP;
     if (is_pprof(bytes, n_bytes))
         return PP_FORMAT_PPROF_RAW;
     while (at < n_bytes &&
            (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
         at++;
     if (at < n_bytes && text[at] == '{')
-        return PP_FORMAT_JSON;
+        return pp_format_of_json(text + at, n_bytes - at);
     if (at < n_bytes && text[at] == '<')
         return PP_FORMAT_SVG;
     if (is_perf_script(bytes, n_bytes))

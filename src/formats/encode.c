@@ -43,11 +43,20 @@ int pp_encode_profile(const struct pprofc_profile *profile, enum pp_format forma
         return write_text(profile, type, out, err);
     case PP_FORMAT_SVG:
         return write_svg(profile, type, out, err);
+    case PP_FORMAT_SPEEDSCOPE:
+        return pp_speedscope_write(profile, out, err);
+    case PP_FORMAT_OTLP:
+        return pp_otlp_write(profile, out, err);
+    case PP_FORMAT_CSV:
+        return pp_csv_write(profile, type, out, err);
     case PP_FORMAT_UNKNOWN:
     case PP_FORMAT_PERF_SCRIPT:
     case PP_FORMAT_PERF_DATA:
     case PP_FORMAT_LEGACY:
     case PP_FORMAT_RECORDING:
+    case PP_FORMAT_OTLP_JSON:
+    case PP_FORMAT_CPUPROFILE:
+    case PP_FORMAT_FIREFOX:
         break;
     }
     return pp_fail(err, -ENOTSUP, 0, "a profile cannot become a raw recording (.ppc) again");

@@ -7,13 +7,19 @@
 
 enum pp_format {
     PP_FORMAT_UNKNOWN,
-    PP_FORMAT_PPROF,     /* .pb.gz .pprof .prof */
-    PP_FORMAT_PPROF_RAW, /* .pb */
-    PP_FORMAT_FOLDED,    /* .folded .collapsed */
-    PP_FORMAT_JSON,      /* .json (ours; .speedscope.json comes later) */
-    PP_FORMAT_TEXT,      /* .txt: the top table */
-    PP_FORMAT_SVG,       /* .svg: written by views/ */
-    PP_FORMAT_RECORDING, /* .ppc: read by recording/ */
+    PP_FORMAT_PPROF,      /* .pb.gz .pprof .prof */
+    PP_FORMAT_PPROF_RAW,  /* .pb */
+    PP_FORMAT_FOLDED,     /* .folded .collapsed */
+    PP_FORMAT_JSON,       /* .json (ours) */
+    PP_FORMAT_TEXT,       /* .txt: the top table */
+    PP_FORMAT_SVG,        /* .svg: written by views/ */
+    PP_FORMAT_RECORDING,  /* .ppc: read by recording/ */
+    PP_FORMAT_SPEEDSCOPE, /* .speedscope.json */
+    PP_FORMAT_OTLP,       /* .otlp: OpenTelemetry's profiles in protobuf */
+    PP_FORMAT_OTLP_JSON,  /* the same in JSON, read only */
+    PP_FORMAT_CPUPROFILE, /* .cpuprofile of V8, read only */
+    PP_FORMAT_FIREFOX,    /* the Firefox Profiler's processed profiles, read only */
+    PP_FORMAT_CSV,        /* .csv: a function a line */
     PP_FORMAT_PERF_SCRIPT,
     PP_FORMAT_PERF_DATA, /* perf's binary file: known, to say what to do with it */
     PP_FORMAT_LEGACY,    /* gperftools' and its kin's: legacy.h */
@@ -44,6 +50,16 @@ int pp_perf_script_read(struct pp_lines *lines, const char *name,
 /* UTF-16 begins with a mark of 'n_mark_out' bytes, or has none. */
 bool pp_folded_is_utf16(const void *bytes, size_t n_bytes, bool *is_big_endian_out,
                         size_t *n_mark_out);
+int pp_speedscope_read(const void *bytes, size_t n_bytes, const char *name,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_otlp_read(const void *bytes, size_t n_bytes, const char *name,
+                 struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_otlp_json_read(const void *bytes, size_t n_bytes, const char *name,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_cpuprofile_read(const void *bytes, size_t n_bytes, const char *name,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_firefox_read(const void *bytes, size_t n_bytes, const char *name,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 int pp_pprof_write(const struct pprofc_profile *profile, bool gzipped, struct pp_buffer *out,
                    struct pprofc_error *err);
@@ -51,6 +67,21 @@ int pp_folded_write(const struct pprofc_profile *profile, uint32_t type, struct 
                     struct pprofc_error *err);
 int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                   struct pprofc_error *err);
+int pp_speedscope_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                        struct pprofc_error *err); /* -ENOTSUP: negative values */
+int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                  struct pprofc_error *err);
+int pp_csv_write(const struct pprofc_profile *profile, uint32_t type, struct pp_buffer *out,
+                 struct pprofc_error *err);
+
+/* What 'profile' holds that a file in 'format' does not ("labels and lines"), for people; empty
+ * when there is nothing. */
+void pp_format_leaves_out(const struct pprofc_profile *profile, enum pp_format format, char *line,
+                          size_t capacity);
+
+/* Whose JSON it is, by the first member of the document that tells; PP_FORMAT_JSON: ours or
+ * somebody's. */
+enum pp_format pp_format_of_json(const void *bytes, size_t n_bytes);
 
 /* Whole file ("-": standard input) into 'bytes'. */
 int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error *err);

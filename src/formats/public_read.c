@@ -40,12 +40,24 @@ static int read_bytes(const struct pp_buffer *bytes, const char *name,
             "'%s' is perf's own file, which perf alone reads; run perf script -i '%s' and "
             "give what it prints",
             name, name);
+    case PP_FORMAT_SPEEDSCOPE:
+        return pp_speedscope_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+    case PP_FORMAT_OTLP:
+        return pp_otlp_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+    case PP_FORMAT_OTLP_JSON:
+        return pp_otlp_json_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+    case PP_FORMAT_CPUPROFILE:
+        return pp_cpuprofile_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+    case PP_FORMAT_FIREFOX:
+        return pp_firefox_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
     case PP_FORMAT_JSON:
     case PP_FORMAT_TEXT:
     case PP_FORMAT_SVG:
-        return pp_fail(
-            err, -EBADMSG, 0,
-            "'%s' is for people and other programs; pprof-c reads .pb.gz .pb .folded .ppc", name);
+    case PP_FORMAT_CSV:
+        return pp_fail(err, -EBADMSG, 0,
+                       "'%s' is for people and other programs; pprof-c reads .pb.gz .pb .folded "
+                       ".speedscope.json .otlp .ppc",
+                       name);
     case PP_FORMAT_UNKNOWN:
         break;
     }

@@ -103,6 +103,18 @@ void pp_wire_put_integer(struct pp_buffer *out, uint32_t number, uint64_t value)
         pp_wire_put_element(out, number, value);
 }
 
+void pp_wire_put_fixed64(struct pp_buffer *out, uint32_t number, uint64_t value)
+{
+    unsigned char bytes[8];
+
+    if (value == 0)
+        return;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(value >> (8 * i));
+    pp_wire_put_varint(out, number << 3 | PP_WIRE_I64);
+    pp_buffer_append(out, bytes, sizeof bytes);
+}
+
 void pp_wire_put_bytes(struct pp_buffer *out, uint32_t number, const void *bytes, size_t n_bytes)
 {
     pp_wire_put_varint(out, number << 3 | PP_WIRE_LEN);

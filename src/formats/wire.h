@@ -1,4 +1,4 @@
-/* The protobuf wire format: the ten primitives that pprof (and later OTLP) needs.  Every read is
+/* The protobuf wire format: the primitives that pprof and OTLP need.  Every read is
  * bounds-checked, and a reader stands on the byte it could not read. */
 #ifndef PP_FORMATS_WIRE_H
 #define PP_FORMATS_WIRE_H
@@ -73,6 +73,7 @@ static inline void pp_wire_put_varint(struct pp_buffer *out, uint64_t value)
 
 void pp_wire_put_integer(struct pp_buffer *out, uint32_t number,
                          uint64_t value); /* nothing for 0: the default */
+void pp_wire_put_fixed64(struct pp_buffer *out, uint32_t number, uint64_t value); /* likewise */
 void pp_wire_put_element(struct pp_buffer *out, uint32_t number,
                          uint64_t value); /* of a repeated field: 0 too */
 void pp_wire_put_bytes(struct pp_buffer *out, uint32_t number, const void *bytes, size_t n_bytes);

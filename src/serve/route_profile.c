@@ -104,6 +104,9 @@ static const struct {
     {"svg", "image/svg+xml; charset=utf-8", PP_FORMAT_SVG, false},
     {"folded", "text/plain; charset=utf-8", PP_FORMAT_FOLDED, false},
     {"json", "application/json", PP_FORMAT_JSON, false},
+    {"speedscope", "application/json", PP_FORMAT_SPEEDSCOPE, false},
+    {"otlp", "application/x-protobuf", PP_FORMAT_OTLP, true},
+    {"csv", "text/csv; charset=utf-8", PP_FORMAT_CSV, false},
     {"text", "text/plain; charset=utf-8", PP_FORMAT_TEXT, false},
 };
 
@@ -126,11 +129,13 @@ void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, con
                                    &err);
         pprofc_profile_free(profile);
         if (status < 0)
-            pp_http_error(answer, 500, "%s", err.message);
+            pp_http_error(answer, status == -ENOTSUP ? 400 : 500, "%s", err.message);
         return;
     }
     pprofc_profile_free(profile);
-    pp_http_error(answer, 400, "unknown format '%s'; there are pprof, pb, svg, folded, json, text",
+    pp_http_error(answer, 400,
+                  "unknown format '%s'; there are pprof, pb, svg, folded, speedscope, otlp, json, "
+                  "csv, text",
                   format);
 }
 

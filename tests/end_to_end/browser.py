@@ -25,7 +25,7 @@ def missing():
 class Browser:
     """One browser with one page."""
 
-    def __init__(self, width=1200, height=800):
+    def __init__(self, width=1200, height=800, more_flags=()):
         self.profile = tempfile.TemporaryDirectory(prefix="pprofc-browser-")
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -34,7 +34,7 @@ class Browser:
             if "started successfully on port" in line:
                 self.address = f"http://127.0.0.1:{line.rstrip().rstrip('.').split()[-1]}"
                 break
-        flags = FLAGS + [f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}"]
+        flags = FLAGS + list(more_flags) + [f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}"]
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": {"args": flags},
             "goog:loggingPrefs": {"browser": "ALL"}}}})

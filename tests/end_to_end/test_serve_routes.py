@@ -11,6 +11,8 @@ KINDS = ("heap", "allocs", "mutex", "block", "threadcreate", "offcpu", "wall", "
 FORMATS = (("", "application/octet-stream", b"\x1f\x8b"), ("format=pprof", "application/octet-stream", b"\x1f\x8b"),
            ("format=pb", "application/octet-stream", b""), ("format=svg", "image/svg+xml", b"<?xml"),
            ("format=folded", "text/plain", b""), ("format=json", "application/json", b"{"),
+           ("format=speedscope", "application/json", b'{"$schema"'), ("format=otlp", "application/x-protobuf", b"\x0a"),
+           ("format=csv", "text/csv", b"function,file,"),
            ("debug=1", "text/plain", b""), ("debug=0", "application/octet-stream", b"\x1f\x8b"))
 
 

@@ -43,6 +43,14 @@ static struct pprofc_profile *read_profile(const char *path)
             failed = pp_folded_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
         else if (format == PP_FORMAT_PPROF || format == PP_FORMAT_PPROF_RAW)
             failed = pp_pprof_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else if (format == PP_FORMAT_SPEEDSCOPE)
+            failed = pp_speedscope_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else if (format == PP_FORMAT_OTLP)
+            failed = pp_otlp_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else if (format == PP_FORMAT_OTLP_JSON)
+            failed = pp_otlp_json_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
+        else if (format == PP_FORMAT_FIREFOX)
+            failed = pp_firefox_read(bytes.bytes, bytes.n_bytes, path, &profile, &err);
         else
             return NULL; /* a format for another day */
     }
@@ -269,6 +277,103 @@ static void test_folded_totals(void **state)
     }
 }
 
+static uint32_t count_threads(const struct pprofc_profile *profile)
+{
+    uint32_t n_threads = 0;
+
+    for (pp_id set = 1; set < profile->n_label_sets; set++) {
+        bool is_used = false;
+        for (uint32_t i = 0; i < profile->n_samples; i++)
+            is_used |= profile->sample_labels[i] == set;
+        n_threads += is_used;
+    }
+    return n_threads;
+}
+
+/* speedscope's files, of each version, have the totals that can be added up by hand; several
+ * profiles of one unit are threads. */
+static void test_speedscope_totals(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t total;
+        uint32_t n_threads;
+    } files[] = {
+        {"speedscope/speedscope/0.0.1/simple-no-pretty-print.speedscope.json", 14, 0},
+        {"speedscope/speedscope/0.0.1/simple.speedscope.json", 14, 0},
+        {"speedscope/speedscope/0.1.2/simple-sampled.speedscope.json", 14000000000, 0},
+        {"speedscope/speedscope/0.6.0/two-sampled.speedscope.json", 28000000000, 2},
+        {"speedscope/speedscope/invalid/incomplete-trace.json", 100, 0},
+        {"pyroscope/og/convert/speedscope/testdata/simple.speedscope.json", 14, 0},
+        {"pyroscope/og/convert/speedscope/testdata/two-sampled-bytes.speedscope.json", 28, 2},
+        {"pyroscope/og/convert/speedscope/testdata/two-sampled.speedscope.json", 28000000000, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct pprofc_profile *profile = read_corpus(files[i].name);
+        if (profile == NULL || profile->n_types != 1 ||
+            pp_profile_total(profile, 0) != files[i].total ||
+            count_threads(profile) != files[i].n_threads)
+            fail_msg("%s: %" PRId64, files[i].name,
+                     profile != NULL ? pp_profile_total(profile, 0) : -1);
+        assert_round_trip(profile, files[i].name);
+        assert_nothing_beyond_total(profile, files[i].name);
+        pprofc_profile_free(profile);
+    }
+}
+
+/* A real message of OpenTelemetry's profiler says the same in protobuf and in JSON, with the totals
+ * that were added up from its JSON by hand, and the processes as labels. */
+static void test_otlp(void **state)
+{
+    struct pprofc_profile *binary, *json;
+    const char *difference;
+
+    (void)state;
+    binary = read_corpus("pyroscope/test/integration/testdata/otel-ebpf-profile.pb.bin");
+    json = read_corpus("pyroscope/test/integration/testdata/otel-ebpf-profile.pb.json");
+    assert_non_null(binary);
+    assert_non_null(json);
+    difference = profile_difference(binary, json);
+    if (difference != NULL)
+        fail_msg("protobuf and JSON: %s", difference);
+    assert_int_equal(binary->n_types, 2);
+    assert_true(pp_profile_total(binary, pp_profile_find_type(binary, "off_cpu", NULL)) ==
+                267302249331);
+    assert_int_equal(pp_profile_total(binary, pp_profile_find_type(binary, "samples", NULL)), 10);
+    assert_round_trip(binary, "otel-ebpf-profile.pb.bin");
+    pprofc_profile_free(binary);
+    pprofc_profile_free(json);
+}
+
+/* Processed profiles of Firefox: 7 samples of each thread of 1 ms; what the browser itself sends is
+ * refused with what to do. */
+static void test_firefox(void **state)
+{
+    static const char *const names[] = {"firefox-profiler/processed-2.json",
+                                        "firefox-profiler/processed-3.json"};
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+    char path[4600];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        profile = read_corpus(names[i]);
+        assert_non_null(profile);
+        assert_int_equal(pp_profile_total(profile, 0), 21);
+        assert_int_equal(pp_profile_total(profile, 1), 21000000);
+        assert_nothing_beyond_total(profile, names[i]);
+        pprofc_profile_free(profile);
+    }
+    profile = NULL;
+    (void)snprintf(path, sizeof path, "%s/firefox-profiler/gecko-1.json", corpus);
+    assert_int_equal(pp_file_read(path, &bytes, NULL), 0);
+    assert_true(pp_firefox_read(bytes.bytes, bytes.n_bytes, "gecko", &profile, &err) < 0);
+    assert_non_null(strstr(err.message, "profiler.firefox.com"));
+}
+
 /* A function id of 0, which the format reserves, is refused as google/pprof refuses it. */
 static void test_refused(void **state)
 {
@@ -290,7 +395,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readme_totals), cmocka_unit_test(test_recursion),
         cmocka_unit_test(test_spellings),     cmocka_unit_test(test_folded_totals),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_speedscope_totals),
+        cmocka_unit_test(test_otlp),          cmocka_unit_test(test_firefox),
     };
 
     if (!has_corpus()) {

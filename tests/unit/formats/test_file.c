@@ -235,7 +235,9 @@ static void test_of_path(void **state)
     assert_int_equal(pp_format_of_path("out.ppc"), PP_FORMAT_RECORDING);
     assert_int_equal(pp_format_of_path("out"), PP_FORMAT_UNKNOWN);
     assert_int_equal(pp_format_of_path("out.gz"), PP_FORMAT_UNKNOWN);
-    assert_int_equal(pp_format_of_path("x.speedscope.json"), PP_FORMAT_UNKNOWN);
+    assert_int_equal(pp_format_of_path("x.speedscope.json"), PP_FORMAT_SPEEDSCOPE);
+    assert_int_equal(pp_format_of_path("x.otlp"), PP_FORMAT_OTLP);
+    assert_int_equal(pp_format_of_path("x.csv"), PP_FORMAT_CSV);
 }
 
 static enum pp_format of_text(const char *text)
@@ -253,6 +255,13 @@ static void test_of_bytes(void **state)
     assert_int_equal(of_text("main;parse 12\n"), PP_FORMAT_FOLDED);
     assert_int_equal(of_text("\nmain;parse 12\n"), PP_FORMAT_FOLDED);
     assert_int_equal(of_text(" {\"version\":1}"), PP_FORMAT_JSON);
+    assert_int_equal(of_text("{\"name\":1,\"profiles\":[]}"), PP_FORMAT_SPEEDSCOPE);
+    assert_int_equal(of_text("{\"shared\":{\"frames\":[]}}"), PP_FORMAT_SPEEDSCOPE);
+    assert_int_equal(of_text("{\"shared\":{\"stringArray\":[]}}"), PP_FORMAT_FIREFOX);
+    assert_int_equal(of_text("{\"meta\":"), PP_FORMAT_FIREFOX);
+    assert_int_equal(of_text("{\"nodes\":"), PP_FORMAT_CPUPROFILE);
+    assert_int_equal(of_text("{\"resourceProfiles\":"), PP_FORMAT_OTLP_JSON);
+    assert_int_equal(pp_format_of_bytes("\x0a\x02\x12\x00\x12\x00", 6), PP_FORMAT_OTLP);
     assert_int_equal(of_text("<?xml version=\"1.0\"?>"), PP_FORMAT_SVG);
     assert_int_equal(of_text("--- contentionz 1 ---\ncycles/second = 3201000000\n"),
                      PP_FORMAT_LEGACY);

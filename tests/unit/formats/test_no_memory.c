@@ -59,7 +59,7 @@ void *__wrap_reallocarray(void *old, size_t n_items, size_t n_bytes)
 /* ---- the operations.  Each returns what the call under test returned. ---- */
 
 static struct pprofc_profile *source;
-static struct pp_buffer pprof, pprof_gz, folded, utf16;
+static struct pp_buffer pprof, pprof_gz, folded, utf16, speedscope, otlp;
 
 static int read_pprof(struct pprofc_error *err)
 {
@@ -99,6 +99,83 @@ static int read_utf16(struct pprofc_error *err)
     assert_true((failed == 0) == (profile != NULL));
     pprofc_profile_free(profile);
     return failed;
+}
+
+static int read_with(int (*read)(const void *bytes, size_t n_bytes, const char *name,
+                                 struct pprofc_profile **profile_out, struct pprofc_error *err),
+                     const void *bytes, size_t n_bytes, struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = read(bytes, n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_speedscope(struct pprofc_error *err)
+{
+    return read_with(pp_speedscope_read, speedscope.bytes, speedscope.n_bytes, err);
+}
+
+static int read_otlp(struct pprofc_error *err)
+{
+    return read_with(pp_otlp_read, otlp.bytes, otlp.n_bytes, err);
+}
+
+static int read_otlp_json(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"resourceProfiles\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":"
+        "{\"stringValue\":\"\\u00e9\"}}]},\"scopeProfiles\":[{\"profiles\":[{\"samples\":[{"
+        "\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[1]}]}]}]}],\"dictionary\":{"
+        "\"stringTable\":[\"\",\"a\"],\"mappingTable\":[{},{\"filenameStrindex\":1}],"
+        "\"functionTable\":[{},{\"nameStrindex\":1}],\"locationTable\":[{},{\"mappingIndex\":1,"
+        "\"lines\":[{\"functionIndex\":1}]}],\"stackTable\":[{},{\"locationIndices\":[1]}],"
+        "\"linkTable\":[{}],\"attributeTable\":[{},{\"keyStrindex\":1,\"value\":{\"intValue\":\"3\"}}]}}";
+
+    return read_with(pp_otlp_json_read, text, sizeof text - 1, err);
+}
+
+static int read_cpuprofile(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"nodes\":[{\"id\":1,\"callFrame\":{\"functionName\":\"\\n\"},"
+        "\"children\":[2]},{\"id\":2,\"callFrame\":{\"functionName\":\"f\"}}],"
+        "\"samples\":[1,2,2],\"timeDeltas\":[1,2,3]}";
+
+    return read_with(pp_cpuprofile_read, text, sizeof text - 1, err);
+}
+
+static int read_firefox(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"meta\":{\"preprocessedProfileVersion\":50},\"threads\":[{\"name\":\"\\t\",\"tid\":1,"
+        "\"samples\":{\"stack\":[0,1,null]},\"stackTable\":{\"prefix\":[null,0],\"frame\":[0,0]},"
+        "\"frameTable\":{\"func\":[0]},\"funcTable\":{\"name\":[0]},\"stringArray\":[\"main\"]}]}";
+
+    return read_with(pp_firefox_read, text, sizeof text - 1, err);
+}
+
+static int write_speedscope(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_speedscope_write(source, &out, err);
+}
+
+static int write_otlp(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_otlp_write(source, &out, err);
+}
+
+static int write_csv(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_csv_write(source, 0, &out, err);
 }
 
 static int write_pprof(struct pprofc_error *err)
@@ -314,6 +391,14 @@ static void test_sweep(void **state)
         {"read pprof.gz", read_pprof_gz},
         {"read folded", read_folded},
         {"read UTF-16", read_utf16},
+        {"read speedscope", read_speedscope},
+        {"read OTLP", read_otlp},
+        {"read OTLP in JSON", read_otlp_json},
+        {"read cpuprofile", read_cpuprofile},
+        {"read Firefox", read_firefox},
+        {"write speedscope", write_speedscope},
+        {"write OTLP", write_otlp},
+        {"write CSV", write_csv},
         {"write pprof", write_pprof},
         {"write slices", write_slices},
         {"write folded", write_folded},
@@ -349,7 +434,13 @@ static int make_inputs(void **state)
 {
     (void)state;
     source = make_random_profile(11);
-    return source == NULL || pp_pprof_write(source, false, &pprof, NULL) != 0 ||
+    for (size_t i = 0; source != NULL && i < (size_t)source->n_samples * source->n_types; i++) {
+        if (source->sample_values[i] < 0) /* which speedscope does not have */
+            source->sample_values[i] = 1;
+    }
+    return source == NULL || pp_speedscope_write(source, &speedscope, NULL) != 0 ||
+           pp_otlp_write(source, &otlp, NULL) != 0 ||
+           pp_pprof_write(source, false, &pprof, NULL) != 0 ||
            pp_pprof_write(source, true, &pprof_gz, NULL) != 0 ||
            pp_folded_write(source, 0, &folded, NULL) != 0 || make_utf16() != 0;
 }
@@ -362,6 +453,8 @@ static int free_inputs(void **state)
     pp_buffer_done(&pprof_gz);
     pp_buffer_done(&folded);
     pp_buffer_done(&utf16);
+    pp_buffer_done(&speedscope);
+    pp_buffer_done(&otlp);
     return 0;
 }
 

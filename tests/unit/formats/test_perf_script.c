@@ -199,15 +199,15 @@ static void test_types(void **state)
     pprofc_profile_free(profile);
 }
 
-/* Records of a ninth event, of no samples, and lines that are neither are counted and said; periods
- * beyond 2^63 stay at the end of the scale. */
+/* Records of one event too many, of no samples, and lines that are neither are counted and said;
+ * periods beyond 2^63 stay at the end of the scale. */
 static void test_notes(void **state)
 {
     pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
     struct pprofc_profile *profile;
 
     (void)state;
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < PP_MAX_TYPES + 2; i++)
         pp_buffer_printf(&text, "v 7 9.5: 9223372036854775807 e%d:\n\t4f2 f (/a)\n\n", i);
     pp_buffer_text(&text, "v 7 9.5: 9223372036854775807 e0:\n\t4f2 f (/a)\n\n"
                           "v 7 9.5: PERF_RECORD_COMM: v:7/7\n"

@@ -1,0 +1,68 @@
+"""Importing a large speedscope file: speed and memory."""
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure import Row
+from rows import PPROFC, clean_environment, tool
+
+N_FRAMES = 4000
+N_STACKS = 20000
+DEPTH = 40
+MB = 1e6
+
+
+def write_speedscope(path, size_bytes):
+    """Samples in the order of time, as py-spy and others write them: each is one of 20 000 stacks of 40 frames."""
+    chance = random.Random(7)
+    trunk = list(range(DEPTH))
+    stacks = []
+    for _ in range(N_STACKS):
+        shared = chance.randrange(5, DEPTH - 5)
+        stacks.append(trunk[:shared] + [chance.randrange(N_FRAMES) for _ in range(DEPTH - shared)])
+    texts = ["[" + ",".join(map(str, stack)) + "]" for stack in stacks]
+    frames = ",".join(f'{{"name":"function_{i}(int, char const*)","file":"src/file_{i % 97}.c","line":{i % 500 + 1}}}'
+                      for i in range(N_FRAMES))
+    n_samples = 0
+    with open(path, "w") as file:
+        file.write('{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{"frames":[' + frames + "]},"
+                   '"profiles":[{"type":"sampled","name":"big","unit":"seconds","startValue":0,"endValue":0,"samples":[')
+        while file.tell() < 0.95 * size_bytes:
+            rows = [chance.choice(texts) for _ in range(1000)]
+            file.write(("," if n_samples else "") + ",".join(rows))
+            n_samples += len(rows)
+        file.write('],"weights":[' + ",".join(["0.01"] * n_samples) + "]}]}\n")
+    return n_samples
+
+
+def run(command):
+    """(CPU seconds, MB of memory at most) of a command."""
+    child = subprocess.Popen([str(one) for one in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             env=clean_environment())
+    said = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    child.stderr.close()
+    if child.returncode != 0:
+        raise RuntimeError(f"{command[0]}: {said.decode()[-500:]}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB
+
+
+def import_speedscope(is_long):
+    """From the file on disk to a pprof file: all of the command's CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, out = Path(folder, "big.speedscope.json"), Path(folder, "big.pb")
+        n_samples = write_speedscope(path, 100 * MB)
+        size_mb = path.stat().st_size / MB
+        runs = [run([tool(PPROFC), "convert", "-q", "-f", path, out]) for _ in range(15 if is_long else 5)]
+    cpu_s = statistics.median(cpu for cpu, _ in runs)
+    memory = statistics.median(used for _, used in runs) / size_mb
+    detail = f"{size_mb:.0f} MB, {n_samples} samples of {DEPTH} frames, in {cpu_s:.2f} s"
+    return [Row("import of a speedscope file", size_mb / cpu_s, " MB/s", ">= 100", size_mb / cpu_s >= 100, detail),
+            Row("import of a speedscope file: memory / file", memory, "", "<= 2", memory <= 2)]
+
+
+ALL = {"import-speedscope": import_speedscope}
