@@ -32,7 +32,7 @@ bool pp_legacy_word(struct pp_legacy_words *words, uint64_t *value_out)
 
 bool pp_legacy_cpu_head(const void *bytes, size_t n_bytes, struct pp_legacy_words *words)
 {
-    for (int way = 0; way < 4; way++) {
+    for (int way = 0; way < 4 && n_bytes > 0; way++) {
         uint64_t header[N_HEADER_WORDS];
         int n = 0;
         *words = (struct pp_legacy_words){.at = bytes,
@@ -181,8 +181,8 @@ static int strip_handler(struct cpu_reader *reader)
     }
     for (size_t k = 0; k < reader->n_records; k++) {
         struct cpu_record *record = &reader->records[k];
-        const uint64_t *addresses = reader->legacy->addresses + record->first;
-        if (record->n > 1 && addresses[0] == addresses[1]) {
+        const uint64_t *addresses = reader->legacy->addresses;
+        if (record->n > 1 && addresses[record->first] == addresses[record->first + 1]) {
             drop_second(reader, record);
             n_doubled++;
         }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "formats/legacy.h"
+#include "profile/tables.h"
 
 enum { MOST_ATTRIBUTES = 8 };
 
@@ -123,6 +124,7 @@ static pp_id path_string(struct pprofc_profile *profile, const struct attributes
             continue;
         pp_buffer_append(&whole, attributes->values[i].bytes, attributes->values[i].n_bytes);
         pp_buffer_append(&whole, path.bytes + 1 + name->n_bytes, path.n_bytes - 1 - name->n_bytes);
+        profile->tables->failed |= whole.failed;
         return whole.failed ? 0 : pp_profile_string(profile, whole.bytes, whole.n_bytes);
     }
     return pp_profile_string(profile, path.bytes, path.n_bytes);

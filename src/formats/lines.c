@@ -10,14 +10,17 @@ enum { CHUNK_BYTES = 256 * 1024 };
 
 void pp_lines_of_bytes(struct pp_lines *lines, const void *bytes, size_t n_bytes)
 {
-    *lines = (struct pp_lines){.at = bytes, .end = (const char *)bytes + n_bytes, .descriptor = -1};
+    *lines = (struct pp_lines){.at = bytes, .end = bytes, .descriptor = -1};
+    if (n_bytes > 0)
+        lines->end += n_bytes;
 }
 
 void pp_lines_of_descriptor(struct pp_lines *lines, int descriptor, struct pp_buffer *head)
 {
     *lines = (struct pp_lines){.chunk = *head, .descriptor = descriptor};
-    lines->at = head->bytes;
-    lines->end = head->bytes + head->n_bytes;
+    lines->at = lines->end = head->bytes;
+    if (head->n_bytes > 0)
+        lines->end += head->n_bytes;
     *head = (struct pp_buffer)PP_BUFFER_INIT;
 }
 

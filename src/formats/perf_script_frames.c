@@ -244,7 +244,8 @@ static int new_frame(struct pp_perf_frames *frames, const struct pp_perf_frame_t
         const struct pp_location location = {
             .address = frame.address, .mapping = frame.mapping, .n_lines = frame.n_lines};
         frame.location =
-            pp_profile_location(frames->profile, &location, frames->lines + frame.first_line);
+            pp_profile_location(frames->profile, &location,
+                                frame.n_lines > 0 ? &frames->lines[frame.first_line] : NULL);
         if (frame.location == 0)
             return -ENOMEM;
     }

@@ -56,7 +56,7 @@ static int read_bytes(const struct pp_buffer *bytes, const char *name,
     case PP_FORMAT_CSV:
         return pp_fail(err, -EBADMSG, 0,
                        "'%s' is for people and other programs; pprof-c reads .pb.gz .pb .folded "
-                       ".speedscope.json .otlp .ppc",
+                       ".speedscope.json .otlp .ppc, perf script's text and gperftools' files",
                        name);
     case PP_FORMAT_UNKNOWN:
         break;

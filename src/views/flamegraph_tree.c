@@ -29,6 +29,7 @@ struct draft {
     size_t n_frames, frames_capacity;
     struct draft_node *nodes;
     size_t n_nodes, nodes_capacity;
+    bool is_plain;   /* each location is a frame of its own: a drawn node for each profile node */
     uint32_t *slots; /* node ids + 1 by hash of (parent, frame) */
     size_t n_slots;
 };
@@ -181,6 +182,7 @@ static int find_frames(struct draft *draft)
             const uint32_t frame = frame_of(draft, i, line);
             if (frame == NO_FRAME)
                 return -ENOMEM;
+            draft->is_plain &= location->n_lines <= 1 && draft->frames[frame].hot_total < 0;
             describe_frame(draft, frame, i, line, weights[i]);
         }
     }
@@ -235,6 +237,7 @@ static int sort_frames(struct draft *draft)
             tree->frames[tree->n_frames++] = *order[i].frame;
         rank[order[i].id] = tree->n_frames - 1;
     }
+    draft->is_plain &= tree->n_frames == draft->n_frames;
     renumber(draft->frame_of_string, draft->profile->n_strings, rank);
     renumber(draft->frame_of_location, draft->profile->n_locations, rank);
     return 0;
@@ -275,12 +278,25 @@ static int grow_slots(struct draft *draft)
     return 0;
 }
 
-/* The child of 'parent' at 'frame', or 0 when memory ran out. */
+static uint32_t new_node(struct draft *draft, uint32_t parent, uint32_t frame)
+{
+    if (draft->n_nodes >= UINT32_MAX / 2 ||
+        pp_array_reserve(&draft->nodes, &draft->nodes_capacity, draft->n_nodes + 1,
+                         sizeof *draft->nodes) != 0)
+        return 0;
+    draft->nodes[draft->n_nodes] = (struct draft_node){.parent = parent, .frame = frame};
+    return (uint32_t)draft->n_nodes++;
+}
+
+/* The child of 'parent' at 'frame', or 0 when memory ran out.  In folded stacks, which are plain,
+ * it is always a new one: there is nothing to look for. */
 static uint32_t child_of(struct draft *draft, uint32_t parent, uint32_t frame)
 {
     size_t slot;
     uint32_t node;
 
+    if (draft->is_plain)
+        return new_node(draft, parent, frame);
     if (draft->n_nodes * 2 >= draft->n_slots && grow_slots(draft) != 0)
         return 0;
     for (slot = slot_of(parent, frame, draft->n_slots); draft->slots[slot] != 0;
@@ -289,13 +305,9 @@ static uint32_t child_of(struct draft *draft, uint32_t parent, uint32_t frame)
         if (found->parent == parent && found->frame == frame)
             return draft->slots[slot] - 1;
     }
-    if (draft->n_nodes >= UINT32_MAX / 2 ||
-        pp_array_reserve(&draft->nodes, &draft->nodes_capacity, draft->n_nodes + 1,
-                         sizeof *draft->nodes) != 0)
-        return 0;
-    node = (uint32_t)draft->n_nodes++;
-    draft->nodes[node] = (struct draft_node){.parent = parent, .frame = frame};
-    draft->slots[slot] = node + 1;
+    node = new_node(draft, parent, frame);
+    if (node != 0)
+        draft->slots[slot] = node + 1;
     return node;
 }
 
@@ -409,7 +421,7 @@ int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
                         struct pp_flame_tree *tree_out, struct pprofc_error *err)
 {
     struct pp_flame_tree tree = {0};
-    struct draft draft = {.profile = profile, .tree = &tree};
+    struct draft draft = {.profile = profile, .tree = &tree, .is_plain = true};
     int rc;
 
     if (type >= profile->n_types)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "formats/formats.h"
+#include "formats/lines.h"
 #include "profile/filter_tags.h"
 #include "profile/top.h"
 #include "random_profile.h"
@@ -176,6 +177,100 @@ static int write_csv(struct pprofc_error *err)
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
 
     return pp_csv_write(source, 0, &out, err);
+}
+
+static int read_perf_script(struct pprofc_error *err)
+{
+    static const char text[] =
+        "# cmdline : perf record ./app\n"
+        "app 1/7 9.5: 3 cycles:\n\t4f2 in (inlined)\n in.h:3\n"
+        "\t4f2 _ZN3foo3barEv+0x1 (/a)\n\t5f2 main (/a)\n\n"
+        "app 1/8 9.6: 3 instructions:\n\t4f2 La->Lb (/tmp/perf-1.map)\nskipped\n";
+    struct pprofc_profile *profile = NULL;
+    struct pp_lines lines;
+    int failed;
+
+    pp_lines_of_bytes(&lines, text, sizeof text - 1);
+    failed = pp_perf_script_read(&lines, "x", &profile, err);
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_legacy(const void *bytes, size_t n_bytes, struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_legacy_read(bytes, n_bytes, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
+}
+
+static int read_gperftools(struct pprofc_error *err)
+{
+    static const uint64_t words[] = {0, 3, 0, 10000, 0, 2, 3, 1, 9, 3, 1, 3, 1, 9, 4, 0, 1, 0};
+
+    return read_legacy(words, sizeof words, err);
+}
+
+static int read_heap_text(struct pprofc_error *err)
+{
+    static const char text[] = "heap profile:  3: 30 [ 5: 50] @ heapz_v2/524288\n"
+                               " 1: 10 [ 3: 30] @ 0x401001 0x402001\n#\t0x401000\tf+0x1\tf.c:3\n"
+                               "MAPPED_LIBRARIES:\nb=/x\n00400000-00500000 r-xp 0 0:0 0 $b/app\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_jemalloc(struct pprofc_error *err)
+{
+    static const char text[] =
+        "heap_v2/1\n  t*: 1: 1 [0: 0]\n@ 0x1 0x2\n  t*: 1: 1 [0: 0]\nwords\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_contention(struct pprofc_error *err)
+{
+    static const char text[] = "--- contention\ncycles/second=7\ndiscarded samples=1\n3 2 @ 0x1\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_threads(struct pprofc_error *err)
+{
+    static const char text[] =
+        "--- threadz 1 ---\n--- Thread 7 (name: a/1) stack: ---\n PC: 0x1: f\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_counts(struct pprofc_error *err)
+{
+    static const char text[] = "goroutine profile: total 1\n1 @ 0x2\n#\t0x1\tf\tf.go:3\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_java(struct pprofc_error *err)
+{
+    static const char text[] =
+        "--- heapz 1 ---\nformat = java\nresolution = bytes\n 7 1 @ 0x3 0x4\n"
+        " 0x3 f (F.java:12)\n";
+
+    return read_legacy(text, sizeof text - 1, err);
+}
+
+static int read_odd_folded(struct pprofc_error *err)
+{
+    static const char text[] = "caf\xe9;b 1.5\ncaf\xe9;c 2\nno count\n";
+    struct pprofc_profile *profile = NULL;
+    const int failed = pp_folded_read(text, sizeof text - 1, "x", &profile, err);
+
+    assert_true((failed == 0) == (profile != NULL));
+    pprofc_profile_free(profile);
+    return failed;
 }
 
 static int write_pprof(struct pprofc_error *err)
@@ -391,6 +486,15 @@ static void test_sweep(void **state)
         {"read pprof.gz", read_pprof_gz},
         {"read folded", read_folded},
         {"read UTF-16", read_utf16},
+        {"read Latin-1 and fractions", read_odd_folded},
+        {"read perf script", read_perf_script},
+        {"read gperftools", read_gperftools},
+        {"read heap text", read_heap_text},
+        {"read jemalloc", read_jemalloc},
+        {"read contention", read_contention},
+        {"read threads", read_threads},
+        {"read counts", read_counts},
+        {"read java", read_java},
         {"read speedscope", read_speedscope},
         {"read OTLP", read_otlp},
         {"read OTLP in JSON", read_otlp_json},
