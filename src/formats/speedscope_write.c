@@ -135,13 +135,17 @@ static void put_stack(struct pp_json *json, const struct pprofc_profile *plain, 
     pp_json_end_array(json);
 }
 
+static int64_t value_of(const struct pprofc_profile *plain, uint32_t sample, uint32_t type)
+{
+    return plain->sample_values[(size_t)sample * plain->n_types + type];
+}
+
 static void put_type(struct pp_json *json, const struct pprofc_profile *plain, uint32_t type,
                      pp_id *path)
 {
     const char *name = plain->strings[plain->types[type].type];
     const char *given = plain->strings[plain->types[type].unit], *unit = unit_of(given);
     pp_autobuffer struct pp_buffer title = PP_BUFFER_INIT;
-    const int64_t *values = plain->sample_values + type;
 
     pp_buffer_text(&title, name);
     if (unit == NULL)
@@ -155,14 +159,14 @@ static void put_type(struct pp_json *json, const struct pprofc_profile *plain, u
     pp_json_integer(json, "endValue", pp_profile_total(plain, type));
     pp_json_begin_array(json, "samples");
     for (uint32_t i = 0; i < plain->n_samples; i++) {
-        if (values[(size_t)i * plain->n_types] != 0)
+        if (value_of(plain, i, type) != 0)
             put_stack(json, plain, plain->sample_stack[i], path);
     }
     pp_json_end_array(json);
     pp_json_begin_array(json, "weights");
     for (uint32_t i = 0; i < plain->n_samples; i++) {
-        if (values[(size_t)i * plain->n_types] != 0)
-            pp_json_integer(json, NULL, values[(size_t)i * plain->n_types]);
+        if (value_of(plain, i, type) != 0)
+            pp_json_integer(json, NULL, value_of(plain, i, type));
     }
     pp_json_end_array(json);
     pp_json_end_object(json);

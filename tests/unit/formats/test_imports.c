@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/formats.h"
+#include "formats/encode.h"
 
 typedef int read_function(const void *bytes, size_t n_bytes, const char *name,
                           struct pprofc_profile **profile_out, struct pprofc_error *err);
@@ -206,13 +206,39 @@ static void test_leaves_out(void **state)
     pprofc_profile_free(profile);
 }
 
+/* A profile without a sample is one of each format, too. */
+static void test_empty(void **state)
+{
+    static const enum pp_format formats[] = {PP_FORMAT_SPEEDSCOPE, PP_FORMAT_OTLP, PP_FORMAT_CSV};
+    struct pprofc_profile *profile = pp_profile_new();
+
+    (void)state;
+    assert_int_equal(pp_profile_add_type(profile, "cpu", "nanoseconds"), 0);
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+        struct pprofc_profile *again = NULL;
+        assert_int_equal(pp_encode_profile(profile, formats[i], 0, &out, NULL), 0);
+        assert_true(out.n_bytes > 0);
+        if (formats[i] == PP_FORMAT_CSV)
+            continue;
+        assert_int_equal(formats[i] == PP_FORMAT_OTLP
+                             ? pp_otlp_read(out.bytes, out.n_bytes, "x", &again, NULL)
+                             : pp_speedscope_read(out.bytes, out.n_bytes, "x", &again, NULL),
+                         0);
+        assert_int_equal(again->n_types, 1);
+        assert_int_equal(again->n_samples, 0);
+        pprofc_profile_free(again);
+    }
+    pprofc_profile_free(profile);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cpuprofile),       cmocka_unit_test(test_cpuprofile_refusals),
         cmocka_unit_test(test_firefox),          cmocka_unit_test(test_firefox_tracing),
         cmocka_unit_test(test_firefox_refusals), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_leaves_out),
+        cmocka_unit_test(test_leaves_out),       cmocka_unit_test(test_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
