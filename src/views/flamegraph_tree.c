@@ -354,27 +354,52 @@ static int draw_nodes(struct draft *draft)
 
 /* ---- order ---- */
 
-/* Link each node's children in alphabetical order: nodes are taken frame by frame from the last
- * name to the first, each one put before its siblings. */
+static int compare_siblings(const void *a, const void *b, void *nodes)
+{
+    const uint32_t left = ((const struct draft_node *)nodes)[*(const uint32_t *)a].frame;
+    const uint32_t right = ((const struct draft_node *)nodes)[*(const uint32_t *)b].frame;
+
+    return (left > right) - (left < right);
+}
+
+/* The children of 'parent', which are linked already, in the order of their frames. */
+static int sort_children(struct draft *draft, uint32_t parent, uint32_t **ids, size_t *capacity)
+{
+    struct draft_node *nodes = draft->nodes;
+    size_t n = 0;
+
+    for (uint32_t child = nodes[parent].first_child; child != 0;
+         child = nodes[child].next_sibling) {
+        if (pp_array_reserve(ids, capacity, n + 1, sizeof **ids) != 0)
+            return -ENOMEM;
+        (*ids)[n++] = child;
+    }
+    qsort_r(*ids, n, sizeof **ids, compare_siblings, nodes);
+    nodes[parent].first_child = (*ids)[0];
+    for (size_t i = 0; i < n; i++)
+        nodes[(*ids)[i]].next_sibling = i + 1 < n ? (*ids)[i + 1] : 0;
+    return 0;
+}
+
+/* Link each node's children in alphabetical order.  Most have one, which lies beside them in
+ * memory: one pass links, and only what has several is sorted. */
 static int link_children(struct draft *draft)
 {
-    const uint32_t n_frames = draft->tree->n_frames;
-    pp_autofree uint32_t *first = calloc((size_t)n_frames + 1, sizeof *first);
-    pp_autofree uint32_t *next = calloc(draft->n_nodes, sizeof *next);
-    uint32_t node, frame;
+    struct draft_node *nodes = draft->nodes;
+    pp_autofree uint32_t *ids = NULL;
+    size_t capacity = 0;
+    uint32_t node;
 
-    if (first == NULL || next == NULL)
-        return -ENOMEM;
-    for (node = 1; node < draft->n_nodes; node++) {
-        next[node] = first[draft->nodes[node].frame];
-        first[draft->nodes[node].frame] = node;
+    for (node = (uint32_t)draft->n_nodes; node-- > 1;) {
+        nodes[node].next_sibling = nodes[nodes[node].parent].first_child;
+        nodes[nodes[node].parent].first_child = node;
     }
-    for (frame = n_frames; frame-- > 0;)
-        for (node = first[frame]; node != 0; node = next[node]) {
-            struct draft_node *parent = &draft->nodes[draft->nodes[node].parent];
-            draft->nodes[node].next_sibling = parent->first_child;
-            parent->first_child = node;
-        }
+    for (node = 0; node < draft->n_nodes; node++) {
+        const uint32_t first = nodes[node].first_child;
+        if (first != 0 && nodes[first].next_sibling != 0 &&
+            sort_children(draft, node, &ids, &capacity) != 0)
+            return -ENOMEM;
+    }
     return 0;
 }
 
