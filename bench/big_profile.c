@@ -3,7 +3,8 @@
  * random: 200 000 samples over 50 000 locations of 10 000 functions, stacks up to 30 deep that have
  * nothing in common: the worst case for all that puts stacks together.  tree: the same number of
  * samples and locations, stacks up to 16 deep that share their callers as those of programs do.
- * huge: 500 000 samples, 40 deep, with two labels each: 75 MB before gzip. */
+ * huge: 500 000 samples, 40 deep, of 100 000 stacks or so, with two labels each: 75 MB before gzip,
+ * a fifth of it behind. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,15 @@
 struct shape {
     const char *name;
     uint32_t n_samples, n_locations, n_functions, max_depth;
-    bool is_tree, has_labels;
+    uint32_t n_callees[2]; /* of the first frames, and of later ones; 0: any location follows */
+    uint32_t n_first, every;
+    bool has_labels;
 };
 
 static const struct shape shapes[] = {
-    {"random", 200000, 50000, 10000, 30, false, false},
-    {"tree", 200000, 50000, 10000, 16, true, false},
-    {"huge", 500000, 100000, 30000, 40, false, true},
+    {"random", 200000, 50000, 10000, 30, {0, 0}, 0, 1, false},
+    {"tree", 200000, 50000, 10000, 16, {5, 3}, 6, 1, false},
+    {"huge", 500000, 100000, 30000, 40, {3, 2}, 8, 8, true},
 };
 
 static uint64_t state = 88172645463325252ULL;
@@ -51,7 +54,8 @@ static pp_id make_location(struct pprofc_profile *profile, const struct shape *s
     return pp_profile_location(profile, &location, &line);
 }
 
-/* In a tree a frame has few callees, which its path from the root decides; the deeper the fewer. */
+/* In a tree a frame has few callees, which its path from the root decides; the deeper the fewer,
+ * and behind the first frames but every so often only one. */
 static pp_id make_stack(struct pprofc_profile *profile, const struct shape *shape,
                         const pp_id *locations)
 {
@@ -61,8 +65,11 @@ static pp_id make_stack(struct pprofc_profile *profile, const struct shape *shap
 
     for (uint32_t i = 0; i < depth; i++) {
         uint32_t which = draw(shape->n_locations);
-        if (shape->is_tree) {
-            path = (path * 8 + draw(i < 6 ? 5 : 3)) * 0x9e3779b97f4a7c15ULL;
+        if (shape->n_callees[0] > 0) {
+            const uint32_t n_callees = i < shape->n_first      ? shape->n_callees[0]
+                                       : i % shape->every == 0 ? shape->n_callees[1]
+                                                               : 1;
+            path = (path * 8 + draw(n_callees)) * 0x9e3779b97f4a7c15ULL;
             which = (uint32_t)((path >> 32) * shape->n_locations >> 32);
         }
         node = pp_profile_child(profile, node, locations[which]);
@@ -75,10 +82,11 @@ static pp_id make_labels(struct pprofc_profile *profile)
     char thread[32];
     struct pp_label labels[2] = {{.key = pp_profile_text(profile, "thread_name")},
                                  {.key = pp_profile_text(profile, "thread_id")}};
+    const uint32_t number = draw(64);
 
-    (void)snprintf(thread, sizeof thread, "worker-%u", draw(64));
+    (void)snprintf(thread, sizeof thread, "worker-%u", number);
     labels[0].text = pp_profile_text(profile, thread);
-    labels[1].number = draw(4000);
+    labels[1].number = 4000 + number;
     return pp_profile_label_set(profile, labels, 2);
 }
 

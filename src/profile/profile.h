@@ -238,9 +238,11 @@ int64_t pp_profile_total(const struct pprofc_profile *profile, uint32_t type);
 /* How sure that sum is; nothing where all values are exact. */
 struct pp_estimate pp_profile_total_estimate(const struct pprofc_profile *profile, uint32_t type);
 
-/* How many samples 'values' (one of the profile's) stand for in the eyes of 'type': the type's own
- * count, or that of the count just before it (alloc_objects beside alloc_space), else of the first
- * type; 1 without any count. */
+/* The type that counts what 'type' is of: itself, or the count just before it (alloc_objects beside
+ * alloc_space), else the first type; -1 without any count: each sample is one. */
+int pp_profile_count_type(const struct pprofc_profile *profile, uint32_t type);
+
+/* How many samples 'values' (one of the profile's) stand for by that count. */
 int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t type,
                                 const int64_t *values);
 

@@ -260,14 +260,21 @@ static bool is_count(const struct pprofc_profile *profile, uint32_t type)
     return strcmp(profile->strings[profile->types[type].unit], "count") == 0;
 }
 
+int pp_profile_count_type(const struct pprofc_profile *profile, uint32_t type)
+{
+    if (is_count(profile, type))
+        return (int)type;
+    if (type > 0 && is_count(profile, type - 1))
+        return (int)type - 1;
+    return is_count(profile, 0) ? 0 : -1;
+}
+
 int64_t pp_profile_type_samples(const struct pprofc_profile *profile, uint32_t type,
                                 const int64_t *values)
 {
-    if (is_count(profile, type))
-        return values[type];
-    if (type > 0 && is_count(profile, type - 1))
-        return values[type - 1];
-    return is_count(profile, 0) ? values[0] : 1;
+    const int count = pp_profile_count_type(profile, type);
+
+    return count < 0 ? 1 : values[count];
 }
 
 int pp_profile_find_type(const struct pprofc_profile *profile, const char *name,

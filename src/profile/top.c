@@ -1,4 +1,4 @@
-/* The hot spots: one walk over the tree of stacks, whatever the samples are grouped by. */
+/* The hot spots, whatever the samples are grouped by. */
 #include "profile/top.h"
 
 #include <errno.h>
@@ -12,68 +12,16 @@
 #include "base/memory.h"
 #include "profile/tables.h"
 #include "profile/top_groups.h"
+#include "profile/top_walk.h"
 #include "profile/weights.h"
-
-/* ---- the walk ---- */
-
-/* How often each group is on the path from the root to where the walk is. */
-static void enter(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                  uint32_t *n_on_path, const struct pp_weights *weights, pp_id node,
-                  struct pp_top_row *rows)
-{
-    const struct pp_top_members members =
-        pp_top_groups_of(groups, profile, profile->node_location[node]);
-
-    for (uint32_t i = 0; i < members.n; i++) {
-        const uint32_t group = members.groups[i];
-        if (n_on_path[group]++ > 0)
-            continue; /* recursion: counted where the outermost call is */
-        rows[group].cum = pp_add_values(rows[group].cum, weights->total[node]);
-        rows[group].n_cum_samples =
-            pp_add_values(rows[group].n_cum_samples, weights->total_samples[node]);
-        if (weights->total_estimate != NULL)
-            pp_estimate_add(&rows[group].cum_estimate, &weights->total_estimate[node]);
-    }
-}
-
-static void leave(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                  uint32_t *n_on_path, pp_id node)
-{
-    const struct pp_top_members members =
-        pp_top_groups_of(groups, profile, profile->node_location[node]);
-
-    for (uint32_t i = 0; i < members.n; i++)
-        n_on_path[members.groups[i]]--;
-}
-
-/* Depth first without recursion: stacks are as deep as the input says. */
-static void walk(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
-                 uint32_t *n_on_path, const struct pp_weights *weights, struct pp_top_row *rows)
-{
-    pp_id node = weights->first_child[0];
-
-    while (node != 0) {
-        enter(profile, groups, n_on_path, weights, node, rows);
-        if (weights->first_child[node] != 0) {
-            node = weights->first_child[node];
-            continue;
-        }
-        while (node != 0) {
-            leave(profile, groups, n_on_path, node);
-            if (weights->next_sibling[node] != 0) {
-                node = weights->next_sibling[node];
-                break;
-            }
-            node = profile->node_parent[node];
-        }
-    }
-}
 
 /* ---- what is booked on the groups themselves ---- */
 
 static void add_flat(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
                      uint32_t type, struct pp_top_row *rows)
 {
+    const int count = pp_profile_count_type(profile, type);
+
     for (uint32_t i = 0; i < profile->n_samples; i++) {
         const int64_t *values = profile->sample_values + (size_t)i * profile->n_types;
         const pp_id location = profile->node_location[profile->sample_stack[i]];
@@ -84,8 +32,7 @@ static void add_flat(const struct pprofc_profile *profile, const struct pp_top_g
         if (groups->of_label_set == NULL && profile->sample_stack[i] == 0)
             continue; /* on no frame */
         row->flat = pp_add_values(row->flat, values[type]);
-        row->n_flat_samples =
-            pp_add_values(row->n_flat_samples, pp_profile_type_samples(profile, type, values));
+        row->n_flat_samples = pp_add_values(row->n_flat_samples, count < 0 ? 1 : values[count]);
         if (profile->sample_estimates != NULL)
             pp_estimate_add(&row->flat_estimate, pp_profile_estimate(profile, i, type));
     }
@@ -161,12 +108,14 @@ static void pack_rows(struct pp_top *top)
 
 static int64_t count_samples(const struct pprofc_profile *profile, uint32_t type)
 {
+    const int count = pp_profile_count_type(profile, type);
     int64_t n_samples = 0;
 
+    if (count < 0)
+        return profile->n_samples;
     for (uint32_t i = 0; i < profile->n_samples; i++)
-        n_samples = pp_add_values(
-            n_samples, pp_profile_type_samples(
-                           profile, type, profile->sample_values + (size_t)i * profile->n_types));
+        n_samples =
+            pp_add_values(n_samples, profile->sample_values[(size_t)i * profile->n_types + count]);
     return n_samples;
 }
 
@@ -178,15 +127,13 @@ double pp_top_error(const struct pp_estimate *estimate)
 static int fill(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
                 const char *label_key, struct pp_top_groups *groups, struct pp_top *top)
 {
-    __attribute__((cleanup(pp_weights_done))) struct pp_weights weights = {0};
-    pp_autofree uint32_t *n_on_path = NULL;
+    pp_autofree struct pp_top_load *loads = NULL;
 
     if (pp_top_groups_init(groups, profile, group, label_key, &top->arena) != 0)
         return -ENOMEM;
     top->n_rows = groups->n_groups;
     top->rows = calloc((size_t)groups->n_groups + 1, sizeof *top->rows);
-    n_on_path = calloc((size_t)groups->n_groups + 1, sizeof *n_on_path);
-    if (top->rows == NULL || n_on_path == NULL)
+    if (top->rows == NULL)
         return -ENOMEM;
     for (uint32_t i = 0; i < groups->n_groups; i++) {
         top->rows[i].name = groups->groups[i].name;
@@ -198,10 +145,10 @@ static int fill(const struct pprofc_profile *profile, uint32_t type, enum pp_gro
         copy_flat(top);
         return 0;
     }
-    if (pp_weights_init(&weights, profile, type) != 0)
+    loads = calloc(profile->n_locations, sizeof *loads);
+    if (loads == NULL || pp_top_walk(profile, type, groups, top->rows, loads) != 0)
         return -ENOMEM;
-    walk(profile, groups, n_on_path, &weights, top->rows);
-    return pp_top_hottest(groups, profile, type, weights.total, top->rows);
+    return pp_top_hottest(groups, profile, loads, top->rows);
 }
 
 static int make(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,

@@ -258,12 +258,6 @@ struct spot {
     bool is_physical; /* not always inlined */
 };
 
-/* What one location weighs, wherever it stands in the tree. */
-struct load {
-    int64_t self, total;
-    bool is_used;
-};
-
 struct spots {
     struct spot *spots;
     uint32_t n_spots;
@@ -308,32 +302,14 @@ static bool weighs_more(const struct spot *a, const struct spot *b)
     return a->line < b->line;
 }
 
-/* By location first: they are far fewer than nodes and samples. */
-static struct load *load_locations(const struct pprofc_profile *profile, uint32_t type,
-                                   const int64_t *total)
-{
-    struct load *loads = calloc(profile->n_locations, sizeof *loads);
-
-    for (pp_id node = 1; loads != NULL && node < profile->n_nodes; node++) {
-        struct load *load = &loads[profile->node_location[node]];
-        load->total = pp_add_values(load->total, total[node]);
-        load->is_used = true;
-    }
-    for (uint32_t i = 0; loads != NULL && i < profile->n_samples; i++) {
-        struct load *load = &loads[profile->node_location[profile->sample_stack[i]]];
-        load->self =
-            pp_add_values(load->self, profile->sample_values[(size_t)i * profile->n_types + type]);
-    }
-    return loads;
-}
-
 static int fill_spots(struct spots *spots, const struct pp_top_groups *groups,
-                      const struct pprofc_profile *profile, const struct load *loads)
+                      const struct pprofc_profile *profile, const struct pp_top_load *loads)
 {
     for (pp_id location = 0; location < profile->n_locations; location++) {
         const struct pp_location *frame = &profile->locations[location];
         const struct pp_top_members members = pp_top_groups_of(groups, profile, location);
-        for (uint32_t i = 0; loads[location].is_used && i < members.n; i++) {
+        const bool is_used = loads[location].total != 0 || loads[location].self != 0;
+        for (uint32_t i = 0; is_used && i < members.n; i++) {
             const struct pp_line *at =
                 i < frame->n_lines ? &profile->lines[frame->first_line + i] : NULL;
             struct spot *spot = spot_of(spots, members.groups[i], frame->mapping,
@@ -350,15 +326,13 @@ static int fill_spots(struct spots *spots, const struct pp_top_groups *groups,
 }
 
 int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                   uint32_t type, const int64_t *total, struct pp_top_row *rows)
+                   const struct pp_top_load *loads, struct pp_top_row *rows)
 {
     __attribute__((cleanup(spots_done))) struct spots spots = {0};
     pp_autofree uint32_t *hottest = calloc((size_t)groups->n_groups + 1, sizeof *hottest);
     pp_autofree bool *is_physical = calloc((size_t)groups->n_groups + 1, sizeof *is_physical);
-    pp_autofree struct load *loads = load_locations(profile, type, total);
 
-    if (hottest == NULL || is_physical == NULL || loads == NULL ||
-        fill_spots(&spots, groups, profile, loads) != 0)
+    if (hottest == NULL || is_physical == NULL || fill_spots(&spots, groups, profile, loads) != 0)
         return -ENOMEM;
     for (uint32_t i = 0; i < spots.n_spots; i++) { /* hottest: spot + 1 */
         const struct spot *spot = &spots.spots[i];

@@ -46,9 +46,14 @@ static inline struct pp_top_members pp_top_groups_of(const struct pp_top_groups 
     return (struct pp_top_members){&groups->of_line[frame->first_line], frame->n_lines};
 }
 
+/* What one location weighs, wherever it stands in the tree. */
+struct pp_top_load {
+    int64_t self, total;
+};
+
 /* Fill line, module, is_inlined, and file where groups go by name alone, of each row from the frame
- * of its group that weighs most.  'total' is by node, of the sample type 'type'. */
+ * of its group that weighs most.  'loads' is by location. */
 int pp_top_hottest(const struct pp_top_groups *groups, const struct pprofc_profile *profile,
-                   uint32_t type, const int64_t *total, struct pp_top_row *rows);
+                   const struct pp_top_load *loads, struct pp_top_row *rows);
 
 #endif
