@@ -29,6 +29,32 @@ static void assert_row(const struct pp_top *top, const char *name, int64_t flat,
     assert_int_equal(row->cum, cum);
 }
 
+/* Many samples on one deep stack are walked by node instead of by sample, with the same result. */
+static void test_both_walks(void **state)
+{
+    struct pprofc_profile *profile = new_counting();
+    const int64_t value = 3;
+    pp_id node = 0;
+
+    (void)state;
+    add_folded(profile, "main;a;b", 5);
+    for (int i = 0; i < 25; i++) {
+        node = pp_profile_child(profile, node, pp_profile_named_location(profile, "a", 1));
+        node = pp_profile_child(profile, node, pp_profile_named_location(profile, "b", 1));
+    }
+    for (uint32_t n_slices = 1; n_slices <= 100; n_slices++) {
+        struct pp_top top;
+        pp_profile_add(profile, node, 0, n_slices, &value);
+        assert_int_equal(pp_top_make(profile, 0, PP_BY_FUNCTION, &top, NULL), 0);
+        assert_row(&top, "a", 0, 5 + 3 * (int64_t)n_slices);
+        assert_row(&top, "b", 5 + 3 * (int64_t)n_slices, 5 + 3 * (int64_t)n_slices);
+        assert_row(&top, "main", 0, 5);
+        assert_int_equal(row_of(&top, "a")->n_cum_samples, 5 + 3 * (int64_t)n_slices);
+        pp_top_done(&top);
+    }
+    pprofc_profile_free(profile);
+}
+
 /* A function counts once per sample, however often and however intertwined it recurs. */
 static void test_recursion(void **state)
 {
@@ -452,13 +478,21 @@ static void test_quality_line_capacity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recursion),    cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_inlined),      cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_types),  cmocka_unit_test(test_merge_quality),
-        cmocka_unit_test(test_merge_slices), cmocka_unit_test(test_block_names),
-        cmocka_unit_test(test_block_folds),  cmocka_unit_test(test_block_drops),
-        cmocka_unit_test(test_quality_line), cmocka_unit_test(test_quality_line_capacity),
+        cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_both_walks),
+        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_inlined),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge_types),
+        cmocka_unit_test(test_merge_quality),
+        cmocka_unit_test(test_merge_slices),
+        cmocka_unit_test(test_block_names),
+        cmocka_unit_test(test_block_folds),
+        cmocka_unit_test(test_block_drops),
+        cmocka_unit_test(test_quality_line),
+        cmocka_unit_test(test_quality_line_capacity),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
