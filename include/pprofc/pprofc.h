@@ -47,7 +47,7 @@ struct pprofc_options {
     uint64_t heap_interval_bytes; /* one sample in so many allocated bytes, on average; default 512
                                      KiB, or what PPROFC_HEAP_INTERVAL says; 1: every allocation */
     int heap_peak;                /* 1: keep what was in use when the heap was largest */
-    int spare;                    /* 0 */
+    int heap_mmap;                /* 1: follow mmap, munmap and mremap too */
 };
 #define PPROFC_OPTIONS_INIT                                  \
     {                                                        \
@@ -240,6 +240,23 @@ struct pprofc_alloc_totals {
  * Signals: not from a signal handler: it takes a lock.
  * Fork:    a child counts from its fork on. */
 int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_error *err);
+
+/* What the program mapped by itself since the session began: exact, by whatever interval sites are
+ * sampled.  Bytes are whole pages.  What libc and the allocator map for themselves is not in it:
+ * thread stacks, libraries, large objects of malloc's. */
+struct pprofc_map_totals {
+    size_t struct_bytes;
+    uint64_t n_maps, mapped_bytes;  /* anonymous memory; bytes by which mremap() let it grow too */
+    uint64_t n_others, other_bytes; /* files, and address space alone (PROT_NONE) */
+    uint64_t n_unmaps, unmapped_bytes; /* whatever lay there; bytes that mremap() cut off too */
+};
+
+/* Fill in 'totals_out'.  -ESRCH when no session follows mappings (heap_mmap, PPROFC_HEAP_MMAP).
+ * Cost:    reads a few words.
+ * Threads: any thread; what others are just doing is counted or not yet.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    a child counts from its fork on. */
+int pprofc_map_totals(struct pprofc_map_totals *totals_out, struct pprofc_error *err);
 
 /* Hand out what is allocated and in use now, by stack: a recording, which the caller frees.
  * Sampling goes on.  -ESRCH when no session measures the heap; -EINVAL without recording_out;

@@ -9,6 +9,7 @@
 #include "capture/api.h"
 #include "capture/got.h"
 #include "capture/heap.h"
+#include "capture/heap_mappings.h"
 #include "capture/hook_heap.h"
 #include "capture/other_copy.h"
 #include "capture/own_memory.h"
@@ -29,8 +30,9 @@ int pp_api_not_running(struct pprofc_error *err)
 static bool is_same(const struct pp_settings *a, const struct pp_settings *b)
 {
     return a->kinds == b->kinds && a->rate_hz == b->rate_hz &&
-           a->heap_interval_bytes == b->heap_interval_bytes && a->block_drops == b->block_drops &&
-           strcmp(a->block_libraries, b->block_libraries) == 0;
+           a->heap_interval_bytes == b->heap_interval_bytes &&
+           a->heap_follows_mappings == b->heap_follows_mappings &&
+           a->block_drops == b->block_drops && strcmp(a->block_libraries, b->block_libraries) == 0;
 }
 
 static int refuse_when_switched_off(struct pprofc_error *err)
@@ -92,7 +94,9 @@ int pp_api_start(const struct pprofc_options *options, bool *was_running_out,
     if ((settings.kinds & PPROFC_KIND_HEAP) != 0 && (result = prepare_heap(err)) != 0)
         return result;
     /* Each time: libraries may have been loaded meanwhile. */
-    (void)pp_got_patch((settings.kinds & PPROFC_KIND_HEAP) != 0);
+    (void)pp_got_patch((settings.kinds & PPROFC_KIND_HEAP) != 0, settings.heap_follows_mappings);
+    if (!*was_running_out && settings.heap_follows_mappings && pp_heap_mappings_prepare() != 0)
+        return pp_fail(err, -ENOMEM, 0, "no memory to follow mappings in");
     if (!*was_running_out)
         return start_session(&settings, err);
     if (options == NULL || is_same(&settings, &pp_session.settings))

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "capture/api.h"
 #include "capture/heap.h"
+#include "capture/heap_mappings.h"
 #include "capture/snapshot.h"
 
 enum { KIB = 1024 };
@@ -39,6 +40,32 @@ int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_er
             .own_reallocs = own.n_reallocs,
             .own_frees = own.n_frees,
             .own_requested_bytes = own.requested_bytes,
+        };
+    }
+    pp_session_unlock();
+    return result;
+}
+
+int pprofc_map_totals(struct pprofc_map_totals *totals_out, struct pprofc_error *err)
+{
+    struct pp_heap_mapping_counts counts;
+    int result;
+
+    pp_session_lock();
+    result = refuse_without_heap(err);
+    if (result == 0 && atomic_load(&pp_session.header->heap.mappings.are_followed) == 0)
+        result = pp_fail(err, -ESRCH, 0,
+                         "the session does not follow mappings; begin one with heap_mmap");
+    if (result == 0) {
+        pp_heap_mappings_count(&counts);
+        *totals_out = (struct pprofc_map_totals){
+            .struct_bytes = sizeof *totals_out,
+            .n_maps = counts.n_maps,
+            .mapped_bytes = counts.mapped_bytes,
+            .n_others = counts.n_others,
+            .other_bytes = counts.other_bytes,
+            .n_unmaps = counts.n_unmaps,
+            .unmapped_bytes = counts.unmapped_bytes,
         };
     }
     pp_session_unlock();

@@ -170,6 +170,8 @@ static void read_text(const char *name, const char *value)
         env->block_drops = is_yes(value);
     else if (strcmp(name, "PPROFC_HEAP_PEAK") == 0)
         env->heap_peak = is_yes(value);
+    else if (strcmp(name, "PPROFC_HEAP_MMAP") == 0)
+        env->heap_mmap = is_yes(value);
     else if (strcmp(name, "PPROFC_FOLLOW") == 0)
         env->follows = !is_no(value);
     else if (strcmp(name, "PPROFC_LOG") == 0)
@@ -213,6 +215,7 @@ static const struct known {
     {"PPROFC_DURATION", read_duration},
     {"PPROFC_HEAP_INTERVAL", read_heap_interval},
     {"PPROFC_HEAP_PEAK", read_text},
+    {"PPROFC_HEAP_MMAP", read_text},
     {"PPROFC_BLOCK", read_text},
     {"PPROFC_BLOCK_DROP", read_text},
     {"PPROFC_FOLLOW", read_text},

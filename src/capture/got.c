@@ -20,6 +20,7 @@
 #include "capture/hook_calls.h"
 #include "capture/hook_heap.h"
 #include "capture/hook_heap_operators.h"
+#include "capture/hook_mappings.h"
 #include "sigsafe/heap_calls.h"
 
 /* What differs from CPU to CPU: the relocations that fill an entry with a function's address. */
@@ -49,9 +50,10 @@ struct hook_set {
     /* Calls of an object that has a function by that name, and leaves it to the allocator's all the
      * same, as libstdc++ does with its operators. */
     bool is_for_owners;
-    bool is_for_allocator; /* its own calls, and nobody else's */
+    bool is_for_allocator;     /* its own calls, and nobody else's */
+    bool is_not_for_allocator; /* everybody else's */
 };
-enum { N_SETS = 4 };
+enum { N_SETS = 5 };
 
 struct pass {
     struct hook_set sets[N_SETS];
@@ -213,6 +215,8 @@ static bool is_for(const struct hook_set *set, const struct object *object, cons
 {
     if (set->is_for_allocator)
         return object->is_allocator;
+    if (set->is_not_for_allocator && object->is_allocator)
+        return false;
     if (object->is_libc)
         return set->is_for_libc;
     return symbol->st_shndx == SHN_UNDEF || set->is_for_owners;
@@ -357,7 +361,7 @@ static const struct pp_hook *let_alone(void)
 
 static bool is_patched; /* by this or an earlier pass */
 
-int pp_got_patch(bool with_heap)
+int pp_got_patch(bool with_heap, bool with_mappings)
 {
     struct pass pass = {.n_sets = 0};
 
@@ -373,6 +377,8 @@ int pp_got_patch(bool with_heap)
         /* Its operators call its malloc, and are counted already. */
         add_set(&pass, let_alone(), PP_N_HEAP_HOOKS)->is_for_allocator = true;
     }
+    if (with_mappings && pp_mappings_find_real())
+        add_set(&pass, pp_mapping_hooks, PP_N_MAPPING_HOOKS)->is_not_for_allocator = true;
     if (pass.n_sets == 0)
         return 0;
     (void)dl_iterate_phdr(visit, &pass);

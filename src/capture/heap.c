@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "capture/allocator.h"
 #include "capture/heap_history.h"
+#include "capture/heap_mappings.h"
 #include "capture/heap_memory.h"
 #include "capture/hook_heap.h"
 #include "capture/session.h"
@@ -137,6 +138,7 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
     if (pp_heap_blind_spot() != NULL)
         pp_session_message(session->header, "%s", pp_heap_blind_spot());
     set_on(interval_bytes);
+    pp_heap_mappings_begin(session);
     return 0;
 }
 
@@ -274,6 +276,7 @@ static void sum_up(struct pp_session *session)
     atomic_store(&heap->n_frees, all.n_frees);
     atomic_store(&heap->n_reallocs, all.n_reallocs);
     atomic_store(&heap->requested_bytes, all.requested_bytes);
+    pp_heap_mappings_sum_up(session);
 }
 
 /* ---- the allocator's figures ---- */
@@ -397,6 +400,7 @@ void pp_heap_end(struct pp_session *session)
         return;
     pp_heap_settle(session);
     pp_heap_history_last(session);
+    pp_heap_mappings_end();
     set_off();
 }
 
@@ -416,6 +420,7 @@ void pp_heap_forget_parent(void)
     atomic_store(&pp_sig_heap.objects.current, pp_sig_heap.objects.first);
     atomic_store(&pp_sig_heap.sites.current, 0);
     atomic_store(&pp_sig_heap_wants_room, 0);
+    pp_heap_mappings_forget_parent();
     if (atomic_load(&pp_sig_heap.mode) != PP_HEAP_OFF)
         set_off();
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "capture/heap_mappings.h"
 #include "capture/heap_objects.h"
 #include "capture/own_memory.h"
 #include "capture/session.h"
@@ -133,6 +134,7 @@ void pp_heap_history_ages(struct pp_session *session)
     if (ages.of_sites == NULL)
         return;
     pp_heap_each_object(add_object, &ages);
+    pp_heap_mappings_each(add_object, &ages);
     for (uint32_t i = 0; i < n_sites; i++) {
         struct pp_rec_site *site = pp_sig_heap_site_at(session->header, i);
         const struct age *age = &ages.of_sites[i];

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "capture/own_mapping.h"
 #include "capture/own_memory.h"
 
 enum {
@@ -32,8 +33,7 @@ static uint64_t level_bytes(uint32_t level)
            n / PP_HEAP_BUCKET * sizeof(uint32_t);
 }
 
-/* 2: every private mapping counts against what the system may promise, touched or not. */
-static bool is_overcommit_strict(void)
+bool pp_is_overcommit_strict(void)
 {
     char mode = '0';
     const int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
@@ -46,11 +46,10 @@ static bool is_overcommit_strict(void)
     return mode == '2';
 }
 
-/* In a child the maps are empty: what its parent followed belongs to its parent. */
-static void *reserve(uint64_t n_bytes)
+void *pp_reserve_wiped(uint64_t n_bytes)
 {
-    void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = pp_own_mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return NULL;
@@ -64,7 +63,8 @@ static int make_map(struct pp_sig_heap_map *map, uint32_t n_levels)
 {
     for (uint32_t i = 0; i < n_levels; i++) {
         struct pp_sig_heap_level *level = &map->levels[i];
-        char *memory = level_bytes(i) > pp_address_space_share() ? NULL : reserve(level_bytes(i));
+        char *memory =
+            level_bytes(i) > pp_address_space_share() ? NULL : pp_reserve_wiped(level_bytes(i));
 
         if (memory == NULL)
             return i == 0 ? -ENOMEM : 0; /* fewer levels: what does not fit is counted as lost */
@@ -78,7 +78,7 @@ static int make_map(struct pp_sig_heap_map *map, uint32_t n_levels)
 
 int pp_heap_memory_make(void)
 {
-    const bool is_strict = is_overcommit_strict();
+    const bool is_strict = pp_is_overcommit_strict();
 
     if (filter != NULL)
         return 0;
@@ -90,7 +90,7 @@ int pp_heap_memory_make(void)
         return -ENOMEM;
     if (pp_heap_blocks_tend() != 0)
         return -ENOMEM;
-    filter = reserve(FILTER_BYTES);
+    filter = pp_reserve_wiped(FILTER_BYTES);
     return filter != NULL ? 0 : -ENOMEM;
 }
 

@@ -19,6 +19,13 @@ uint64_t pp_heap_memory_bytes(void);
 /* More blocks for threads when few are left.  0 or -ENOMEM. */
 int pp_heap_blocks_tend(void);
 
+/* Zeroed memory that a child of fork() finds empty again, since what its parent followed belongs to
+ * its parent; address space until it is touched.  NULL: there is none. */
+void *pp_reserve_wiped(uint64_t n_bytes);
+
+/* Whether every private mapping counts against what the system may promise, touched or not. */
+bool pp_is_overcommit_strict(void);
+
 /* The filter, which pp_sig_heap.filter is set to where one is used, and its counts behind it. */
 _Atomic uint8_t *pp_heap_filter(void);
 

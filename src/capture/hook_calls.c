@@ -39,8 +39,7 @@ static bool is_plt_entry(void *address)
 #endif
 }
 
-/* What the program's calls are bound to: that is another interposer where there is one. */
-static void *find(const char *name)
+void *pp_hook_find(const char *name)
 {
     void *found = NULL;
 
@@ -59,7 +58,7 @@ void pp_hooks_find_real(void)
     if (atomic_load_explicit(&is_done, memory_order_acquire))
         return;
     for (int i = 0; i < PP_N_HOOKS; i++)
-        pp_hooks[i].real = (uintptr_t)find(pp_hooks[i].name);
+        pp_hooks[i].real = (uintptr_t)pp_hook_find(pp_hooks[i].name);
     if (pp_hooks[0].real != 0)
         pp_real_pthread_create = (__typeof__(pp_real_pthread_create))pp_hooks[0].real;
     if (pp_hooks[1].real != 0)

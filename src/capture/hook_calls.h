@@ -39,6 +39,10 @@ extern struct pp_hook pp_hooks[PP_N_HOOKS];
 /* Whether libc's names are interposed, so that nothing needs patching: true in the preload. */
 extern bool pp_hooks_are_interposed;
 
+/* What the program's calls of 'name' are bound to: another interposer's where there is one.  NULL:
+ * nothing, as in a static program.  Calls dlsym. */
+void *pp_hook_find(const char *name);
+
 /* Find libc's functions, once.  Calls dlsym; before the first hook can be called. */
 void pp_hooks_find_real(void);
 

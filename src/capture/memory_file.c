@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "capture/environment.h"
+#include "capture/own_mapping.h"
 #include "capture/own_memory.h"
 #include "capture/proc_file.h"
 #include "recording/layout.h"
@@ -55,13 +56,13 @@ static bool is_stale(const char *path, uint64_t start_ticks)
         return false;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
         status.st_size >= (off_t)sizeof *header) {
-        header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+        header = pp_own_mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
         if (header != MAP_FAILED) {
             stale = header->process_start_ticks != start_ticks &&
                     !(pp_environment.has_run_id &&
                       memcmp(header->run_id, pp_environment.run_id, sizeof header->run_id) == 0) &&
                     flock(fd, LOCK_EX | LOCK_NB) == 0;
-            (void)munmap(header, sizeof *header);
+            (void)pp_own_munmap(header, sizeof *header);
         }
     }
     (void)close(fd);
@@ -120,8 +121,8 @@ static int map(struct pp_memory_file *file)
             break;
         if (ADDRESS_SPACES[i] > share && i + 1 < n)
             continue;
-        file->base = mmap(NULL, ADDRESS_SPACES[i], PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+        file->base = pp_own_mmap(NULL, ADDRESS_SPACES[i], PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_NORESERVE, file->fd, 0);
         if (file->base != MAP_FAILED) {
             file->n_mapped = ADDRESS_SPACES[i];
             (void)madvise(file->base, file->n_mapped, MADV_DONTDUMP);
@@ -256,7 +257,7 @@ void pp_memory_file_give(struct pp_memory_file *file, uint64_t offset, uint64_t 
 void pp_memory_file_close(struct pp_memory_file *file, bool unlink_name)
 {
     if (file->base != NULL)
-        (void)munmap(file->base, file->n_mapped);
+        (void)pp_own_munmap(file->base, file->n_mapped);
     if (file->fd >= 0)
         (void)close(file->fd);
     if (unlink_name && file->path[0] != '\0')

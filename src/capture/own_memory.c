@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "capture/own_mapping.h"
+
 enum { PAGE_BYTES = 4096, MAX_GAPS = 128 };
 
 static const uint64_t RANGE_BYTES = UINT64_C(128)
@@ -62,7 +64,8 @@ void pp_own_memory_reserve(void)
 
     if (range.base != NULL || pp_address_space_share() < RANGE_BYTES)
         return;
-    base = mmap(NULL, RANGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    base = pp_own_mmap(NULL, RANGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                       -1, 0);
     if (base == MAP_FAILED)
         return;
     (void)madvise(base, RANGE_BYTES, MADV_DONTDUMP);
@@ -132,8 +135,8 @@ void *pp_map_anonymous(uint64_t n_bytes)
     }
     if (memory != NULL)
         return memory;
-    memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = pp_own_mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     (void)madvise(memory, n_bytes, MADV_DONTDUMP);
@@ -148,7 +151,7 @@ void pp_unmap(void *memory, uint64_t n_bytes)
     if (at == NULL)
         return;
     if (range.base == NULL || at < range.base || at >= range.base + RANGE_BYTES) {
-        (void)munmap(at, n_bytes);
+        (void)pp_own_munmap(at, n_bytes);
         return;
     }
     /* Still ours, and empty: whoever gets it next finds zeroes. */
@@ -173,8 +176,8 @@ void *pp_map_shared(uint64_t n_bytes)
 
     if (place == NULL)
         return NULL;
-    memory = mmap(place, page_up(n_bytes), PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    memory = pp_own_mmap(place, page_up(n_bytes), PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     if (memory == MAP_FAILED) {
         pp_unmap(place, n_bytes);
         return NULL;
@@ -187,8 +190,8 @@ void pp_unmap_shared(void *memory, uint64_t n_bytes)
 {
     /* The range stays private: its next user must not share it with anybody. */
     if (memory != NULL && is_in_range(memory))
-        (void)mmap(memory, page_up(n_bytes), PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        (void)pp_own_mmap(memory, page_up(n_bytes), PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     pp_unmap(memory, n_bytes);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture/environment.h"
+#include "capture/own_mapping.h"
 #include "capture/session.h"
 
 static struct pp_rec_header *kept; /* of the last recording, mapped once more */
@@ -27,13 +28,13 @@ void pp_run_account_keep(struct pp_rec_header *header)
     if (!pp_environment.has_run_id || header == NULL)
         return;
     /* No old bytes: the same memory a second time. */
-    again = mremap(header, 0, PP_REC_HEADER_BYTES, MREMAP_MAYMOVE);
+    again = pp_own_mremap(header, 0, PP_REC_HEADER_BYTES, MREMAP_MAYMOVE);
     if (again == MAP_FAILED)
         return;
     (void)madvise(again, PP_REC_HEADER_BYTES, MADV_DONTFORK);
     (void)madvise(again, PP_REC_HEADER_BYTES, MADV_DONTDUMP);
     if (kept != NULL && keeper == getpid())
-        (void)munmap(kept, PP_REC_HEADER_BYTES);
+        (void)pp_own_munmap(kept, PP_REC_HEADER_BYTES);
     kept = again;
     keeper = getpid();
 }

@@ -107,6 +107,7 @@ static int take_options(struct pp_settings *settings, const struct pprofc_option
     if (options.heap_interval_bytes != 0)
         settings->heap_interval_bytes = options.heap_interval_bytes;
     settings->heap_follows_peak = settings->heap_follows_peak || options.heap_peak != 0;
+    settings->heap_follows_mappings = settings->heap_follows_mappings || options.heap_mmap != 0;
     if (options.kinds != 0)
         settings->kinds = options.kinds;
     if (options.frequency_hz != 0)
@@ -132,6 +133,7 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
     settings->heap_interval_bytes =
         env->heap_interval_bytes != 0 ? env->heap_interval_bytes : PP_HEAP_DEFAULT_INTERVAL;
     settings->heap_follows_peak = env->heap_peak;
+    settings->heap_follows_mappings = env->heap_mmap;
     settings->block_drops = env->block_drops;
     pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
     if (options != NULL && (result = take_options(settings, options, err)) != 0)
@@ -142,6 +144,8 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
                        settings->kinds, PPROFC_KIND_CPU, PPROFC_KIND_HEAP, PPROFC_KIND_LEAK);
     if ((settings->kinds & PPROFC_KIND_LEAK) != 0)
         settings->kinds |= PPROFC_KIND_HEAP;
+    if ((settings->kinds & PPROFC_KIND_HEAP) == 0)
+        settings->heap_follows_mappings = false;
     if (!(settings->rate_hz >= 1 && settings->rate_hz <= 10000))
         return pp_fail(err, -EINVAL, 0, "a rate of %g Hz: give 1 to 10000", settings->rate_hz);
     return 0;

@@ -27,7 +27,7 @@ struct pp_settings {
     bool block_drops;
     uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
     uint64_t heap_interval_bytes;
-    bool heap_follows_peak;
+    bool heap_follows_peak, heap_follows_mappings;
 };
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
@@ -65,8 +65,9 @@ struct pp_leak_work {
     int child;
     bool is_at_end;
     bool is_left_alone; /* nobody asks for its end again and again: PP_REQUEST_LEAK_LOOK */
+    uint64_t hold_ns; /* the longest that threads are waited for before the copy */
     uint64_t begun_ns, pause_ns, scan_ns, scanned_bytes;
-    uint32_t n_unseen, n_passes;
+    uint32_t n_ran, n_unseen, n_passes; /* threads; those of which registers are not known */
     /* Of the first of two passes, what was not reached. */
     struct pp_leak_object *suspects;
     uint64_t suspects_bytes;

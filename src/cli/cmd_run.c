@@ -98,6 +98,8 @@ static void set_heap_environment(const struct pp_run_options *options,
         pp_child_environment_set(environment, "PPROFC_HEAP_INTERVAL", interval);
     if (options->keeps_heap_peak)
         pp_child_environment_set(environment, "PPROFC_HEAP_PEAK", "1");
+    if (options->follows_mappings)
+        pp_child_environment_set(environment, "PPROFC_HEAP_MMAP", "1");
 }
 
 /* What the preloaded library reads and takes out again. */

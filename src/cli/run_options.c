@@ -27,6 +27,7 @@ enum {
     OPTION_HELP,
     OPTION_HEAP_INTERVAL,
     OPTION_HEAP_PEAK,
+    OPTION_HEAP_MMAP,
     OPTION_HTTP,
     N_OPTIONS
 };
@@ -48,6 +49,7 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', false, false},
     [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, false},
     [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
+    [OPTION_HEAP_MMAP] = {"heap-mmap", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
 };
 
@@ -120,6 +122,9 @@ static int take(struct pp_run_options *options, int option, const char *value,
     case OPTION_HEAP_PEAK:
         options->keeps_heap_peak = true;
         return 0;
+    case OPTION_HEAP_MMAP:
+        options->follows_mappings = true;
+        return 0;
     case OPTION_HTTP:
         options->http = value;
         return 0;
@@ -153,6 +158,15 @@ static int take_environment(struct pp_run_options *options, struct pprofc_error 
     return rc;
 }
 
+/* One that says how to profile the heap, or NULL. */
+static const char *option_of_heap(const struct pp_run_options *options)
+{
+    return options->keeps_heap_peak            ? "--heap-peak"
+           : options->follows_mappings         ? "--heap-mmap"
+           : options->heap_interval_bytes != 0 ? "--heap-interval"
+                                               : NULL;
+}
+
 int pp_run_options_read(char **words, struct pp_run_options *options, struct pprofc_error *err)
 {
     struct pp_option_reader reader = {.options = run_options,
@@ -180,10 +194,9 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
                        "no program given; write pprofc run [OPTIONS] -- PROGRAM ARGUMENTS");
     if (options->block_drops && options->block.n_bytes == 0)
         return pp_fail(err, -EINVAL, 0, "--block-drop needs --block-lib");
-    if ((options->heap_interval_bytes != 0 || options->keeps_heap_peak) &&
-        (options->kinds & PP_KIND_HEAP) == 0)
+    if (option_of_heap(options) != NULL && (options->kinds & PP_KIND_HEAP) == 0)
         return pp_fail(err, -EINVAL, 0, "%s needs -k heap, or -k cpu,heap",
-                       options->keeps_heap_peak ? "--heap-peak" : "--heap-interval");
+                       option_of_heap(options));
     if ((options->kinds & PP_KIND_CPU) != 0 && (options->kinds & PP_KIND_HEAP) != 0 &&
         options->output != NULL && strcmp(options->output, "-") == 0)
         return pp_fail(err, -EINVAL, 0,

@@ -47,6 +47,22 @@ static void put_memory(struct pp_json *json, const struct pprofc_profile *profil
     pp_json_end_object(json);
 }
 
+static void put_mappings(struct pp_json *json, const struct pp_heap_totals *totals)
+{
+    if (!totals->follows_mappings) {
+        pp_json_null(json, "mappings");
+        return;
+    }
+    pp_json_begin_object(json, "mappings");
+    pp_json_integer(json, "n_maps", totals->n_maps);
+    pp_json_integer(json, "mapped_bytes", totals->mapped_bytes);
+    pp_json_integer(json, "n_other_maps", totals->n_other_maps);
+    pp_json_integer(json, "other_mapped_bytes", totals->other_mapped_bytes);
+    pp_json_integer(json, "n_unmaps", totals->n_unmaps);
+    pp_json_integer(json, "unmapped_bytes", totals->unmapped_bytes);
+    pp_json_end_object(json);
+}
+
 void pp_json_heap(struct pp_json *json, const struct pprofc_profile *profile)
 {
     const struct pp_heap_totals *totals = &profile->heap;
@@ -62,6 +78,7 @@ void pp_json_heap(struct pp_json *json, const struct pprofc_profile *profile)
     pp_json_integer(json, "n_frees", totals->n_frees);
     pp_json_integer(json, "requested_bytes", totals->requested_bytes);
     pp_json_bool(json, "is_behind", totals->is_behind);
+    put_mappings(json, totals);
     put_memory(json, profile);
     pp_json_end_object(json);
 }

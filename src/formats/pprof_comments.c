@@ -47,6 +47,20 @@ static const struct {
 };
 enum { N_TOTALS = sizeof totals / sizeof totals[0] };
 
+/* Likewise of what the program mapped by itself, where that was followed. */
+static const struct {
+    const char *key;
+    size_t offset;
+} mappings[] = {
+    {"heap_maps", offsetof(struct pp_heap_totals, n_maps)},
+    {"heap_mapped_bytes", offsetof(struct pp_heap_totals, mapped_bytes)},
+    {"heap_other_maps", offsetof(struct pp_heap_totals, n_other_maps)},
+    {"heap_other_mapped_bytes", offsetof(struct pp_heap_totals, other_mapped_bytes)},
+    {"heap_unmaps", offsetof(struct pp_heap_totals, n_unmaps)},
+    {"heap_unmapped_bytes", offsetof(struct pp_heap_totals, unmapped_bytes)},
+};
+enum { N_MAPPINGS = sizeof mappings / sizeof mappings[0] };
+
 /* The allocator's figures; its name is a text. */
 static const struct {
     const char *key;
@@ -68,9 +82,9 @@ static int64_t *memory_of(struct pp_heap_memory *figures_of_heap, size_t i)
 
 static const char totals_behind[] = "heap_totals_behind";
 
-static int64_t *total_of(struct pp_heap_totals *heap, size_t i)
+static int64_t *total_at(struct pp_heap_totals *heap, size_t offset)
 {
-    return (int64_t *)(void *)((char *)heap + totals[i].offset);
+    return (int64_t *)(void *)((char *)heap + offset);
 }
 
 /* ---- writing ---- */
@@ -160,7 +174,9 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
     if (profile->heap.is_known) {
         struct pp_heap_totals heap = profile->heap;
         for (size_t i = 0; i < N_TOTALS; i++)
-            write_number(&writer, totals[i].key, *total_of(&heap, i));
+            write_number(&writer, totals[i].key, *total_at(&heap, totals[i].offset));
+        for (size_t i = 0; i < N_MAPPINGS && heap.follows_mappings; i++)
+            write_number(&writer, mappings[i].key, *total_at(&heap, mappings[i].offset));
         if (heap.is_behind)
             write_number(&writer, totals_behind, 1);
     }
@@ -223,7 +239,14 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
     for (size_t i = 0; i < N_TOTALS; i++) {
         if (n_key == strlen(totals[i].key) && memcmp(key, totals[i].key, n_key) == 0) {
             profile->heap.is_known = true;
-            *total_of(&profile->heap, i) = number;
+            *total_at(&profile->heap, totals[i].offset) = number;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < N_MAPPINGS; i++) {
+        if (n_key == strlen(mappings[i].key) && memcmp(key, mappings[i].key, n_key) == 0) {
+            profile->heap.follows_mappings = true;
+            *total_at(&profile->heap, mappings[i].offset) = number;
             return true;
         }
     }

@@ -82,6 +82,18 @@ static int64_t objects_of(const struct pp_heap_sums *sums)
     return pp_add_values(bounded(sums->n_samples), bounded((sums->excess + 512) / 1024));
 }
 
+static struct pp_heap_mapping_sums load_mappings(const struct pp_rec_mappings *sums)
+{
+    return (struct pp_heap_mapping_sums){
+        .n_maps = load(&sums->n_maps),
+        .mapped_bytes = load(&sums->mapped_bytes),
+        .n_others = load(&sums->n_others),
+        .other_bytes = load(&sums->other_bytes),
+        .n_unmaps = load(&sums->n_unmaps),
+        .unmapped_bytes = load(&sums->unmapped_bytes),
+    };
+}
+
 /* ---- marks ---- */
 
 int pp_heap_mark_take(const struct pp_recording_reader *reader, struct pp_heap_mark *mark_out)
@@ -96,6 +108,7 @@ int pp_heap_mark_take(const struct pp_recording_reader *reader, struct pp_heap_m
         .n_reallocs = load(&head->heap.n_reallocs),
         .n_frees = load(&head->heap.n_frees),
         .requested_bytes = load(&head->heap.requested_bytes),
+        .mappings = load_mappings(&head->heap.mappings),
     };
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
         mark_out->losses[cause] = load(&head->losses[cause]);
@@ -224,6 +237,20 @@ static uint64_t time_of(const struct maker *maker, const struct pp_rec_site *sit
     return birth_ns != 0 ? birth_ns : pp_recorded_end_ns(maker->head);
 }
 
+/* Where mappings were followed: whose memory it is, so that tools can tell the two apart. */
+static pp_id labels_of(const struct maker *maker, const struct pp_rec_site *site)
+{
+    struct pp_label label = {.key = 0};
+
+    if (load(&maker->head->heap.mappings.are_followed) == 0)
+        return 0;
+    label.key = pp_profile_text(maker->profile, PP_LABEL_ALLOCATOR);
+    label.text = pp_profile_text(maker->profile, (site->flags & PP_EVENT_MAPPED) != 0
+                                                     ? PP_ALLOCATOR_IS_MMAP
+                                                     : PP_ALLOCATOR_IS_MALLOC);
+    return pp_profile_label_set(maker->profile, &label, 1);
+}
+
 static int add_site(struct maker *maker, const struct pp_recording_reader *reader, uint32_t index)
 {
     const struct pp_rec_site *site = pp_recording_site(reader, index);
@@ -253,7 +280,7 @@ static int add_site(struct maker *maker, const struct pp_recording_reader *reade
         quality->n_truncated = pp_add_values(quality->n_truncated, n_samples);
     if (!stack->is_named)
         quality->n_unsymbolised = pp_add_values(quality->n_unsymbolised, n_samples);
-    pp_profile_add_estimate(maker->profile, stack->node, 0, 0, row.values,
+    pp_profile_add_estimate(maker->profile, stack->node, labels_of(maker, site), 0, row.values,
                             load(&maker->head->heap.interval_bytes) > 1 ? row.estimates : NULL);
     return 0;
 }
@@ -274,6 +301,27 @@ static int add_recording(struct maker *maker, struct pp_symbolizer *symbolizer,
 
 /* ---- the head ---- */
 
+static void add_mappings(struct pp_heap_totals *totals, const struct pp_rec_mappings *recorded,
+                         const struct pp_heap_mapping_sums *from)
+{
+    const struct pp_heap_mapping_sums now = load_mappings(recorded);
+    const struct {
+        int64_t *sum;
+        uint64_t now, from;
+    } all[] = {
+        {&totals->n_maps, now.n_maps, from->n_maps},
+        {&totals->mapped_bytes, now.mapped_bytes, from->mapped_bytes},
+        {&totals->n_other_maps, now.n_others, from->n_others},
+        {&totals->other_mapped_bytes, now.other_bytes, from->other_bytes},
+        {&totals->n_unmaps, now.n_unmaps, from->n_unmaps},
+        {&totals->unmapped_bytes, now.unmapped_bytes, from->unmapped_bytes},
+    };
+
+    totals->follows_mappings = totals->follows_mappings || load(&recorded->are_followed) != 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        *all[i].sum = pp_add_values(*all[i].sum, bounded(less(all[i].now, all[i].from)));
+}
+
 static void add_totals(struct pprofc_profile *profile, const struct pp_rec_header *head,
                        const struct pp_heap_mark *since)
 {
@@ -292,6 +340,7 @@ static void add_totals(struct pprofc_profile *profile, const struct pp_rec_heade
     totals->requested_bytes =
         pp_add_values(totals->requested_bytes,
                       bounded(less(load(&heap->requested_bytes), from->requested_bytes)));
+    add_mappings(totals, &heap->mappings, &from->mappings);
     for (int cause = PP_LOSS_HEAP_OBJECT; cause <= PP_LOSS_HEAP_STACK; cause++)
         pp_recorded_loss_add(profile, cause, less(load(&head->losses[cause]), from->losses[cause]));
 }

@@ -18,6 +18,9 @@ struct pp_heap_mark {
     uint32_t n_sites;
     uint64_t time_ns; /* since the recording's start */
     uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    struct pp_heap_mapping_sums {
+        uint64_t n_maps, mapped_bytes, n_others, other_bytes, n_unmaps, unmapped_bytes;
+    } mappings;
     uint64_t losses[PP_LOSS_COUNT];
 };
 

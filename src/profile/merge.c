@@ -310,6 +310,14 @@ static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_tot
     target->n_reallocs = pp_add_values(target->n_reallocs, source->n_reallocs);
     target->n_frees = pp_add_values(target->n_frees, source->n_frees);
     target->requested_bytes = pp_add_values(target->requested_bytes, source->requested_bytes);
+    target->follows_mappings = target->follows_mappings || source->follows_mappings;
+    target->n_maps = pp_add_values(target->n_maps, source->n_maps);
+    target->mapped_bytes = pp_add_values(target->mapped_bytes, source->mapped_bytes);
+    target->n_other_maps = pp_add_values(target->n_other_maps, source->n_other_maps);
+    target->other_mapped_bytes =
+        pp_add_values(target->other_mapped_bytes, source->other_mapped_bytes);
+    target->n_unmaps = pp_add_values(target->n_unmaps, source->n_unmaps);
+    target->unmapped_bytes = pp_add_values(target->unmapped_bytes, source->unmapped_bytes);
 }
 
 static void merge_comments(struct pprofc_profile *target, const struct pprofc_profile *source,

@@ -106,7 +106,16 @@ struct pp_heap_totals {
     bool is_known;
     bool is_behind; /* as of a look some time before: the process died, say */
     int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    /* Of what the program mapped by itself, where that was followed: anonymous memory, what is not
+     * followed (files, PROT_NONE), and unmaps of all of it. */
+    bool follows_mappings;
+    int64_t n_maps, mapped_bytes, n_other_maps, other_mapped_bytes, n_unmaps, unmapped_bytes;
 };
+
+/* The label of a heap profile's samples that tells mapped memory from malloc's, and its values. */
+#define PP_LABEL_ALLOCATOR "allocator"
+#define PP_ALLOCATOR_IS_MMAP "mmap"
+#define PP_ALLOCATOR_IS_MALLOC "malloc"
 
 /* What the program's allocator says of itself. */
 struct pp_heap_memory {

@@ -102,6 +102,7 @@ enum pp_rec_event_flags {
     PP_EVENT_REMAINDER = 1 << 4, /* time that no sample saw; its stack is PP_PC_UNSAMPLED */
     PP_EVENT_WEIGHTED = 1 << 5,  /* weight and variance follow the values (doubles) */
     PP_EVENT_TIMED = 1 << 6,     /* start_ns and duration_ns follow */
+    PP_EVENT_MAPPED = 1 << 7,    /* of a site: what it takes is mapped (mmap), not malloc's */
 };
 
 /* 'state_bytes' of an event: length in the low 24 bits, this in the high 8. */
@@ -204,6 +205,17 @@ struct pp_rec_leak_scan {
     _Atomic uint32_t ended;
 };
 
+/* What the program mapped by itself: exact, as of the helper's last turn.  Bytes in whole pages. */
+struct pp_rec_mappings {
+    _Atomic uint64_t are_followed; /* 0: nobody asked for it, and all of this is 0 */
+    _Atomic uint64_t n_maps,
+        mapped_bytes; /* anonymous and accessible; bytes: mremap's growth too */
+    _Atomic uint64_t n_others, other_bytes; /* of files, and address space alone (PROT_NONE) */
+    _Atomic uint64_t n_unmaps,
+        unmapped_bytes; /* whatever lay there; bytes: mremap's shrinking too */
+    uint64_t spare;
+};
+
 /* The heap as a whole. */
 struct pp_rec_heap {
     _Atomic uint32_t mode, allocator; /* enum pp_rec_heap_mode, enum pp_rec_allocator */
@@ -227,6 +239,7 @@ struct pp_rec_heap {
     _Atomic uint64_t alignment_bytes; /* of the program's heap: no more than so many between
                                          objects, since sampled ones are aligned */
     uint64_t spare[5];
+    struct pp_rec_mappings mappings;
 };
 
 enum pp_rec_allocator {

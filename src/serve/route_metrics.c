@@ -161,6 +161,38 @@ static void write_requested(struct metrics *metrics, struct pp_served *target,
                      atomic_load(&heap->requested_bytes));
 }
 
+/* What the program mapped by itself, where that is followed. */
+static void write_mapping_count(struct metrics *metrics, struct pp_served *target, const char *name,
+                                uint64_t count)
+{
+    if (atomic_load(&pp_served_header(target)->heap.mappings.are_followed) != 0)
+        write_heap_count(metrics, target, name, count);
+}
+
+static void write_maps(struct metrics *metrics, struct pp_served *target,
+                       const struct pprofc_profile *profile)
+{
+    (void)profile;
+    write_mapping_count(metrics, target, "profiling_maps_total",
+                        atomic_load(&pp_served_header(target)->heap.mappings.n_maps));
+}
+
+static void write_mapped(struct metrics *metrics, struct pp_served *target,
+                         const struct pprofc_profile *profile)
+{
+    (void)profile;
+    write_mapping_count(metrics, target, "profiling_mapped_bytes_total",
+                        atomic_load(&pp_served_header(target)->heap.mappings.mapped_bytes));
+}
+
+static void write_unmapped(struct metrics *metrics, struct pp_served *target,
+                           const struct pprofc_profile *profile)
+{
+    (void)profile;
+    write_mapping_count(metrics, target, "profiling_unmapped_bytes_total",
+                        atomic_load(&pp_served_header(target)->heap.mappings.unmapped_bytes));
+}
+
 /* The allocator's own figures, where it has been asked for them. */
 static void write_memory_bytes(struct metrics *metrics, const char *name, int64_t n_bytes)
 {
@@ -269,6 +301,11 @@ static const struct {
     {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees, NULL},
     {"profiling_requested_bytes", "counter", "bytes", "Bytes that were asked for, exactly.",
      write_requested, NULL},
+    {"profiling_maps", "counter", "", "Anonymous mappings made by the program itself, exactly.",
+     write_maps, NULL},
+    {"profiling_mapped_bytes", "counter", "bytes", "Bytes of those, exactly.", write_mapped, NULL},
+    {"profiling_unmapped_bytes", "counter", "bytes",
+     "Bytes that the program unmapped, whatever lay there, exactly.", write_unmapped, NULL},
     {"profiling_heap_object_bytes", "gauge", "bytes",
      "In objects of the program, by its allocator's word.", write_objects, NULL},
     {"profiling_heap_resident_bytes", "gauge", "bytes",

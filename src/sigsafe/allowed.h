@@ -72,4 +72,12 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: pp_sig_mi_realloc: the program's allocator
  */
 
+/* Likewise the system call that the program made.
+ * indirect: pp_sig_mmap: libc's mmap
+ * indirect: pp_sig_munmap: libc's munmap
+ * indirect: unmap: libc's munmap
+ * indirect: pp_sig_mremap: libc's mremap
+ * indirect: remap: libc's mremap
+ */
+
 #endif

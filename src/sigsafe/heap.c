@@ -6,6 +6,7 @@
 
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/heap_account.h"
 #include "sigsafe/heap_draw.h"
 #include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_sites.h"
@@ -15,7 +16,6 @@
 #include "sigsafe/syscall.h"
 
 enum {
-    MILLISECOND_NS = 1000 * 1000,
     RESIZE_SHARE = 64, /* a site is told when an object's size has changed by this part of it */
 };
 
@@ -145,115 +145,7 @@ int pp_sig_heap_is_due(struct pp_sig_heap_thread *self, size_t n_bytes)
     return pp_sig_heap_samples(self);
 }
 
-/* ---- the recording ---- */
-
-static void leave(struct pp_sig_thread *thread)
-{
-    atomic_store_explicit(&thread->n_heap_exits,
-                          atomic_load_explicit(&thread->n_heap_exits, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    /* 0: the helper took us for gone. */
-    if (atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) > 0)
-        atomic_store_explicit(&thread->heap_busy,
-                              atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) - 1,
-                              memory_order_release);
-}
-
-/* From here to leave() nothing of the recording goes away; NULL: there is none.  As
- * pp_sig_enter(). */
-static struct pp_rec_header *enter(struct pp_sig_heap_thread *self,
-                                   struct pp_sig_thread **thread_out)
-{
-    struct pp_sig_thread *thread = self->thread;
-    struct pp_rec_header *header;
-
-    /* It may have been given back, and taken by another thread, since. */
-    if (thread == NULL || atomic_load_explicit(&thread->tid, memory_order_relaxed) !=
-                              atomic_load_explicit(&self->tid, memory_order_relaxed))
-        self->thread = thread = pp_sig_thread_running();
-
-    if (thread == NULL)
-        return NULL;
-    atomic_store_explicit(&thread->heap_busy,
-                          atomic_load_explicit(&thread->heap_busy, memory_order_relaxed) + 1,
-                          memory_order_seq_cst);
-    header = pp_sig_gate == NULL ? NULL
-                                 : atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
-    if (header == NULL)
-        leave(thread);
-    *thread_out = thread;
-    return header;
-}
-
-/* The coarse clock: a tick is exact enough for an age, and a quarter of the cost. */
-static uint32_t birth_ms(void)
-{
-    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC_COARSE);
-
-    return now_ns <= pp_sig_gate->start_monotonic_ns
-               ? 0
-               : (uint32_t)((now_ns - pp_sig_gate->start_monotonic_ns) / MILLISECOND_NS);
-}
-
-/* All of the heap is 'more' larger: a new peak is wherever it has never been so large. */
-static void follow_peak(struct pp_rec_header *header, uint64_t more)
-{
-    uint64_t live, peak;
-
-    if (atomic_load_explicit(&pp_sig_heap.follows_peak, memory_order_relaxed) == 0)
-        return;
-    live = atomic_fetch_add_explicit(&pp_sig_heap.live_bytes, more, memory_order_relaxed) + more;
-    peak = atomic_load_explicit(&pp_sig_heap.peak_bytes, memory_order_relaxed);
-    if ((int64_t)more <= 0 || live <= peak)
-        return;
-    /* Every site's memory of an earlier peak is void: what it has now counts, until it changes. */
-    atomic_store_explicit(&pp_sig_heap.peak_bytes, live, memory_order_relaxed);
-    atomic_store_explicit(&header->heap.peak_bytes, live, memory_order_relaxed);
-    atomic_store_explicit(&header->heap.peak_time_ns,
-                          pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns,
-                          memory_order_relaxed);
-    atomic_fetch_add_explicit(&header->heap.peak_mark, 1, memory_order_relaxed);
-}
-
-/* Of the function that 'registers' are of; NULL: of whoever called into our section. */
-PP_HEAP_TEXT static uint32_t site_here(struct pp_rec_header *header, struct pp_sig_thread *thread,
-                                       const struct pp_sig_arch_registers *registers)
-{
-    struct pp_sig_scratch *scratch = pp_sig_scratch_take();
-    struct pp_sig_bounds bounds;
-    struct pp_sig_walk walk;
-    uint32_t site;
-
-    if (scratch == NULL) {
-        pp_sig_count_loss(header, PP_LOSS_HEAP_STACK);
-        return PP_SITE_FOLDED;
-    }
-    bounds.lo = atomic_load_explicit(&thread->stack_lo, memory_order_relaxed);
-    bounds.hi = atomic_load_explicit(&thread->stack_hi, memory_order_acquire);
-    if (registers != NULL)
-        pp_sig_unwind_registers(registers, bounds, scratch->pcs, &walk);
-    else
-        pp_sig_unwind_call(bounds, pp_heap_text_start, pp_heap_text_limit, scratch->pcs, &walk);
-    if ((walk.flags & PP_WALK_NEW_CODE) != 0)
-        pp_sig_tell_new_code(header, walk.flags);
-    site = pp_sig_heap_site(header, scratch->pcs, &walk,
-                            atomic_load_explicit(&thread->label_set, memory_order_relaxed));
-    pp_sig_scratch_give(scratch);
-    return site;
-}
-
-static void count_freed(struct pp_rec_header *header, const struct pp_sig_heap_object *known)
-{
-    const struct pp_sig_heap_weight weight =
-        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
-    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
-
-    if (site == NULL)
-        return;
-    pp_sig_heap_keep_peak(header, site);
-    pp_sig_heap_add(&site->freed, 1, &weight);
-    follow_peak(header, -weight.bytes);
-}
+/* ---- objects that are followed ---- */
 
 /* An address that is known already: whoever freed that object did it behind our back. */
 static void bury_ghost(struct pp_rec_header *header, const void *object)
@@ -264,35 +156,22 @@ static void bury_ghost(struct pp_rec_header *header, const void *object)
         return;
     atomic_fetch_add_explicit(&header->heap.n_ghosts, 1, memory_order_relaxed);
     pp_sig_heap_filter_take(object);
-    count_freed(header, &ghost);
+    pp_sig_heap_count_freed(header, &ghost);
 }
 
-/* Put it into the map and count it at its site. */
+/* Count it at its site and put it into the map. */
 static void follow(struct pp_rec_header *header, const void *object,
                    const struct pp_sig_heap_object *known)
 {
-    const struct pp_sig_heap_weight weight =
-        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
-    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
-    const uint64_t key = (uint64_t)(uintptr_t)object;
-
-    if (site == NULL)
+    if (!pp_sig_heap_count_allocated(header, known))
         return;
-    pp_sig_heap_keep_peak(header, site);
-    pp_sig_heap_add(&site->allocated, 1, &weight);
-    if (pp_sig_heap_map_put(&pp_sig_heap.objects, key, known)) {
+    if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
         pp_sig_heap_filter_put(object);
-        follow_peak(header, weight.bytes);
         return;
     }
     /* Allocated for sure; whether it still is nobody will know. */
-    pp_sig_heap_add(&site->freed, 1, &weight);
+    pp_sig_heap_count_freed(header, known);
     pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
-}
-
-static uint32_t log2_of(uint64_t n)
-{
-    return n == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(n);
 }
 
 /* What is written of 'object' after the walk, which takes as long as memory does. */
@@ -311,23 +190,20 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
     struct pp_rec_header *header;
 
     self->busy++;
-    header = enter(self, &thread);
+    header = pp_sig_heap_enter(self, &thread);
     if (header != NULL) {
         if (atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
             atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
             fetch_early(object);
-            known.size_bytes = size_bytes;
-            known.interval_bytes = self->sample_interval_bytes;
-            known.site_log2 = log2_of(size_bytes);
-            known.birth_ms = birth_ms();
-            known.site = site_here(header, thread, registers);
+            known = pp_sig_heap_describe(size_bytes, self->sample_interval_bytes,
+                                         pp_sig_heap_site_here(header, thread, registers, 0));
             if ((pp_sig_heap.filter != NULL ||
                  atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0) &&
                 pp_sig_heap_may_know(object))
                 bury_ghost(header, object);
             follow(header, object, &known);
         }
-        leave(thread);
+        pp_sig_heap_leave(thread);
     } else {
         atomic_fetch_add_explicit(&pp_sig_heap.n_unfollowed, 1, memory_order_relaxed);
     }
@@ -338,7 +214,7 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
 {
     struct pp_sig_heap_object known;
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(self, &thread);
+    struct pp_rec_header *header = pp_sig_heap_enter(self, &thread);
     int was_followed = 0;
 
     if (object == self->resized) /* what comes to lie there is another object */
@@ -347,76 +223,21 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
         return 0;
     if (pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &known)) {
         pp_sig_heap_filter_take(object);
-        count_freed(header, &known);
+        pp_sig_heap_count_freed(header, &known);
         was_followed = 1;
     }
-    leave(thread);
+    pp_sig_heap_leave(thread);
     return was_followed;
 }
 
 /* ---- objects that grow and shrink ---- */
-
-/* Growing: what it stands for becomes more, and its site has allocated that much more.  One that
- * has doubled since it got its stack belongs to whoever let it grow. */
-PP_HEAP_TEXT static void grow(struct pp_rec_header *header, struct pp_sig_thread *thread,
-                              struct pp_sig_heap_object *known, size_t size_bytes,
-                              const struct pp_sig_arch_registers *registers)
-{
-    const struct pp_sig_heap_weight before =
-        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
-    const struct pp_sig_heap_weight after = pp_sig_heap_weigh(size_bytes, known->interval_bytes);
-    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site), *next = site;
-
-    if (log2_of(size_bytes) > known->site_log2) {
-        known->site = site_here(header, thread, registers);
-        known->site_log2 = log2_of(size_bytes);
-        next = pp_sig_heap_site_at(header, known->site);
-    }
-    known->size_bytes = size_bytes;
-    if (site == NULL || next == NULL)
-        return;
-    pp_sig_heap_keep_peak(header, site);
-    pp_sig_heap_keep_peak(header, next);
-    pp_sig_heap_subtract(&site->allocated, 1, &before);
-    pp_sig_heap_add(&next->allocated, 1, &after);
-    follow_peak(header, after.bytes - before.bytes);
-}
-
-/* Shrinking: it stays followed with P(after) / P(before), so that it stands for what it then is.  0
- * when it is not followed any more. */
-static int shrink(struct pp_rec_header *header, struct pp_sig_heap_thread *self,
-                  struct pp_sig_heap_object *known, size_t size_bytes)
-{
-    const struct pp_sig_heap_weight before =
-        pp_sig_heap_weigh(known->size_bytes, known->interval_bytes);
-    const struct pp_sig_heap_weight after = pp_sig_heap_weigh(size_bytes, known->interval_bytes);
-    const double keep = pp_sig_heap_probability(size_bytes, known->interval_bytes) /
-                        pp_sig_heap_probability(known->size_bytes, known->interval_bytes);
-    const double uniform = (double)(pp_sig_heap_random(&self->random) >> 11) * 0x1p-53;
-    struct pp_rec_site *site = pp_sig_heap_site_at(header, known->site);
-
-    if (uniform >= keep) {
-        count_freed(header, known);
-        return 0;
-    }
-    known->size_bytes = size_bytes;
-    if (known->site_log2 > log2_of(size_bytes))
-        known->site_log2 = log2_of(size_bytes);
-    if (site != NULL) {
-        pp_sig_heap_keep_peak(header, site);
-        pp_sig_heap_add(&site->freed, 1, &before);
-        pp_sig_heap_subtract(&site->freed, 1, &after);
-        follow_peak(header, after.bytes - before.bytes);
-    }
-    return 1;
-}
 
 PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void *object,
                                      size_t size_bytes, struct pp_sig_heap_object *known,
                                      const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = enter(self, &thread);
+    struct pp_rec_header *header = pp_sig_heap_enter(self, &thread);
     int is_followed = 1;
 
     self->resized = NULL;
@@ -424,9 +245,9 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
         return;
     self->busy++;
     if (size_bytes > known->size_bytes)
-        grow(header, thread, known, size_bytes, registers);
+        pp_sig_heap_grow(header, thread, known, size_bytes, registers);
     else if (size_bytes < known->size_bytes)
-        is_followed = shrink(header, self, known, size_bytes);
+        is_followed = pp_sig_heap_shrink(header, self, known, size_bytes);
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             pp_sig_heap_filter_put(object);
@@ -435,12 +256,12 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
             self->resized_least = known->size_bytes - known->size_bytes / RESIZE_SHARE;
             self->resized_range = known->size_bytes / RESIZE_SHARE * 2;
         } else {
-            count_freed(header, known);
+            pp_sig_heap_count_freed(header, known);
             pp_sig_count_loss(header, PP_LOSS_HEAP_OBJECT);
         }
     }
     self->busy--;
-    leave(thread);
+    pp_sig_heap_leave(thread);
 }
 
 int pp_sig_heap_take(const void *object, struct pp_sig_heap_object *known_out)

@@ -9,6 +9,9 @@
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
+/* Random bits: a stack that maps memory and takes memory of malloc's, too, has two sites. */
+#define MAPPED_HASH UINT64_C(0x6C62272E07BB0142)
+
 _Atomic uint32_t pp_sig_heap_wants_room;
 
 /* ---- room in the recording ---- */
@@ -89,6 +92,8 @@ static uint32_t make(struct pp_rec_header *header, const uint64_t *pcs,
         site->n_frames = walk->n_frames - n_own;
         site->label_set = label_set;
         site->flags = pp_sig_event_flags(walk->flags);
+        if ((walk->flags & PP_WALK_MAPPED) != 0)
+            site->flags |= PP_EVENT_MAPPED;
         atomic_store_explicit(&site->hash, hash, memory_order_release);
     }
     look_ahead(header, &heap->sites, PP_SITES_AHEAD);
@@ -99,7 +104,9 @@ static uint32_t make(struct pp_rec_header *header, const uint64_t *pcs,
 uint32_t pp_sig_heap_site(struct pp_rec_header *header, const uint64_t *pcs,
                           const struct pp_sig_walk *walk, uint32_t label_set)
 {
-    const uint64_t mixed = (walk->hash ^ label_set * UINT64_C(0x9E3779B97F4A7C15)) + walk->n_frames;
+    const uint64_t kind = (walk->flags & PP_WALK_MAPPED) != 0 ? MAPPED_HASH : 0;
+    const uint64_t mixed =
+        (walk->hash ^ label_set * UINT64_C(0x9E3779B97F4A7C15)) + walk->n_frames + kind;
     const uint64_t hash = mixed > 1 ? mixed : 2;
     struct pp_sig_heap_object entry = {0, 0, 0, 0, 0};
     struct pp_sig_heap_place place;

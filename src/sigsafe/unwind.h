@@ -32,6 +32,7 @@ enum {
     PP_WALK_NEW_CODE = 1 << 3,   /* a pc in no known module or in one without table: look again */
     PP_WALK_SLOW_READS = 1 << 4, /* stack outside the known bounds */
     PP_WALK_HANDLER = 1 << 5,    /* a signal handler's frame was passed */
+    PP_WALK_MAPPED = 1 << 6,     /* no walk's own: the call that it is of maps memory */
 };
 
 struct pp_sig_walk {

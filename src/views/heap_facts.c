@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "profile/fragmentation.h"
+#include "profile/tables.h"
 #include "profile/top.h"
 
 const char *pp_error_text(const struct pp_estimate *estimate, const char *unit,
@@ -64,6 +66,55 @@ static void put_totals(const struct pp_heap_totals *totals, struct pp_buffer *ou
         totals->n_frees == 1 ? "" : "s", pp_bytes_text((double)totals->requested_bytes, bytes));
 }
 
+static bool is_mapped(const struct pprofc_profile *profile, pp_id set)
+{
+    const struct pp_label_set *labels = &profile->label_sets[set];
+
+    for (uint32_t i = 0; i < labels->n_labels; i++) {
+        const struct pp_label *label = &profile->labels[labels->first + i];
+        if (strcmp(pp_profile_chars(profile, label->key), PP_LABEL_ALLOCATOR) == 0)
+            return strcmp(pp_profile_chars(profile, label->text), PP_ALLOCATOR_IS_MMAP) == 0;
+    }
+    return false;
+}
+
+/* Of the memory in use, what the program mapped by itself. */
+static struct pp_heap_value mapped_in_use(const struct pprofc_profile *profile)
+{
+    const int type = pp_profile_find_type(profile, "inuse_space", NULL);
+    struct pp_heap_value sum = {.is_known = type >= 0};
+
+    for (uint32_t i = 0; i < profile->n_samples && type >= 0; i++) {
+        const struct pp_estimate *estimate = pp_profile_estimate(profile, i, (uint32_t)type);
+        if (!is_mapped(profile, profile->sample_labels[i]))
+            continue;
+        sum.value = pp_add_values(
+            sum.value, profile->sample_values[(size_t)i * profile->n_types + (uint32_t)type]);
+        if (estimate != NULL) {
+            sum.estimate.variance += estimate->variance;
+            sum.estimate.n_sampled += estimate->n_sampled;
+        }
+    }
+    return sum;
+}
+
+static void put_mappings(const struct pprofc_profile *profile, struct pp_buffer *out)
+{
+    const struct pp_heap_totals *totals = &profile->heap;
+    const struct pp_heap_value in_use = mapped_in_use(profile);
+    char maps[PP_NUMBER_TEXT_BYTES], mapped[PP_NUMBER_TEXT_BYTES], unmaps[PP_NUMBER_TEXT_BYTES],
+        unmapped[PP_NUMBER_TEXT_BYTES];
+
+    pp_buffer_text(out, "Mapped   ");
+    pp_heap_value_append(out, &in_use);
+    pp_buffer_printf(out, " of what is in use; %s %s map%s of %s, %s unmap%s of %s\n",
+                     totals->is_behind ? "at least" : "exactly",
+                     pp_count_text(totals->n_maps, maps), totals->n_maps == 1 ? "" : "s",
+                     pp_bytes_text((double)totals->mapped_bytes, mapped),
+                     pp_count_text(totals->n_unmaps, unmaps), totals->n_unmaps == 1 ? "" : "s",
+                     pp_bytes_text((double)totals->unmapped_bytes, unmapped));
+}
+
 bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *profile)
 {
     const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
@@ -117,6 +168,8 @@ void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer 
         pp_buffer_text(out, " allocated; every allocation\n");
     if (profile->heap.is_known && !(profile->heap.is_behind && profile->heap.n_allocs == 0))
         put_totals(&profile->heap, out);
+    if (profile->heap.follows_mappings)
+        put_mappings(profile, out);
     if (profile->memory.allocator != 0) {
         pp_buffer_text(out, "Memory   ");
         (void)pp_heap_memory_append(out, profile);

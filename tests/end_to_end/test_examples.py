@@ -177,9 +177,10 @@ macro_rules! offset {
 fn main() {
     println!("{} {} {} {} {}", size_of::<pprofc::Error>(), align_of::<pprofc::Error>(), offset!(pprofc::Error, code),
         offset!(pprofc::Error, offset_bytes), offset!(pprofc::Error, message));
-    println!("{} {} {} {} {} {} {} {}", size_of::<pprofc::Options>(), offset!(pprofc::Options, struct_bytes), offset!(pprofc::Options, kinds),
+    println!("{} {} {} {} {} {} {} {} {}", size_of::<pprofc::Options>(), offset!(pprofc::Options, struct_bytes), offset!(pprofc::Options, kinds),
         offset!(pprofc::Options, frequency_hz), offset!(pprofc::Options, block_libraries), offset!(pprofc::Options, block_drops),
-        offset!(pprofc::Options, heap_interval_bytes), offset!(pprofc::Options, heap_peak));
+        offset!(pprofc::Options, heap_interval_bytes), offset!(pprofc::Options, heap_peak),
+        offset!(pprofc::Options, heap_mmap));
 }
 """)
         (self.project / "layout.c").write_text(r"""
@@ -190,8 +191,8 @@ fn main() {
 int main(void)
 {
     printf("%zu %zu %zu %zu %zu\n", sizeof(struct pprofc_error), _Alignof(struct pprofc_error), E(code), E(offset_bytes), E(message));
-    printf("%zu %zu %zu %zu %zu %zu %zu %zu\n", sizeof(struct pprofc_options), O(struct_bytes), O(kinds), O(frequency_hz), O(block_libraries),
-           O(block_drops), O(heap_interval_bytes), O(heap_peak));
+    printf("%zu %zu %zu %zu %zu %zu %zu %zu %zu\n", sizeof(struct pprofc_options), O(struct_bytes), O(kinds), O(frequency_hz), O(block_libraries),
+           O(block_drops), O(heap_interval_bytes), O(heap_peak), O(heap_mmap));
 }
 """)
         rust = self.shell(f"rustc --edition 2021 layout.rs -L {self.prefix / LIBDIR} -l pprofc -o rust_layout && ./rust_layout",

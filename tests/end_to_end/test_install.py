@@ -22,7 +22,7 @@ FUNCTIONS = sorted(set(re.findall(r"^(?:int|void|const void \*|struct \w+) ?\*?(
                                   "".join(path.read_text() for path in (ROOT / "include/pprofc").glob("*.h")), re.M)))
 
 WRAPPED = ("pthread_create sigaction signal malloc free calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc "
-           "pvalloc free_sized free_aligned_sized").split()
+           "pvalloc free_sized free_aligned_sized mmap mmap64 munmap mremap").split()
 
 # Calls nothing of ours: linked only to be switched on by the environment.
 IDLE = "int main(void) { return 0; }\n"
@@ -254,7 +254,7 @@ class PkgConfig(Installed):
     def test_static_program(self):
         """A -static program built with --static --libs profiles itself, its threads found at their birth by the linker's wrapping."""
         flags = self.pkg_config("--static", "--cflags", "--libs", "pprofc")
-        self.assertIn("-Wl,-u,pprofc_start,-u,__wrap_malloc,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
+        self.assertIn("-Wl,-u,pprofc_start,-u,__wrap_malloc,-u,__wrap_mmap,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
         self.run_ok("gcc", "-O2", "-g", "-static", self.source(BUSY), *flags, "-o", self.folder / "busy")
         self.assertNotIn("NEEDED", self.run_ok("readelf", "-dW", self.folder / "busy").out)
         self.assertIn("__wrap_pthread_create", self.run_ok("nm", self.folder / "busy").out)

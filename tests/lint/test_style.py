@@ -60,6 +60,13 @@ class Style(unittest.TestCase):
                 print(f"note: {short(path)} has {text.count(chr(10))} lines, over {GOOD_LINES}")
         self.assertEqual(found, [])
 
+    def test_own_mappings(self):
+        """What capture maps itself does not pass the hooks that follow the program's mappings: capture/own_mapping.h."""
+        for path in files(".c", folders=("src/capture", "src/sigsafe")):
+            if "hook_wrap" not in path.name:
+                self.assertEqual(re.findall(r"(?<![\w.>])(?:mmap|mmap64|munmap|mremap)\(", re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)),
+                                 [], short(path))
+
     def test_header_guards(self):
         """Named after the file, so that two headers never share one."""
         for path in files(".h", folders=("src", "include")):

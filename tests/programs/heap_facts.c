@@ -63,8 +63,9 @@ static void print_site(const struct pp_rec_site *site)
     printf("{");
     print_sums("allocated", &site->allocated);
     print_sums("freed", &site->freed);
-    printf("\"is_truncated\": %s, \"n_frames\": %u, \"frames\": [",
-           (site->flags & PP_EVENT_TRUNCATED) != 0 ? "true" : "false", n_frames);
+    printf("\"is_truncated\": %s, \"is_mapped\": %s, \"n_frames\": %u, \"frames\": [",
+           (site->flags & PP_EVENT_TRUNCATED) != 0 ? "true" : "false",
+           (site->flags & PP_EVENT_MAPPED) != 0 ? "true" : "false", n_frames);
     for (uint32_t i = 0; frames != NULL && i < n_frames && i < MAX_SHOWN; i++) {
         printf("%s", i == 0 ? "" : ", ");
         print_name(i == 0 ? frames[i] : frames[i] - 1);
@@ -96,6 +97,15 @@ static uint64_t count_cpu_samples(void)
     return n;
 }
 
+static void print_mappings(const struct pp_rec_mappings *sums)
+{
+    printf("\"mappings\": {\"n_maps\": %llu, \"mapped_bytes\": %llu, \"n_others\": %llu, "
+           "\"other_bytes\": %llu, \"n_unmaps\": %llu, \"unmapped_bytes\": %llu}, ",
+           (unsigned long long)sums->n_maps, (unsigned long long)sums->mapped_bytes,
+           (unsigned long long)sums->n_others, (unsigned long long)sums->other_bytes,
+           (unsigned long long)sums->n_unmaps, (unsigned long long)sums->unmapped_bytes);
+}
+
 static void print_head(const struct pp_rec_header *header)
 {
     const struct pp_rec_heap *heap = &header->heap;
@@ -119,7 +129,9 @@ static void print_head(const struct pp_rec_header *header)
         printf("%s", i == 0 ? "" : ", ");
         print_text(header->messages[i], sizeof header->messages[i]);
     }
-    printf("], \"sites\": [");
+    printf("], ");
+    print_mappings(&heap->mappings);
+    printf("\"sites\": [");
 }
 
 int main(int argc, char **argv)

@@ -18,7 +18,7 @@ pub struct Options {
     pub block_drops: c_int,
     pub heap_interval_bytes: u64,
     pub heap_peak: c_int,
-    pub spare: c_int,
+    pub heap_mmap: c_int,
 }
 
 extern "C" {
@@ -53,7 +53,7 @@ impl Session {
             block_drops: 0,
             heap_interval_bytes: 0,
             heap_peak: 0,
-            spare: 0,
+            heap_mmap: 0,
         };
         // SAFETY: both structs are laid out as the header has them, and live long enough.
         check(|err| unsafe { pprofc_start(&options, err) })?;
