@@ -30,6 +30,7 @@ enum {
     YOUNG_MS = 100, /* of a younger object the only pointer may be in a register */
     LOOK_NS = 5 * 1000 * 1000,
     MILLISECOND_NS = 1000 * 1000,
+    MOST_HOLD_NS = 1000 * 1000 * 1000, /* where any pause is allowed */
 };
 
 /* Copying the tables of a GiB in pages of 4 KiB and of 2 MiB, and whatever the size (measured:
@@ -198,24 +199,30 @@ static void skip_own_memory(struct pp_leak_work *work)
     skip(work->scan, work->suspects, work->suspects_bytes);
 }
 
-/* As fork(), without handlers of fork; wait() knows nothing of a child without a signal. */
-static int start_child(struct pp_leak_work *work)
+/* As fork(), without handlers of fork; wait() knows nothing of a child without a signal.  Threads
+ * that are held go on at once. */
+static int start_child(struct pp_session *session, struct pp_leak_threads *threads)
 {
+    struct pp_leak_work *work = &session->leak;
     struct pp_leak_scan *scan = work->scan;
-    const uint64_t before_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+    const uint64_t before_ns =
+        threads->held_since_ns != 0 ? threads->held_since_ns : pp_sig_clock_ns(CLOCK_MONOTONIC);
     long child;
 
     scan->own_frame = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     child = pp_sig_syscall4(SYS_clone, 0, 0, 0, 0);
     if (child == 0)
         be_child(scan);
+    pp_leak_threads_release(session);
     if (child < 0)
         return (int)child;
     work->begun_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
     if (work->begun_ns - before_ns > work->pause_ns)
         work->pause_ns = work->begun_ns - before_ns;
     work->child = (int)child;
-    work->n_unseen += pp_leak_threads_check(scan);
+    pp_leak_threads_check(scan, threads);
+    work->n_ran += threads->n_ran;
+    work->n_unseen = threads->n_unseen;
     atomic_store(&scan->may_begin, 1);
     pp_sig_futex_wake((void *)&scan->may_begin);
     return 0;
@@ -225,6 +232,7 @@ static int begin_pass(struct pp_session *session)
 {
     struct pp_leak_work *work = &session->leak;
     const uint32_t now = now_ms();
+    struct pp_leak_threads threads;
     int result;
 
     work->scan = pp_map_shared(sizeof *work->scan);
@@ -239,8 +247,8 @@ static int begin_pass(struct pp_session *session)
         result = make_index(work);
     if (result == 0) {
         skip_own_memory(work);
-        work->n_unseen = pp_leak_threads_look(session, work->scan);
-        result = start_child(work);
+        pp_leak_threads_look(session, work->scan, work->hold_ns, &threads);
+        result = start_child(session, &threads);
     }
     return result == 0 ? -EINPROGRESS : result;
 }
@@ -254,6 +262,9 @@ static int begin(struct pp_session *session, uint64_t limit_ns, bool is_at_end)
     if (atomic_load(&session->header->heap.leaks.predicted_ns) > limit_ns)
         return -E2BIG;
     session->leak.is_at_end = is_at_end;
+    session->leak.hold_ns = limit_ns == UINT64_MAX
+                                ? MOST_HOLD_NS
+                                : limit_ns - atomic_load(&session->header->heap.leaks.predicted_ns);
     result = begin_pass(session);
     if (result != -EINPROGRESS)
         free_work(&session->leak);
@@ -340,7 +351,8 @@ static void write_results(struct pp_session *session)
 }
 
 /* Whether what was not reached should be looked for once more: a thread that ran may have held it
- * in a register, on its way from one place to another. */
+ * in a register where it could not be seen, on its way from one place to another (one that waits
+ * for a lock, say, by the time that it was looked at). */
 static bool keep_suspects(struct pp_leak_work *work)
 {
     const struct pp_leak_scan *scan = work->scan;
@@ -348,7 +360,7 @@ static bool keep_suspects(struct pp_leak_work *work)
 
     for (uint32_t i = 0; i < scan->n_objects; i++)
         n += scan->objects[i].state == PP_LEAK_UNREACHED;
-    if (work->n_unseen == 0 || work->n_passes > 1 || n == 0)
+    if (work->n_ran == 0 || work->n_passes > 1 || n == 0)
         return false;
     work->suspects_bytes = n * sizeof *work->suspects;
     work->suspects = pp_map_shared(work->suspects_bytes);

@@ -65,7 +65,7 @@ struct pp_leak_work {
     int child;
     bool is_at_end;
     bool is_left_alone; /* nobody asks for its end again and again: PP_REQUEST_LEAK_LOOK */
-    uint64_t hold_ns; /* the longest that threads are waited for before the copy */
+    uint64_t hold_ns;   /* the longest that threads are waited for before the copy */
     uint64_t begun_ns, pause_ns, scan_ns, scanned_bytes;
     uint32_t n_ran, n_unseen, n_passes; /* threads; those of which registers are not known */
     /* Of the first of two passes, what was not reached. */

@@ -244,7 +244,9 @@ void pp_sig_sample_here(struct pp_rec_header *header, struct pp_sig_thread *thre
     if (__builtin_expect(look != 0, 0)) {
         /* The helper may have given up: whoever takes the number tells where the thread stands. */
         look = atomic_exchange_explicit(&thread->look, 0, memory_order_acq_rel);
-        if (look != 0)
+        if (look == PP_LOOK_HOLD)
+            pp_sig_hold_here();
+        else if (look != 0)
             pp_sig_look_here(header, thread, context, scratch, look);
         if (look != 0 || is_paused())
             return;

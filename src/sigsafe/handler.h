@@ -31,6 +31,9 @@ struct pp_sig_gate {
     _Atomic uint32_t saw_new_code; /* what walks have met since the helper looked at modules */
     _Atomic uint32_t is_ours;      /* 0 in a child that no fork handler has told of its birth */
     _Atomic uint32_t helper_dozes; /* nothing ran for a while: the next sample wakes the helper */
+    /* Not 0: threads that are looked at for PP_LOOK_HOLD stay in their handlers as long as it is
+     * this; a futex. */
+    _Atomic uint32_t hold;
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */
 

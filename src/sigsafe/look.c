@@ -4,6 +4,12 @@
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
+#include "sigsafe/syscall.h"
+
+enum {
+    TURN_NS = 100 * 1000 * 1000,
+    MOST_TURNS = 300, /* half a minute: whoever holds us is gone, or the process is */
+};
 
 int pp_sig_store_stand(struct pp_rec_header *header, const struct pp_sig_stand *stand,
                        const uint64_t *pcs, const struct pp_sig_walk *walk)
@@ -41,4 +47,18 @@ void pp_sig_look_here(struct pp_rec_header *header, struct pp_sig_thread *thread
         stand.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
     pp_sig_walk_thread(header, thread, context, scratch->pcs, &walk);
     (void)pp_sig_store_stand(header, &stand, scratch->pcs, &walk);
+}
+
+/* The one place where a handler of ours waits: for as long as a copy of the process is made, which
+ * threads that write would wait for anyhow.  It holds nothing that anybody else needs. */
+void pp_sig_hold_here(void)
+{
+    const uint32_t hold = atomic_load_explicit(&pp_sig_gate->hold, memory_order_acquire);
+    const struct timespec turn = {0, TURN_NS};
+
+    for (uint32_t i = 0; hold != 0 && i < MOST_TURNS &&
+                         atomic_load_explicit(&pp_sig_gate->hold, memory_order_acquire) == hold;
+         i++)
+        (void)pp_sig_syscall4(SYS_futex, (long)&pp_sig_gate->hold, 0 /* FUTEX_WAIT, shared */,
+                              (long)hold, (long)&turn);
 }

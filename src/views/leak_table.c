@@ -215,7 +215,8 @@ const char *pp_leak_limit(const struct pp_leak_report *report, int line)
 {
     if (line == 0)
         return "suspected wrongly: objects held by pointers that are masked, compressed, tagged in "
-               "high bits or point just behind them, or by another thread's registers alone";
+               "high bits or point just behind them, or by a register alone, of a thread that waits or "
+               "could not be held";
     return report->interval_bytes > 1
                ? "not suspected: objects held by other lost memory (with PPROFC_HEAP_INTERVAL=1 they "
                  "are), or by a stale pointer"

@@ -214,6 +214,33 @@ class Running(Leaks):
 
 
 @not_sanitized("its own malloc comes first")
+class Registers(Leaks):
+    """leak_registers: objects that only registers of other threads hold."""
+    KINDS = ("held_by_rbx", "held_by_r15", "held_by_xmm8")
+
+    def look(self, *command):
+        child = self.start_heap(*command, PPROFC_HEAP_INTERVAL=1)
+        self.wait_for(child, "ready")
+        report, _ = self.leaks(child.pid, "--force")
+        self.end(child)
+        self.assertEqual(self.by_kind(report, ("lost",))["lost"], (1, 200))
+        return report
+
+    def test_threads_that_run(self):
+        """Three threads spin with an object in rbx, r15 and a vector register each: they are held while the copy is made, and none
+        is suspected; the three objects of registers that no thread has are."""
+        report = self.look(self.program("leak_registers"), "spin")
+        self.assertEqual(set(self.by_kind(report, self.KINDS).values()), {(0, 0)}, report["suspects"])
+        self.assertEqual(self.by_kind(report, ("held_by_r13",))["held_by_r13"], (1, 248))
+        self.assertEqual(report["scan"]["threads_not_seen"], 0)
+
+    def test_without_perf_events(self):
+        """Nothing can reach them without ending a call of theirs: they are not held, and the report counts them."""
+        report = self.look(self.program("without_calls"), "perf_event_open=EPERM", self.program("leak_registers"), "spin")
+        self.assertEqual(report["scan"]["threads_not_seen"], 3)
+
+
+@not_sanitized("its own malloc comes first")
 class Growth(Leaks):
     """leak_server, which serves some 300 requests a second."""
 
