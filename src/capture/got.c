@@ -52,6 +52,9 @@ struct hook_set {
     bool is_for_owners;
     bool is_for_allocator;     /* its own calls, and nobody else's */
     bool is_not_for_allocator; /* everybody else's */
+    /* The allocator's own calls by names of its own (mi_free) are parts of calls that are counted;
+     * its operators delete what libstdc++ has made with new for it. */
+    bool keeps_native_calls;
 };
 enum { N_SETS = 5 };
 
@@ -235,7 +238,8 @@ static const struct pp_hook *hook_of(const struct pass *pass, const struct objec
     name = (const char *)object->strings + symbol->st_name;
     for (int k = 0; k < pass->n_sets; k++) {
         const struct hook_set *set = &pass->sets[k];
-        if (!is_for(set, object, symbol))
+        if (!is_for(set, object, symbol) ||
+            (set->keeps_native_calls && object->is_allocator && strncmp(name, "_Z", 2) != 0))
             continue;
         for (int i = 0; i < set->n_hooks; i++)
             if (set->hooks[i].real != 0 && strcmp(name, set->hooks[i].name) == 0)
@@ -373,7 +377,9 @@ int pp_got_patch(bool with_heap, bool with_mappings)
         pass.is_for_libc = true;
     }
     if (with_heap && pp_heap_find_operators() > 0) {
-        add_set(&pass, pp_heap_operators, PP_N_HEAP_OPERATORS)->is_for_owners = true;
+        struct hook_set *operators = add_set(&pass, pp_heap_operators, PP_N_HEAP_OPERATORS);
+        operators->is_for_owners = true;
+        operators->keeps_native_calls = true;
         /* Its operators call its malloc, and are counted already. */
         add_set(&pass, let_alone(), PP_N_HEAP_HOOKS)->is_for_allocator = true;
     }

@@ -1,11 +1,12 @@
 """Hazards 41, 42, 43, 45 and 49: every entry point, allocator and way of loading has its memory counted exactly."""
 import json
+import os
 import shutil
 import subprocess
 import unittest
 
 from end_to_end.harness import BUILD, PPROFC, clean_environment, long_or
-from hazards.heap_runs import ALLOCATORS, HEAP, PLAIN, HeapRuns
+from hazards.heap_runs import ALLOCATORS, HEAP, LIBRARIES, PLAIN, HeapRuns
 
 TIME_LIMIT_S = 600
 
@@ -129,6 +130,39 @@ class Hazard42Allocators(HeapRuns):
                 subprocess.run([gcc, "-O2", "-fno-builtin", "-D_GNU_SOURCE", "-o", program, source, "-pthread", "-Wl,--no-as-needed",
                                 self.allocator(name)], check=True)
                 self.check_life(program, (HEAP,), 1)
+
+    def test_calls_by_their_own_names(self):
+        """mallocx, rallocx, dallocx, sdallocx; tc_malloc, tc_realloc, tc_free, tc_free_sized; mi_malloc, mi_realloc, mi_free: each is
+        counted, followed and forgotten, also where malloc's objects are freed by them and theirs by free()."""
+        gcc = shutil.which("gcc")
+        if gcc is None:
+            self.skipTest("there is no gcc")
+        for name, family in (("jemalloc", "JEMALLOC"), ("tcmalloc", "TCMALLOC"), ("tcmalloc_minimal", "TCMALLOC"), ("mimalloc", "MIMALLOC")):
+            if not os.path.exists(f"{LIBRARIES}/{ALLOCATORS[name]}"):
+                print(f"no {name}: not tried")
+                continue
+            program = self.folder / name
+            subprocess.run([gcc, "-O2", "-fno-builtin", f"-D{family}", "-o", program, BUILD.parent / "tests/programs/heap_native.c",
+                            "-Wl,--no-as-needed", self.allocator(name)], check=True)
+            for preload in (HEAP, PLAIN):
+                for interval in INTERVALS:
+                    with self.subTest(allocator=name, preload=preload, interval=interval):
+                        self.check_native(program, preload, interval)
+
+    def check_native(self, program, preload, interval):
+        finished, facts = self.record(program, long_or(20000, 2000), preloads=(preload,), interval=interval)
+        truth = json.loads(finished.out)
+        for total in ("n_allocs", "n_frees"):  # and what the loader and libc do at the start and the end
+            self.assertIn(facts[total] - truth[total], range(0, 100), total)
+        self.assertEqual(facts["n_reallocs"], truth["n_reallocs"])
+        allocated, freed = (tuple(map(sum, zip(*sums))) for sums in zip(*(self.sums(facts, one) for one in ("take", "resize", "mix"))))
+        if interval == 1:
+            self.assertEqual(allocated[0] - freed[0], truth["n_kept"])
+            self.assertEqual(allocated[1] - freed[1], truth["kept_bytes"])
+        else:
+            self.assertLess(abs(allocated[1] - freed[1] - truth["kept_bytes"]), 5 * (interval * truth["kept_bytes"]) ** 0.5 + interval)
+        self.assert_nothing_lost(facts)
+        self.assert_no_frame_of_ours(facts)
 
     def test_rust(self):
         """A Rust program's Box, Vec and String are seen with the function that made them."""
