@@ -335,6 +335,17 @@ static int draw_node(struct draft *draft, uint32_t id)
     return 0;
 }
 
+/* What is known by profile node is not needed once all are drawn: of large trees it is a sixth of
+ * the memory. */
+static void forget_profile_nodes(struct draft *draft)
+{
+    free(draft->self);
+    free(draft->total);
+    free(draft->drawn);
+    draft->self = draft->total = NULL;
+    draft->drawn = NULL;
+}
+
 static int draw_nodes(struct draft *draft)
 {
     const struct pprofc_profile *profile = draft->profile;
@@ -349,6 +360,7 @@ static int draw_nodes(struct draft *draft)
     for (i = 1; i < profile->n_nodes; i++)
         if (draft->total[i] > 0 && draw_node(draft, i) != 0)
             return -ENOMEM;
+    forget_profile_nodes(draft);
     return 0;
 }
 
