@@ -109,6 +109,31 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class NodeWrites(harness.EndToEnd):
+    """What Node.js itself writes by --cpu-prof is read: 0.3 s of spinning are in the function that spins."""
+
+    def test_cpu_profile(self):
+        node = shutil.which("node")
+        if node is None:
+            self.skipTest("node is not installed")
+        (self.folder / "spin.js").write_text(
+            "function spin() { let n = 0; const end = process.cpuUsage().user + 300000;\n"
+            "  while (process.cpuUsage().user < end) for (let i = 0; i < 1e5; i++) n += i; return n; }\n"
+            "spin();\n")
+        done = self.run_command(node, "--cpu-prof", "--cpu-prof-dir=.", "spin.js")
+        self.assertEqual(done.status, 0, done.err)
+        (path,) = self.folder.glob("*.cpuprofile")
+        wanted = json.loads(path.read_text())
+        self.assertEqual(self.pprofc("convert", path, "node.json").status, 0)
+        report = json.loads((self.folder / "node.json").read_text())
+        samples, time = report["types"]
+        self.assertEqual(samples["total"], len(wanted["samples"]))
+        self.assertLessEqual(time["total"], 1000 * (wanted["endTime"] - wanted["startTime"]))
+        rows = {row["name"]: row for row in time["functions"]}
+        self.assertGreater(rows["spin"]["cum"], 0.15e9)  # of 0.3 s: a starved sampler books some on what came before
+        self.assertEqual(rows["spin"]["file"].rpartition("/")[2], "spin.js")
+
+
 class OpenTelemetryReads(harness.EndToEnd):
     """OpenTelemetry's own decoder reads our files, and the dictionary keeps the specification's rules."""
 
