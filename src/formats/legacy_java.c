@@ -22,7 +22,7 @@ static int add_java_name(struct pp_legacy *legacy, uint64_t number, struct pp_te
         if (symbol.bytes[at - 1] == '(' && pp_is_blank(symbol.bytes[at - 2]))
             break;
     }
-    if (at > 1 && symbol.bytes[at - 1] == '(') {
+    if (at > 1 && at < symbol.n_bytes && symbol.bytes[at - 1] == '(') {
         file = (struct pp_text){symbol.bytes + at, symbol.n_bytes - at - 1, 0};
         symbol.n_bytes = at - 1;
         pp_text_trim(&symbol);

@@ -322,9 +322,10 @@ static void test_java(void **state)
     struct pprofc_profile *profile;
 
     (void)state;
-    profile = read_text("--- contentionz 1 ---\nformat = java\nresolution = microseconds\n"
-                        "sampling period = 100\n  7  2 @ 0x00000003 0x00000009\n\n"
-                        " 0x00000003 com.example.f (F.java:12)\n 0x00000004 VM\n");
+    profile =
+        read_text("--- contentionz 1 ---\nformat = java\nresolution = microseconds\n"
+                  "sampling period = 100\n  7  2 @ 0x00000003 0x00000009\n\n"
+                  " 0x00000003 com.example.f (F.java:12)\n 0x00000004 VM\n 0x00000009 cut (\n");
     assert_int_equal(value_of(profile, 0, 0), 200);
     assert_int_equal(value_of(profile, 0, 1), 700);
     assert_string_equal(profile->strings[profile->types[1].unit], "microseconds");
