@@ -4,7 +4,7 @@
 
 #include "serve/routes.h"
 
-enum { GET = 1, POST = 2 };
+enum { GET = 1, POST = 2, NO_HEAD = 4 /* what is answered is gone then */ };
 
 static const struct {
     const char *path;
@@ -46,18 +46,25 @@ static const struct {
     {"/pprof/cmdline", pp_route_cmdline, GET},
     {"/sampling/start", pp_route_sampling_start, POST},
     {"/sampling/change", pp_route_sampling_change, POST},
-    {"/sampling/stop", pp_route_sampling_stop, GET | POST},
+    {"/sampling/stop", pp_route_sampling_stop, GET | POST | NO_HEAD},
     {"/sampling/status", pp_route_sampling_status, GET},
     {"/metrics", pp_route_metrics, GET},
     {"/healthz", pp_route_healthz, GET},
     {"/off", pp_route_off, POST},
 };
 
-static int bit_of(enum pp_http_method method)
+static bool takes(int methods, enum pp_http_method method)
 {
-    if (method == PP_HTTP_GET || method == PP_HTTP_HEAD)
-        return GET;
-    return method == PP_HTTP_POST ? POST : 0;
+    switch (method) {
+    case PP_HTTP_GET:
+        return (methods & GET) != 0;
+    case PP_HTTP_HEAD:
+        return (methods & (GET | NO_HEAD)) == GET;
+    case PP_HTTP_POST:
+        return (methods & POST) != 0;
+    default:
+        return false;
+    }
 }
 
 static bool is_path(const char *path, const char *wanted)
@@ -76,7 +83,7 @@ static void call_route(struct pp_call *call, size_t i)
                                                       : "GET or POST";
 
     call->name = strrchr(routes[i].path, '/') + 1;
-    if ((routes[i].methods & bit_of(call->request->method)) == 0)
+    if (!takes(routes[i].methods, call->request->method))
         pp_http_error(call->answer, 405, "%s takes %s", routes[i].path, methods);
     else if (call->target == NULL && pp_http_parameter(call->request, "pid") == NULL)
         pp_http_error(call->answer, 503, "the program has not begun to record yet; try again");

@@ -352,6 +352,7 @@ class Sampling(Served):
         self.assertEqual(self.rate_now(), 500)
         status, _, body = self.ask("/sampling/start", "POST", "{}")
         self.assertEqual((status, json.loads(body)["message"]), (409, "Sampling already in progress"))
+        self.assertEqual(self.ask("/sampling/stop", "HEAD")[0], 405)  # it would be lost
         self.assertEqual(json.loads(self.ask("/sampling/status")[2])["status"], "active")
         status, headers, body = self.ask("/sampling/stop", "POST")
         self.assertEqual(status, 200)

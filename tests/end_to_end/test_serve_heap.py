@@ -247,6 +247,12 @@ class Sampled(HeapSites):
         self.assertLess(abs(amounts["change"]["value"] - truth), 4 * error)
         self.assertLess(error, amounts["after"]["error"])
         self.assertLess(abs(amounts["after"]["value"] - 23 * ROUND[3]), 4 * amounts["after"]["error"])
+        # Of two spans of time the difference is as unsure as both.
+        report, rows = self.compare("kind=allocs&seconds=1&after=0.2", 2)
+        amounts = rows["half_freed"]["flat"]
+        truth = 2 * ROUND[1] / report["seconds_before"]
+        self.assertLess(abs(amounts["before"]["value"] - truth), 4 * amounts["before"]["error"])
+        self.assertEqual(amounts["change"], {"value": -amounts["before"]["value"], "error": amounts["before"]["error"]})
 
 
 if __name__ == "__main__":

@@ -262,6 +262,9 @@ class InProgram(Served):
         self.assertIn(n_objects, range(90, 101))  # stale pointers may hold the last ones
         self.assertEqual(n_bytes, 1000 * n_objects)
         self.assertGreater(rows[0].frames[0].line, 0)
+        self.server.stdin.write(b"handle /debug/pprof/leak\n")  # mounted in a server of the program's own
+        self.server.stdin.flush()
+        self.wait_for(lambda: "200 application/octet-stream " in self.text(self.server, 0))
 
 
 class Refusals(EndToEnd):

@@ -179,9 +179,30 @@ static void another_namespace_is_asked_by_the_lock(void **state)
     shared_done(&shared);
 }
 
+/* A look for leaks is known by its number, which the header counts up to, also past 24 bits. */
+static void looks_are_counted(void **state)
+{
+    struct pp_rec_header *head = calloc(1, sizeof *head);
+    _Atomic uint32_t *ended = &head->heap.leaks.ended;
+
+    (void)state;
+    assert_int_equal(pp_recording_leak_look_result(head, 1), -EINPROGRESS);
+    *ended = 1U << 8;
+    assert_int_equal(pp_recording_leak_look_result(head, 1), 0);
+    assert_int_equal(pp_recording_leak_look_result(head, 2), -EINPROGRESS);
+    *ended = 2U << 8 | ECHILD;
+    assert_int_equal(pp_recording_leak_look_result(head, 2), -ECHILD);
+    *ended = 0xffffffU << 8;
+    assert_int_equal(pp_recording_leak_look_result(head, 0x1000000), -EINPROGRESS);
+    *ended = 0;
+    assert_int_equal(pp_recording_leak_look_result(head, 0x1000000), 0);
+    free(head);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(looks_are_counted),
         cmocka_unit_test(commanders_do_not_mix),
         cmocka_unit_test(silence_times_out),
         cmocka_unit_test(the_dead_are_gone),

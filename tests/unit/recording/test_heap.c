@@ -12,6 +12,7 @@
 
 #include "formats/formats.h"
 #include "formats/recording_heap.h"
+#include "formats/recording_leak_profile.h"
 #include "profile/top.h"
 #include "writer.h"
 
@@ -422,9 +423,72 @@ static void errors_add_up(void **state)
     free(exact.bytes);
 }
 
+static struct pprofc_profile *suspects_of(const struct writer *writer)
+{
+    struct pprofc_profile *profile = pp_profile_new();
+    struct pp_symbolizer *symbolizer = NULL;
+    struct pp_recording_reader *reader = NULL;
+
+    assert_int_equal(pp_recording_view(writer->bytes, writer->n_next, "made", &reader, NULL), 0);
+    assert_int_equal(pp_symbolizer_new(NULL, &symbolizer, NULL), 0);
+    assert_int_equal(pp_recording_leak_profile_fill(reader, symbolizer, profile, NULL), 0);
+    pp_recording_close(reader);
+    pp_symbolizer_free(symbolizer);
+    return profile;
+}
+
+/* Suspects stand beside what is in use; errors are those of objects of one size; what was freed is
+ * left out; without a look what is in use comes first; any numbers are bounded. */
+static void suspects(void **state)
+{
+    enum { SUSPECT_OBJECTS, SUSPECT_SPACE };
+    struct writer writer = heap_writer();
+    struct pp_rec_site *site = add_site(&writer, BASE + 0x100);
+    const double size = 500, w = 1 / -expm1(-size / INTERVAL);
+    struct pprofc_profile *profile;
+
+    (void)state;
+    set_sums(&site->allocated, 100, size);
+    set_sums(&site->freed, 40, size);
+    site->unreached_samples = 30;
+    site->unreached_bytes = (uint64_t)(30 * w * size + 0.5);
+    site->unreached_excess = (uint64_t)(30 * (w - 1) * 1024 + 0.5);
+    set_sums(&add_site(&writer, BASE + 0x200)->allocated, 10, size);
+    site = add_site(&writer, BASE + 0x300);
+    set_sums(&site->allocated, 10, size);
+    set_sums(&site->freed, 10, size);
+    profile = suspects_of(&writer);
+    assert_string_equal(type_name(profile, profile->default_type), "inuse_space");
+    pprofc_profile_free(profile);
+
+    writer.head->heap.leaks.generation = 2;
+    profile = suspects_of(&writer);
+    assert_string_equal(type_name(profile, profile->default_type), "suspect_space");
+    assert_int_equal(profile->n_samples, 2);
+    assert_int_equal(value(profile, 0, SUSPECT_OBJECTS), llround(30 * w));
+    assert_bytes(value(profile, 0, SUSPECT_SPACE), llround(30 * w * size));
+    assert_int_equal(value(profile, 0, INUSE_OBJECTS), llround(60 * w));
+    assert_bytes(value(profile, 0, INUSE_SPACE), llround(60 * w * size));
+    assert_in_range(llround(pp_profile_estimate(profile, 0, SUSPECT_SPACE)->n_sampled), 29, 31);
+    assert_int_equal(value(profile, 1, SUSPECT_SPACE), 0);
+    pprofc_profile_free(profile);
+
+    memset(&site->allocated, 0xff, sizeof site->allocated);
+    memset(&site->freed, 0, sizeof site->freed);
+    site->unreached_samples = UINT32_MAX;
+    site->unreached_bytes = site->unreached_excess = UINT64_MAX;
+    profile = suspects_of(&writer);
+    assert_int_equal(profile->n_samples, 3);
+    for (uint32_t type = 0; type < 4; type++)
+        assert_true(value(profile, 2, type) > 0);
+    pprofc_profile_free(profile);
+    free(writer.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(suspects),
         cmocka_unit_test(values_have_errors),
         cmocka_unit_test(odd_sites),
         cmocka_unit_test(damage),

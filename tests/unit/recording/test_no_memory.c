@@ -8,7 +8,10 @@
 
 #include <errno.h>
 
+#include "base/error.h"
 #include "formats/recording.h"
+#include "formats/recording_leak_profile.h"
+#include "formats/recording_leaks.h"
 #include "writer.h"
 
 /* ---- allocations that fail on request (linked with --wrap) ---- */
@@ -70,6 +73,8 @@ static void add_heap(struct writer *writer)
         site->first_frame = i;
         site->n_frames = 1;
         site->allocated.n_samples = site->allocated.bytes = 7;
+        site->unreached_samples = i;
+        site->unreached_bytes = i;
         *(uint64_t *)writer_item(writer, &heap->frames) = 0x10100 + i;
     }
 }
@@ -116,9 +121,35 @@ static int work(const struct writer *writer, enum pp_rec_family kind, struct ppr
     return 0;
 }
 
+/* What is known of leaks, as a report and as a profile. */
+static int work_on_leaks(const struct writer *writer, struct pprofc_error *err)
+{
+    struct pprofc_profile *profile = pp_profile_new();
+    struct pp_symbolizer *symbolizer = NULL;
+    struct pp_recording_reader *reader = NULL;
+    struct pp_leak_report report;
+    int status = profile == NULL ? pp_fail(err, -ENOMEM, 0, "no memory for the profile")
+                                 : pp_symbolizer_new(NULL, &symbolizer, err);
+
+    if (status == 0)
+        status = pp_recording_view(writer->bytes, writer->n_next, "made", &reader, err);
+    if (status == 0)
+        status = pp_recording_leak_profile_fill(reader, symbolizer, profile, err);
+    if (status == 0)
+        status = pp_recording_leaks(reader, symbolizer, 100, &report, err);
+    if (status == 0)
+        pp_leak_report_done(&report);
+    pp_recording_close(reader);
+    pp_symbolizer_free(symbolizer);
+    pprofc_profile_free(profile);
+    return status;
+}
+
+enum { LEAKS = -1 }; /* no family */
+
 /* Each allocation refused is -ENOMEM with a message, nothing half-made and nothing leaked (the
  * address sanitizer tells), or is done without. */
-static void every_allocation_may_fail(enum pp_rec_family kind)
+static void every_allocation_may_fail(int kind)
 {
     struct writer writer = recording();
     int64_t n = 0, n_reported = 0;
@@ -128,7 +159,8 @@ static void every_allocation_may_fail(enum pp_rec_family kind)
         int status;
         was_refused = false;
         n_until_refusal = n++;
-        status = work(&writer, kind, &err);
+        status = kind == LEAKS ? work_on_leaks(&writer, &err)
+                               : work(&writer, (enum pp_rec_family)kind, &err);
         n_until_refusal = -1;
         if (status != 0) {
             assert_true(was_refused);
@@ -154,11 +186,18 @@ static void heap(void **state)
     every_allocation_may_fail(PP_FAMILY_HEAP);
 }
 
+static void leaks(void **state)
+{
+    (void)state;
+    every_allocation_may_fail(LEAKS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu),
         cmocka_unit_test(heap),
+        cmocka_unit_test(leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
