@@ -18,6 +18,7 @@ struct wanted {
     const char *build_id; /* "" : compare the checksum */
     uint32_t checksum;
     const struct pp_elf_file *other; /* not this file itself; may be NULL */
+    bool only_symbols;
 };
 
 /* The next root of 'debug_path' into 'root_out', at the end the system's; false after that. */
@@ -47,7 +48,7 @@ static int try_path(const char *path, const struct wanted *wanted, struct pp_elf
     uint32_t checksum;
     bool is_right;
 
-    if (pp_elf_file_open(path, &file, NULL) != 0)
+    if (pp_elf_file_open(path, wanted->only_symbols, &file, NULL) != 0)
         return -ENOENT;
     if (wanted->build_id[0] != '\0')
         is_right = strcmp(file->build_id, wanted->build_id) == 0;
@@ -112,10 +113,10 @@ static char *directory_of(const char *path)
     return directory;
 }
 
-static int find_by_link(const struct pp_elf_file *file, const char *debug_path,
+static int find_by_link(const struct pp_elf_file *file, const char *debug_path, bool only_symbols,
                         struct pp_elf_file **found_out)
 {
-    struct wanted wanted = {file->build_id, 0, file};
+    struct wanted wanted = {file->build_id, 0, file, only_symbols};
     size_t n_bytes = 0;
     const char *link = pp_elf_file_section_bytes(file, ".gnu_debuglink", &n_bytes);
     const size_t n_chars = link != NULL ? strnlen(link, n_bytes) : 0;
@@ -141,13 +142,13 @@ static int find_by_link(const struct pp_elf_file *file, const char *debug_path,
 }
 
 int pp_debug_file_find(const struct pp_elf_file *file, const char *build_id, const char *debug_path,
-                       struct pp_elf_file **debug_out)
+                       bool only_symbols, struct pp_elf_file **debug_out)
 {
-    const struct wanted wanted = {build_id, 0, file};
+    const struct wanted wanted = {build_id, 0, file, only_symbols};
     int result = find_by_build_id(&wanted, debug_path, debug_out);
 
     if (result == -ENOENT && file != NULL && file->path[0] != '\0')
-        result = find_by_link(file, debug_path, debug_out);
+        result = find_by_link(file, debug_path, only_symbols, debug_out);
     return result;
 }
 
@@ -155,7 +156,7 @@ int pp_debug_file_find_alternate(const struct pp_elf_file *file, const char *deb
                                  struct pp_elf_file **alternate_out)
 {
     char build_id[PP_BUILD_ID_HEX_BYTES];
-    const struct wanted wanted = {build_id, 0, file};
+    const struct wanted wanted = {build_id, 0, file, false};
     size_t n_bytes = 0;
     const char *link = pp_elf_file_section_bytes(file, ".gnu_debugaltlink", &n_bytes);
     const size_t n_chars = link != NULL ? strnlen(link, n_bytes) : 0;

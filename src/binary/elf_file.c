@@ -94,10 +94,10 @@ static int parse(struct pp_elf_file *file, struct pprofc_error *err)
     return 0;
 }
 
-static int read_file(struct pp_elf_file *file, struct pprofc_error *err)
+static int read_file(struct pp_elf_file *file, bool only_symbols, struct pprofc_error *err)
 {
     struct pp_file_image image;
-    const int result = pp_file_image_read(file->path, &image, err);
+    const int result = pp_file_image_read(file->path, only_symbols, &image, err);
 
     if (result != 0)
         return result;
@@ -109,7 +109,8 @@ static int read_file(struct pp_elf_file *file, struct pprofc_error *err)
     return 0;
 }
 
-int pp_elf_file_open(const char *path, struct pp_elf_file **file_out, struct pprofc_error *err)
+int pp_elf_file_open(const char *path, bool only_symbols, struct pp_elf_file **file_out,
+                     struct pprofc_error *err)
 {
     struct pp_elf_file *file = calloc(1, sizeof *file);
     int result;
@@ -118,7 +119,7 @@ int pp_elf_file_open(const char *path, struct pp_elf_file **file_out, struct ppr
         free(file);
         return pp_fail(err, -ENOMEM, 0, "no memory to open '%s'", path);
     }
-    result = read_file(file, err);
+    result = read_file(file, only_symbols, err);
     if (result == 0)
         result = parse(file, err);
     if (result == 0)

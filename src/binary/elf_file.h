@@ -36,10 +36,10 @@ struct pp_elf_file {
     char build_id[PP_BUILD_ID_HEX_BYTES]; /* lower-case hexadecimal, "" without one */
 };
 
-/* Reads what names come from and closes the file: many modules are open at once.  Returns 0,
- * -ENOMEM, or another negative errno
- * (-ENOEXEC: not ELF). */
-int pp_elf_file_open(const char *path, struct pp_elf_file **file_out, struct pprofc_error *err);
+/* Reads what names come from, with 'only_symbols' no debug information, and closes the file: many
+ * modules are open at once.  Returns 0, -ENOMEM, or another negative errno (-ENOEXEC: not ELF). */
+int pp_elf_file_open(const char *path, bool only_symbols, struct pp_elf_file **file_out,
+                     struct pprofc_error *err);
 int pp_elf_file_from_memory(const void *memory, size_t n_bytes, struct pp_elf_file **file_out,
                             struct pprofc_error *err);
 void pp_elf_file_close(struct pp_elf_file *file);

@@ -26,6 +26,7 @@ struct range {
 struct parts {
     struct pp_file_image *image;
     int descriptor;
+    bool only_symbols; /* DWARF is left out: it is most of a file */
     struct range *ranges;
     size_t n_ranges, capacity;
 };
@@ -148,17 +149,19 @@ static bool begins_with(const char *name, const char *prefix)
 }
 
 /* Code and data are left out, and the tables that only debuggers look at. */
-static bool is_section_read(const Elf64_Shdr *section, const char *name)
+static bool is_section_read(const Elf64_Shdr *section, const char *name, bool only_symbols)
 {
+    const bool is_debug = begins_with(name, ".debug_") || begins_with(name, ".zdebug_");
+
     if (section->sh_type == SHT_NULL || section->sh_type == SHT_NOBITS)
         return false;
     if (section->sh_type != SHT_PROGBITS && section->sh_type != SHT_X86_64_UNWIND)
         return true;
     if ((section->sh_flags & SHF_COMPRESSED) == 0 && begins_with(name, ".debug_loc"))
         return false;
-    return begins_with(name, ".debug_") || begins_with(name, ".zdebug_") ||
-           begins_with(name, ".gnu_debug") || begins_with(name, ".eh_frame_hdr") ||
-           begins_with(name, ".plt") || begins_with(name, ".iplt");
+    return (is_debug && !only_symbols) || begins_with(name, ".gnu_debug") ||
+           begins_with(name, ".eh_frame_hdr") || begins_with(name, ".plt") ||
+           begins_with(name, ".iplt");
 }
 
 static void section_at(const struct parts *parts, uint64_t table, uint64_t i, Elf64_Shdr *section)
@@ -200,7 +203,7 @@ static int want_sections(struct parts *parts, const Elf64_Ehdr *header)
                           names.end - names.begin - section.sh_name < sizeof name - 1
                               ? names.end - names.begin - section.sh_name
                               : sizeof name - 1);
-        if (is_section_read(&section, name))
+        if (is_section_read(&section, name, parts->only_symbols))
             result = want(parts, section.sh_offset, section.sh_size);
     }
     return result;
@@ -270,12 +273,13 @@ static int fail(const char *path, int code, struct pprofc_error *err)
     }
 }
 
-int pp_file_image_read(const char *path, struct pp_file_image *image_out, struct pprofc_error *err)
+int pp_file_image_read(const char *path, bool only_symbols, struct pp_file_image *image_out,
+                       struct pprofc_error *err)
 {
     struct stat status;
     pp_autoclose_fd int descriptor = open_regular(path, &status);
     struct pp_file_image image;
-    struct parts parts = {.image = &image, .descriptor = descriptor};
+    struct parts parts = {.image = &image, .descriptor = descriptor, .only_symbols = only_symbols};
     int result;
 
     if (descriptor < 0)

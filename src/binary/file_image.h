@@ -3,6 +3,7 @@
 #ifndef PP_BINARY_FILE_IMAGE_H
 #define PP_BINARY_FILE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,11 +15,12 @@ struct pp_file_image {
     uint64_t device, inode;
 };
 
-/* Read the ELF file at 'path'.  Only regular files are opened: a name found in a recording may be
- * that of a pipe or a device.  -ENOEXEC: not an ELF file; -EFBIG: its symbols and debug information
- * need more than half of the memory there is; -EBADMSG: cut short while it was read; -ENOMEM; or
- * another negative errno. */
-int pp_file_image_read(const char *path, struct pp_file_image *image_out, struct pprofc_error *err);
+/* Read the ELF file at 'path', with its debug information or only what symbols come from.  Only
+ * regular files are opened: a name found in a recording may be that of a pipe or a device.
+ * -ENOEXEC: not an ELF file; -EFBIG: its symbols and debug information need more than half of the
+ * memory there is; -EBADMSG: cut short while it was read; -ENOMEM; or another negative errno. */
+int pp_file_image_read(const char *path, bool only_symbols, struct pp_file_image *image_out,
+                       struct pprofc_error *err);
 void pp_file_image_done(struct pp_file_image *image);
 
 /* The checksum that .gnu_debuglink has of the file at 'path': 0, or a negative errno. */

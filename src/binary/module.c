@@ -34,7 +34,7 @@ static int open_file(struct pp_module *module, const void *memory, size_t n_memo
     if (memory != NULL)
         result = pp_elf_file_from_memory(memory, n_memory_bytes, &module->file, &why);
     else
-        result = pp_elf_file_open(module->path, &module->file, &why);
+        result = pp_elf_file_open(module->path, module->only_symbols, &module->file, &why);
     if (result == -ENOMEM)
         return -ENOMEM;
     if (result != 0) {
@@ -53,7 +53,7 @@ static int open_file(struct pp_module *module, const void *memory, size_t n_memo
 }
 
 int pp_module_new(const char *path, const char *build_id, const void *memory, size_t n_memory_bytes,
-                  struct pp_module **module_out)
+                  bool only_symbols, struct pp_module **module_out)
 {
     struct pp_module *module = calloc(1, sizeof *module);
     const char *slash;
@@ -61,6 +61,7 @@ int pp_module_new(const char *path, const char *build_id, const void *memory, si
     if (module == NULL)
         return -ENOMEM;
     (void)pthread_mutex_init(&module->lock, NULL);
+    module->only_symbols = only_symbols;
     if ((module->path = strdup(path != NULL ? path : "")) == NULL ||
         (module->build_id = strdup(build_id != NULL ? build_id : "")) == NULL)
         return fail_without_memory(module);
@@ -95,7 +96,8 @@ void pp_module_free(struct pp_module *module)
 static int find_debug_file(struct pp_module *module)
 {
     const char *build_id = module->file != NULL ? module->file->build_id : module->build_id;
-    int result = pp_debug_file_find(module->file, build_id, module->debug_path, &module->debug);
+    int result = pp_debug_file_find(module->file, build_id, module->debug_path,
+                                    module->only_symbols, &module->debug);
 
     if (result == -ENOMEM)
         return -ENOMEM;

@@ -37,7 +37,7 @@ struct pp_module {
 
 /* Returns 0 or -ENOMEM. */
 int pp_module_new(const char *path, const char *build_id, const void *memory, size_t n_memory_bytes,
-                  struct pp_module **module_out);
+                  bool only_symbols, struct pp_module **module_out);
 void pp_module_free(struct pp_module *module);
 
 /* Find the debug files and read the tables, once.  Returns 0 or -ENOMEM.  With the lock held. */

@@ -96,11 +96,11 @@ int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, con
         return 0;
     }
     /* Files are opened without the lock: they may be on a disk that takes its time. */
-    if (pp_module_new(path, build_id, memory, n_memory_bytes, &module) != 0)
+    if (pp_module_new(path, build_id, memory, n_memory_bytes, symbolizer->only_symbols, &module) !=
+        0)
         return pp_fail(err, -ENOMEM, 0, "no memory for the names of '%s'", path);
     module->debug_path = symbolizer->debug_path;
     module->no_inlines = symbolizer->no_inlines;
-    module->only_symbols = symbolizer->only_symbols;
     (void)pthread_mutex_lock(&symbolizer->lock);
     other = find_module(*bucket, path, build_id);
     if (other == NULL) {
@@ -234,7 +234,7 @@ int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *
 int pp_build_id_of_file(const char *path, char *hex_out, size_t capacity, struct pprofc_error *err)
 {
     struct pp_elf_file *file;
-    const int result = pp_elf_file_open(path, &file, err);
+    const int result = pp_elf_file_open(path, true, &file, err);
     size_t n_chars;
 
     if (result != 0)
