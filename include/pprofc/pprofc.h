@@ -48,10 +48,12 @@ struct pprofc_options {
                                      KiB, or what PPROFC_HEAP_INTERVAL says; 1: every allocation */
     int heap_peak;                /* 1: keep what was in use when the heap was largest */
     int heap_mmap;                /* 1: follow mmap, munmap and mremap too */
+    int heap_usable;              /* 1: count usable bytes, too: see pprofc_alloc_totals() */
+    int heap_lifetimes;           /* 1: keep how long sampled objects lived */
 };
-#define PPROFC_OPTIONS_INIT                                  \
-    {                                                        \
-        sizeof(struct pprofc_options), 0, 0.0, 0, 0, 0, 0, 0 \
+#define PPROFC_OPTIONS_INIT                                        \
+    {                                                              \
+        sizeof(struct pprofc_options), 0, 0.0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 struct pprofc_recording; /* a finished recording or a snapshot, in memory; the caller's */
@@ -227,12 +229,26 @@ int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err);
 /* What was asked of the allocator since the session began: exact, by whatever interval sites are
  * sampled.  An allocation is a call of malloc, calloc, new and the like that gave memory; a realloc
  * adds the bytes by which the object can be used further (of sampled objects that grow step by step
- * a 64th may be missing).  Bytes are as asked for. */
+ * a 64th may be missing).  Bytes are as asked for; usable bytes are what malloc_usable_size() says
+ * of each object, and a realloc adds to those allocated or freed what the object gains or loses.
+ * What was allocated before the session counts when it is freed, so that net may be negative.
+ *
+ * Begin with struct pprofc_alloc_totals totals = PPROFC_ALLOC_TOTALS_INIT; without it the fields
+ * from counts_usable on are left alone.  'struct_bytes' says how much was filled in. */
 struct pprofc_alloc_totals {
     size_t struct_bytes;
     uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;           /* all threads */
     uint64_t own_allocs, own_reallocs, own_frees, own_requested_bytes; /* the calling thread */
+    int counts_usable; /* 1: heap_usable was asked for; else the following are 0 */
+    uint64_t usable_allocated_bytes, usable_freed_bytes;         /* all threads */
+    int64_t usable_net_bytes;                                    /* allocated less freed */
+    uint64_t own_usable_allocated_bytes, own_usable_freed_bytes; /* the calling thread */
+    int64_t own_usable_net_bytes;
 };
+#define PPROFC_ALLOC_TOTALS_INIT                                                        \
+    {                                                                                   \
+        sizeof(struct pprofc_alloc_totals), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
 
 /* Fill in 'totals_out'.  -ESRCH when no session measures the heap.
  * Cost:    reads a few words of each thread; stops none.

@@ -17,6 +17,7 @@
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/heap_calls.h"
+#include "sigsafe/heap_usable.h"
 #include "sigsafe/threads.h"
 #include "sigsafe/unwind.h"
 
@@ -39,7 +40,7 @@ static void *own_function(const char *name)
     Dl_info here, allocator;
 
     if (function == NULL || dladdr == NULL || dladdr(function, &here) == 0 ||
-        dladdr((void *)(uintptr_t)pp_sig_allocator.malloc, &allocator) == 0)
+        dladdr((void *)(uintptr_t)pp_sig_allocator_itself()->malloc, &allocator) == 0)
         return NULL;
     return here.dli_fbase == allocator.dli_fbase ? function : NULL;
 }

@@ -32,7 +32,9 @@ static bool is_same(const struct pp_settings *a, const struct pp_settings *b)
     return a->kinds == b->kinds && a->rate_hz == b->rate_hz &&
            a->heap_interval_bytes == b->heap_interval_bytes &&
            a->heap_follows_mappings == b->heap_follows_mappings &&
-           a->block_drops == b->block_drops && strcmp(a->block_libraries, b->block_libraries) == 0;
+           a->heap_follows_peak == b->heap_follows_peak && a->heap_usable == b->heap_usable &&
+           a->heap_lifetimes == b->heap_lifetimes && a->block_drops == b->block_drops &&
+           strcmp(a->block_libraries, b->block_libraries) == 0;
 }
 
 static int refuse_when_switched_off(struct pprofc_error *err)

@@ -1,5 +1,6 @@
 /* The public calls about memory; include/pprofc/pprofc.h says what each does. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -8,7 +9,10 @@
 #include "capture/heap_mappings.h"
 #include "capture/snapshot.h"
 
-enum { KIB = 1024 };
+enum {
+    KIB = 1024,
+    FIRST_TOTALS_BYTES = offsetof(struct pprofc_alloc_totals, counts_usable),
+};
 
 /* With the lock held. */
 static int refuse_without_heap(struct pprofc_error *err)
@@ -21,17 +25,27 @@ static int refuse_without_heap(struct pprofc_error *err)
     return 0;
 }
 
+/* As many fields as the caller's header has.  One that was built with the first, which wanted no
+ * initialiser, may hold any number there. */
+static void hand_out(const struct pprofc_alloc_totals *totals, struct pprofc_alloc_totals *to)
+{
+    const size_t n_bytes = to->struct_bytes == sizeof *to ? sizeof *to : FIRST_TOTALS_BYTES;
+
+    memcpy(to, totals, n_bytes);
+    to->struct_bytes = n_bytes;
+}
+
 int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_error *err)
 {
     struct pp_heap_counts all, own;
+    struct pprofc_alloc_totals totals;
     int result;
 
     pp_session_lock();
     result = refuse_without_heap(err);
     if (result == 0) {
         pp_heap_count(&all, &own);
-        *totals_out = (struct pprofc_alloc_totals){
-            .struct_bytes = sizeof *totals_out,
+        totals = (struct pprofc_alloc_totals){
             .n_allocs = all.n_allocs,
             .n_reallocs = all.n_reallocs,
             .n_frees = all.n_frees,
@@ -40,7 +54,15 @@ int pprofc_alloc_totals(struct pprofc_alloc_totals *totals_out, struct pprofc_er
             .own_reallocs = own.n_reallocs,
             .own_frees = own.n_frees,
             .own_requested_bytes = own.requested_bytes,
+            .counts_usable = pp_session.settings.heap_usable,
+            .usable_allocated_bytes = all.usable_allocated_bytes,
+            .usable_freed_bytes = all.usable_freed_bytes,
+            .usable_net_bytes = (int64_t)(all.usable_allocated_bytes - all.usable_freed_bytes),
+            .own_usable_allocated_bytes = own.usable_allocated_bytes,
+            .own_usable_freed_bytes = own.usable_freed_bytes,
+            .own_usable_net_bytes = (int64_t)(own.usable_allocated_bytes - own.usable_freed_bytes),
         };
+        hand_out(&totals, totals_out);
     }
     pp_session_unlock();
     return result;

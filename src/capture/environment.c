@@ -172,6 +172,10 @@ static void read_text(const char *name, const char *value)
         env->heap_peak = is_yes(value);
     else if (strcmp(name, "PPROFC_HEAP_MMAP") == 0)
         env->heap_mmap = is_yes(value);
+    else if (strcmp(name, "PPROFC_HEAP_USABLE") == 0)
+        env->heap_usable = is_yes(value);
+    else if (strcmp(name, "PPROFC_HEAP_LIFETIMES") == 0)
+        env->heap_lifetimes = is_yes(value);
     else if (strcmp(name, "PPROFC_FOLLOW") == 0)
         env->follows = !is_no(value);
     else if (strcmp(name, "PPROFC_LOG") == 0)
@@ -216,6 +220,8 @@ static const struct known {
     {"PPROFC_HEAP_INTERVAL", read_heap_interval},
     {"PPROFC_HEAP_PEAK", read_text},
     {"PPROFC_HEAP_MMAP", read_text},
+    {"PPROFC_HEAP_USABLE", read_text},
+    {"PPROFC_HEAP_LIFETIMES", read_text},
     {"PPROFC_BLOCK", read_text},
     {"PPROFC_BLOCK_DROP", read_text},
     {"PPROFC_FOLLOW", read_text},

@@ -22,7 +22,7 @@ struct pp_environment {
     int signo;                  /* toggles; 0: none */
     bool follows;               /* exec'd children too */
     bool block_drops;
-    bool heap_peak, heap_mmap;
+    bool heap_peak, heap_mmap, heap_usable, heap_lifetimes;
     uint64_t heap_interval_bytes; /* 0: not said */
     bool has_run_id;
     uint8_t run_id[16];

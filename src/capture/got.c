@@ -22,6 +22,7 @@
 #include "capture/hook_heap_operators.h"
 #include "capture/hook_mappings.h"
 #include "sigsafe/heap_calls.h"
+#include "sigsafe/heap_usable.h"
 
 /* What differs from CPU to CPU: the relocations that fill an entry with a function's address. */
 #if defined(__x86_64__)
@@ -332,7 +333,7 @@ static int visit(struct dl_phdr_info *info, size_t n_bytes, void *context)
     if (!read_object(&object, info) || object.base == getauxval(AT_BASE))
         return 0;
     object.is_libc = is_libc(&object);
-    object.is_allocator = is_inside(&object, (uintptr_t)pp_sig_allocator.malloc, 1, PF_X);
+    object.is_allocator = is_inside(&object, (uintptr_t)pp_sig_allocator_itself()->malloc, 1, PF_X);
     if (object.is_libc && !pass->is_for_libc)
         return 0;
     for (size_t i = 0; i < object.n_call_bytes / sizeof(Elf64_Rela); i++)

@@ -19,6 +19,7 @@
 #include "sigsafe/handler.h"
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_sites.h"
+#include "sigsafe/heap_usable.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
@@ -40,6 +41,7 @@ int pp_heap_prepare(void)
 
 static void set_off(void)
 {
+    pp_sig_heap_usable_end();
     pp_sig_heap.tag_mask = UINT64_MAX;
     atomic_store(&pp_sig_heap.mode, PP_HEAP_OFF);
     atomic_fetch_add(&pp_sig_heap.session, 1);
@@ -86,6 +88,12 @@ static int make_tables(struct pp_session *session, bool is_exact)
     struct pp_rec_site *folded;
     uint64_t *frame;
 
+    if (session->settings.heap_lifetimes) {
+        pp_table_init(&heap->lifetimes, sizeof(struct pp_rec_lifetimes), times * FIRST_SITES);
+        if (pp_table_reserve(&session->file, &heap->lifetimes, 1) != 0)
+            return -ENOSPC;
+        atomic_store(&heap->lifetimes.n_items, 1);
+    }
     pp_table_init(&heap->sites, sizeof(struct pp_rec_site), times * FIRST_SITES);
     pp_table_init(&heap->frames, sizeof(uint64_t), times * FIRST_FRAMES);
     if (pp_table_reserve(&session->file, &heap->sites, 1) != 0 ||
@@ -101,6 +109,14 @@ static int make_tables(struct pp_session *session, bool is_exact)
     return 0;
 }
 
+static void clear_counts(struct pp_sig_heap_thread *thread)
+{
+    thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
+    thread->usable_allocated_bytes = thread->usable_freed_bytes = 0;
+    thread->drawn = thread->left;
+    atomic_store_explicit(&thread->record, 0, memory_order_relaxed);
+}
+
 /* What was counted before this session is none of its business. */
 static void forget_counts(void)
 {
@@ -110,12 +126,12 @@ static void forget_counts(void)
     atomic_store(&pp_sig_heap.n_frees, 0);
     atomic_store(&pp_sig_heap.n_reallocs, 0);
     atomic_store(&pp_sig_heap.requested_bytes, 0);
+    atomic_store(&pp_sig_heap.usable_allocated_bytes, 0);
+    atomic_store(&pp_sig_heap.usable_freed_bytes, 0);
     atomic_store(&pp_sig_heap.n_unfollowed, 0);
     atomic_store(&pp_sig_heap.unfollowed_bytes, 0);
-    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
-        thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
-        thread->drawn = thread->left;
-    }
+    for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++)
+        clear_counts(thread);
 }
 
 int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
@@ -137,6 +153,12 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
     atomic_store(&pp_sig_heap.follows_peak, session->settings.heap_follows_peak);
     if (pp_heap_blind_spot() != NULL)
         pp_session_message(session->header, "%s", pp_heap_blind_spot());
+    atomic_store(&heap->options,
+                 (session->settings.heap_usable ? PP_HEAP_COUNTS_USABLE : 0U) |
+                     (session->settings.heap_lifetimes ? PP_HEAP_KEEPS_LIFETIMES : 0U));
+    atomic_store(&pp_sig_heap.keeps_lifetimes, session->settings.heap_lifetimes);
+    if (session->settings.heap_usable)
+        pp_sig_heap_usable_begin();
     set_on(interval_bytes);
     pp_heap_mappings_begin(session);
     return 0;
@@ -176,9 +198,11 @@ static void retire(struct pp_sig_heap_thread *thread)
     atomic_fetch_add(&pp_sig_heap.n_frees, thread->n_frees);
     atomic_fetch_add(&pp_sig_heap.n_reallocs, thread->n_reallocs);
     atomic_fetch_add(&pp_sig_heap.requested_bytes, thread->drawn - thread->left);
-    thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
-    thread->drawn = thread->left = 0;
-    thread->busy = 0;
+    atomic_fetch_add(&pp_sig_heap.usable_allocated_bytes, thread->usable_allocated_bytes);
+    atomic_fetch_add(&pp_sig_heap.usable_freed_bytes, thread->usable_freed_bytes);
+    thread->left = 0;
+    clear_counts(thread);
+    thread->busy = thread->n_freeing = 0;
     thread->thread = NULL;
     thread->resized = NULL;
     atomic_store_explicit(&thread->session, 0, memory_order_relaxed);
@@ -192,6 +216,8 @@ static void add_counts(struct pp_heap_counts *sum, const struct pp_sig_heap_thre
     sum->n_frees += thread->n_frees;
     sum->n_reallocs += thread->n_reallocs;
     sum->requested_bytes += thread->drawn - thread->left;
+    sum->usable_allocated_bytes += thread->usable_allocated_bytes;
+    sum->usable_freed_bytes += thread->usable_freed_bytes;
 }
 
 static void count_all(struct pp_heap_counts *all_out)
@@ -203,6 +229,8 @@ static void count_all(struct pp_heap_counts *all_out)
         .n_frees = atomic_load(&pp_sig_heap.n_frees),
         .n_reallocs = atomic_load(&pp_sig_heap.n_reallocs),
         .requested_bytes = atomic_load(&pp_sig_heap.requested_bytes),
+        .usable_allocated_bytes = atomic_load(&pp_sig_heap.usable_allocated_bytes),
+        .usable_freed_bytes = atomic_load(&pp_sig_heap.usable_freed_bytes),
     };
     for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++)
         if (atomic_load_explicit(&thread->tid, memory_order_acquire) != 0)
@@ -218,29 +246,48 @@ void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_ou
         count_all(all_out);
         atomic_thread_fence(memory_order_acquire);
     } while (before % 2 != 0 || before != atomic_load(&n_moves));
-    *own_out = (struct pp_heap_counts){0, 0, 0, 0};
+    *own_out = (struct pp_heap_counts){.n_allocs = 0};
     if (pp_sig_heap_self != NULL)
         add_counts(own_out, pp_sig_heap_self);
 }
 
-/* False: the thread is none that is known, and may be gone. */
-static bool tell_thread(struct pp_session *session, int32_t tid,
-                        const struct pp_sig_heap_thread *counts)
+/* Which thread of the recording's this is: by its block while it lives, and kept for the counts of
+ * its last tenth of a second. */
+static uint32_t record_of(struct pp_sig_heap_thread *counts, const struct pp_sig_thread *thread)
 {
-    struct pp_sig_thread *thread = pp_sig_thread_find(tid);
-    const uint32_t record =
-        thread == NULL ? 0 : atomic_load_explicit(&thread->record, memory_order_relaxed);
-    struct pp_rec_thread *slot =
-        record < 2 ? NULL
-                   : pp_sig_table_item(session->header, &session->header->threads, record - 1);
+    const uint32_t known = atomic_load_explicit(&counts->record, memory_order_relaxed);
 
-    if (slot == NULL)
-        return thread != NULL;
-    atomic_store_explicit(&slot->n_allocs, counts->n_allocs, memory_order_relaxed);
-    atomic_store_explicit(&slot->n_frees, counts->n_frees, memory_order_relaxed);
-    atomic_store_explicit(&slot->requested_bytes, counts->drawn - counts->left,
+    if (known != 0 || thread == NULL ||
+        atomic_load_explicit(&thread->session, memory_order_relaxed) !=
+            atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed))
+        return known;
+    atomic_store_explicit(&counts->record,
+                          atomic_load_explicit(&thread->record, memory_order_relaxed),
                           memory_order_relaxed);
-    return true;
+    return atomic_load_explicit(&counts->record, memory_order_relaxed);
+}
+
+/* False: the thread is none that is known, and may be gone. */
+static bool tell_thread(struct pp_session *session, int32_t tid, struct pp_sig_heap_thread *counts)
+{
+    const struct pp_sig_thread *thread = pp_sig_thread_find(tid);
+    const uint32_t record = record_of(counts, thread);
+    struct pp_rec_thread *slot = NULL;
+
+    if (record > 1) /* the first is [other threads] */
+        slot = pp_sig_table_item(session->header, &session->header->threads, record - 1);
+    if (slot != NULL) {
+        atomic_store_explicit(&slot->n_allocs, counts->n_allocs, memory_order_relaxed);
+        atomic_store_explicit(&slot->n_reallocs, counts->n_reallocs, memory_order_relaxed);
+        atomic_store_explicit(&slot->n_frees, counts->n_frees, memory_order_relaxed);
+        atomic_store_explicit(&slot->requested_bytes, counts->drawn - counts->left,
+                              memory_order_relaxed);
+        atomic_store_explicit(&slot->usable_allocated_bytes, counts->usable_allocated_bytes,
+                              memory_order_relaxed);
+        atomic_store_explicit(&slot->usable_freed_bytes, counts->usable_freed_bytes,
+                              memory_order_relaxed);
+    }
+    return thread != NULL;
 }
 
 /* Where not every allocation is followed, one loss stands for as many bytes as one sample does. */
@@ -277,6 +324,8 @@ static void sum_up(struct pp_session *session)
     atomic_store(&heap->n_reallocs, all.n_reallocs);
     atomic_store(&heap->requested_bytes, all.requested_bytes);
     pp_heap_mappings_sum_up(session);
+    atomic_store(&heap->usable_allocated_bytes, all.usable_allocated_bytes);
+    atomic_store(&heap->usable_freed_bytes, all.usable_freed_bytes);
 }
 
 /* ---- the allocator's figures ---- */
@@ -297,6 +346,8 @@ static void measure(struct pp_session *session)
         self->n_allocs = before.n_allocs;
         self->n_frees = before.n_frees;
         self->n_reallocs = before.n_reallocs;
+        self->usable_allocated_bytes = before.usable_allocated_bytes;
+        self->usable_freed_bytes = before.usable_freed_bytes;
         self->drawn = before.drawn;
         self->left = before.left;
     }
@@ -309,10 +360,13 @@ static void make_room(struct pp_session *session)
     struct pp_rec_heap *heap = &session->header->heap;
     const uint32_t n_sites = atomic_load(&heap->sites.n_items);
     const uint32_t n_frames = atomic_load(&heap->frames.n_items);
+    const uint32_t n_ahead = n_sites + n_sites / 2 + PP_SITES_AHEAD + 1;
 
     atomic_store(&pp_sig_heap_wants_room, 0);
-    (void)pp_table_reserve(&session->file, &heap->sites,
-                           n_sites + n_sites / 2 + PP_SITES_AHEAD + 1);
+    /* Lifetimes first: no site without a place for them. */
+    if (heap->lifetimes.item_bytes == 0 ||
+        pp_table_reserve(&session->file, &heap->lifetimes, n_ahead) == 0)
+        (void)pp_table_reserve(&session->file, &heap->sites, n_ahead);
     (void)pp_table_reserve(&session->file, &heap->frames,
                            n_frames + n_frames / 2 + PP_FRAMES_AHEAD + 1);
 }
@@ -360,9 +414,10 @@ static void measure_cost(struct pp_session *session)
     }
     atomic_store(&heap->alignment_bytes,
                  atomic_load(&pp_sig_heap.is_aligned) != 0 ? n_followed * PP_HEAP_ALIGNMENT : 0);
-    atomic_store(&heap->tables_bytes, pp_heap_memory_bytes() +
-                                          n_sites * sizeof(struct pp_rec_site) +
-                                          atomic_load(&heap->frames.n_items) * sizeof(uint64_t));
+    atomic_store(&heap->tables_bytes,
+                 pp_heap_memory_bytes() + n_sites * sizeof(struct pp_rec_site) +
+                     atomic_load(&heap->lifetimes.n_items) * sizeof(struct pp_rec_lifetimes) +
+                     atomic_load(&heap->frames.n_items) * sizeof(uint64_t));
 }
 
 void pp_heap_settle(struct pp_session *session)
@@ -409,9 +464,8 @@ void pp_heap_forget_parent(void)
     struct pp_sig_heap_thread *self = pp_sig_heap_self, *thread;
 
     for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
-        thread->n_allocs = thread->n_frees = thread->n_reallocs = 0;
-        thread->drawn = thread->left;
-        thread->busy = 0;
+        clear_counts(thread);
+        thread->busy = thread->n_freeing = 0;
         if (thread != self)
             atomic_store(&thread->tid, 0);
     }

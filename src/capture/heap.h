@@ -41,6 +41,7 @@ int pp_heap_set_interval(struct pp_session *session, uint64_t interval_bytes);
 /* Exact counts of all threads, gone ones too, and of the calling one.  Any thread. */
 struct pp_heap_counts {
     uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    uint64_t usable_allocated_bytes, usable_freed_bytes; /* 0 where nobody asked for them */
 };
 void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_out);
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_calls.h"
+#include "sigsafe/heap_usable.h"
 
 #pragma weak dlsym
 #pragma weak dladdr
@@ -159,7 +160,7 @@ int pp_heap_find_way(struct pprofc_error *err)
 
 const char *pp_heap_blind_spot(void)
 {
-    const void *allocator = object_of((uintptr_t)pp_sig_allocator.malloc);
+    const void *allocator = object_of((uintptr_t)pp_sig_allocator_itself()->malloc);
 
     if (is_wrapped())
         return dlsym == NULL || dlsym(RTLD_DEFAULT, "malloc") == NULL

@@ -6,6 +6,7 @@
 
 #include "sigsafe/heap_calls.h"
 #include "sigsafe/heap_operators.h"
+#include "sigsafe/heap_usable.h"
 
 #pragma weak dlsym
 #pragma weak dladdr
@@ -32,7 +33,7 @@ int pp_heap_find_operators(void)
 
     if (dlsym == NULL || dladdr == NULL)
         return 0;
-    allocator = object_of((uintptr_t)pp_sig_allocator.malloc);
+    allocator = object_of((uintptr_t)pp_sig_allocator_itself()->malloc);
     if (allocator == object_of((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version")))
         return 0;
     for (int i = 0; i < PP_N_HEAP_OPERATORS; i++) {
@@ -40,9 +41,11 @@ int pp_heap_find_operators(void)
         /* libstdc++'s operators call malloc: they lie elsewhere. */
         if (real == 0 || object_of(real) != allocator)
             continue;
+        n_found++;
+        if (pp_heap_operators[i].real == real) /* something may be counted in front of it now */
+            continue;
         pp_heap_operators[i].real = real;
         *(uintptr_t *)((char *)&pp_sig_operators + PLACES[i]) = real;
-        n_found++;
     }
     /* dlsym() keeps a message of what is not there until it is called again. */
     (void)dlsym(RTLD_DEFAULT, "free");

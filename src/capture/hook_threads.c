@@ -7,6 +7,7 @@
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/heap.h"
 #include "sigsafe/heap_text.h"
 #include "sigsafe/syscall.h"
 
@@ -19,6 +20,15 @@ static void keep_name(struct pp_rec_header *header, struct pp_sig_thread *thread
 
     if (slot != NULL && atomic_load_explicit(&thread->record, memory_order_relaxed) > 1)
         (void)prctl(PR_GET_NAME, slot->name);
+}
+
+/* Where the helper tells what it has allocated, when nobody knows the thread any more. */
+static void keep_record(const struct pp_sig_thread *thread)
+{
+    if (pp_sig_heap_self != NULL)
+        atomic_store_explicit(&pp_sig_heap_self->record,
+                              atomic_load_explicit(&thread->record, memory_order_relaxed),
+                              memory_order_relaxed);
 }
 
 /* A thread that ends between two looks of the helper says itself why it has no samples. */
@@ -60,8 +70,10 @@ static void at_end(void *argument)
         note_ignored_time(thread);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_ENDING,
                           memory_order_release); /* handlers leave it alone now */
-    if (header != NULL && !pp_sig_thread_is_left_out(thread))
+    if (header != NULL && !pp_sig_thread_is_left_out(thread)) {
         keep_name(header, thread);
+        keep_record(thread);
+    }
     if (header != NULL &&
         atomic_load_explicit(&pp_sig_gate->is_paused, memory_order_relaxed) == 0 &&
         atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {

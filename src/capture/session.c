@@ -108,6 +108,8 @@ static int take_options(struct pp_settings *settings, const struct pprofc_option
         settings->heap_interval_bytes = options.heap_interval_bytes;
     settings->heap_follows_peak = settings->heap_follows_peak || options.heap_peak != 0;
     settings->heap_follows_mappings = settings->heap_follows_mappings || options.heap_mmap != 0;
+    settings->heap_usable = settings->heap_usable || options.heap_usable != 0;
+    settings->heap_lifetimes = settings->heap_lifetimes || options.heap_lifetimes != 0;
     if (options.kinds != 0)
         settings->kinds = options.kinds;
     if (options.frequency_hz != 0)
@@ -134,6 +136,8 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
         env->heap_interval_bytes != 0 ? env->heap_interval_bytes : PP_HEAP_DEFAULT_INTERVAL;
     settings->heap_follows_peak = env->heap_peak;
     settings->heap_follows_mappings = env->heap_mmap;
+    settings->heap_usable = env->heap_usable;
+    settings->heap_lifetimes = env->heap_lifetimes;
     settings->block_drops = env->block_drops;
     pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
     if (options != NULL && (result = take_options(settings, options, err)) != 0)

@@ -27,7 +27,7 @@ struct pp_settings {
     bool block_drops;
     uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
     uint64_t heap_interval_bytes;
-    bool heap_follows_peak, heap_follows_mappings;
+    bool heap_follows_peak, heap_follows_mappings, heap_usable, heap_lifetimes;
 };
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */

@@ -21,7 +21,7 @@
 
 enum { MAX_TRIES = 50, PAGE_BYTES = 4096 };
 
-enum { N_TABLES = 7 };
+enum { N_TABLES = 8 };
 
 /* What is copied, and how much room it takes: read once, since all of it may change meanwhile. */
 struct plan {
@@ -45,8 +45,8 @@ static uint64_t up(uint64_t n)
 static struct pp_rec_table *table_of(struct pp_rec_header *header, uint32_t i)
 {
     struct pp_rec_table *const tables[N_TABLES] = {
-        &header->threads, &header->modules,    &header->strings,    &header->label_sets,
-        &header->spans,   &header->heap.sites, &header->heap.frames};
+        &header->threads, &header->modules,        &header->strings,    &header->label_sets,
+        &header->spans,   &header->heap.lifetimes, &header->heap.sites, &header->heap.frames};
 
     return tables[i];
 }

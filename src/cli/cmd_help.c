@@ -45,6 +45,8 @@ static const char run_help[] =
     "      --heap-interval N  bytes from one heap sample to the next (512K); 1: every allocation\n"
     "      --heap-peak      show what was in use when the heap was largest\n"
     "      --heap-mmap      follow what the program maps by itself (mmap), too\n"
+    "      --heap-usable    count usable bytes allocated and freed, too\n"
+    "      --heap-lifetimes show how long sampled objects lived\n"
     "      --follow         profile the programs that it starts as well, a file each\n"
     "      --block-lib LIBS fold the frames of these libraries (libc,libm) into their callers\n"
     "      --block-drop     leave their samples out instead, and count them\n"

@@ -100,6 +100,10 @@ static void set_heap_environment(const struct pp_run_options *options,
         pp_child_environment_set(environment, "PPROFC_HEAP_PEAK", "1");
     if (options->follows_mappings)
         pp_child_environment_set(environment, "PPROFC_HEAP_MMAP", "1");
+    if (options->counts_heap_usable)
+        pp_child_environment_set(environment, "PPROFC_HEAP_USABLE", "1");
+    if (options->keeps_heap_lifetimes)
+        pp_child_environment_set(environment, "PPROFC_HEAP_LIFETIMES", "1");
 }
 
 /* What the preloaded library reads and takes out again. */

@@ -20,7 +20,7 @@ static const char *const known_names[] = {
     "PPROFC_BUDGET",    "PPROFC_DEBUG_PATH", "PPROFC_RUN_ID",        "PPROFC_PRELOAD_DIR",
     "PPROFC_TLS_CERT",  "PPROFC_TLS_KEY",    "PPROFC_BUILD_DIR",     "PPROFC_LONG",
     "PPROFC_COMMAND",   "PPROFC_DELIVERY",   "PPROFC_KERNEL",        "PPROFC_CGROUP",
-    "PPROFC_HEAP_PEAK", "PPROFC_HEAP_MMAP",
+    "PPROFC_HEAP_PEAK", "PPROFC_HEAP_MMAP",  "PPROFC_HEAP_USABLE",   "PPROFC_HEAP_LIFETIMES",
 };
 
 enum { N_KNOWN_NAMES = sizeof known_names / sizeof known_names[0] };

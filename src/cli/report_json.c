@@ -54,6 +54,7 @@ static void put_row(struct pp_json *json, const char *by, const struct pp_top *t
         pp_json_error(json, "flat_error", &row->flat_estimate);
         pp_json_error(json, "cum_error", &row->cum_estimate);
     }
+    pp_json_lifetime(json, row->lifetimes);
     pp_json_end_object(json);
 }
 

@@ -10,11 +10,13 @@
 #include "cli/run_summary.h"
 #include "profile/top.h"
 #include "views/heap_facts.h"
+#include "views/lifetime_facts.h"
 
 enum {
     FEW_SAMPLES = 20,
     MANY_SAMPLES_INTERVAL = 64 * 1024,
     WORTH_SAMPLING_BYTES = 100 * MANY_SAMPLES_INTERVAL,
+    MAX_THREADS = 3,
 };
 
 /* When the memory was in use that the profile shows. */
@@ -62,6 +64,42 @@ static void put_sizes(const struct pprofc_profile *profile, const char *moment,
     pp_buffer_text(out, "");
 }
 
+/* Which threads asked for most, where there are several. */
+static void say_threads(const struct pprofc_profile *profile)
+{
+    pp_autobuffer struct pp_buffer line = PP_BUFFER_INIT;
+    struct pp_heap_thread threads[MAX_THREADS + 1];
+    const uint32_t n = pp_heap_threads_pick(&profile->heap, MAX_THREADS, threads);
+    char bytes[PP_NUMBER_TEXT_BYTES];
+
+    for (uint32_t i = 0; i < n; i++) {
+        pp_buffer_text(&line, i == 0 ? "" : ", ");
+        pp_heap_thread_name_append(&line, profile, &threads[i]);
+        pp_buffer_printf(&line, " %s", pp_bytes_text((double)threads[i].requested_bytes, bytes));
+    }
+    if (profile->heap.n_threads > 1 && !line.failed)
+        pp_say("asked for by thread: %s", line.bytes);
+}
+
+static void say_usable(const struct pp_heap_totals *totals)
+{
+    pp_autobuffer struct pp_buffer line = PP_BUFFER_INIT;
+
+    if (!totals->counts_usable)
+        return;
+    pp_heap_usable_append(&line, totals->usable_allocated_bytes, totals->usable_freed_bytes);
+    if (!line.failed)
+        pp_say("%s%s", totals->is_behind ? "at least " : "", line.bytes);
+}
+
+static void say_lifetimes(const struct pprofc_profile *profile)
+{
+    pp_autobuffer struct pp_buffer line = PP_BUFFER_INIT;
+
+    if (pp_lifetime_facts_append(&line, profile) && !line.failed)
+        pp_say("%s", line.bytes);
+}
+
 /* A smaller interval that gives some hundred samples, where that is not too small to be one. */
 static void say_few(const struct pprofc_profile *profile)
 {
@@ -96,8 +134,12 @@ void pp_run_say_heap(const struct pp_run *run, const struct pprofc_profile *prof
         pp_run_end_text(run, end, sizeof end);
         pp_say("%s; %s", end, sizes.bytes);
     }
-    if (who == NULL || strcmp(who, "heap") == 0)
+    if (who == NULL || strcmp(who, "heap") == 0) {
         pp_run_say_hot_lines(profile);
+        say_usable(&profile->heap);
+        say_threads(profile);
+        say_lifetimes(profile);
+    }
     if (pp_heap_memory_append(&memory, profile)) {
         pp_buffer_text(&memory, "");
         if (!memory.failed)

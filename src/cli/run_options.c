@@ -28,6 +28,8 @@ enum {
     OPTION_HEAP_INTERVAL,
     OPTION_HEAP_PEAK,
     OPTION_HEAP_MMAP,
+    OPTION_HEAP_USABLE,
+    OPTION_HEAP_LIFETIMES,
     OPTION_HTTP,
     N_OPTIONS
 };
@@ -50,6 +52,8 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HEAP_INTERVAL] = {"heap-interval", 0, true, false},
     [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_HEAP_MMAP] = {"heap-mmap", 0, false, false},
+    [OPTION_HEAP_USABLE] = {"heap-usable", 0, false, false},
+    [OPTION_HEAP_LIFETIMES] = {"heap-lifetimes", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
 };
 
@@ -125,6 +129,12 @@ static int take(struct pp_run_options *options, int option, const char *value,
     case OPTION_HEAP_MMAP:
         options->follows_mappings = true;
         return 0;
+    case OPTION_HEAP_USABLE:
+        options->counts_heap_usable = true;
+        return 0;
+    case OPTION_HEAP_LIFETIMES:
+        options->keeps_heap_lifetimes = true;
+        return 0;
     case OPTION_HTTP:
         options->http = value;
         return 0;
@@ -163,6 +173,8 @@ static const char *option_of_heap(const struct pp_run_options *options)
 {
     return options->keeps_heap_peak            ? "--heap-peak"
            : options->follows_mappings         ? "--heap-mmap"
+           : options->counts_heap_usable       ? "--heap-usable"
+           : options->keeps_heap_lifetimes     ? "--heap-lifetimes"
            : options->heap_interval_bytes != 0 ? "--heap-interval"
                                                : NULL;
 }

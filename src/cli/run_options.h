@@ -19,7 +19,8 @@ struct pp_run_options {
     const char *signal;           /* "USR2", or NULL */
     const char *http;             /* where to serve meanwhile, or NULL */
     struct pp_buffer block;       /* "libc,libm"; text, empty when nothing is blocked */
-    bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak, follows_mappings;
+    bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak, follows_mappings,
+        counts_heap_usable, keeps_heap_lifetimes;
     enum pp_loudness loudness;
     char **command; /* the program and its arguments; not empty */
 };

@@ -74,6 +74,13 @@ enum pp_pprof_function_field {
 void pp_pprof_write_comments(const struct pprofc_profile *profile,
                              void (*put)(void *context, const char *comment), void *context);
 
+/* Of them that of one thread's allocations, or of the other threads: its key, and its value.  False
+ * when it is none. */
+extern const char pp_pprof_thread_key[];
+void pp_pprof_thread_text(const struct pprofc_profile *profile, const struct pp_heap_thread *thread,
+                          struct pp_buffer *out);
+bool pp_pprof_thread_read(struct pprofc_profile *profile, const char *text);
+
 /* Take what 'comment' says into 'profile'; false when it is no comment of ours. */
 bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment);
 

@@ -44,8 +44,10 @@ static const struct {
     {"heap_reallocs", offsetof(struct pp_heap_totals, n_reallocs)},
     {"heap_frees", offsetof(struct pp_heap_totals, n_frees)},
     {"heap_requested_bytes", offsetof(struct pp_heap_totals, requested_bytes)},
+    {"heap_usable_allocated_bytes", offsetof(struct pp_heap_totals, usable_allocated_bytes)},
+    {"heap_usable_freed_bytes", offsetof(struct pp_heap_totals, usable_freed_bytes)},
 };
-enum { N_TOTALS = sizeof totals / sizeof totals[0] };
+enum { N_TOTALS = sizeof totals / sizeof totals[0], FIRST_USABLE_TOTAL = N_TOTALS - 2 };
 
 /* Likewise of what the program mapped by itself, where that was followed. */
 static const struct {
@@ -162,6 +164,31 @@ static void write_memory(const struct writer *writer, const struct pprofc_profil
             write_number(writer, memory[i].key, *memory_of(&figures_of_heap, i));
 }
 
+static void write_totals(const struct writer *writer, const struct pprofc_profile *profile)
+{
+    struct pp_heap_totals heap = profile->heap;
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+
+    for (size_t i = 0; i < (heap.counts_usable ? N_TOTALS : FIRST_USABLE_TOTAL); i++)
+        write_number(writer, totals[i].key, *total_at(&heap, totals[i].offset));
+    for (size_t i = 0; i < N_MAPPINGS && heap.follows_mappings; i++)
+        write_number(writer, mappings[i].key, *total_at(&heap, mappings[i].offset));
+    if (heap.is_behind)
+        write_number(writer, totals_behind, 1);
+    for (uint32_t i = 0; i <= heap.n_threads; i++) {
+        const struct pp_heap_thread *thread =
+            i < heap.n_threads ? &heap.threads[i] : &heap.other_threads;
+        if (pp_heap_thread_is_idle(thread))
+            continue;
+        text.n_bytes = 0;
+        pp_pprof_thread_text(profile, thread, &text);
+        if (text.failed)
+            writer->put(writer->context, NULL);
+        else
+            write_text(writer, pp_pprof_thread_key, text.bytes);
+    }
+}
+
 void pp_pprof_write_comments(const struct pprofc_profile *profile,
                              void (*put)(void *context, const char *comment), void *context)
 {
@@ -171,15 +198,8 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
     write_text(&writer, "kind", profile->strings[profile->kind]);
     if (profile->quality.is_known)
         write_quality(&writer, profile);
-    if (profile->heap.is_known) {
-        struct pp_heap_totals heap = profile->heap;
-        for (size_t i = 0; i < N_TOTALS; i++)
-            write_number(&writer, totals[i].key, *total_at(&heap, totals[i].offset));
-        for (size_t i = 0; i < N_MAPPINGS && heap.follows_mappings; i++)
-            write_number(&writer, mappings[i].key, *total_at(&heap, mappings[i].offset));
-        if (heap.is_behind)
-            write_number(&writer, totals_behind, 1);
-    }
+    if (profile->heap.is_known)
+        write_totals(&writer, profile);
     if (profile->memory.allocator != 0)
         write_memory(&writer, profile);
 }
@@ -239,6 +259,7 @@ static bool read_number(struct pprofc_profile *profile, const char *key, size_t 
     for (size_t i = 0; i < N_TOTALS; i++) {
         if (n_key == strlen(totals[i].key) && memcmp(key, totals[i].key, n_key) == 0) {
             profile->heap.is_known = true;
+            profile->heap.counts_usable |= i >= FIRST_USABLE_TOTAL;
             *total_at(&profile->heap, totals[i].offset) = number;
             return true;
         }
@@ -310,6 +331,9 @@ bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
         return read_rate(profile, equals + 1);
     if (strncmp(key, "delivered_hz=", strlen("delivered_hz=")) == 0)
         return true;
+    if ((size_t)(equals - key) == strlen(pp_pprof_thread_key) &&
+        memcmp(key, pp_pprof_thread_key, strlen(pp_pprof_thread_key)) == 0)
+        return pp_pprof_thread_read(profile, equals + 1);
     if (read_text(profile, key, (size_t)(equals - key), equals + 1))
         return true;
     return pp_parse_int64(equals + 1, strlen(equals + 1), &number) &&

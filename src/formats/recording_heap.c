@@ -12,11 +12,12 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "formats/recording_facts.h"
+#include "formats/recording_heap_rows.h"
+#include "formats/recording_heap_totals.h"
 #include "formats/recording_stacks.h"
+#include "profile/lifetimes.h"
 #include "profile/tables.h"
 #include "profile/top.h"
-
-enum { ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE, N_TYPES };
 
 /* One profile at work. */
 struct maker {
@@ -33,27 +34,6 @@ struct maker {
 static uint64_t load(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-/* A recording may hold any bits. */
-static double load_variance(const _Atomic uint64_t *bits)
-{
-    const uint64_t loaded = load(bits);
-    double number;
-
-    memcpy(&number, &loaded, sizeof number);
-    return isfinite(number) && number > 0 ? number : 0;
-}
-
-static struct pp_heap_sums load_sums(const struct pp_rec_heap_sums *sums)
-{
-    return (struct pp_heap_sums){
-        .n_samples = load(&sums->n_samples),
-        .bytes = load(&sums->bytes),
-        .excess = load(&sums->excess),
-        .bytes_variance = load_variance(&sums->bytes_variance),
-        .count_variance = load_variance(&sums->count_variance),
-    };
 }
 
 static uint64_t less(uint64_t all, uint64_t part)
@@ -77,23 +57,6 @@ static int64_t bounded(uint64_t number)
     return number > INT64_MAX ? INT64_MAX : (int64_t)number;
 }
 
-static int64_t objects_of(const struct pp_heap_sums *sums)
-{
-    return pp_add_values(bounded(sums->n_samples), bounded((sums->excess + 512) / 1024));
-}
-
-static struct pp_heap_mapping_sums load_mappings(const struct pp_rec_mappings *sums)
-{
-    return (struct pp_heap_mapping_sums){
-        .n_maps = load(&sums->n_maps),
-        .mapped_bytes = load(&sums->mapped_bytes),
-        .n_others = load(&sums->n_others),
-        .other_bytes = load(&sums->other_bytes),
-        .n_unmaps = load(&sums->n_unmaps),
-        .unmapped_bytes = load(&sums->unmapped_bytes),
-    };
-}
-
 /* ---- marks ---- */
 
 int pp_heap_mark_take(const struct pp_recording_reader *reader, struct pp_heap_mark *mark_out)
@@ -104,52 +67,33 @@ int pp_heap_mark_take(const struct pp_recording_reader *reader, struct pp_heap_m
 
     *mark_out = (struct pp_heap_mark){
         .time_ns = pp_recorded_end_ns(head),
-        .n_allocs = load(&head->heap.n_allocs),
-        .n_reallocs = load(&head->heap.n_reallocs),
-        .n_frees = load(&head->heap.n_frees),
-        .requested_bytes = load(&head->heap.requested_bytes),
-        .mappings = load_mappings(&head->heap.mappings),
     };
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
         mark_out->losses[cause] = load(&head->losses[cause]);
     while (pp_recording_site(reader, n) != NULL)
         n++;
     mark_out->sites = calloc(n + 1UL, sizeof *mark_out->sites);
-    if (mark_out->sites == NULL)
+    if (mark_out->sites == NULL || pp_recorded_totals_mark(reader, mark_out) != 0)
         return -ENOMEM;
     for (; (site = pp_recording_site(reader, mark_out->n_sites)) != NULL; mark_out->n_sites++)
-        mark_out->sites[mark_out->n_sites] =
-            (struct pp_heap_site){load_sums(&site->allocated), load_sums(&site->freed)};
+        mark_out->sites[mark_out->n_sites] = (struct pp_heap_site){
+            pp_heap_sums_load(&site->allocated), pp_heap_sums_load(&site->freed)};
     return 0;
 }
 
 void pp_heap_mark_done(struct pp_heap_mark *mark)
 {
     free(mark->sites);
+    free(mark->threads);
     *mark = (struct pp_heap_mark){.sites = NULL};
 }
 
 /* ---- one site ---- */
 
-/* What a row is made of. */
-struct row {
-    int64_t values[N_TYPES];
-    struct pp_estimate estimates[N_TYPES];
-};
-
-static void set_pair(struct row *row, int objects, const struct pp_heap_sums *sums)
-{
-    row->values[objects] = objects_of(sums);
-    row->values[objects + 1] = bounded(sums->bytes);
-    row->estimates[objects] = (struct pp_estimate){sums->count_variance, (double)sums->n_samples};
-    row->estimates[objects + 1] =
-        (struct pp_estimate){sums->bytes_variance, (double)sums->n_samples};
-}
-
 /* In use at the end less in use at the begin.  An object that was in use all the time is in both
  * and adds no doubt; the others are among those of the two moments, and among those that came or
  * went: the smaller of the two bounds holds. */
-static void set_growth(struct row *row, const struct pp_heap_site *now,
+static void set_growth(struct pp_heap_row *row, const struct pp_heap_site *now,
                        const struct pp_heap_site *before)
 {
     const struct pp_heap_sums in_use[2] = {difference(now->allocated, now->freed),
@@ -157,16 +101,17 @@ static void set_growth(struct row *row, const struct pp_heap_site *now,
     const struct pp_heap_sums came = difference(now->allocated, before->allocated);
     const struct pp_heap_sums went = difference(now->freed, before->freed);
 
-    row->values[INUSE_OBJECTS] = objects_of(&in_use[0]) - objects_of(&in_use[1]);
-    row->values[INUSE_SPACE] = bounded(in_use[0].bytes) - bounded(in_use[1].bytes);
-    row->estimates[INUSE_OBJECTS] =
+    row->values[PP_HEAP_INUSE_OBJECTS] =
+        pp_heap_sums_objects(&in_use[0]) - pp_heap_sums_objects(&in_use[1]);
+    row->values[PP_HEAP_INUSE_SPACE] = bounded(in_use[0].bytes) - bounded(in_use[1].bytes);
+    row->estimates[PP_HEAP_INUSE_OBJECTS] =
         (struct pp_estimate){fmin(in_use[0].count_variance + in_use[1].count_variance,
                                   came.count_variance + went.count_variance),
                              (double)(came.n_samples + went.n_samples)};
-    row->estimates[INUSE_SPACE] =
+    row->estimates[PP_HEAP_INUSE_SPACE] =
         (struct pp_estimate){fmin(in_use[0].bytes_variance + in_use[1].bytes_variance,
                                   came.bytes_variance + went.bytes_variance),
-                             row->estimates[INUSE_OBJECTS].n_sampled};
+                             row->estimates[PP_HEAP_INUSE_OBJECTS].n_sampled};
 }
 
 /* What was in use at the peak.  Its variance is not kept: as large as the mean size has it. */
@@ -181,7 +126,7 @@ static struct pp_heap_sums at_peak(const struct pp_rec_header *head, const struc
     in_use = (struct pp_heap_sums){.n_samples = load(&site->peak_samples),
                                    .bytes = load(&site->peak_bytes),
                                    .excess = load(&site->peak_excess)};
-    n_objects = (double)objects_of(&in_use);
+    n_objects = (double)pp_heap_sums_objects(&in_use);
     if (interval > 1 && n_objects > 0 && in_use.bytes > 0)
         probability = -expm1(-((double)in_use.bytes / n_objects) / interval);
     in_use.count_variance = n_objects * (1 / probability - 1);
@@ -193,37 +138,38 @@ static struct pp_heap_sums at_peak(const struct pp_rec_header *head, const struc
 }
 
 static void set_row(const struct maker *maker, const struct pp_rec_site *site, uint32_t index,
-                    struct row *row)
+                    struct pp_heap_row *row)
 {
     static const struct pp_heap_site nothing;
-    const struct pp_heap_site now = {load_sums(&site->allocated), load_sums(&site->freed)};
+    const struct pp_heap_site now = {pp_heap_sums_load(&site->allocated),
+                                     pp_heap_sums_load(&site->freed)};
     const struct pp_heap_mark *since = maker->options != NULL ? maker->options->heap_since : NULL;
     struct pp_heap_sums sums;
 
-    *row = (struct row){.values = {0}};
+    *row = (struct pp_heap_row){.values = {0}};
     if (since != NULL) {
         const struct pp_heap_site *before =
             index < since->n_sites ? &since->sites[index] : &nothing;
         sums = difference(now.allocated, before->allocated);
-        set_pair(row, ALLOC_OBJECTS, &sums);
+        pp_heap_row_set(row, PP_HEAP_ALLOC_OBJECTS, &sums);
         if (!maker->options->has_whole_in_use) {
             set_growth(row, &now, before);
             return;
         }
     } else {
-        set_pair(row, ALLOC_OBJECTS, &now.allocated);
+        pp_heap_row_set(row, PP_HEAP_ALLOC_OBJECTS, &now.allocated);
     }
     if (!maker->has_in_use)
         return;
     sums = difference(now.allocated, now.freed);
     if (maker->options != NULL && maker->options->is_at_peak)
         sums = at_peak(maker->head, site, sums);
-    set_pair(row, INUSE_OBJECTS, &sums);
+    pp_heap_row_set(row, PP_HEAP_INUSE_OBJECTS, &sums);
 }
 
-static bool is_empty(const struct row *row)
+static bool is_empty(const struct pp_heap_row *row)
 {
-    for (int type = 0; type < N_TYPES; type++)
+    for (int type = 0; type < PP_HEAP_N_TYPES; type++)
         if (row->values[type] != 0)
             return false;
     return true;
@@ -238,17 +184,40 @@ static uint64_t time_of(const struct maker *maker, const struct pp_rec_site *sit
 }
 
 /* Where mappings were followed: whose memory it is, so that tools can tell the two apart. */
-static pp_id labels_of(const struct maker *maker, const struct pp_rec_site *site)
+static uint32_t label_of(const struct maker *maker, const struct pp_rec_site *site,
+                         struct pp_label *label_out)
 {
-    struct pp_label label = {.key = 0};
-
     if (load(&maker->head->heap.mappings.are_followed) == 0)
         return 0;
-    label.key = pp_profile_text(maker->profile, PP_LABEL_ALLOCATOR);
-    label.text = pp_profile_text(maker->profile, (site->flags & PP_EVENT_MAPPED) != 0
-                                                     ? PP_ALLOCATOR_IS_MMAP
-                                                     : PP_ALLOCATOR_IS_MALLOC);
-    return pp_profile_label_set(maker->profile, &label, 1);
+    *label_out = (struct pp_label){
+        .key = pp_profile_text(maker->profile, PP_LABEL_ALLOCATOR),
+        .text = pp_profile_text(maker->profile, (site->flags & PP_EVENT_MAPPED) != 0
+                                                    ? PP_ALLOCATOR_IS_MMAP
+                                                    : PP_ALLOCATOR_IS_MALLOC)};
+    return 1;
+}
+
+/* What is known of how long its objects lived are samples of their own, with a label; of a time's
+ * difference nothing is, since what was freed in it may have been allocated before. */
+static void add_row(struct maker *maker, const struct pp_recording_reader *reader, uint32_t index,
+                    pp_id stack, struct pp_heap_row *row)
+{
+    const struct pp_rec_site *site = pp_recording_site(reader, index);
+    const bool is_exact = load(&maker->head->heap.interval_bytes) <= 1;
+    const struct pp_rec_lifetimes *lifetimes =
+        maker->options != NULL && maker->options->heap_since != NULL
+            ? NULL
+            : pp_recording_lifetimes(reader, index);
+    struct pp_label label = {.key = 0};
+    const uint32_t n_labels = label_of(maker, site, &label);
+
+    if (lifetimes != NULL)
+        pp_heap_row_split(row, maker->profile, stack, n_labels == 0 ? NULL : &label, lifetimes,
+                          is_exact);
+    if (!is_empty(row))
+        pp_profile_add_estimate(maker->profile, stack,
+                                pp_profile_label_set(maker->profile, &label, n_labels), 0,
+                                row->values, is_exact ? NULL : row->estimates);
 }
 
 static int add_site(struct maker *maker, const struct pp_recording_reader *reader, uint32_t index)
@@ -258,7 +227,7 @@ static int add_site(struct maker *maker, const struct pp_recording_reader *reade
     const struct pp_recorded_stack *stack = NULL;
     struct pp_recorded_walk walk = {.key = index};
     int64_t n_samples;
-    struct row row;
+    struct pp_heap_row row;
     int status;
 
     if (load(&site->hash) == 0)
@@ -274,14 +243,13 @@ static int add_site(struct maker *maker, const struct pp_recording_reader *reade
     status = pp_recorded_stacks_find(&maker->stacks, &walk, &stack, maker->err);
     if (status != 0)
         return status;
-    n_samples = (int64_t)fmin(row.estimates[ALLOC_OBJECTS].n_sampled, 0x1p62);
+    n_samples = (int64_t)fmin(row.estimates[PP_HEAP_ALLOC_OBJECTS].n_sampled, 0x1p62);
     quality->n_samples = pp_add_values(quality->n_samples, n_samples);
     if (walk.is_truncated)
         quality->n_truncated = pp_add_values(quality->n_truncated, n_samples);
     if (!stack->is_named)
         quality->n_unsymbolised = pp_add_values(quality->n_unsymbolised, n_samples);
-    pp_profile_add_estimate(maker->profile, stack->node, labels_of(maker, site), 0, row.values,
-                            load(&maker->head->heap.interval_bytes) > 1 ? row.estimates : NULL);
+    add_row(maker, reader, index, stack->node, &row);
     return 0;
 }
 
@@ -300,94 +268,6 @@ static int add_recording(struct maker *maker, struct pp_symbolizer *symbolizer,
 }
 
 /* ---- the head ---- */
-
-static void add_mappings(struct pp_heap_totals *totals, const struct pp_rec_mappings *recorded,
-                         const struct pp_heap_mapping_sums *from)
-{
-    const struct pp_heap_mapping_sums now = load_mappings(recorded);
-    const struct {
-        int64_t *sum;
-        uint64_t now, from;
-    } all[] = {
-        {&totals->n_maps, now.n_maps, from->n_maps},
-        {&totals->mapped_bytes, now.mapped_bytes, from->mapped_bytes},
-        {&totals->n_other_maps, now.n_others, from->n_others},
-        {&totals->other_mapped_bytes, now.other_bytes, from->other_bytes},
-        {&totals->n_unmaps, now.n_unmaps, from->n_unmaps},
-        {&totals->unmapped_bytes, now.unmapped_bytes, from->unmapped_bytes},
-    };
-
-    totals->follows_mappings = totals->follows_mappings || load(&recorded->are_followed) != 0;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        *all[i].sum = pp_add_values(*all[i].sum, bounded(less(all[i].now, all[i].from)));
-}
-
-static void add_totals(struct pprofc_profile *profile, const struct pp_rec_header *head,
-                       const struct pp_heap_mark *since)
-{
-    static const struct pp_heap_mark start;
-    const struct pp_heap_mark *from = since != NULL ? since : &start;
-    struct pp_heap_totals *totals = &profile->heap;
-    const struct pp_rec_heap *heap = &head->heap;
-
-    totals->is_known = true;
-    totals->n_allocs =
-        pp_add_values(totals->n_allocs, bounded(less(load(&heap->n_allocs), from->n_allocs)));
-    totals->n_reallocs =
-        pp_add_values(totals->n_reallocs, bounded(less(load(&heap->n_reallocs), from->n_reallocs)));
-    totals->n_frees =
-        pp_add_values(totals->n_frees, bounded(less(load(&heap->n_frees), from->n_frees)));
-    totals->requested_bytes =
-        pp_add_values(totals->requested_bytes,
-                      bounded(less(load(&heap->requested_bytes), from->requested_bytes)));
-    add_mappings(totals, &heap->mappings, &from->mappings);
-    for (int cause = PP_LOSS_HEAP_OBJECT; cause <= PP_LOSS_HEAP_STACK; cause++)
-        pp_recorded_loss_add(profile, cause, less(load(&head->losses[cause]), from->losses[cause]));
-}
-
-bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory *memory_out)
-{
-    const struct pp_rec_heap *heap = &head->heap;
-    const uint64_t object_bytes = load(&heap->allocated_bytes);
-
-    if (load(&heap->memory_time_ns) == 0)
-        return false;
-    *memory_out = (struct pp_heap_memory){
-        .object_bytes = object_bytes == UINT64_MAX ? -1 : bounded(object_bytes),
-        .held_bytes = bounded(load(&heap->held_bytes)),
-        .resident_bytes = bounded(load(&heap->resident_bytes)),
-        .retained_bytes = bounded(load(&heap->retained_bytes)),
-        .tables_bytes = bounded(load(&heap->tables_bytes)),
-        .alignment_bytes = bounded(load(&heap->alignment_bytes)),
-    };
-    return true;
-}
-
-/* As of the last recording: what an earlier one's allocator had is gone. */
-static void take_memory(struct pprofc_profile *profile, const struct pp_rec_header *head)
-{
-    static const char *const allocators[] = {[PP_ALLOCATOR_GLIBC] = "glibc",
-                                             [PP_ALLOCATOR_JEMALLOC] = "jemalloc",
-                                             [PP_ALLOCATOR_TCMALLOC] = "tcmalloc",
-                                             [PP_ALLOCATOR_MIMALLOC] = "mimalloc"};
-    const uint32_t allocator = atomic_load_explicit(&head->heap.allocator, memory_order_relaxed);
-
-    if (allocator != PP_ALLOCATOR_UNKNOWN && allocator <= PP_ALLOCATOR_MIMALLOC &&
-        pp_recorded_memory(head, &profile->memory))
-        profile->memory.allocator = pp_profile_text(profile, allocators[allocator]);
-}
-
-static void state_ghosts(struct pprofc_profile *profile, const struct pp_rec_header *head)
-{
-    const uint64_t n_ghosts = load(&head->heap.n_ghosts);
-    char count[PP_NUMBER_TEXT_BYTES];
-
-    if (n_ghosts > 0)
-        pp_profile_comment(profile,
-                           "%s sampled objects were freed where nobody saw it: they counted as in "
-                           "use until their address came again",
-                           pp_count_text(bounded(n_ghosts), count));
-}
 
 static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader *const *readers,
                       size_t n_readers, const struct pp_recording_profile_options *options)
@@ -420,8 +300,7 @@ static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader
             head->start_monotonic_ns - pp_recording_header(readers[0])->start_monotonic_ns;
         const int64_t end_ns =
             pp_add_values(offset_ns > 0 ? offset_ns : 0, bounded(pp_recorded_end_ns(head)));
-        add_totals(profile, head, since);
-        state_ghosts(profile, head);
+        pp_recorded_totals_add(profile, readers[i], since);
         profile->heap.is_behind |=
             atomic_load_explicit(&head->state, memory_order_relaxed) != PP_REC_ENDED &&
             (options == NULL || !options->is_fresh);
@@ -429,7 +308,12 @@ static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader
             profile->duration_ns = end_ns;
     }
     if (since == NULL)
-        take_memory(profile, last);
+        pp_recorded_memory_take(profile, last);
+    if (since == NULL && (atomic_load_explicit(&last->heap.options, memory_order_relaxed) &
+                          PP_HEAP_KEEPS_LIFETIMES) != 0)
+        pp_profile_comment(profile, "label " PP_LABEL_LIFETIME
+                                    ": what was freed had lived for less than that; for pprof: "
+                                    "-sample_index=alloc_space -tagfocus=lifetime=:1ms");
     if (since != NULL) {
         profile->time_ns = pp_add_values(profile->time_ns, bounded(since->time_ns));
         profile->duration_ns = bounded(less(pp_recorded_end_ns(last), since->time_ns));

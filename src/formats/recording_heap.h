@@ -10,14 +10,21 @@ struct pp_heap_sums {
     double bytes_variance, count_variance;
 };
 
+/* What was counted exactly: of a recording, or of one of its threads. */
+struct pp_heap_counters {
+    uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    uint64_t usable_allocated_bytes, usable_freed_bytes;
+};
+
 /* What the sites of a recording stood at: windows begin there. */
 struct pp_heap_mark {
     struct pp_heap_site {
         struct pp_heap_sums allocated, freed;
     } * sites;
     uint32_t n_sites;
-    uint64_t time_ns; /* since the recording's start */
-    uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    uint64_t time_ns;                      /* since the recording's start */
+    struct pp_heap_counters all, *threads; /* by index in the recording */
+    uint32_t n_threads;
     struct pp_heap_mapping_sums {
         uint64_t n_maps, mapped_bytes, n_others, other_bytes, n_unmaps, unmapped_bytes;
     } mappings;

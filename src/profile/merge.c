@@ -209,6 +209,9 @@ static void adopt(struct pprofc_profile *target, const struct pprofc_profile *so
     target->command = to->strings[source->command];
     target->kind = to->strings[source->kind];
     target->heap = source->heap;
+    for (uint32_t i = 0; i < source->heap.n_threads; i++)
+        target->heap.threads[i].name = to->strings[source->heap.threads[i].name];
+    target->heap.other_threads.name = to->strings[source->heap.other_threads.name];
     target->memory = source->memory;
     target->memory.allocator = to->strings[source->memory.allocator];
     target->quality = source->quality;
@@ -302,8 +305,21 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
         target->missing_modules = to->strings[source->missing_modules];
 }
 
-static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_totals *source)
+static void merge_threads(struct pp_heap_totals *target, const struct pp_heap_totals *source,
+                          const struct translation *to)
 {
+    for (uint32_t i = 0; i < source->n_threads; i++) {
+        struct pp_heap_thread thread = source->threads[i];
+        thread.name = to->strings[thread.name];
+        pp_heap_totals_add_thread(target, &thread);
+    }
+    pp_heap_totals_add_thread(target, &source->other_threads);
+}
+
+static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_totals *source,
+                         const struct translation *to)
+{
+    merge_threads(target, source, to);
     target->is_known = target->is_known && source->is_known;
     target->is_behind = target->is_behind || source->is_behind;
     target->n_allocs = pp_add_values(target->n_allocs, source->n_allocs);
@@ -318,6 +334,11 @@ static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_tot
         pp_add_values(target->other_mapped_bytes, source->other_mapped_bytes);
     target->n_unmaps = pp_add_values(target->n_unmaps, source->n_unmaps);
     target->unmapped_bytes = pp_add_values(target->unmapped_bytes, source->unmapped_bytes);
+    target->counts_usable = target->counts_usable && source->counts_usable;
+    target->usable_allocated_bytes =
+        pp_add_values(target->usable_allocated_bytes, source->usable_allocated_bytes);
+    target->usable_freed_bytes =
+        pp_add_values(target->usable_freed_bytes, source->usable_freed_bytes);
 }
 
 static void merge_comments(struct pprofc_profile *target, const struct pprofc_profile *source,
@@ -352,7 +373,7 @@ static int merge(struct pprofc_profile *target, const struct pprofc_profile *sou
     } else {
         has_slices = join_time(target, source, &first_slice);
         merge_quality(&target->quality, &source->quality, &to);
-        merge_totals(&target->heap, &source->heap);
+        merge_totals(&target->heap, &source->heap, &to);
         /* Of two processes, or of two moments: their sum says nothing. */
         target->memory = (struct pp_heap_memory){.allocator = 0};
     }

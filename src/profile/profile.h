@@ -101,15 +101,31 @@ struct pp_estimate {
     double n_sampled; /* samples that it rests on */
 };
 
+/* What one thread asked of the allocator, exactly. */
+struct pp_heap_thread {
+    pp_id name;        /* string */
+    int64_t id;        /* 0: several together */
+    int64_t n_threads; /* that are together; of those that nobody knows 0 */
+    int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
+    int64_t usable_allocated_bytes, usable_freed_bytes;
+};
+
+enum { PP_MAX_HEAP_THREADS = 16 };
+
 /* What a heap profile counts exactly, whatever its samples say. */
 struct pp_heap_totals {
     bool is_known;
-    bool is_behind; /* as of a look some time before: the process died, say */
+    bool is_behind;     /* as of a look some time before: the process died, say */
+    bool counts_usable; /* else usable bytes are not known */
     int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
     /* Of what the program mapped by itself, where that was followed: anonymous memory, what is not
      * followed (files, PROT_NONE), and unmaps of all of it. */
     bool follows_mappings;
     int64_t n_maps, mapped_bytes, n_other_maps, other_mapped_bytes, n_unmaps, unmapped_bytes;
+    int64_t usable_allocated_bytes, usable_freed_bytes;
+    /* The threads that asked for most, most first, and all others together. */
+    struct pp_heap_thread threads[PP_MAX_HEAP_THREADS], other_threads;
+    uint32_t n_threads;
 };
 
 /* The label of a heap profile's samples that tells mapped memory from malloc's, and its values. */
@@ -221,6 +237,13 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
  * comes out too large rather than too small.  Does nothing where the period is no number of bytes,
  * or 1.  0 or -ENOMEM. */
 int pp_profile_estimate_heap(struct pprofc_profile *profile);
+
+/* Whether it has asked for nothing and given nothing back. */
+bool pp_heap_thread_is_idle(const struct pp_heap_thread *thread);
+
+/* Count 'thread' among those of 'totals': with the one of its name and id, else by itself, or with
+ * the others when it is none of those that asked for most. */
+void pp_heap_totals_add_thread(struct pp_heap_totals *totals, const struct pp_heap_thread *thread);
 
 void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -10,10 +10,13 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "profile/lifetimes.h"
 #include "profile/tables.h"
 #include "profile/top_groups.h"
 #include "profile/top_walk.h"
 #include "profile/weights.h"
+
+enum { NO_GROUP = UINT32_MAX };
 
 /* ---- what is booked on the groups themselves ---- */
 
@@ -46,6 +49,41 @@ static void copy_flat(struct pp_top *top)
         top->rows[i].n_cum_samples = top->rows[i].n_flat_samples;
         top->rows[i].cum_estimate = top->rows[i].flat_estimate;
     }
+}
+
+/* ---- lifetimes ---- */
+
+/* The group that a sample's own values are counted in; NO_GROUP: it has no stack. */
+static uint32_t own_group(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
+                          uint32_t sample)
+{
+    const pp_id node = profile->sample_stack[sample];
+
+    if (groups->of_label_set != NULL)
+        return groups->of_label_set[profile->sample_labels[sample]];
+    if (node == 0)
+        return NO_GROUP;
+    return pp_top_groups_of(groups, profile, profile->node_location[node]).groups[0];
+}
+
+static int add_lifetimes(const struct pprofc_profile *profile, const struct pp_top_groups *groups,
+                         uint32_t type, struct pp_top *top)
+{
+    const int counted_by = pp_lifetimes_type(profile, type);
+
+    if (counted_by < 0)
+        return 0;
+    top->lifetimes = calloc((size_t)groups->n_groups + 1, sizeof *top->lifetimes);
+    if (top->lifetimes == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < profile->n_samples; i++) {
+        const uint32_t group = own_group(profile, groups, i);
+        if (group != NO_GROUP)
+            pp_lifetimes_add(&top->lifetimes[group], profile, i, (uint32_t)counted_by);
+    }
+    for (uint32_t i = 0; i < groups->n_groups; i++)
+        top->rows[i].lifetimes = &top->lifetimes[i];
+    return 0;
 }
 
 /* ---- rows ---- */
@@ -141,6 +179,8 @@ static int fill(const struct pprofc_profile *profile, uint32_t type, enum pp_gro
         top->rows[i].module = "";
     }
     add_flat(profile, groups, type, top->rows);
+    if (add_lifetimes(profile, groups, type, top) != 0)
+        return -ENOMEM;
     if (groups->of_label_set != NULL) {
         copy_flat(top);
         return 0;
@@ -190,6 +230,7 @@ int pp_top_make_by_label(const struct pprofc_profile *profile, uint32_t type, co
 void pp_top_done(struct pp_top *top)
 {
     free(top->rows);
+    free(top->lifetimes);
     pp_arena_done(&top->arena);
     *top = (struct pp_top){.arena = PP_ARENA_INIT};
 }

@@ -27,6 +27,7 @@ struct pp_top_row {
     int64_t flat, cum;  /* of the asked type; cum counts a sample once however often it recurs */
     int64_t n_flat_samples, n_cum_samples;
     struct pp_estimate flat_estimate, cum_estimate; /* nothing where values are exact */
+    const struct pp_lifetimes *lifetimes; /* of what it allocated itself; NULL: not known */
 };
 
 struct pp_top {
@@ -38,6 +39,7 @@ struct pp_top {
     int64_t n_samples;
     bool is_estimated; /* values stand for more than was looked at: see the estimates */
     struct pp_estimate total_estimate;
+    struct pp_lifetimes *lifetimes; /* of all groups, those without a row too */
 };
 
 /* Where fewer samples than these lie behind a value, nothing can be said of its error. */

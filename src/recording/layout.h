@@ -42,6 +42,8 @@ enum {
     PP_REC_EVENT_ALIGN = 8,
     PP_REC_MAX_VALUES = 8,
     PP_REC_N_TREND = 32, /* points of each site's history */
+    PP_REC_N_LIFETIMES = 36,
+    PP_REC_LIFETIME_OF_1_MS = 10,
 };
 
 /* Pseudo frames (sigsafe/unwind.h has the others). */
@@ -160,6 +162,11 @@ enum pp_rec_heap_mode {
     PP_HEAP_EXACT,   /* every allocation */
 };
 
+enum pp_rec_heap_options {
+    PP_HEAP_COUNTS_USABLE = 1,   /* usable bytes are counted */
+    PP_HEAP_KEEPS_LIFETIMES = 2, /* there is a table of them */
+};
+
 /* A place that allocates: one stack, and what came of it since the start.  A sampled object of s
  * bytes stands for w = 1 / (1 - exp(-s / interval)) objects; of an exact recording w is 1.  Sums
  * over objects; those of memory in use are 'allocated' less 'freed'.
@@ -189,6 +196,15 @@ struct pp_rec_site {
      * oldest in milliseconds since the start. */
     _Atomic uint64_t unreached_bytes, unreached_excess;
     _Atomic uint32_t unreached_samples, unreached_oldest_ms;
+};
+
+/* How long the objects of a site lived that were freed, beside the site in a table of its own,
+ * since it is kept on request only: sums over objects that lived for less than 2^(k - 10) ms, and
+ * not less than half of that.  The first holds all that lived for less, the last all that lived for
+ * longer. Of those, objects whose free nobody saw, and what a smaller size left out, are in no
+ * bucket. */
+struct pp_rec_lifetimes {
+    struct pp_rec_heap_sums freed[PP_REC_N_LIFETIMES];
 };
 
 /* The last scan for objects that nothing leads to (capture/leak.c). */
@@ -238,8 +254,13 @@ struct pp_rec_heap {
     _Atomic uint64_t tables_bytes;    /* of ours in memory: what is followed, and the sites */
     _Atomic uint64_t alignment_bytes; /* of the program's heap: no more than so many between
                                          objects, since sampled ones are aligned */
-    uint64_t spare[5];
+    /* As the allocator rounds what is asked for; exact, as of the helper's last turn. */
+    _Atomic uint64_t usable_allocated_bytes, usable_freed_bytes;
+    _Atomic uint32_t options; /* enum pp_rec_heap_options */
+    uint32_t spare_half;
+    uint64_t spare[2];
     struct pp_rec_mappings mappings;
+    struct pp_rec_table lifetimes; /* one a site, where they are kept */
 };
 
 enum pp_rec_allocator {
@@ -268,7 +289,8 @@ struct pp_rec_thread {
     _Atomic uint64_t unsampled_ns; /* CPU time booked as remainder */
     _Atomic uint64_t excluded_ns;  /* CPU time while paused or ignored: in no total */
     _Atomic uint64_t n_allocs, n_frees, requested_bytes; /* exact, by the helper's last turn */
-    uint64_t spare[4];
+    _Atomic uint64_t n_reallocs, usable_allocated_bytes, usable_freed_bytes;
+    uint64_t spare[1];
 };
 
 struct pp_rec_module {

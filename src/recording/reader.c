@@ -195,6 +195,12 @@ const struct pp_rec_site *pp_recording_site(const struct pp_recording_reader *re
     return item(reader, &header_of(reader)->heap.sites, index);
 }
 
+const struct pp_rec_lifetimes *pp_recording_lifetimes(const struct pp_recording_reader *reader,
+                                                      uint32_t index)
+{
+    return item(reader, &header_of(reader)->heap.lifetimes, index);
+}
+
 const uint64_t *pp_recording_site_frames(const struct pp_recording_reader *reader,
                                          const struct pp_rec_site *site, uint32_t *n_out)
 {

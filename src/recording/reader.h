@@ -59,6 +59,9 @@ const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader
  * hash 0.  Its frames: '*n_out' of them, leaf first; NULL when they are not there. */
 const struct pp_rec_site *pp_recording_site(const struct pp_recording_reader *reader,
                                             uint32_t index);
+/* How long its objects lived; NULL where that is not kept. */
+const struct pp_rec_lifetimes *pp_recording_lifetimes(const struct pp_recording_reader *reader,
+                                                      uint32_t index);
 const uint64_t *pp_recording_site_frames(const struct pp_recording_reader *reader,
                                          const struct pp_rec_site *site, uint32_t *n_out);
 

@@ -377,6 +377,7 @@ static int copy_tables(struct copier *copier)
         {&head->strings, 1},
         {&head->label_sets, 1},
         {&head->spans, 1},
+        {&head->heap.lifetimes, sizeof(struct pp_rec_lifetimes)},
         {&head->heap.sites, sizeof(struct pp_rec_site)},
         {&head->heap.frames, sizeof(uint64_t)},
     };

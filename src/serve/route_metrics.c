@@ -193,6 +193,32 @@ static void write_unmapped(struct metrics *metrics, struct pp_served *target,
                         atomic_load(&pp_served_header(target)->heap.mappings.unmapped_bytes));
 }
 
+/* Where they were asked for: else they are not known. */
+static void write_usable(struct metrics *metrics, struct pp_served *target, const char *name,
+                         uint64_t n_bytes)
+{
+    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
+
+    if ((atomic_load(&heap->options) & PP_HEAP_COUNTS_USABLE) != 0)
+        write_heap_count(metrics, target, name, n_bytes);
+}
+
+static void write_usable_allocated(struct metrics *metrics, struct pp_served *target,
+                                   const struct pprofc_profile *profile)
+{
+    (void)profile;
+    write_usable(metrics, target, "profiling_usable_allocated_bytes_total",
+                 atomic_load(&pp_served_header(target)->heap.usable_allocated_bytes));
+}
+
+static void write_usable_freed(struct metrics *metrics, struct pp_served *target,
+                               const struct pprofc_profile *profile)
+{
+    (void)profile;
+    write_usable(metrics, target, "profiling_usable_freed_bytes_total",
+                 atomic_load(&pp_served_header(target)->heap.usable_freed_bytes));
+}
+
 /* The allocator's own figures, where it has been asked for them. */
 static void write_memory_bytes(struct metrics *metrics, const char *name, int64_t n_bytes)
 {
@@ -306,6 +332,11 @@ static const struct {
     {"profiling_mapped_bytes", "counter", "bytes", "Bytes of those, exactly.", write_mapped, NULL},
     {"profiling_unmapped_bytes", "counter", "bytes",
      "Bytes that the program unmapped, whatever lay there, exactly.", write_unmapped, NULL},
+    {"profiling_usable_allocated_bytes", "counter", "bytes",
+     "Usable bytes of what was allocated, exactly, where they are counted.", write_usable_allocated,
+     NULL},
+    {"profiling_usable_freed_bytes", "counter", "bytes",
+     "Usable bytes of what was freed, exactly, where they are counted.", write_usable_freed, NULL},
     {"profiling_heap_object_bytes", "gauge", "bytes",
      "In objects of the program, by its allocator's word.", write_objects, NULL},
     {"profiling_heap_resident_bytes", "gauge", "bytes",

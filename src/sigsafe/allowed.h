@@ -70,6 +70,48 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: pp_sig_rallocx: the program's allocator
  * indirect: pp_sig_tc_realloc: the program's allocator
  * indirect: pp_sig_mi_realloc: the program's allocator
+ * indirect: discard: the program's allocator
+ * indirect: usable_bytes: the program's allocator
+ * indirect: count_malloc: the program's allocator
+ * indirect: count_free: the program's allocator
+ * indirect: count_calloc: the program's allocator
+ * indirect: count_realloc: the program's allocator
+ * indirect: count_memalign: the program's allocator
+ * indirect: count_aligned_alloc: the program's allocator
+ * indirect: count_posix_memalign: the program's allocator
+ * indirect: count_valloc: the program's allocator
+ * indirect: count_pvalloc: the program's allocator
+ * indirect: count_new: the program's allocator
+ * indirect: count_new_array: the program's allocator
+ * indirect: count_new_nothrow: the program's allocator
+ * indirect: count_new_array_nothrow: the program's allocator
+ * indirect: count_new_aligned: the program's allocator
+ * indirect: count_new_array_aligned: the program's allocator
+ * indirect: count_new_aligned_nothrow: the program's allocator
+ * indirect: count_new_array_aligned_nothrow: the program's allocator
+ * indirect: count_mallocx: the program's allocator
+ * indirect: count_tc_malloc: the program's allocator
+ * indirect: count_mi_malloc: the program's allocator
+ * indirect: count_delete: the program's allocator
+ * indirect: count_delete_array: the program's allocator
+ * indirect: count_delete_nothrow: the program's allocator
+ * indirect: count_delete_array_nothrow: the program's allocator
+ * indirect: count_delete_sized: the program's allocator
+ * indirect: count_delete_array_sized: the program's allocator
+ * indirect: count_delete_aligned: the program's allocator
+ * indirect: count_delete_array_aligned: the program's allocator
+ * indirect: count_delete_aligned_nothrow: the program's allocator
+ * indirect: count_delete_array_aligned_nothrow: the program's allocator
+ * indirect: count_delete_sized_aligned: the program's allocator
+ * indirect: count_delete_array_sized_aligned: the program's allocator
+ * indirect: count_dallocx: the program's allocator
+ * indirect: count_sdallocx: the program's allocator
+ * indirect: count_tc_free: the program's allocator
+ * indirect: count_tc_free_sized: the program's allocator
+ * indirect: count_mi_free: the program's allocator
+ * indirect: count_rallocx: the program's allocator
+ * indirect: count_tc_realloc: the program's allocator
+ * indirect: count_mi_realloc: the program's allocator
  */
 
 /* Likewise the system call that the program made.

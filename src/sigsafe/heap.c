@@ -212,6 +212,7 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
 
 int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
 {
+    const uint64_t death_ns = pp_sig_heap_death_ns();
     struct pp_sig_heap_object known;
     struct pp_sig_thread *thread;
     struct pp_rec_header *header = pp_sig_heap_enter(self, &thread);
@@ -224,6 +225,7 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
     if (pp_sig_heap_map_take(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, &known)) {
         pp_sig_heap_filter_take(object);
         pp_sig_heap_count_freed(header, &known);
+        pp_sig_heap_count_lifetime(header, &known, death_ns);
         was_followed = 1;
     }
     pp_sig_heap_leave(thread);

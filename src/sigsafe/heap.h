@@ -46,7 +46,8 @@ enum {
     PP_HEAP_TAGGED_FROM_BYTES = 64 * 1024,
 };
 
-/* Of each thread that has called malloc or free.  Two cache lines; the thread writes, others read.
+/* Of each thread that has called malloc or free: three cache lines.  The thread writes, others
+ * read.
  */
 struct pp_sig_heap_thread {
     uint64_t left; /* an object of fewer bytes is not sampled */
@@ -66,6 +67,10 @@ struct pp_sig_heap_thread {
      * and how many calls this thread had made by then. */
     const void *grown;
     uint64_t grown_usable, grown_calls;
+    _Atomic uint32_t record; /* 1 + its thread's index in the recording; 0: not known (yet) */
+    uint32_t n_freeing;      /* operators delete under way: one may call another */
+    uint64_t usable_allocated_bytes, usable_freed_bytes; /* heap_usable.h */
+    uint64_t spare[5];
 };
 
 /* What all calls look at. */
@@ -79,7 +84,7 @@ struct pp_sig_heap {
         are_as_given; /* none that comes now: some are freed by a size that is trusted */
     _Atomic uint32_t
         has_ghosts; /* some frees are not seen: an address may be known when it comes */
-    _Atomic uint32_t follows_peak;
+    _Atomic uint32_t follows_peak, keeps_lifetimes;
     _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;
     /* Whether there are objects of this hash, a bit each: 8 KiB, which a cache keeps; and how many,
@@ -91,6 +96,7 @@ struct pp_sig_heap {
     _Atomic uint64_t n_unfollowed, unfollowed_bytes;
     /* Of threads that are gone, or have no block. */
     _Atomic uint64_t n_allocs, n_frees, n_reallocs, requested_bytes;
+    _Atomic uint64_t usable_allocated_bytes, usable_freed_bytes;
 };
 
 extern struct pp_sig_heap pp_sig_heap;

@@ -51,14 +51,44 @@ struct pp_rec_header *pp_sig_heap_enter(struct pp_sig_heap_thread *self,
     return header;
 }
 
-/* The coarse clock: a tick is exact enough for an age, and a quarter of the cost. */
-static uint32_t birth_ms(void)
+static int keeps_lifetimes(void)
 {
-    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC_COARSE);
+    return atomic_load_explicit(&pp_sig_heap.keeps_lifetimes, memory_order_relaxed) != 0;
+}
 
-    return now_ns <= pp_sig_gate->start_monotonic_ns
-               ? 0
-               : (uint32_t)((now_ns - pp_sig_gate->start_monotonic_ns) / MILLISECOND_NS);
+/* Since the session's start. */
+static uint64_t now_ns(clockid_t clock)
+{
+    const uint64_t at_ns = pp_sig_clock_ns(clock);
+
+    return at_ns <= pp_sig_gate->start_monotonic_ns ? 0 : at_ns - pp_sig_gate->start_monotonic_ns;
+}
+
+/* The coarse clock: a tick is exact enough for an age, and a quarter of the cost. */
+static void set_birth(struct pp_sig_heap_object *known)
+{
+    const int is_exact = keeps_lifetimes();
+    const uint64_t birth_ns = now_ns(is_exact ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE);
+
+    known->birth_ms = (uint32_t)(birth_ns / MILLISECOND_NS);
+    known->birth_rest_ns = is_exact ? birth_ns % MILLISECOND_NS & 0xffffff : 0;
+}
+
+uint64_t pp_sig_heap_death_ns(void)
+{
+    return keeps_lifetimes() && pp_sig_gate != NULL ? now_ns(CLOCK_MONOTONIC) : 0;
+}
+
+void pp_sig_heap_count_lifetime(struct pp_rec_header *header,
+                                const struct pp_sig_heap_object *object, uint64_t death_ns)
+{
+    const uint64_t birth_ns = object->birth_ms * UINT64_C(1000000) + object->birth_rest_ns;
+    struct pp_sig_heap_weight weight;
+
+    if (death_ns == 0)
+        return;
+    weight = pp_sig_heap_weigh(object->size_bytes, object->interval_bytes);
+    pp_sig_heap_lived(header, object->site, death_ns > birth_ns ? death_ns - birth_ns : 0, &weight);
 }
 
 /* All of the heap is 'more' larger: a new peak is wherever it has never been so large. */
@@ -138,9 +168,9 @@ void pp_sig_heap_count_freed(struct pp_rec_header *header, const struct pp_sig_h
     follow_peak(header, -weight.bytes);
 }
 
-static uint32_t log2_of(uint64_t n)
+static uint8_t log2_of(uint64_t n)
 {
-    return n == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(n);
+    return n == 0 ? 0 : (uint8_t)(63 - __builtin_clzll(n));
 }
 
 struct pp_sig_heap_object pp_sig_heap_describe(uint64_t size_bytes, uint32_t interval_bytes,
@@ -152,7 +182,7 @@ struct pp_sig_heap_object pp_sig_heap_describe(uint64_t size_bytes, uint32_t int
     object.site = site;
     object.site_log2 = log2_of(size_bytes);
     object.interval_bytes = interval_bytes;
-    object.birth_ms = birth_ms();
+    set_birth(&object); /* the walk to its site is none of its life */
     return object;
 }
 

@@ -35,6 +35,12 @@ PP_SIG int pp_sig_heap_count_allocated(struct pp_rec_header *header,
 PP_SIG void pp_sig_heap_count_freed(struct pp_rec_header *header,
                                     const struct pp_sig_heap_object *object);
 
+/* When an object's life ends, to be asked before it is looked for, and how long it was; where
+ * lifetimes are not kept 0, and nothing. */
+PP_SIG uint64_t pp_sig_heap_death_ns(void);
+PP_SIG void pp_sig_heap_count_lifetime(struct pp_rec_header *header,
+                                       const struct pp_sig_heap_object *object, uint64_t death_ns);
+
 /* Growing: what it stands for becomes more, and its site has allocated that much more.  One that
  * has doubled since it got its stack belongs to whoever let it grow. */
 PP_SIG void pp_sig_heap_grow(struct pp_rec_header *header, struct pp_sig_thread *thread,

@@ -7,6 +7,7 @@
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_text.h"
+#include "sigsafe/heap_usable.h"
 
 /* In assembly: they call pp_sig_*_slowly() with the registers of the calling function. */
 PP_SIG void *pp_sig_malloc_entry(size_t n_bytes);
@@ -62,6 +63,13 @@ static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *e
 #define COUNT_FIRST(counter) \
     count_first(offsetof(struct pp_sig_heap_thread, counter), &pp_sig_heap.counter)
 
+/* An object that the program never had. */
+PP_HEAP_TEXT static void discard(void *object)
+{
+    pp_sig_heap_usable_disregard(object);
+    pp_sig_allocator.free(object);
+}
+
 /* Memory for a sampled object, aligned where free() looks for that. */
 PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
 {
@@ -71,7 +79,7 @@ PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
         object = pp_sig_allocator.malloc(n_bytes);
         if (object == NULL || is_aligned(object))
             return object;
-        pp_sig_allocator.free(object);
+        discard(object);
     }
     return pp_sig_allocator.memalign(alignment > PP_HEAP_ALIGNMENT ? alignment : PP_HEAP_ALIGNMENT,
                                      n_bytes);
@@ -133,7 +141,7 @@ PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
         object = pp_sig_allocator.calloc(1, n_bytes);
         if (object == NULL || is_aligned(object))
             return object;
-        pp_sig_allocator.free(object);
+        discard(object);
     }
     object = pp_sig_allocator.memalign(PP_HEAP_ALIGNMENT, n_bytes);
     if (object != NULL)

@@ -25,9 +25,10 @@ enum { PP_HEAP_MAP_LEVELS = 7, PP_HEAP_BUCKET = 8, PP_HEAP_MAP_LEAST_SLOTS = 819
 struct pp_sig_heap_object {
     uint64_t size_bytes;
     uint32_t site;
-    uint32_t site_log2;      /* of its size when it got its site */
-    uint32_t interval_bytes; /* that was in force; 1: exact */
-    uint32_t birth_ms;       /* since the session's start */
+    uint32_t site_log2 : 8;      /* of its size when it got its site */
+    uint32_t birth_rest_ns : 24; /* beyond the milliseconds; 0 where lifetimes are not kept */
+    uint32_t interval_bytes;     /* that was in force; 1: exact */
+    uint32_t birth_ms;           /* since the session's start */
 };
 
 struct pp_sig_heap_level {

@@ -46,7 +46,7 @@ enum kind {
 /* 'n_bytes' at 'start' are mapped; 'is_over': in place of what was there. */
 PP_HEAP_TEXT static void mapped(uint64_t start, uint64_t n_bytes, enum kind kind, int is_over)
 {
-    struct pp_sig_heap_object object = {0, 0, 0, 0, 0};
+    struct pp_sig_heap_object object = {.size_bytes = 0};
     struct pp_sig_mapping_work work;
     uint32_t n_gone;
     int is_sampled;
@@ -296,7 +296,7 @@ PP_HEAP_TEXT static enum kind settle(const struct pp_sig_mapping_work *work,
 PP_HEAP_TEXT static enum kind moved(const struct taken *taken, const struct move *move)
 {
     const uint64_t growth = move->n_after > move->n_before ? move->n_after - move->n_before : 0;
-    struct pp_sig_heap_object object = {0, 0, 0, 0, 0};
+    struct pp_sig_heap_object object = {.size_bytes = 0};
     enum kind kind = ANONYMOUS;
     struct pp_sig_mapping_work work;
     int is_sampled;

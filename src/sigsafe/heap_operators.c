@@ -42,18 +42,26 @@ static int is_known(struct pp_sig_heap_thread *self, const void *object)
     return self != NULL && pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object);
 }
 
-/* Before 'object' is freed. */
-PP_HEAP_TEXT static void forget(void *object)
+/* Before 'object' is freed.  What an operator of the allocator's calls for that is the same free.
+ * The thread's block, for freed(). */
+PP_HEAP_TEXT static struct pp_sig_heap_thread *forget(void *object)
 {
     struct pp_sig_heap_thread *self = object == NULL ? NULL : mine();
 
     if (self != NULL)
-        self->n_frees++;
+        self->n_frees += self->n_freeing++ == 0;
     else if (object != NULL &&
              atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) != PP_HEAP_OFF)
         atomic_fetch_add_explicit(&pp_sig_heap.n_frees, 1, memory_order_relaxed);
     if (is_known(self, object))
         (void)pp_sig_heap_forget(self, object);
+    return self;
+}
+
+static void freed(struct pp_sig_heap_thread *self)
+{
+    if (self != NULL)
+        self->n_freeing--;
 }
 
 /* 'object', which was followed, is 'after' of 'n_bytes' now; NULL: it is as it was. */
@@ -82,11 +90,13 @@ PP_HEAP_TEXT static void *resized(struct pp_sig_heap_thread *self, void *object,
     }
 PP_SIG_HEAP_NEWS(NEW)
 
-#define DELETE(name, symbol, parameters, arguments) \
-    PP_HEAP_TEXT void pp_sig_##name parameters      \
-    {                                               \
-        forget(object);                             \
-        pp_sig_operators.name arguments;            \
+#define DELETE(name, symbol, parameters, arguments)       \
+    PP_HEAP_TEXT void pp_sig_##name parameters            \
+    {                                                     \
+        struct pp_sig_heap_thread *self = forget(object); \
+                                                          \
+        pp_sig_operators.name arguments;                  \
+        freed(self);                                      \
     }
 PP_SIG_HEAP_DELETES(DELETE)
 

@@ -70,6 +70,20 @@ static int is_own(uint64_t pc)
            pc - 1 < (uint64_t)(uintptr_t)pp_heap_text_limit;
 }
 
+/* The table of lifetimes, where there is one, is as long as that of sites; the helper makes room in
+ * it first. */
+static void count_lifetimes(struct pp_rec_heap *heap, uint32_t n)
+{
+    uint32_t before = atomic_load_explicit(&heap->lifetimes.n_items, memory_order_relaxed);
+
+    if (heap->lifetimes.item_bytes == 0)
+        return;
+    while (before < n &&
+           !atomic_compare_exchange_weak_explicit(&heap->lifetimes.n_items, &before, n,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 static uint32_t make(struct pp_rec_header *header, const uint64_t *pcs,
                      const struct pp_sig_walk *walk, uint32_t label_set, uint64_t hash)
 {
@@ -84,6 +98,7 @@ static uint32_t make(struct pp_rec_header *header, const uint64_t *pcs,
         index = take_items(header, &heap->sites, 1);
     if (index != UINT32_MAX) {
         uint64_t *frames = pp_sig_table_item(header, &heap->frames, first);
+        count_lifetimes(heap, index + 1);
         site = pp_sig_heap_site_at(header, index);
         for (uint32_t i = 0; i < walk->n_frames; i++)
             if (!is_own(pcs[i]))
@@ -108,7 +123,7 @@ uint32_t pp_sig_heap_site(struct pp_rec_header *header, const uint64_t *pcs,
     const uint64_t mixed =
         (walk->hash ^ label_set * UINT64_C(0x9E3779B97F4A7C15)) + walk->n_frames + kind;
     const uint64_t hash = mixed > 1 ? mixed : 2;
-    struct pp_sig_heap_object entry = {0, 0, 0, 0, 0};
+    struct pp_sig_heap_object entry = {.size_bytes = 0};
     struct pp_sig_heap_place place;
 
     /* Two threads that come with the same new stack may both make it: readers add up. */
@@ -181,6 +196,25 @@ void pp_sig_heap_subtract(struct pp_rec_heap_sums *sums, uint64_t n_samples,
     add(&sums->excess, -weight->excess);
     add_double(&sums->bytes_variance, -weight->bytes_variance);
     add_double(&sums->count_variance, -weight->count_variance);
+}
+
+/* In units of 2^-10 ms: 0 is the first bucket, and each bit one more. */
+static uint32_t lifetime_bucket(uint64_t lifetime_ns)
+{
+    const uint64_t n = lifetime_ns < UINT64_C(1) << 50 ? (lifetime_ns << 10) / 1000000
+                                                       : UINT64_C(1) << PP_REC_N_LIFETIMES;
+    const uint32_t bucket = n == 0 ? 0 : 64 - (uint32_t)__builtin_clzll(n);
+
+    return bucket < PP_REC_N_LIFETIMES ? bucket : PP_REC_N_LIFETIMES - 1;
+}
+
+void pp_sig_heap_lived(struct pp_rec_header *header, uint32_t site, uint64_t lifetime_ns,
+                       const struct pp_sig_heap_weight *weight)
+{
+    struct pp_rec_lifetimes *lifetimes = pp_sig_table_item(header, &header->heap.lifetimes, site);
+
+    if (lifetimes != NULL)
+        pp_sig_heap_add(&lifetimes->freed[lifetime_bucket(lifetime_ns)], 1, weight);
 }
 
 static uint64_t in_use(_Atomic uint64_t *allocated, _Atomic uint64_t *freed)

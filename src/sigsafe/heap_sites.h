@@ -39,6 +39,10 @@ PP_SIG void pp_sig_heap_add(struct pp_rec_heap_sums *sums, uint64_t n_samples,
 PP_SIG void pp_sig_heap_subtract(struct pp_rec_heap_sums *sums, uint64_t n_samples,
                                  const struct pp_sig_heap_weight *weight);
 
+/* An object of site number 'site', which stands for 'weight', is freed after so long. */
+PP_SIG void pp_sig_heap_lived(struct pp_rec_header *header, uint32_t site, uint64_t lifetime_ns,
+                              const struct pp_sig_heap_weight *weight);
+
 /* Before a site's memory in use changes: keep what it was at the peak. */
 PP_SIG void pp_sig_heap_keep_peak(struct pp_rec_header *header, struct pp_rec_site *site);
 

@@ -1,13 +1,19 @@
 /* What a heap profile says of the whole heap. */
 #include "views/heap_facts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/numbers.h"
 #include "profile/fragmentation.h"
 #include "profile/tables.h"
 #include "profile/top.h"
+#include "views/clean_text.h"
+#include "views/lifetime_facts.h"
+
+enum { MAX_SHOWN_THREADS = 5 };
 
 const char *pp_error_text(const struct pp_estimate *estimate, const char *unit,
                           char text[PP_ERROR_TEXT_BYTES])
@@ -115,6 +121,74 @@ static void put_mappings(const struct pprofc_profile *profile, struct pp_buffer 
                      pp_bytes_text((double)totals->unmapped_bytes, unmapped));
 }
 
+void pp_heap_usable_append(struct pp_buffer *out, int64_t allocated, int64_t freed)
+{
+    char taken[PP_NUMBER_TEXT_BYTES], given[PP_NUMBER_TEXT_BYTES], net[PP_NUMBER_TEXT_BYTES];
+
+    pp_buffer_printf(out, "%s usable allocated, %s freed, %s net",
+                     pp_bytes_text((double)allocated, taken), pp_bytes_text((double)freed, given),
+                     pp_bytes_text((double)(allocated - freed), net));
+}
+
+void pp_heap_thread_name_append(struct pp_buffer *out, const struct pprofc_profile *profile,
+                                const struct pp_heap_thread *thread)
+{
+    char count[PP_NUMBER_TEXT_BYTES];
+
+    if (thread->id != 0) {
+        pp_clean_text_append(out, pp_profile_chars(profile, thread->name));
+        pp_buffer_printf(out, " (%" PRId64 ")", thread->id);
+    } else if (thread->n_threads > 0) {
+        pp_buffer_printf(out, "%s other%s", pp_count_text(thread->n_threads, count),
+                         thread->n_threads == 1 ? "" : "s");
+    } else {
+        pp_buffer_text(out, "others");
+    }
+}
+
+uint32_t pp_heap_threads_pick(const struct pp_heap_totals *totals, uint32_t n_wanted,
+                              struct pp_heap_thread *threads_out)
+{
+    struct pp_heap_totals rest = {.other_threads = totals->other_threads};
+    const uint32_t n = totals->n_threads < n_wanted ? totals->n_threads : n_wanted;
+
+    for (uint32_t i = 0; i < n; i++)
+        threads_out[i] = totals->threads[i];
+    for (uint32_t i = n; i < totals->n_threads; i++) {
+        struct pp_heap_thread other = totals->threads[i];
+        other.id = 0;
+        pp_heap_totals_add_thread(&rest, &other);
+    }
+    if (pp_heap_thread_is_idle(&rest.other_threads))
+        return n;
+    threads_out[n] = rest.other_threads;
+    return n + 1;
+}
+
+/* Who asked for most; of a single thread nothing is to be said. */
+static void put_threads(const struct pprofc_profile *profile, struct pp_buffer *out)
+{
+    struct pp_heap_thread threads[MAX_SHOWN_THREADS + 1];
+    const uint32_t n = pp_heap_threads_pick(&profile->heap, MAX_SHOWN_THREADS, threads);
+    char bytes[PP_NUMBER_TEXT_BYTES], allocs[PP_NUMBER_TEXT_BYTES], frees[PP_NUMBER_TEXT_BYTES];
+
+    for (uint32_t i = 0; i < n && profile->heap.n_threads > 1; i++) {
+        pp_buffer_text(out, i == 0 ? "Threads  " : "         ");
+        pp_heap_thread_name_append(out, profile, &threads[i]);
+        pp_buffer_printf(
+            out, ": %s in %s allocation%s, %s free%s",
+            pp_bytes_text((double)threads[i].requested_bytes, bytes),
+            pp_count_text(threads[i].n_allocs, allocs), threads[i].n_allocs == 1 ? "" : "s",
+            pp_count_text(threads[i].n_frees, frees), threads[i].n_frees == 1 ? "" : "s");
+        if (profile->heap.counts_usable) {
+            pp_buffer_text(out, "; ");
+            pp_heap_usable_append(out, threads[i].usable_allocated_bytes,
+                                  threads[i].usable_freed_bytes);
+        }
+        pp_buffer_text(out, "\n");
+    }
+}
+
 bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *profile)
 {
     const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
@@ -149,6 +223,27 @@ static void put_cost(const struct pp_heap_memory *memory, struct pp_buffer *out)
     pp_buffer_text(out, "\n");
 }
 
+static void put_lifetimes(const struct pprofc_profile *profile, struct pp_buffer *out)
+{
+    pp_autobuffer struct pp_buffer line = PP_BUFFER_INIT;
+
+    if (pp_lifetime_facts_append(&line, profile) && !line.failed)
+        pp_buffer_printf(out, "Lives    %s\n", line.bytes);
+}
+
+static void put_all_totals(const struct pprofc_profile *profile, struct pp_buffer *out)
+{
+    const struct pp_heap_totals *totals = &profile->heap;
+
+    put_totals(totals, out);
+    if (totals->counts_usable) {
+        pp_buffer_text(out, totals->is_behind ? "At least " : "Exactly  ");
+        pp_heap_usable_append(out, totals->usable_allocated_bytes, totals->usable_freed_bytes);
+        pp_buffer_text(out, "\n");
+    }
+    put_threads(profile, out);
+}
+
 void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer *out)
 {
     const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
@@ -167,9 +262,10 @@ void pp_heap_facts_write(const struct pprofc_profile *profile, struct pp_buffer 
     else
         pp_buffer_text(out, " allocated; every allocation\n");
     if (profile->heap.is_known && !(profile->heap.is_behind && profile->heap.n_allocs == 0))
-        put_totals(&profile->heap, out);
+        put_all_totals(profile, out);
     if (profile->heap.follows_mappings)
         put_mappings(profile, out);
+    put_lifetimes(profile, out);
     if (profile->memory.allocator != 0) {
         pp_buffer_text(out, "Memory   ");
         (void)pp_heap_memory_append(out, profile);

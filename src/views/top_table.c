@@ -13,6 +13,7 @@
 #include "views/clean_text.h"
 #include "views/flamegraph_parts.h"
 #include "views/heap_facts.h"
+#include "views/lifetime_facts.h"
 #include "views/profile_head.h"
 
 enum { DEFAULT_ROWS = 20, WIDEST_NAME_CHARS = 60, ERROR_CHARS = 11 };
@@ -136,6 +137,8 @@ static void put_row(struct pp_buffer *out, const struct pp_top *top, const struc
     if (top->is_estimated)
         put_error(out, &row->cum_estimate, unit);
     pp_buffer_printf(out, "%6.1f %%  ", pp_percent(row->cum, top->total));
+    if (row->lifetimes != NULL)
+        pp_lifetime_columns_append(out, row->lifetimes);
     put_padded(out, row->name, n_name_chars + 2);
     put_place(out, row);
     end_line(out);
@@ -147,9 +150,12 @@ static void put_column_names(struct pp_buffer *out, const struct pprofc_profile 
     const char *error = top->is_estimated ? " std. error" : "";
     const char *space = top->is_estimated ? " " : "";
 
-    pp_buffer_printf(out, "%10s %11s %s%s%8s %11s %s%s%8s  %s\n",
+    pp_buffer_printf(out, "%10s %11s %s%s%8s %11s %s%s%8s  ",
                      top->is_estimated ? "samples" : pp_view_count_name(profile, options->type),
-                     "flat", error, space, "flat %", "cum", error, space, "cum %",
+                     "flat", error, space, "flat %", "cum", error, space, "cum %");
+    if (top->lifetimes != NULL)
+        pp_lifetime_names_append(out);
+    pp_buffer_printf(out, "%s\n",
                      options->group == PP_BY_LABEL ? options->label_key
                                                    : group_name(options->group));
 }

@@ -29,7 +29,7 @@ def truth(site, factor=FACTOR):
 class Recorded(EndToEnd):
     """Each test class records once."""
     OPTIONS = ("-k", "heap")
-    ARGUMENTS = (FACTOR,)
+    PROGRAM, ARGUMENTS = "heap_sites", (FACTOR,)
 
     @classmethod
     def setUpClass(cls):
@@ -37,7 +37,7 @@ class Recorded(EndToEnd):
         keeper = cls()
         cls.addClassCleanup(keeper.doCleanups)
         EndToEnd.setUp(keeper)
-        cls.finished, cls.recording = keeper.run_profiled(*cls.OPTIONS, "--", keeper.program("heap_sites"), *map(str, cls.ARGUMENTS),
+        cls.finished, cls.recording = keeper.run_profiled(*cls.OPTIONS, "--", keeper.program(cls.PROGRAM), *map(str, cls.ARGUMENTS),
                                                           output="it.ppc", status=None)
 
     def report(self, path, *args):
@@ -324,3 +324,204 @@ class Fragmentation(EndToEnd):
         self.assertTrue(196 - 4 * 14 <= n_samples <= 196 + 4 * 14, memory)
         self.assertTrue(64 * 1024 <= memory["tables_bytes"] <= 1024 * 1024, memory)
         self.assertIn(" of the heap unused since sampled objects are aligned", report)
+
+
+class ByThread(Recorded):
+    """Twenty threads of a few milliseconds each, and what each of them says it did."""
+    N = 20
+    OPTIONS = ("-k", "heap", "--heap-usable")
+    COUNTS = ("n_allocs", "n_reallocs", "n_frees", "usable_allocated_bytes", "usable_freed_bytes")
+    PROGRAM, ARGUMENTS = "heap_threads", (N,)
+
+    def heap(self, path):
+        return json.loads(self.report(path, "--json"))["heap"]
+
+    def assert_threads(self, finished, heap, within_bytes=0):
+        """The sixteen that asked for most, each with its own counts to the last byte; the others and main in one sum, and all in the totals."""
+        truth = {one["name"]: one for one in json.loads(finished.out)}
+        self.assertEqual([one["name"] for one in heap["threads"]], [f"worker-{k}" for k in range(self.N - 1, self.N - 17, -1)])
+        for one in heap["threads"]:
+            own = truth[one["name"]]
+            self.assertEqual([one[name] for name in ("id", *self.COUNTS)], [own[name] for name in ("id", *self.COUNTS)], one["name"])
+            self.assertEqual(one["usable_net_bytes"], own["usable_allocated_bytes"] - own["usable_freed_bytes"])
+            # What a realloc adds is counted in usable bytes, or in those asked for where the object is followed.
+            self.assertAlmostEqual(one["requested_bytes"], own["requested_bytes"] + own["n_reallocs"] * 2500, delta=own["n_reallocs"] * 2600)
+        others = heap["other_threads"]
+        self.assertGreaterEqual(others["n_threads"], self.N - 16)
+        self.assertGreaterEqual(others["n_frees"], sum(one["n_allocs"] // 2 for one in truth.values()))
+        for name in (*self.COUNTS, "requested_bytes", "usable_net_bytes"):
+            self.assertEqual(heap[name], sum(one[name] for one in (*heap["threads"], others)), name)
+
+    def test_recording_and_file(self):
+        """Threads that came and went between two looks of the helper have lost nothing; a pprof file says the same as the recording."""
+        self.assert_threads(self.finished, self.heap(self.recording))
+        path = self.convert("it.pb.gz")
+        self.assertEqual(self.heap(path), self.heap(self.recording))
+        whole = json.loads(self.convert("it.json").read_text())["heap"]
+        self.assertEqual(whole["threads"], self.heap(path)["threads"])
+        comments = [one for one in self.read_profile(path).comments if one.startswith("pprofc: heap_thread=id=")]
+        self.assertEqual(len(comments), 17, comments)
+
+    def test_text(self):
+        """The head of the table and the run's last lines name those that asked for most and sum up the others."""
+        text = self.report(self.recording)
+        self.assertRegex(text, r"(?m)^Exactly  [\d.]+ MiB usable allocated, [\d.]+ MiB freed, -?[\d.]+ [KM]?i?B net$")
+        self.assertRegex(text, r"(?m)^Threads  worker-19 \(\d+\): [\d.]+ MiB in 400 allocations, 200 frees; [\d.]+ MiB usable allocated, ")
+        self.assertRegex(text, r"(?m)^         worker-15 \(\d+\): .*\n         \d+ others: ")
+        self.assertRegex(self.finished.err, r"(?m)^pprofc: [\d.]+ MiB usable allocated, [\d.]+ MiB freed, -?[\d.]+ [KM]?i?B net$")
+        self.assertRegex(self.finished.err, r"(?m)^pprofc: asked for by thread: worker-19 \(\d+\) [\d.]+ MiB, worker-18 \(\d+\) .*, \d+ others [\d.]+ MiB$")
+
+    def test_unasked(self):
+        """Without the option usable bytes are not known, nowhere a 0; threads are there all the same."""
+        finished, path = self.run_profiled("-k", "heap", "--", self.program("heap_threads"), "2", output="plain.pb.gz")
+        heap = self.heap(path)
+        self.assertEqual([heap[f"usable_{name}_bytes"] for name in ("allocated", "freed", "net")], [None] * 3)
+        self.assertIn("worker-1", [one["name"] for one in heap["threads"]])
+        self.assertNotIn("usable", finished.err + self.report(path))
+
+    def test_other_allocators(self):
+        """jemalloc, tcmalloc and mimalloc round in ways of their own, and every allocation can be followed beside it."""
+        for name in ("libjemalloc.so.2", "libtcmalloc.so.4", "libmimalloc.so.2"):
+            if not (LIBRARIES / name).exists():
+                print(f"no {name}: not tried")
+                continue
+            with self.subTest(allocator=name):
+                finished, path = self.run_profiled("-k", "heap", "--heap-interval", "1", "--heap-usable", "--", self.program("heap_threads"),
+                                                   str(self.N), output=f"{name}.pb.gz", env=clean_environment(LD_PRELOAD=LIBRARIES / name))
+                self.assert_threads(finished, self.heap(path))
+
+    def test_by_the_api(self):
+        """A linked program has the same sums as its own, for itself and in all; one built with the older header's shorter struct, too."""
+        finished = self.run_command(self.program("heap_totals"))
+        self.assertEqual((finished.status, finished.out), (0, ""), finished.err)
+
+
+class UsableOperators(EndToEnd):
+    """C++'s operators of tcmalloc and jemalloc do not come by malloc, and their bytes count all the same."""
+
+    def test_net(self):
+        """heap_operators frees all it takes: usable bytes allocated and freed are as many, but for what libraries keep."""
+        for name in ("libjemalloc.so.2", "libtcmalloc.so.4", "libmimalloc.so.2"):
+            if not (LIBRARIES / name).exists():
+                print(f"no {name}: not tried")
+                continue
+            with self.subTest(allocator=name):
+                _, path = self.run_profiled("-k", "heap", "--heap-usable", "--", self.program("heap_operators"), output=f"{name}.pb.gz", status=None,
+                                            env=clean_environment(LD_PRELOAD=LIBRARIES / name))
+                heap = json.loads(self.pprofc("report", "--json", path).out)["heap"]
+                self.assertGreater(heap["usable_allocated_bytes"], heap["requested_bytes"] * 0.99)
+                self.assertLessEqual(abs(heap["usable_net_bytes"]), 4096)
+                self.assertAlmostEqual(heap["n_frees"], heap["n_allocs"], delta=N_OTHERS)
+
+
+class Lifetimes(Recorded):
+    """Every allocation, and how long each object lived: between what the program has measured around it."""
+    OPTIONS = ("-k", "heap", "--heap-interval", "1", "--heap-lifetimes")
+    PROGRAM, ARGUMENTS = "heap_lifetimes", (1,)
+    BOUNDS = [1e6 * 2 ** (k - 10) for k in range(36)]
+
+    def truth(self):
+        return json.loads(self.finished.out)
+
+    def of_site(self, profile, site):
+        """(bound in nanoseconds or None, values) of the samples that a function of the program has allocated."""
+        return [(one.labels.get("lifetime"), one.values) for one in profile.samples if one.frames and one.frames[0].function == site]
+
+    def assert_lifetimes(self, profile):
+        """At each bound, what lived for less is between what certainly did and what may have."""
+        for site, truth in self.truth().items():
+            samples = self.of_site(profile, site)
+            for bound_ns, (certainly, possibly) in zip(self.BOUNDS[:-1], truth["below"]):
+                below = sum(values[0] for label, values in samples if label is not None and label <= bound_ns + 1)
+                self.assertTrue(certainly <= below <= possibly, (site, bound_ns, certainly, below, possibly))
+
+    def test_exact(self):
+        """Of every site at every bound, in the file that pprof reads; what is in use has no lifetime."""
+        profile = self.read_profile(self.convert("it.pb.gz"))
+        self.assert_lifetimes(profile)
+        for site in ("temporary", "held", "kept"):
+            truth = self.truth()[site]
+            samples = self.of_site(profile, site)
+            self.assertEqual(sum(values[0] for label, values in samples if label is not None), truth["n_freed"], site)
+            self.assertEqual(sum(values[0] for _, values in samples), truth["n_allocs"], site)
+            self.assertTrue(all(values[2] == 0 for label, values in samples if label is not None), site)
+        self.assertEqual(sum(values[2] for _, values in self.of_site(profile, "kept")), 1000)
+
+    def test_totals_are_the_same(self):
+        """The samples that share a stack sum up to what it has allocated, in every type."""
+        path = self.convert("it.pb.gz")
+        for sample, wanted in (("alloc_objects", 20000), ("alloc_space", 20000 * 64), ("inuse_objects", 0)):
+            for source in (self.recording, path):
+                self.assertEqual(self.rows(source, sample)[1].get("temporary", {"flat": 0})["flat"], wanted, (sample, source))
+        self.assertEqual(self.rows(path, "inuse_space")[1]["kept"]["flat"], 500000)
+
+    def test_rows(self):
+        """Each row has the median, the 99th percentile and the share of what it allocated that was freed within a millisecond."""
+        for source in (self.recording, self.convert("it.pb.gz")):
+            report, rows = self.rows(source, "alloc_objects")
+            truth = self.truth()
+            self.assertLess(rows["temporary"]["lifetime"]["median_ns"], 1e5)
+            self.assertLessEqual(rows["temporary"]["lifetime"]["median_ns"], rows["temporary"]["lifetime"]["p99_ns"])
+            certainly, possibly = truth["temporary"]["below"][10]
+            self.assertTrue(certainly / 20000 <= rows["temporary"]["lifetime"]["within_1ms_share"] <= possibly / 20000)
+            self.assertGreaterEqual(rows["held"]["lifetime"]["median_ns"], 2e6)
+            self.assertEqual(rows["held"]["lifetime"]["within_1ms_share"], 0)
+            self.assertEqual(rows["kept"]["lifetime"], {"median_ns": None, "p99_ns": None, "within_1ms_share": 0})
+            lifetimes = report["heap"]["lifetimes"]
+            n_freed = sum(one["objects"] for one in lifetimes["buckets"])
+            self.assertTrue(sum(one["n_freed"] for one in truth.values()) <= n_freed <= sum(one["n_freed"] for one in truth.values()) + N_OTHERS)
+            self.assertGreater(lifetimes["objects"]["within_1ms_share"], 0.5)
+            self.assertLess(lifetimes["bytes"]["within_1ms_share"], lifetimes["objects"]["within_1ms_share"])
+
+    def test_text(self):
+        """The table has columns for it, its head and the run's last lines a summary."""
+        text = self.report(self.recording, "--sample", "alloc_objects")
+        self.assertRegex(text, r"(?m)^Lives    half of the freed objects lived for less than [\d.]+ [num]s, 99 % for less than [\d.]+ m?s; "
+                               r"[\d.]+ % of all objects and [\d.]+ % of bytes were freed within 1 ms$")
+        self.assertRegex(text, r"(?m)^ +samples +flat +flat % +cum +cum %  life 50 % +99 % +< 1 ms  function$")
+        self.assertRegex(text, r"(?m) %  +[\d.]+ ms +[\d.]+ m?s +0\.0 %  held +heap_lifetimes.c:\d+$")
+        self.assertRegex(text, r"(?m) %  +- +- +0\.0 %  kept +heap_lifetimes.c:\d+$")
+        self.assertRegex(self.finished.err, r"(?m)^pprofc: half of the freed objects lived for less than .* were freed within 1 ms$")
+
+    def test_sampled(self):
+        """Sampled, what lived for less than any bound is as many as it should within five standard errors, and a row of few says so."""
+        finished, path = self.run_profiled("-k", "heap", "--heap-interval", "4K", "--heap-lifetimes", "--", self.program("heap_lifetimes"), "10",
+                                           output="sampled.pb.gz")
+        profile = self.read_profile(path)
+        for site, size in (("temporary", 64), ("held", 300)):
+            truth = json.loads(finished.out)[site]
+            weight = 1 / (1 - 2.718281828459045 ** (-size / 4096))
+            samples = self.of_site(profile, site)
+            for bound_ns, (certainly, possibly) in zip(self.BOUNDS[:-1], truth["below"]):
+                below = sum(values[0] for label, values in samples if label is not None and label <= bound_ns + 1)
+                self.assertGreaterEqual(below, certainly - 5 * (certainly * weight) ** 0.5 - weight, (site, bound_ns))
+                self.assertLessEqual(below, possibly + 5 * (possibly * weight) ** 0.5 + weight, (site, bound_ns))
+        _, rows = self.rows(path, "alloc_space")
+        self.assertIsNotNone(rows["held"]["lifetime"]["median_ns"])
+        few = [row for row in rows.values() if row["lifetime"]["median_ns"] is None]
+        self.assertTrue(all(row["flat_error"] is None or row["function"] == "kept" for row in few if row["flat"]), few)
+
+    def test_unasked(self):
+        """Without the option nothing is known, and nothing is said."""
+        finished, path = self.run_profiled("-k", "heap", "--heap-interval", "1", "--", self.program("heap_lifetimes"), output="plain.pb.gz")
+        report, rows = self.rows(path, "alloc_objects")
+        self.assertIsNone(report["heap"]["lifetimes"])
+        self.assertNotIn("lifetime", rows["held"])
+        self.assertFalse(any("lifetime" in one.labels for one in self.read_profile(path).samples))
+        self.assertNotIn("lived", finished.err + self.report(path))
+
+
+class LifetimesInPprof(Tool):
+    """go tool pprof finds temporary allocations by the label."""
+
+    def test_focus(self):
+        """Its tags are ours, and what it counts below a millisecond is what we do."""
+        finished, path = self.run_profiled("-k", "heap", "--heap-interval", "1", "--heap-lifetimes", "--", self.program("heap_lifetimes"))
+        certainly, possibly = json.loads(finished.out)["temporary"]["below"][10]
+        done = self.pprof("-top", "-nodefraction=0", "-unit=", "-sample_index=alloc_objects", "-tagfocus=lifetime=:1ms", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        flat = {line.split()[-1]: int(line.split()[0]) for line in done.stdout.splitlines() if line.endswith(("temporary", "held", "kept"))}
+        self.assertTrue(certainly <= flat["temporary"] <= possibly, (certainly, flat, possibly))
+        self.assertNotIn("held", flat)
+        tags = self.pprof("-tags", "-sample_index=alloc_objects", path)
+        self.assertIn("lifetime: Total ", tags.stdout)

@@ -19,7 +19,8 @@ class HeapSites(Served):
     INTERVAL = 1
 
     def begin(self):
-        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload-heap.so", PPROFC="heap", PPROFC_HEAP_INTERVAL=self.INTERVAL)
+        environment = clean_environment(LD_PRELOAD=BUILD / "libpprofc-preload-heap.so", PPROFC="heap", PPROFC_HEAP_INTERVAL=self.INTERVAL,
+                                        PPROFC_HEAP_USABLE=1)
         self.target = self.start(self.program("heap_sites"), "1", "rounds", stdin=subprocess.PIPE, env=environment)
         self.addCleanup(self.target.stdin.close)
         self.n_said = 1
@@ -223,11 +224,14 @@ class ServedHeap(HeapSites):
             return int(re.search(r"(?m)^profiling_%s_total\{pid=\"\d+\",program=\"heap_sites\"\} (\d+)$" % name, self.get("/metrics")).group(1))
 
         self.get("/debug/pprof/heap?format=json")  # brings the totals up to date
-        before = [count(name) for name in ("allocations", "frees", "requested_bytes")]
+        names = ("allocations", "frees", "requested_bytes", "usable_allocated_bytes", "usable_freed_bytes")
+        before = [count(name) for name in names]
         self.round()
-        self.get("/debug/pprof/heap?format=json")
-        after = [count(name) for name in ("allocations", "frees", "requested_bytes")]
-        self.assertEqual([a - b for a, b in zip(after, before)], [8000, 4000, 8000 * 1000])
+        heap = json.loads(self.get("/debug/pprof/heap?format=json"))["heap"]
+        after = [count(name) for name in names]
+        self.assertEqual([a - b for a, b in zip(after, before)], [8000, 4000, 8000 * 1000, 8000 * 1000, 4000 * 1000])  # glibc's 1000 are 1000
+        self.assertEqual([(one["name"], one["n_allocs"], one["usable_net_bytes"]) for one in heap["threads"]],
+                         [("heap_sites", heap["n_allocs"], heap["usable_net_bytes"])])
 
 
 class Sampled(HeapSites):

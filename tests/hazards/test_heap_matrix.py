@@ -91,6 +91,8 @@ class Hazard42Allocators(HeapRuns):
             self.assertEqual(freed, (truth["n_given"], truth["given_bytes"]))
         self.assertGreaterEqual(facts["n_allocs"], truth["n_taken"])
         self.assertLess(facts["n_allocs"], truth["n_taken"] + 100)
+        self.assertGreaterEqual(facts["n_frees"], truth["n_given"])
+        self.assertLess(facts["n_frees"], truth["n_given"] + 100)
         self.assert_nothing_lost(facts)
         self.assert_no_frame_of_ours(facts)
 

@@ -19,6 +19,8 @@ pub struct Options {
     pub heap_interval_bytes: u64,
     pub heap_peak: c_int,
     pub heap_mmap: c_int,
+    pub heap_usable: c_int,
+    pub heap_lifetimes: c_int,
 }
 
 extern "C" {
@@ -54,6 +56,8 @@ impl Session {
             heap_interval_bytes: 0,
             heap_peak: 0,
             heap_mmap: 0,
+            heap_usable: 0,
+            heap_lifetimes: 0,
         };
         // SAFETY: both structs are laid out as the header has them, and live long enough.
         check(|err| unsafe { pprofc_start(&options, err) })?;

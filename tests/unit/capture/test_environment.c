@@ -172,6 +172,11 @@ static void heap(void **state)
     }
     read_all("PPROFC=heap", "PPROFC_HEAP_PEAK=1", NULL);
     assert_true(env->is_on && env->kinds == PPROFC_KIND_HEAP && env->heap_peak);
+    assert_false(env->heap_usable || env->heap_lifetimes);
+    read_all("PPROFC=heap", "PPROFC_HEAP_USABLE=yes", NULL);
+    assert_true(env->heap_usable && !env->heap_peak && !env->heap_lifetimes);
+    read_all("PPROFC=heap", "PPROFC_HEAP_LIFETIMES=1", NULL);
+    assert_true(env->heap_lifetimes && !env->heap_usable);
     read_all("PPROFC=cpu,heap", NULL);
     assert_int_equal(env->kinds, PPROFC_KIND_CPU | PPROFC_KIND_HEAP);
     read_all("PPROFC=all", NULL);

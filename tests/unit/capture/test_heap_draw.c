@@ -140,13 +140,55 @@ static void test_exact_weight(void **state)
     assert_true(weight.bytes_variance == 0 && weight.count_variance == 0);
 }
 
+/* A bucket's upper bound is not in it any more; the first and the last hold all that is beyond. */
+static void test_lifetimes(void **state)
+{
+    static struct {
+        struct pp_rec_header header;
+        struct pp_rec_lifetimes lifetimes[2];
+    } recording;
+    static const struct {
+        uint64_t lifetime_ns;
+        uint32_t bucket;
+    } CASES[] = {{0, 0},
+                 {976, 0},
+                 {977, 1},
+                 {1953, 1},
+                 {1954, 2},
+                 {499999, 9},
+                 {500000, 10},
+                 {999999, 10},
+                 {1000000, 11},
+                 {1999999, 11},
+                 {2000000, 12},
+                 {UINT64_C(16777215999999), 34},
+                 {UINT64_C(16777216000000), 35},
+                 {UINT64_C(1) << 50, 35},
+                 {UINT64_MAX, 35}};
+    const struct pp_sig_heap_weight weight = pp_sig_heap_weigh(123, 1);
+    struct pp_rec_table *table = &recording.header.heap.lifetimes;
+    (void)state;
+
+    pp_sig_heap_lived(&recording.header, 1, 5, &weight); /* there is no table: nothing happens */
+    table->item_bytes = sizeof(struct pp_rec_lifetimes);
+    table->n_first = 2;
+    atomic_store(&table->blocks[0], offsetof(__typeof__(recording), lifetimes));
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct pp_rec_heap_sums *sums = &recording.lifetimes[1].freed[CASES[i].bucket];
+        const uint64_t n = atomic_load(&sums->n_samples);
+        pp_sig_heap_lived(&recording.header, 1, CASES[i].lifetime_ns, &weight);
+        assert_int_equal(atomic_load(&sums->n_samples), n + 1);
+        assert_int_equal(atomic_load(&sums->bytes), (n + 1) * 123);
+    }
+    assert_int_equal(atomic_load(&recording.lifetimes[0].freed[0].n_samples), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probability),
-        cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_estimates),
-        cmocka_unit_test(test_exact_weight),
+        cmocka_unit_test(test_probability), cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_estimates),   cmocka_unit_test(test_exact_weight),
+        cmocka_unit_test(test_lifetimes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,15 +78,18 @@ static void heap_options(void **state)
     struct pp_run_options options;
     struct pprofc_error err;
     char kinds[] = "-kcpu,heap", interval[] = "--heap-interval=64K", peak[] = "--heap-peak";
+    char usable[] = "--heap-usable", lifetimes[] = "--heap-lifetimes";
 
     (void)state;
     assert_int_equal(READ(word_ls), 0);
     assert_int_equal(options.kinds, PP_KIND_CPU);
     assert_int_equal(options.heap_interval_bytes, 0);
-    assert_int_equal(READ(kinds, interval, peak, word_ls), 0);
+    assert_false(options.counts_heap_usable || options.keeps_heap_lifetimes);
+    assert_int_equal(READ(kinds, interval, peak, usable, lifetimes, word_ls), 0);
     assert_int_equal(options.kinds, PP_KIND_CPU | PP_KIND_HEAP);
     assert_int_equal(options.heap_interval_bytes, 65536);
-    assert_true(options.keeps_heap_peak);
+    assert_true(options.keeps_heap_peak && options.counts_heap_usable);
+    assert_true(options.keeps_heap_lifetimes);
 }
 
 /* The environment's rate holds when no option gives one, and loses when one does. */
@@ -124,6 +127,8 @@ static void wrong_ones_name_the_culprit(void **state)
         {{"--follow=yes", "ls"}, "takes no value"},
         {{"--heap-interval", "4K", "ls"}, "--heap-interval needs -k heap"},
         {{"--heap-peak", "-kcpu", "ls"}, "--heap-peak needs -k heap"},
+        {{"--heap-usable", "ls"}, "--heap-usable needs -k heap"},
+        {{"--heap-lifetimes", "ls"}, "--heap-lifetimes needs -k heap"},
         {{"-kheap", "--heap-interval", "much", "ls"}, "'much' is no number of bytes"},
         {{"-kcpu,heap", "-o", "-", "ls"}, "-o - holds one profile"},
         {{"--http"}, "--http needs a value"},
