@@ -152,12 +152,17 @@ static int merge_labels(struct pprofc_profile *target, const struct pprofc_profi
     return 0;
 }
 
-static void merge_samples(struct pprofc_profile *target, const struct pprofc_profile *source,
-                          struct translation *to, uint32_t first_slice, bool has_slices)
+static void merge_nodes(struct pprofc_profile *target, const struct pprofc_profile *source,
+                        struct translation *to)
 {
     for (pp_id node = 1; node < source->n_nodes; node++)
         to->nodes[node] = pp_profile_child(target, to->nodes[source->node_parent[node]],
                                            to->locations[source->node_location[node]]);
+}
+
+static void merge_samples(struct pprofc_profile *target, const struct pprofc_profile *source,
+                          struct translation *to, uint32_t first_slice, bool has_slices)
+{
     for (uint32_t i = 0; i < source->n_samples; i++)
         pp_profile_add_estimate(
             target, to->nodes[source->sample_stack[i]], to->label_sets[source->sample_labels[i]],
@@ -385,6 +390,7 @@ static int merge(struct pprofc_profile *target, const struct pprofc_profile *sou
     if (merge_locations(target, source, &to, renaming) != 0 ||
         merge_labels(target, source, &to) != 0)
         target->tables->failed = true;
+    merge_nodes(target, source, &to);
     merge_samples(target, source, &to, first_slice, has_slices);
     if (pp_profile_failed(target))
         return pp_fail(err, -ENOMEM, 0, "cannot merge profiles: out of memory");
@@ -395,6 +401,26 @@ int pp_profile_merge(struct pprofc_profile *target, const struct pprofc_profile 
                      struct pprofc_error *err)
 {
     return merge(target, source, NULL, err);
+}
+
+int pp_profile_merge_stacks(struct pprofc_profile *target, const struct pprofc_profile *source,
+                            pp_id **nodes_out, struct pprofc_error *err)
+{
+    __attribute__((cleanup(translation_done))) struct translation to;
+
+    if (translation_init(&to, source) != 0)
+        return pp_fail(err, -ENOMEM, 0, "cannot merge the stacks of profiles: out of memory");
+    merge_strings(target, source, &to);
+    merge_mappings(target, source, &to);
+    merge_functions(target, source, &to);
+    if (merge_locations(target, source, &to, NULL) != 0)
+        target->tables->failed = true;
+    merge_nodes(target, source, &to);
+    if (pp_profile_failed(target))
+        return pp_fail(err, -ENOMEM, 0, "cannot merge the stacks of profiles: out of memory");
+    *nodes_out = to.nodes;
+    to.nodes = NULL;
+    return 0;
 }
 
 int pp_profile_rename(const struct pprofc_profile *source, const struct pp_renaming *renaming,

@@ -315,6 +315,11 @@ int64_t pp_profile_magnitude(const struct pprofc_profile *profile, uint32_t type
 /* Take out the samples that have no value other than 0. */
 void pp_profile_drop_zeros(struct pprofc_profile *profile);
 
+/* Add only the stacks of 'source': what its samples stand on, without them.  '*nodes_out', by node
+ * of the source, is where that is in the target; the caller frees it.  -ENOMEM. */
+int pp_profile_merge_stacks(struct pprofc_profile *target, const struct pprofc_profile *source,
+                            pp_id **nodes_out, struct pprofc_error *err);
+
 /* What gives locations other names: the id in 'target' of what 'location' of 'source' becomes, 0 to
  * keep it as it is. 'mapping' is the target's id of its mapping. */
 struct pp_renaming {
