@@ -66,6 +66,11 @@ function readTree(data) {
         total[i] += tree.self[i];
         if (i > 0) total[parent[i]] += total[i];
     }
+    if (data.after !== undefined) { // a comparison
+        tree.after = readColumn(data.after, n, new Float64Array(n));
+        tree.afterTotal = Float64Array.from(tree.after);
+        for (let i = n - 1; i > 0; i--) tree.afterTotal[parent[i]] += tree.afterTotal[i];
+    }
     return tree;
 }
 

@@ -9,6 +9,7 @@ function boxClass(model, layout, box, color) {
     if (node === 0) return 'a0';
     if (node < 0 || isOther(model, node)) return 'o0';
     const frame = model.tree.frame[node];
+    if (model.change) return changeClass(model.change, model.tree.total[node], model.tree.afterTotal[node]);
     if (model.isPseudo[frame]) return 'p0';
     const [, moduleColor, isProgram] = model.modules[model.module[frame]];
     if (color === 'name') return (isProgram || model.module[frame] === 0 ? 'n' : 'l') + model.hue[frame];

@@ -211,12 +211,15 @@ class FlamePage {
 
     valuesOf(box) {
         const node = this.nodeOf(box), {tree} = this.model;
-        if (node < 0) return {self: 0, total: this.layout.groups[-1 - node].total};
-        return {self: tree.self[node], total: tree.total[node]};
+        if (node < 0) {
+            const group = this.layout.groups[-1 - node];
+            return {self: 0, total: group.total, after: this.model.change ? afterOfGroup(tree, group) : 0};
+        }
+        return {self: tree.self[node], total: tree.total[node], after: this.model.change ? tree.afterTotal[node] : 0};
     }
 
     describe(box) {
-        const {model} = this, node = this.nodeOf(box), {self, total} = this.valuesOf(box);
+        const {model} = this, node = this.nodeOf(box), {self, total, after} = this.valuesOf(box);
         const whole = model.tree.total[0];
         const value = (v) => `${formatValue(v, model.unit)} (${formatShare(v, whole)})`;
         const lines = [node < 0 || node === 0 ? boxName(model, this.layout, box) : nameOf(model, node)];
@@ -229,6 +232,11 @@ class FlamePage {
         }
         if (node < 0) lines.push('too narrow to show: click to zoom in');
         else if (node > 0 && isOther(model, node)) lines.push('gathered to keep this file small');
+        if (model.change) {
+            if (node >= 0 && self > 0) lines.push(`own part ${changeDetails(model, self, model.tree.after[node])}`);
+            lines.push(`with callees ${changeDetails(model, total, after)}`);
+            return lines;
+        }
         if (node >= 0) lines.push(`self ${value(self)}`);
         lines.push(`total ${value(total)}`);
         const zoomed = this.layout.boxes.node[this.layout.rowStart[this.layout.zoomRow]];
@@ -258,9 +266,9 @@ class FlamePage {
         this.placeRect(over, box);
         this.rest = setTimeout(() => this.showDetails(box), REST_MS);
         if (!event) return;
-        const {total} = this.valuesOf(box);
-        tip.replaceChildren(html('b', {}, this.describe(box)[0]), html('span', {},
-            `${formatValue(total, this.model.unit)} · ${formatShare(total, this.model.tree.total[0])}`));
+        const {total, after} = this.valuesOf(box), {model} = this;
+        tip.replaceChildren(html('b', {}, this.describe(box)[0]), html('span', {}, model.change ? changeDetails(model, total, after)
+            : `${formatValue(total, model.unit)} · ${formatShare(total, model.tree.total[0])}`));
         const {width, height} = tip.getBoundingClientRect();
         tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 8))}px`;
         tip.style.top = `${event.clientY + 18 + height < innerHeight ? event.clientY + 18 : event.clientY - height - 10}px`;
@@ -340,17 +348,19 @@ class FlamePage {
         const {parts, model} = this;
         parts.invert.setAttribute('aria-pressed', this.inverted);
         parts.ignoreCase.setAttribute('aria-pressed', this.ignoreCase);
-        parts.color.textContent = this.color === 'name' ? 'Colour: name' : 'Colour: module';
-        parts.color.disabled = model.modules.length === 1;
+        parts.color.textContent = model.change ? 'Colour: change' : this.color === 'name' ? 'Colour: name' : 'Colour: module';
+        parts.color.disabled = Boolean(model.change) || model.modules.length === 1;
         const swatch = (name, text, title) => {
             const box = newElement('svg', {width: 11, height: 11, class: 'box'});
-            for (const part of name.split(' ')) box.append(newElement('rect', {class: part, width: 11, height: 11, rx: 2}));
+            for (const part of model.change ? [name] : name.split(' ')) box.append(newElement('rect', {class: part, width: 11, height: 11, rx: 2}));
             return html('span', {title: title || text}, box, text);
         };
         const items = [];
         if (model.hasInlined) items.push(swatch('a0 inl', 'inlined'));
         if (model.hasPseudo) items.push(swatch('p0', '[not a function]', 'Time or samples that belong to no function'));
-        if (this.color === 'name') {
+        if (model.change) {
+            items.unshift(...CHANGE_LEGEND.map(([name, text]) => swatch(name, text)), html('span', {}, 'width: before and after together'));
+        } else if (this.color === 'name') {
             items.unshift(html('span', {}, 'Colour by name'));
             if (model.modules.length > 1) items.splice(1, 0, swatch('n4', 'program'), swatch('l4', 'library (paler)'));
         } else {

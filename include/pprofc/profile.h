@@ -65,6 +65,80 @@ int pprofc_profile_write(const struct pprofc_profile *profile, const char *path,
  * Fork:    a child frees its own copy. */
 void pprofc_profile_free(struct pprofc_profile *profile);
 
+/* ---- comparing ---- */
+
+struct pprofc_diff; /* pprofc_diff_free() */
+
+enum pprofc_diff_judge {
+    PPROFC_DIFF_AUTO, /* by cost; where the windows differ in length by both */
+    PPROFC_DIFF_COST, /* what a run pays */
+    PPROFC_DIFF_SHARE,
+    PPROFC_DIFF_BOTH,
+};
+
+/* Begin with struct pprofc_diff_options options = PPROFC_DIFF_OPTIONS_INIT. */
+struct pprofc_diff_options {
+    size_t struct_bytes;
+    const char
+        *sample; /* sample type ("cpu", "inuse_space"); NULL: the first profile's own choice */
+    enum pprofc_diff_judge judge;
+};
+
+#define PPROFC_DIFF_OPTIONS_INIT                                   \
+    {                                                              \
+        sizeof(struct pprofc_diff_options), NULL, PPROFC_DIFF_AUTO \
+    }
+
+/* A function of a comparison: its own part, without what it calls.  Texts live as long as the
+ * diff.  The limits are those of 95 %. */
+struct pprofc_diff_function {
+    const char *name, *file; /* "" when not known */
+    const char *state;       /* "regressed", "improved", "new", "gone", "within noise" or
+                                "too few samples" */
+    double before, after;    /* a run (a profile), in the sample type's unit */
+    double samples_before, samples_after;
+    double share_before, share_after, share_change_low, share_change_high; /* 0 to 1 */
+    double ratio_low, ratio_high; /* of after / before; not a number where one is nothing */
+    double p_adjusted;            /* Benjamini and Hochberg's */
+};
+
+/* Compare profiles, one or several a side (an array of pointers each): docs/comparing.md says how.
+ * They stay the caller's.  'options' may be NULL.  -EINVAL for a side without profiles, units that
+ * differ or a struct that was not initialised; -ENOENT when a profile lacks the sample type;
+ * -ENODATA when there are no samples; -ENOMEM.
+ * Cost:    grows with the stacks of all profiles.
+ * Threads: any thread; no profile is changed by another one meanwhile.
+ * Signals: not from a signal handler: it allocates.
+ * Fork:    nothing special. */
+int pprofc_profile_diff(const struct pprofc_profile *const *before, size_t n_before,
+                        const struct pprofc_profile *const *after, size_t n_after,
+                        const struct pprofc_diff_options *options, struct pprofc_diff **diff_out,
+                        struct pprofc_error *err);
+
+/* The first 'n' functions into 'functions': real changes first, the largest of them first.  Returns
+ * how many the comparison has.
+ * Cost:    small.
+ * Threads: any thread, with others that read the diff.
+ * Signals: not from a signal handler.
+ * Fork:    nothing special. */
+int pprofc_diff_functions(const struct pprofc_diff *diff, struct pprofc_diff_function *functions,
+                          size_t n);
+
+/* Write it to 'path' ("-" is standard output), overwriting it: .svg, .json or .txt by the
+ * extension.  -EINVAL for another one; what open() and write() give; -ENOMEM.
+ * Cost:    grows with the number of functions.
+ * Threads: any thread, with others that read the diff.
+ * Signals: not from a signal handler: it allocates.
+ * Fork:    nothing special. */
+int pprofc_diff_write(const struct pprofc_diff *diff, const char *path, struct pprofc_error *err);
+
+/* Free it; NULL is fine.
+ * Cost:    small.
+ * Threads: any thread, once.
+ * Signals: not from a signal handler: it frees memory.
+ * Fork:    a child frees its own copy. */
+void pprofc_diff_free(struct pprofc_diff *diff);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -142,6 +143,22 @@ void pp_json_fraction(struct pp_json *json, const char *key, double number)
     pp_buffer_printf(json->out, "%s%" PRId64 ".%04" PRId64, scaled < 0 ? "-" : "",
                      (scaled < 0 ? -scaled : scaled) / 10000,
                      (scaled < 0 ? -scaled : scaled) % 10000);
+}
+
+void pp_json_number(struct pp_json *json, const char *key, double number)
+{
+    char text[32], *point;
+
+    if (!isfinite(number)) {
+        pp_json_null(json, key);
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%.6g", number);
+    point = strpbrk(text, ",");
+    if (point != NULL)
+        *point = '.';
+    begin_value(json, key);
+    pp_buffer_text(json->out, text);
 }
 
 void pp_json_bool(struct pp_json *json, const char *key, bool value)

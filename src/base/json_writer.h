@@ -26,6 +26,8 @@ void pp_json_bytes(struct pp_json *json, const char *key, const char *bytes, siz
 void pp_json_integer(struct pp_json *json, const char *key, int64_t number);
 void pp_json_fraction(struct pp_json *json, const char *key,
                       double number); /* four decimals; not finite: null */
+void pp_json_number(struct pp_json *json, const char *key,
+                    double number); /* six digits, however small; not finite: null */
 void pp_json_bool(struct pp_json *json, const char *key, bool value);
 void pp_json_null(struct pp_json *json, const char *key);
 

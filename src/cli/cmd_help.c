@@ -13,6 +13,8 @@ static const char overview[] =
     "  pprofc report FILE                          the hottest functions of a profile\n"
     "  pprofc convert IN OUT                       a profile in another format\n"
     "  pprofc merge FILE.. -o OUT                  several profiles as one\n"
+    "  pprofc diff BEFORE.. -- AFTER..             what became dearer or cheaper, beyond chance\n"
+    "  pprofc bench --before CMD --after CMD       two commands run in turn, and what differs\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
@@ -141,6 +143,47 @@ static const char merge_help[] =
     "  -f, --force          overwrite what is there\n"
     "  -q, --quiet          errors only\n";
 
+static const char diff_help[] =
+    "pprofc diff [OPTIONS] BEFORE.. -- AFTER..\n"
+    "\n"
+    "Compares profiles, one or several a side: which functions became dearer or cheaper, with 95 %\n"
+    "limits, and which changes may be chance.  Two files alone need no --.\n"
+    "\n"
+    "      --fail-above P   exit with 3 when a function is surely dearer by more than P % of the whole\n"
+    "      --judge WHAT     by cost (what a run pays), share (of the whole) or both (auto)\n"
+    "      --cum            functions with what they call, not their own part\n"
+    "      --top N          rows (20)\n"
+    "      --sample NAME    the sample type; --sample_index is the same\n"
+    "      --json           for programs\n"
+    "  -o, --output FILE    .svg (one flame graph of both), .json or .txt\n"
+    "      --before-svg F   a flame graph of what was before\n"
+    "      --after-svg F    and of what is after\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, 1 when a file cannot be read, 2 for usage, 3 beyond --fail-above, 4 no samples.\n";
+
+static const char bench_help[] =
+    "pprofc bench [OPTIONS] --before COMMAND --after COMMAND\n"
+    "\n"
+    "Runs the two commands in turn, by sh, profiled, and compares their time, their CPU time and their\n"
+    "profiles, with 95 % limits.\n"
+    "\n"
+    "      --before CMD     what to compare ..\n"
+    "      --after CMD      .. and with what\n"
+    "  -n, --runs N         of each, 1 to 1000 (20)\n"
+    "  -F, --frequency HZ   samples per CPU second, 1 to 10000 (1000)\n"
+    "      --fail-above P   exit with 3 when a function, or the whole, is surely dearer by more than P %\n"
+    "      --cum            functions with what they call, not their own part\n"
+    "      --top N          rows (20)\n"
+    "      --json           for programs\n"
+    "  -o, --output FILE    the comparison of the profiles: .svg, .json or .txt\n"
+    "      --keep FOLDER    leave the recordings there\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, the command's own when one fails, 1 failed, 2 usage, 3 beyond --fail-above.\n";
+
 static const char serve_help[] =
     "pprofc serve [OPTIONS] PID|RECORDING..\n"
     "\n"
@@ -211,16 +254,10 @@ static const char off_help[] =
 static const struct {
     const char *verb, *text;
 } texts[] = {
-    {"", overview},
-    {"help", overview},
-    {"run", run_help},
-    {"report", report_help},
-    {"convert", convert_help},
-    {"serve", serve_help},
-    {"merge", merge_help},
-    {"stacks", stacks_help},
-    {"leaks", leaks_help},
-    {"symbolize", symbolize_help},
+    {"", overview},          {"help", overview},        {"run", run_help},
+    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
+    {"merge", merge_help},   {"diff", diff_help},       {"bench", bench_help},
+    {"stacks", stacks_help}, {"leaks", leaks_help},     {"symbolize", symbolize_help},
     {"off", off_help},
 };
 
@@ -244,11 +281,12 @@ int pp_cmd_help(char **words)
     if (pp_help_show(verb))
         return fflush(stdout) == 0 ? PP_EXIT_OK : PP_EXIT_FAILED;
     nearest = pp_nearest_name(verb, &texts[0].verb, N_TEXTS, sizeof texts[0]);
-    pp_complain("unknown verb '%s'; %s%s", verb,
-                nearest != NULL
-                    ? "did you mean "
-                    : "there are run, report, convert, merge, serve, stacks, leaks, symbolize, off "
-                      "and help",
-                nearest != NULL ? nearest : "");
+    pp_complain(
+        "unknown verb '%s'; %s%s", verb,
+        nearest != NULL
+            ? "did you mean "
+            : "there are run, report, convert, merge, diff, bench, serve, stacks, leaks, symbolize, off "
+              "and help",
+        nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;
 }

@@ -176,6 +176,17 @@ int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error 
     return 0;
 }
 
+int pp_parse_percent(const char *text, double *fraction_out, struct pprofc_error *err)
+{
+    const char *at = text;
+    double percent;
+
+    if (!take_number(&at, &percent) || (strcmp(at, "%") != 0 && *at != '\0') || percent > 10000)
+        return pp_fail(err, -EINVAL, 0, "'%s' is no percentage; write 3%% or 0.5%%", text);
+    *fraction_out = percent / 100;
+    return 0;
+}
+
 int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err)
 {
     const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;

@@ -27,6 +27,9 @@ int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error 
 /* "USR2", "SIGUSR2" or a number: the signal's name without SIG, in static memory. */
 int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err);
 
+/* "3%", "0.5": a part of the whole, 0 to 10 000 %, as a fraction. */
+int pp_parse_percent(const char *text, double *fraction_out, struct pprofc_error *err);
+
 /* 1 to 1 000 000. */
 int pp_parse_top(const char *text, uint32_t *n_rows_out, struct pprofc_error *err);
 

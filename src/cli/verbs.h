@@ -9,6 +9,7 @@ enum pp_exit_code {
     PP_EXIT_OK = 0,
     PP_EXIT_FAILED = 1,
     PP_EXIT_USAGE = 2,
+    PP_EXIT_WORSE = 3, /* diff: beyond the limit */
     PP_EXIT_NO_SAMPLES = 4,
     PP_EXIT_NOT_PERMITTED = 5,
     PP_EXIT_NOT_STARTED = 125, /* run: we failed before the program started */
@@ -18,6 +19,8 @@ enum pp_exit_code {
 
 int pp_cmd_run(char **words);
 int pp_cmd_report(char **words);
+int pp_cmd_diff(char **words);
+int pp_cmd_bench(char **words);
 int pp_cmd_convert(char **words);
 int pp_cmd_merge(char **words);
 int pp_cmd_serve(char **words);

@@ -5,6 +5,10 @@
 
 #include <errno.h>
 
+#include "base/error.h"
+#include "formats/diff_json.h"
+#include "profile/diff.h"
+#include "views/diff_table.h"
 #include "views/flamegraph.h"
 #include "views/top_table.h"
 
@@ -60,4 +64,23 @@ int pp_encode_profile(const struct pprofc_profile *profile, enum pp_format forma
         break;
     }
     return pp_fail(err, -ENOTSUP, 0, "a profile cannot become a raw recording (.ppc) again");
+}
+
+int pp_encode_diff(const struct pp_diff *diff, enum pp_format format,
+                   const struct pp_diff_encoding *encoding, struct pp_buffer *out,
+                   struct pprofc_error *err)
+{
+    const struct pp_diff_table_options table = {.n_rows = encoding->n_rows,
+                                                .by_cum = encoding->by_cum};
+    const struct pp_flamegraph_options picture = {.title = encoding->title};
+
+    if (format == PP_FORMAT_SVG)
+        return pp_flamegraph_write_diff(diff, &picture, out, err);
+    if (format == PP_FORMAT_TEXT)
+        pp_diff_table_write(diff, &table, out);
+    else if (format == PP_FORMAT_JSON)
+        pp_diff_json_write(diff, out);
+    else
+        return pp_fail(err, -ENOTSUP, 0, "a comparison is written as .svg, .json or .txt");
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "no memory to write a comparison") : 0;
 }

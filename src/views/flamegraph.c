@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "views/diff_table.h"
 #include "views/flamegraph_parts.h"
 
 static void write_title(struct pp_flame_picture *picture)
@@ -46,6 +47,11 @@ static void write_facts(struct pp_flame_picture *picture)
     struct pp_buffer *facts = &picture->facts;
 
     pp_buffer_text(facts, pp_flame_kind_title(picture->kind));
+    if (picture->change != NULL) {
+        pp_flame_change_facts(facts, picture->change->diff);
+        pp_buffer_text(facts, "");
+        return;
+    }
     if (profile->time_ns > 0) {
         pp_buffer_text(facts, " · ");
         pp_flame_date(facts, profile->time_ns);
@@ -72,6 +78,8 @@ static void write_quality(struct pp_flame_picture *picture)
 {
     char line[512] = "";
 
+    if (picture->change != NULL)
+        pp_diff_method_write(picture->change->diff, &picture->quality);
     pp_profile_quality_line(picture->profile, line, sizeof line);
     pp_flame_clean(&picture->quality, line, strlen(line), sizeof line);
     pp_buffer_text(&picture->quality, "");
@@ -123,6 +131,8 @@ static void put_head(const struct pp_flame_picture *picture, uint32_t height, st
         "patternTransform=\"rotate(45)\"><rect class=\"line\" width=\"1.5\" height=\"5\"/></pattern></defs>\n"
         "<style><![CDATA[\n");
     pp_flame_palette(svg, picture->kind);
+    if (picture->change != NULL)
+        pp_flame_change_palette(svg);
     put_web_files(svg, ".css");
     pp_buffer_printf(svg, "]]></style>\n<script>%s</script>\n", pp_web_mark_script);
 }
@@ -150,42 +160,66 @@ static int write_picture(const struct pp_flame_picture *picture, struct pp_buffe
     return 0;
 }
 
-int pp_flamegraph_write(const struct pprofc_profile *profile,
-                        const struct pp_flamegraph_options *options, struct pp_buffer *svg,
-                        struct pprofc_error *err)
+/* 'picture' holds the profile, the options and what changes; the tree becomes this function's. */
+static int write_tree(struct pp_flame_picture *picture, struct pp_flame_tree *tree,
+                      struct pp_buffer *svg, struct pprofc_error *err)
 {
+    const struct pprofc_profile *profile = picture->profile;
+    const uint32_t type = picture->options->type;
     const size_t start = svg->n_bytes;
-    struct pp_flame_tree tree;
     struct pp_flame_modules modules;
-    struct pp_flame_picture picture = {
-        .profile = profile, .options = options, .tree = &tree, .modules = &modules};
-    int rc = pp_flame_tree_build(profile, options->type, &tree, err);
+    int rc;
 
-    if (rc != 0)
-        return rc;
-    rc = pp_flame_modules_init(&modules, profile, &tree, err);
+    picture->tree = tree;
+    picture->modules = &modules;
+    rc = pp_flame_modules_init(&modules, profile, tree, err);
     if (rc == 0) {
-        picture.kind = pp_flame_kind_of(profile, options->type);
-        picture.by_name = options->color == PP_COLOR_NAME || modules.n_items == 1;
-        picture.unit = pp_profile_chars(profile, profile->types[options->type].unit);
-        write_title(&picture);
-        write_facts(&picture);
-        write_quality(&picture);
-        if (picture.title.failed || picture.facts.failed || picture.quality.failed)
+        picture->kind = pp_flame_kind_of(profile, type);
+        picture->by_name = picture->options->color == PP_COLOR_NAME || modules.n_items == 1;
+        picture->unit = pp_profile_chars(profile, profile->types[type].unit);
+        write_title(picture);
+        write_facts(picture);
+        write_quality(picture);
+        if (picture->title.failed || picture->facts.failed || picture->quality.failed)
             rc = pp_fail(err, -ENOMEM, 0, "no memory for a flame graph's title");
         else
-            rc = write_picture(&picture, svg, err);
+            rc = write_picture(picture, svg, err);
         if (rc == 0 && svg->failed)
             rc = pp_fail(err, -ENOMEM, 0, "no memory for a flame graph");
     }
     if (rc != 0)
         svg->n_bytes = start;
-    pp_buffer_done(&picture.title);
-    pp_buffer_done(&picture.facts);
-    pp_buffer_done(&picture.quality);
+    pp_buffer_done(&picture->title);
+    pp_buffer_done(&picture->facts);
+    pp_buffer_done(&picture->quality);
     pp_flame_modules_done(&modules);
-    pp_flame_tree_done(&tree);
+    pp_flame_tree_done(tree);
     return rc;
+}
+
+int pp_flamegraph_write(const struct pprofc_profile *profile,
+                        const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                        struct pprofc_error *err)
+{
+    struct pp_flame_tree tree;
+    struct pp_flame_picture picture = {.profile = profile, .options = options};
+    const int rc = pp_flame_tree_build(profile, options->type, &tree, err);
+
+    return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
+}
+
+int pp_flamegraph_write_diff(const struct pp_diff *diff,
+                             const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                             struct pprofc_error *err)
+{
+    const struct pp_flame_change change = pp_flame_change_of(diff);
+    struct pp_flamegraph_options own = *options;
+    struct pp_flame_picture picture = {.profile = diff->joint, .options = &own, .change = &change};
+    struct pp_flame_tree tree;
+    const int rc = pp_flame_tree_build_diff(diff, &tree, err);
+
+    own.type = 0;
+    return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
 }
 
 const char *pp_flamegraph_script_sources(void)

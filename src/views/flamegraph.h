@@ -22,6 +22,15 @@ int pp_flamegraph_write(const struct pprofc_profile *profile,
                         const struct pp_flamegraph_options *options, struct pp_buffer *svg,
                         struct pprofc_error *err);
 
+struct pp_diff;
+
+/* One picture of a comparison: a box is as wide as what it cost before and after together, and its
+ * colour says how that changed; what is new or gone is outlined.  Of the options the title, the
+ * inversion and the least share count. */
+int pp_flamegraph_write_diff(const struct pp_diff *diff,
+                             const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                             struct pprofc_error *err);
+
 /* The picture's scripts as sources of a content security policy: "'sha256-..' 'sha256-..'". */
 const char *pp_flamegraph_script_sources(void);
 

@@ -69,8 +69,8 @@ static bool to_srgb(double lightness, double chroma, double hue, int rgb_out[3])
     return true;
 }
 
-static void add_rule(struct pp_buffer *css, const char *prefix, uint32_t number, double lightness,
-                     double chroma, double hue)
+void pp_flame_color_rule(struct pp_buffer *css, const char *prefix, uint32_t number,
+                         double lightness, double chroma, double hue)
 {
     int rgb[3] = {128, 128, 128};
 
@@ -99,9 +99,10 @@ static void add_modules(struct pp_buffer *css, const struct kind_look *look, boo
                                                : 0.03;
         for (shade = 0; shade < PP_FLAME_SHADES; shade++) {
             const double step = 0.03 * ((double)shade - 1);
-            add_rule(css, "m", module * PP_FLAME_SHADES + shade,
-                     is_dark ? 0.47 + light * 0.8 + step : 0.795 + light + step,
-                     look->chroma * vivid * (is_dark ? 0.75 : 1), hue + 6 * ((double)shade - 1));
+            pp_flame_color_rule(css, "m", module * PP_FLAME_SHADES + shade,
+                                is_dark ? 0.47 + light * 0.8 + step : 0.795 + light + step,
+                                look->chroma * vivid * (is_dark ? 0.75 : 1),
+                                hue + 6 * ((double)shade - 1));
         }
     }
 }
@@ -115,10 +116,10 @@ static void add_hues(struct pp_buffer *css, const struct kind_look *look, bool i
         const double hue =
             look->first_hue + (look->last_hue - look->first_hue) * i / (PP_FLAME_HUES - 1);
         const double step = 0.03 * ((double)(i * 7 % 5) - 2) / 2;
-        add_rule(css, "n", i, is_dark ? 0.48 + step : 0.79 + step,
-                 look->chroma * (is_dark ? 0.8 : 1), hue);
-        add_rule(css, "l", i, is_dark ? 0.39 + step / 2 : 0.885 + step / 2,
-                 look->chroma * (is_dark ? 0.35 : 0.4), hue);
+        pp_flame_color_rule(css, "n", i, is_dark ? 0.48 + step : 0.79 + step,
+                            look->chroma * (is_dark ? 0.8 : 1), hue);
+        pp_flame_color_rule(css, "l", i, is_dark ? 0.39 + step / 2 : 0.885 + step / 2,
+                            look->chroma * (is_dark ? 0.35 : 0.4), hue);
     }
 }
 
@@ -126,11 +127,11 @@ static void add_colors(struct pp_buffer *css, const struct kind_look *look, bool
 {
     add_modules(css, look, is_dark);
     add_hues(css, look, is_dark);
-    add_rule(css, "a", 0, is_dark ? 0.36 : 0.9, 0.006, 260);   /* all */
-    add_rule(css, "p", 0, is_dark ? 0.43 : 0.8, 0.004, 260);   /* pseudo frames */
-    add_rule(css, "o", 0, is_dark ? 0.32 : 0.925, 0.004, 260); /* other (n) */
-    add_rule(css, "k", 0, is_dark ? 0.7 : 0.6, look->chroma,
-             (look->first_hue + look->last_hue) / 2);
+    pp_flame_color_rule(css, "a", 0, is_dark ? 0.36 : 0.9, 0.006, 260);   /* all */
+    pp_flame_color_rule(css, "p", 0, is_dark ? 0.43 : 0.8, 0.004, 260);   /* pseudo frames */
+    pp_flame_color_rule(css, "o", 0, is_dark ? 0.32 : 0.925, 0.004, 260); /* other (n) */
+    pp_flame_color_rule(css, "k", 0, is_dark ? 0.7 : 0.6, look->chroma,
+                        (look->first_hue + look->last_hue) / 2);
 }
 
 void pp_flame_palette(struct pp_buffer *css, enum pp_flame_kind kind)

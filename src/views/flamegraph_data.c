@@ -5,6 +5,7 @@
  * without what they share with the one before.  A node is (levels up from the node before, flags),
  * its frame, its own value: about five bytes. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,6 +229,43 @@ static void put_nodes(struct data *data)
     for (i = 0; i < tree->n_nodes; i++)
         put_number(data->out, natural(tree->nodes[i].self));
     end_column(data);
+    if (tree->after == NULL)
+        return;
+    begin_column(data, "after");
+    for (i = 0; i < tree->n_nodes; i++)
+        put_number(data->out, natural(tree->after[i].self));
+    end_column(data);
+}
+
+/* Without printf's point, which is a comma in some locales. */
+static void put_fraction(struct data *data, double number)
+{
+    char text[40], *comma;
+
+    (void)snprintf(text, sizeof text, "%.9g", number);
+    comma = strchr(text, ',');
+    if (comma != NULL)
+        *comma = '.';
+    pp_buffer_text(data->out, text);
+}
+
+static void put_change(struct data *data)
+{
+    const struct pp_flame_change *change = data->picture->change;
+
+    if (change == NULL)
+        return;
+    pp_buffer_printf(data->out, ",\n\"change\":{\"runs\":[%u,%u],\"scale\":[",
+                     change->diff->total[PP_BEFORE].n_profiles,
+                     change->diff->total[PP_AFTER].n_profiles);
+    put_fraction(data, change->scale[PP_BEFORE]);
+    pp_buffer_text(data->out, ",");
+    put_fraction(data, change->scale[PP_AFTER]);
+    pp_buffer_text(data->out, "],\"sample\":[");
+    put_fraction(data, change->sample[PP_BEFORE]);
+    pp_buffer_text(data->out, ",");
+    put_fraction(data, change->sample[PP_AFTER]);
+    pp_buffer_text(data->out, "]}");
 }
 
 static int put_columns(struct data *data)
@@ -252,6 +290,7 @@ static int put_columns(struct data *data)
     put_text(data, "quality", picture->quality.bytes);
     put_text(data, "color", picture->by_name ? "name" : "module");
     pp_buffer_printf(data->out, ",\"inverted\":%s", picture->options->inverted ? "true" : "false");
+    put_change(data);
     put_names(data);
     put_modules(data);
     put_frame_columns(data);

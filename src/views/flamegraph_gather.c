@@ -13,7 +13,7 @@ struct gathering {
     int64_t min_total;
     uint32_t max_level;
     struct pp_flame_tree out;
-    size_t capacity;
+    size_t capacity, after_capacity;
     uint32_t open; /* the node of 'out' whose children are being copied */
 };
 
@@ -25,6 +25,12 @@ static struct pp_flame_node *add_node(struct gathering *gathering, uint8_t kind,
     if (pp_array_reserve(&out->nodes, &gathering->capacity, (size_t)out->n_nodes + 1,
                          sizeof *out->nodes) != 0)
         return NULL;
+    if (gathering->tree->after != NULL) {
+        if (pp_array_reserve(&out->after, &gathering->after_capacity, (size_t)out->n_nodes + 1,
+                             sizeof *out->after) != 0)
+            return NULL;
+        out->after[out->n_nodes] = (struct pp_flame_after){0, 0};
+    }
     node = &out->nodes[out->n_nodes];
     *node = (struct pp_flame_node){
         .kind = kind, .level = level, .parent = gathering->open, .end = out->n_nodes + 1};
@@ -43,12 +49,15 @@ static int close_node(struct gathering *gathering)
     const bool is_deepest = open.level >= gathering->max_level;
     struct pp_flame_node *rest;
     uint32_t child, n_left_out = 0;
-    int64_t total = 0;
+    int64_t total = 0, after = 0;
 
     for (child = open.source + 1; child < end; child = nodes[child].end)
         if (is_deepest || nodes[child].total < gathering->min_total) {
             if (__builtin_add_overflow(total, nodes[child].total, &total))
                 total = INT64_MAX;
+            if (gathering->tree->after != NULL &&
+                __builtin_add_overflow(after, gathering->tree->after[child].total, &after))
+                after = INT64_MAX;
             n_left_out++;
         }
     if (is_deepest && n_left_out > 0) {
@@ -62,6 +71,9 @@ static int close_node(struct gathering *gathering)
         if (rest == NULL)
             return -ENOMEM;
         rest->total = rest->self = total;
+        if (gathering->tree->after != NULL)
+            gathering->out.after[gathering->out.n_nodes - 1] =
+                (struct pp_flame_after){after, after};
         rest->n_gathered = n_left_out;
         rest->source = open.source;
     }
@@ -82,6 +94,8 @@ static int copy_node(struct gathering *gathering, uint32_t id)
     to->frame = from->frame;
     to->is_inlined = from->is_inlined;
     to->source = id;
+    if (gathering->tree->after != NULL)
+        gathering->out.after[gathering->out.n_nodes - 1] = gathering->tree->after[id];
     gathering->open = gathering->out.n_nodes - 1;
     return 0;
 }
@@ -123,6 +137,7 @@ int pp_flame_gather(const struct pp_flame_tree *tree, int64_t min_total, uint32_
 
     if (gather(&gathering) != 0) {
         free(gathering.out.nodes);
+        free(gathering.out.after);
         return pp_fail(err, -ENOMEM, 0, "no memory for a flame graph of %u boxes", tree->n_nodes);
     }
     *gathered_out = gathering.out;

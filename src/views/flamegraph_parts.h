@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "profile/diff.h"
 #include "profile/profile.h"
 
 enum pp_flame_kind { PP_FLAME_CPU, PP_FLAME_OFFCPU, PP_FLAME_WALL, PP_FLAME_LOCK, PP_FLAME_HEAP };
@@ -28,6 +29,7 @@ enum {
     PP_FLAME_HUES = 16,    /* colours when names decide */
     PP_FLAME_WIDTH = 1200, /* of the picture without scripts */
     PP_FLAME_TITLE_COLUMNS = 100,
+    PP_FLAME_LEVELS = 9, /* of change, from much cheaper to much dearer; the middle one is none */
 };
 
 struct pp_flame_frame {
@@ -49,13 +51,19 @@ struct pp_flame_node {
     bool is_inlined; /* most of its total was */
 };
 
+/* Of a node of two profiles: what of its total and self is the second one's. */
+struct pp_flame_after {
+    int64_t total, self;
+};
+
 struct pp_flame_tree {
     struct pp_flame_node *nodes; /* node 0 is everything */
     uint32_t n_nodes;
     uint32_t n_levels;             /* without node 0's */
     struct pp_flame_frame *frames; /* sorted by name; NULL in a gathered tree */
     uint32_t n_frames;
-    struct pp_arena names; /* of frames that have none in the profile */
+    struct pp_arena names;        /* of frames that have none in the profile */
+    struct pp_flame_after *after; /* by node; NULL: it is a tree of one profile */
 };
 
 /* ---- flamegraph_tree.c ---- */
@@ -64,6 +72,9 @@ struct pp_flame_tree {
  * Values below zero count as nothing; sums stop at INT64_MAX. */
 int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
                         struct pp_flame_tree *tree_out, struct pprofc_error *err);
+/* The tree of a comparison: totals are before and after together. */
+int pp_flame_tree_build_diff(const struct pp_diff *diff, struct pp_flame_tree *tree_out,
+                             struct pprofc_error *err);
 void pp_flame_tree_done(struct pp_flame_tree *tree);
 
 /* ---- flamegraph_gather.c ---- */
@@ -110,6 +121,9 @@ enum pp_flame_kind pp_flame_kind_of(const struct pprofc_profile *profile, uint32
 const char *pp_flame_kind_id(enum pp_flame_kind kind);
 const char *pp_flame_kind_title(enum pp_flame_kind kind);
 void pp_flame_palette(struct pp_buffer *css, enum pp_flame_kind kind);
+/* ".d3{fill:#..}", of an OKLCH colour; one more vivid than a screen can show is made paler. */
+void pp_flame_color_rule(struct pp_buffer *css, const char *prefix, uint32_t number,
+                         double lightness, double chroma, double hue);
 uint32_t pp_flame_hash(const char *bytes, size_t n_bytes);
 bool pp_flame_is_pseudo(const struct pp_flame_frame *frame); /* [unsampled], [truncated] ... */
 
@@ -131,6 +145,27 @@ int pp_flame_modules_init(struct pp_flame_modules *modules, const struct pprofc_
                           const struct pp_flame_tree *tree, struct pprofc_error *err);
 void pp_flame_modules_done(struct pp_flame_modules *modules);
 
+/* ---- flamegraph_diff.c ---- */
+
+/* What makes changes comparable: a value is divided by 'scale', and one sample is worth 'sample'
+ * (0: all was counted). */
+struct pp_flame_change {
+    const struct pp_diff *diff;
+    double scale[PP_N_SIDES], sample[PP_N_SIDES];
+};
+
+struct pp_flame_change pp_flame_change_of(const struct pp_diff *diff);
+
+/* 0 (cheaper by more than a half) to PP_FLAME_LEVELS - 1 (dearer by as much), the middle where the
+ * change is within two standard errors; web/flame_diff.js does the same. */
+uint32_t pp_flame_change_level(const struct pp_flame_change *change, int64_t total, int64_t after);
+void pp_flame_change_palette(struct pp_buffer *css);
+
+/* "1.20 s to 1.50 s, +25.0 %" a run, each with its share of the side's whole. */
+void pp_flame_change_text(struct pp_buffer *out, const struct pp_flame_change *change,
+                          int64_t total, int64_t after);
+void pp_flame_change_facts(struct pp_buffer *facts, const struct pp_diff *diff);
+
 /* ---- flamegraph_data.c and flamegraph_static.c: the two forms of the picture ---- */
 struct pp_flamegraph_options;
 
@@ -139,6 +174,7 @@ struct pp_flame_picture {
     const struct pp_flamegraph_options *options;
     const struct pp_flame_tree *tree;
     const struct pp_flame_modules *modules;
+    const struct pp_flame_change *change; /* NULL: it shows one profile */
     enum pp_flame_kind kind;
     bool by_name; /* colours */
     const char *unit;

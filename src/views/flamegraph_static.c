@@ -52,6 +52,18 @@ static void name_node(struct drawing *drawing, const struct pp_flame_node *node)
     }
 }
 
+/* What became of it, and an outline where one side has nothing of it. */
+static void put_change_class(struct drawing *drawing, const struct pp_flame_node *node)
+{
+    const int64_t after = drawing->tree.after[node - drawing->tree.nodes].total;
+
+    pp_buffer_printf(drawing->out, "d%u%s",
+                     pp_flame_change_level(drawing->picture->change, node->total, after),
+                     after == 0             ? " died"
+                     : after == node->total ? " born"
+                                            : "");
+}
+
 static void put_class(struct drawing *drawing, const struct pp_flame_node *node)
 {
     const struct pp_flame_picture *picture = drawing->picture;
@@ -61,6 +73,10 @@ static void put_class(struct drawing *drawing, const struct pp_flame_node *node)
 
     if (node->level == 0 || node->kind != PP_FLAME_FRAME) {
         pp_buffer_text(drawing->out, node->level == 0 ? "a0" : "o0");
+        return;
+    }
+    if (drawing->picture->change != NULL) {
+        put_change_class(drawing, node);
         return;
     }
     if (pp_flame_is_pseudo(frame)) {
@@ -86,9 +102,15 @@ static void put_title(struct drawing *drawing, const struct pp_flame_node *node)
     text->n_bytes = 0;
     pp_buffer_append(text, drawing->name.bytes, drawing->name.n_bytes);
     pp_buffer_text(text, " (");
-    pp_flame_value(text, node->total, drawing->picture->unit);
-    pp_buffer_printf(text, ", %.2f %%)",
-                     whole > 0 ? 100.0 * (double)node->total / (double)whole : 0);
+    if (drawing->picture->change != NULL) {
+        pp_flame_change_text(text, drawing->picture->change, node->total,
+                             drawing->tree.after[node - drawing->tree.nodes].total);
+        pp_buffer_text(text, ")");
+    } else {
+        pp_flame_value(text, node->total, drawing->picture->unit);
+        pp_buffer_printf(text, ", %.2f %%)",
+                         whole > 0 ? 100.0 * (double)node->total / (double)whole : 0);
+    }
     pp_buffer_text(drawing->out, "<title>");
     put_xml(drawing->out, text);
     pp_buffer_text(drawing->out, "</title>");
@@ -162,6 +184,29 @@ static void put_header(struct drawing *drawing)
     pp_buffer_text(out, "</text>\n");
 }
 
+static void put_change_legend(struct drawing *drawing, double y)
+{
+    static const struct {
+        const char *class, *text;
+    } items[] = {{"d0", "cheaper by half"}, {"d2", "cheaper"},        {"d4", "no more than chance"},
+                 {"d6", "dearer"},          {"d8", "dearer by half"}, {"d8 born", "new"},
+                 {"d0 died", "gone"}};
+    double x = MARGIN;
+
+    pp_buffer_text(drawing->out, "<g class=\"legend\">");
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        pp_buffer_printf(
+            drawing->out,
+            "<rect class=\"%s\" x=\"%.0f\" y=\"%.0f\" width=\"11\" height=\"11\" rx=\"2\"/>"
+            "<text x=\"%.0f\" y=\"%.0f\">%s</text>",
+            items[i].class, x, y, x + 16, y + 10, items[i].text);
+        x += 34 + COLUMN * (double)strlen(items[i].text);
+    }
+    pp_buffer_printf(drawing->out,
+                     "<text x=\"%.0f\" y=\"%.0f\">width: before and after together</text></g>\n",
+                     x + 10, y + 10);
+}
+
 /* What the colours mean: the hottest modules, or that names decide. */
 static void put_legend(struct drawing *drawing, double y)
 {
@@ -218,7 +263,10 @@ static void put_picture(struct drawing *drawing)
     else
         pp_buffer_printf(out, "<text class=\"h2\" x=\"%d\" y=\"%.0f\">no samples</text>\n",
                          MARGIN + 14, drawing->top + 12);
-    put_legend(drawing, bottom + 14);
+    if (drawing->picture->change != NULL)
+        put_change_legend(drawing, bottom + 14);
+    else
+        put_legend(drawing, bottom + 14);
 }
 
 static double min_share(const struct pp_flame_picture *picture)

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "views/flamegraph_parts.h"
 
-enum { NO_FRAME = UINT32_MAX };
+enum { NO_FRAME = UINT32_MAX, NO_TYPE = UINT32_MAX };
 
 /* A node while nodes are still found by (parent, frame); children are linked later. */
 struct draft_node {
@@ -21,14 +21,17 @@ struct draft_node {
 struct draft {
     const struct pprofc_profile *profile;
     struct pp_flame_tree *tree;
-    int64_t *self, *total;       /* by profile node */
-    uint32_t *frame_of_string;   /* by function name */
-    uint32_t *frame_of_location; /* for those without lines */
-    uint32_t *drawn;             /* by profile node: the drawn node it ends in */
+    uint32_t type, type_after;    /* NO_TYPE: one profile */
+    int64_t *self, *total;        /* by profile node */
+    struct pp_flame_after *after; /* by profile node; NULL for one profile */
+    uint32_t *frame_of_string;    /* by function name */
+    uint32_t *frame_of_location;  /* for those without lines */
+    uint32_t *drawn;              /* by profile node: the drawn node it ends in */
     struct pp_flame_frame *frames;
     size_t n_frames, frames_capacity;
     struct draft_node *nodes;
-    size_t n_nodes, nodes_capacity;
+    struct pp_flame_after *nodes_after; /* beside 'nodes'; NULL for one profile */
+    size_t n_nodes, nodes_capacity, nodes_after_capacity;
     bool is_plain;   /* each location is a frame of its own: a drawn node for each profile node */
     uint32_t *slots; /* node ids + 1 by hash of (parent, frame) */
     size_t n_slots;
@@ -38,6 +41,8 @@ static void free_draft(struct draft *draft)
 {
     free(draft->self);
     free(draft->total);
+    free(draft->after);
+    free(draft->nodes_after);
     free(draft->frame_of_string);
     free(draft->frame_of_location);
     free(draft->drawn);
@@ -55,7 +60,37 @@ static int64_t add_saturated(int64_t a, int64_t b)
 
 /* ---- values ---- */
 
-static int sum_values(struct draft *draft, uint32_t type)
+/* What of the sums is the second type's. */
+static int sum_after(struct draft *draft)
+{
+    const struct pprofc_profile *profile = draft->profile;
+    uint32_t i;
+
+    if (draft->type_after == NO_TYPE)
+        return 0;
+    draft->after = calloc((size_t)profile->n_nodes + 1, sizeof *draft->after);
+    if (draft->after == NULL)
+        return -ENOMEM;
+    for (i = 0; i < profile->n_samples; i++) {
+        const size_t at = (size_t)i * profile->n_types;
+        const int64_t value = profile->sample_values[at + draft->type_after];
+        const pp_id stack = profile->sample_stack[i];
+        if (value <= 0)
+            continue;
+        draft->self[stack] = add_saturated(draft->self[stack], value);
+        draft->after[stack].self = add_saturated(draft->after[stack].self, value);
+    }
+    for (i = profile->n_nodes; i-- > 0;) {
+        draft->after[i].total = add_saturated(draft->after[i].total, draft->after[i].self);
+        if (i > 0) {
+            int64_t *parent = &draft->after[profile->node_parent[i]].total;
+            *parent = add_saturated(*parent, draft->after[i].total);
+        }
+    }
+    return 0;
+}
+
+static int sum_values(struct draft *draft)
 {
     const struct pprofc_profile *profile = draft->profile;
     uint32_t i;
@@ -65,11 +100,13 @@ static int sum_values(struct draft *draft, uint32_t type)
     if (draft->self == NULL || draft->total == NULL)
         return -ENOMEM;
     for (i = 0; i < profile->n_samples; i++) {
-        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + type];
+        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + draft->type];
         const pp_id stack = profile->sample_stack[i];
         if (value > 0)
             draft->self[stack] = add_saturated(draft->self[stack], value);
     }
+    if (sum_after(draft) != 0)
+        return -ENOMEM;
     for (i = profile->n_nodes; i-- > 0;) {
         draft->total[i] = add_saturated(draft->total[i], draft->self[i]);
         if (i > 0) {
@@ -278,13 +315,23 @@ static int grow_slots(struct draft *draft)
     return 0;
 }
 
+static int reserve_node(struct draft *draft)
+{
+    if (draft->after != NULL &&
+        pp_array_reserve(&draft->nodes_after, &draft->nodes_after_capacity, draft->n_nodes + 1,
+                         sizeof *draft->nodes_after) != 0)
+        return -ENOMEM;
+    return pp_array_reserve(&draft->nodes, &draft->nodes_capacity, draft->n_nodes + 1,
+                            sizeof *draft->nodes);
+}
+
 static uint32_t new_node(struct draft *draft, uint32_t parent, uint32_t frame)
 {
-    if (draft->n_nodes >= UINT32_MAX / 2 ||
-        pp_array_reserve(&draft->nodes, &draft->nodes_capacity, draft->n_nodes + 1,
-                         sizeof *draft->nodes) != 0)
+    if (draft->n_nodes >= UINT32_MAX / 2 || reserve_node(draft) != 0)
         return 0;
     draft->nodes[draft->n_nodes] = (struct draft_node){.parent = parent, .frame = frame};
+    if (draft->after != NULL)
+        draft->nodes_after[draft->n_nodes] = (struct pp_flame_after){0, 0};
     return (uint32_t)draft->n_nodes++;
 }
 
@@ -327,10 +374,16 @@ static int draw_node(struct draft *draft, uint32_t id)
         if (node == 0)
             return -ENOMEM;
         draft->nodes[node].total = add_saturated(draft->nodes[node].total, total);
+        if (draft->after != NULL)
+            draft->nodes_after[node].total =
+                add_saturated(draft->nodes_after[node].total, draft->after[id].total);
         if (k < location->n_lines)
             draft->nodes[node].inlined = add_saturated(draft->nodes[node].inlined, total);
     } while (k > 0 && --k > 0);
     draft->nodes[node].self = add_saturated(draft->nodes[node].self, draft->self[id]);
+    if (draft->after != NULL)
+        draft->nodes_after[node].self =
+            add_saturated(draft->nodes_after[node].self, draft->after[id].self);
     draft->drawn[id] = node;
     return 0;
 }
@@ -352,9 +405,10 @@ static int draw_nodes(struct draft *draft)
     uint32_t i;
 
     draft->drawn = calloc((size_t)profile->n_nodes + 1, sizeof *draft->drawn);
-    if (draft->drawn == NULL ||
-        pp_array_reserve(&draft->nodes, &draft->nodes_capacity, 1, sizeof *draft->nodes) != 0)
+    if (draft->drawn == NULL || reserve_node(draft) != 0)
         return -ENOMEM;
+    if (draft->after != NULL)
+        draft->nodes_after[0] = draft->after[0];
     draft->nodes[0] = (struct draft_node){.total = draft->total[0], .self = draft->self[0]};
     draft->n_nodes = 1;
     for (i = 1; i < profile->n_nodes; i++)
@@ -423,7 +477,9 @@ static int number_nodes(struct draft *draft)
     uint32_t node = 0, level = 0;
 
     tree->nodes = calloc(draft->n_nodes, sizeof *tree->nodes);
-    if (number == NULL || tree->nodes == NULL)
+    if (draft->after != NULL)
+        tree->after = calloc(draft->n_nodes, sizeof *tree->after);
+    if (number == NULL || tree->nodes == NULL || (draft->after != NULL && tree->after == NULL))
         return -ENOMEM;
     for (;;) {
         const struct draft_node *from = &draft->nodes[node];
@@ -434,6 +490,8 @@ static int number_nodes(struct draft *draft)
                                      .level = level,
                                      .frame = from->frame,
                                      .is_inlined = from->inlined > from->total / 2};
+        if (draft->after != NULL)
+            tree->after[tree->n_nodes] = draft->nodes_after[node];
         number[node] = tree->n_nodes++;
         if (level > tree->n_levels)
             tree->n_levels = level;
@@ -454,17 +512,21 @@ static int number_nodes(struct draft *draft)
     }
 }
 
-int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
-                        struct pp_flame_tree *tree_out, struct pprofc_error *err)
+static int build(const struct pprofc_profile *profile, uint32_t type, uint32_t type_after,
+                 struct pp_flame_tree *tree_out, struct pprofc_error *err)
 {
     struct pp_flame_tree tree = {0};
-    struct draft draft = {.profile = profile, .tree = &tree, .is_plain = true};
+    struct draft draft = {.profile = profile,
+                          .type = type,
+                          .type_after = type_after,
+                          .tree = &tree,
+                          .is_plain = true};
     int rc;
 
     if (type >= profile->n_types)
         return pp_fail(err, -EINVAL, 0, "a flame graph of sample type %u: there are %u", type,
                        profile->n_types);
-    rc = sum_values(&draft, type);
+    rc = sum_values(&draft);
     if (rc == 0)
         rc = find_frames(&draft);
     if (rc == 0)
@@ -484,9 +546,22 @@ int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
     return 0;
 }
 
+int pp_flame_tree_build(const struct pprofc_profile *profile, uint32_t type,
+                        struct pp_flame_tree *tree_out, struct pprofc_error *err)
+{
+    return build(profile, type, NO_TYPE, tree_out, err);
+}
+
+int pp_flame_tree_build_diff(const struct pp_diff *diff, struct pp_flame_tree *tree_out,
+                             struct pprofc_error *err)
+{
+    return build(diff->joint, 2 * PP_BEFORE, 2 * PP_AFTER, tree_out, err);
+}
+
 void pp_flame_tree_done(struct pp_flame_tree *tree)
 {
     free(tree->nodes);
+    free(tree->after);
     free(tree->frames);
     pp_arena_done(&tree->names);
     *tree = (struct pp_flame_tree){0};

@@ -6,6 +6,7 @@ import subprocess
 import time
 import unittest
 import urllib.request
+from pathlib import Path
 
 import installation
 from harness import ROOT, EndToEnd
@@ -226,6 +227,23 @@ class Sessions(Example):
             in_use[store] = {row["function"]: row["flat"] for row in report["top"]}
         self.assertEqual(in_use["leak"]["render_page"], 2000 * 10000)
         self.assertEqual(in_use["lru"]["render_page"], 100 * 10000)
+
+
+class JsonBatch(Example):
+    """Both ways give the same bytes; item by item is dearer, and the texts put together are named as the reason."""
+    name = "json-batch"
+
+    def test_it(self):
+        """The commands of the README: the same sum four times, append() gone or cheaper in table, picture and benchmark."""
+        if not Path("/usr/include/jansson.h").exists():
+            self.skipTest("there is no jansson.h (Debian: libjansson-dev)")
+        out = self.follow_readme()
+        self.assertEqual(len(re.findall(r"50 answers of 1000 orders, sum \w+", out)), 2)
+        self.assertEqual(len(set(re.findall(r"sum (\w+)", out))), 1)
+        self.assertRegex(out, r"(?m)^Change +-\d\d\.\d %, improvement \d\d\.\d %$")
+        self.assertRegex(out, r"(?m)^(gone|improved) ")
+        self.assertRegex(out, r"(?m)^CPU +before .* improvement \d\d\.\d %$")
+        self.assert_drawn("diff.svg", "append", "order_to_json")
 
 
 class Orders(Example):

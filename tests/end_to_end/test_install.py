@@ -15,7 +15,8 @@ TIME_LIMIT_S = 600
 
 HEADERS = sorted(path.name for path in (ROOT / "include/pprofc").iterdir())
 VERSION = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M).group(1)
-MAN_PAGES = {"man1/pprofc.1", "man1/pprofc-run.1", "man1/pprofc-report.1", "man1/pprofc-convert.1", "man1/pprofc-serve.1",
+MAN_PAGES = {"man1/pprofc.1", "man1/pprofc-bench.1", "man1/pprofc-run.1", "man1/pprofc-report.1", "man1/pprofc-convert.1",
+             "man1/pprofc-diff.1", "man1/pprofc-serve.1",
              "man1/pprofc-leaks.1", "man1/pprofc-merge.1", "man1/pprofc-off.1", "man1/pprofc-stacks.1", "man1/pprofc-symbolize.1", "man3/pprofc.3",
              "man7/pprofc.7"}
 FUNCTIONS = sorted(set(re.findall(r"^(?:int|void|const void \*|struct \w+) ?\*?(pprofc_\w+)\(",
@@ -254,7 +255,7 @@ class PkgConfig(Installed):
     def test_static_program(self):
         """A -static program built with --static --libs profiles itself, its threads found at their birth by the linker's wrapping."""
         flags = self.pkg_config("--static", "--cflags", "--libs", "pprofc")
-        self.assertIn("-Wl,-u,pprofc_start,-u,__wrap_malloc,-u,__wrap_mmap,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
+        self.assertIn("-Wl,-u,pprofc_start,-u,pprofc_profile_call,-u,__wrap_malloc,-u,__wrap_mmap,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in WRAPPED), flags)
         self.run_ok("gcc", "-O2", "-g", "-static", self.source(BUSY), *flags, "-o", self.folder / "busy")
         self.assertNotIn("NEEDED", self.run_ok("readelf", "-dW", self.folder / "busy").out)
         self.assertIn("__wrap_pthread_create", self.run_ok("nm", self.folder / "busy").out)

@@ -113,7 +113,7 @@ class Hazard43Unseen(HeapRuns):
         self.assertIn("a malloc of its own", facts["messages"][0])
         names = ("malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc pvalloc free free_sized "
                  "free_aligned_sized pthread_create sigaction signal").split()
-        wraps = "-Wl,-u,pprofc_start,-u,__wrap_malloc,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in names)
+        wraps = "-Wl,-u,pprofc_start,-u,pprofc_profile_call,-u,__wrap_malloc,--eh-frame-hdr," + ",".join(f"--wrap={name}" for name in names)
         for more in ((), ("-static",)):
             with self.subTest(static=more):
                 program = self.build("gcc", *more, LIFE, wraps, BUILD / "libpprofc.a", archive, "-lm")

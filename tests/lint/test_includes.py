@@ -21,7 +21,7 @@ ARROWS = {
     "views": {"base", "profile"} | REPORT_PUBLIC,
 }
 REPORT_SIDE = {"base", "recording", "binary", "profile", "formats", "views"}
-ARROWS["serve"] = REPORT_SIDE | REPORT_PUBLIC | CAPTURE_PUBLIC | {"pprofc/serve.h"}
+ARROWS["serve"] = REPORT_SIDE | REPORT_PUBLIC | CAPTURE_PUBLIC | {"pprofc/serve.h", "pprofc/compare.h"}
 ARROWS["export"] = REPORT_SIDE | REPORT_PUBLIC | CAPTURE_PUBLIC
 ARROWS["cli"] = REPORT_SIDE | {"serve", "export", "pprofc"}
 

@@ -143,6 +143,31 @@ test('values and shares are for people', () => {
     assert.strictEqual(p.formatShare(0, 0), '0.00 %');
 });
 
+test('a change has a level by its size, none within two standard errors, and an outline where a side has nothing', () => {
+    const change = {runs: [1, 2], scale: [1, 2], sample: [1, 1]};
+    assert.strictEqual(p.changeLevel(change, 300, 200), 4); // 100 a run in both
+    assert.strictEqual(p.changeLevel(change, 10000 + 40000, 40000), 7); // twice as dear: a third
+    assert.strictEqual(p.changeLevel(change, 10000 + 41000, 41000), 8);
+    assert.strictEqual(p.changeLevel(change, 10000 + 21000, 21000), 5);
+    assert.strictEqual(p.changeLevel(change, 10000 + 10000, 10000), 1);
+    assert.strictEqual(p.changeLevel(change, 2, 0), 4); // two samples tell nothing
+    assert.strictEqual(p.changeLevel({...change, sample: [0, 0]}, 2, 0), 0); // counted
+    assert.strictEqual(p.changeClass(change, 1000, 0), 'd0 died');
+    assert.strictEqual(p.changeClass(change, 1000, 1000), 'd8 born');
+    assert.strictEqual(p.changeText(change, 300, 200), '+0.0 %');
+    assert.strictEqual(p.changeText(change, 300, 0), 'gone');
+});
+
+test('a tree of a comparison has what is after, also of gathered boxes', () => {
+    const model = p.modelOf({'main;a': 100, 'main;b': 1, 'main;c': 2});
+    const tree = p.readData({...model, names: model.names, shared: 'A'.repeat(4), n_nodes: 5, n_frames: 4, self: ['A', 'A', p.putNumber(100), 'B', 'C'].join(''),
+        node: 'AAEE', frame: 'DABC', file: 'AAAA', line: 'AAAA', hot_line: 'AAAA', module: 'AAAA', hue: 'AAAA',
+        after: ['A', 'A', p.putNumber(60), 'B', 'A'].join('')}).tree;
+    assert.deepStrictEqual([...tree.total], [103, 103, 100, 1, 2]);
+    assert.deepStrictEqual([...tree.afterTotal], [61, 61, 60, 1, 0]);
+    assert.strictEqual(p.afterOfGroup(tree, {parent: 1, from: 2, to: 5, below: 3}), 1);
+});
+
 test('no file of the page ends the CDATA it is embedded in, builds code from text, or asks the network', () => {
     for (const file of fs.readdirSync(p.WEB).filter((name) => /\.(js|css)$/.test(name))) {
         const text = fs.readFileSync(path.join(p.WEB, file), 'utf8');

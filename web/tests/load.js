@@ -3,8 +3,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const WEB = path.join(__dirname, '..');
-const FILES = ['flame_data.js', 'flame_text.js', 'flame_layout.js', 'flame_search.js', 'flame_state.js'];
-const NAMES = ['readColumn', 'readData', 'nameOf', 'isOther', 'shorten', 'columnsOf', 'formatValue', 'formatShare', 'formatNumber',
+const FILES = ['flame_data.js', 'flame_text.js', 'flame_diff.js', 'flame_layout.js', 'flame_search.js', 'flame_state.js'];
+const NAMES = ['readColumn', 'readData', 'nameOf', 'isOther', 'shorten', 'columnsOf', 'formatValue', 'formatShare', 'formatNumber', 'changeLevel', 'changeClass', 'changeText', 'changeDetails', 'afterOfGroup',
     'layOut', 'boxAt', 'rowOf', 'groupTotal', 'compilePattern', 'searchTree', 'encodeState', 'decodeState', 'pathOf', 'findPath', 'viewOf'];
 
 const source = FILES.map((file) => fs.readFileSync(path.join(WEB, file), 'utf8')).join('');

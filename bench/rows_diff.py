@@ -1,0 +1,112 @@
+"""Comparisons: how often they are wrong, how often they find what is there, and what they cost beside inferno."""
+import os
+import random
+import resource
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure import Row
+from rows import BUILD, PPROFC, PROGRAMS, Missing, clean_environment, json_of, output_of, tool
+
+MOST_FALSE, LEAST_FOUND = 18, 180  # of 200
+
+
+def counted(name, *args, most=None, least=None):
+    found = json_of(tool(BUILD / "bench" / "diff_statistics"), *args)
+    is_ok = found["hits"] <= most if most is not None else found["hits"] >= least
+    bar = f"<= {most}" if most is not None else f">= {least}"
+    return Row(name, found["hits"], f" of {found['n']}", bar, is_ok, "", found)
+
+
+def statistics(is_long):
+    """False changes between equal programs, simulated and real; a function of 30 % made 5 % dearer."""
+    rows = [
+        counted("A/A, simulated: 300 functions, 10 000 samples", "false-changes", most=MOST_FALSE),
+        counted("A/A, simulated, bursts of 20 samples, slices of time", "bursts", most=MOST_FALSE),
+        counted("30 % made 5 % dearer, 30 000 samples: found", "found", least=LEAST_FOUND),
+        counted("the same, judged by slices of time", "found-slices", least=LEAST_FOUND),
+    ]
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        for name, rate_hz, *command in real_programs(60 if is_long else 15):
+            recording = Path(folder) / f"{name}.ppc"
+            output_of(PPROFC, "run", "-q", "-f", "-F", rate_hz, "-o", recording, "--", *command)
+            rows.append(counted(f"A/A, random halves of the slices of {name}", "halves", recording, most=MOST_FALSE))
+    return rows
+
+
+def real_programs(seconds):
+    """(name, rate, command ..) of programs that run for about so long."""
+    yield "shares_50_30_20", 1000, tool(PROGRAMS / "shares_50_30_20"), seconds
+    yield "wordcount", 1000, "sh", "-c", f"exec {tool(BUILD / 'examples' / 'wordcount')} {4000 * seconds}"
+
+
+# ---- speed -------------------------------------------------------------------------------------
+
+INFERNO = "0.12.3"
+
+
+def inferno():
+    """The folder of inferno's commands: built with cargo into the cache, once."""
+    folder = Path(os.environ.get("PPROFC_CACHE") or Path.home() / ".cache" / "pprof-c-ci") / f"inferno-{INFERNO}"
+    cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
+    if (folder / "bin" / "inferno-diff-folded").exists():
+        return folder / "bin"
+    if cargo is None:
+        raise Missing("no cargo, which builds inferno")
+    done = subprocess.run([cargo, "install", "inferno", "--version", INFERNO, "--locked", "--quiet", "--jobs", "2", "--root", str(folder)],
+                          capture_output=True, text=True, timeout=1500, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise Missing(f"cargo cannot build inferno: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+    return folder / "bin"
+
+
+def write_folded(path, seed, n_bytes):
+    """Stacks of a program of 3000 functions; another seed gives other counts and a tenth of other stacks."""
+    names = [f"module_{i % 40}::function_number_{i}" for i in range(3000)]
+    shapes, own = random.Random(1), random.Random(seed)
+    n_written = 0
+    with open(path, "w") as file:
+        while n_written < n_bytes:
+            depth = 8 + int(shapes.expovariate(1 / 14))
+            stack = [names[int(3000 * shapes.random() ** (1 + level % 5))] for level in range(depth)]
+            if own.random() < 0.1:
+                stack[-1] = names[own.randrange(3000)]
+            line = f"{';'.join(stack)} {1 + int(own.expovariate(1 / 20))}\n"
+            n_written += len(line)
+            file.write(line)
+
+
+def cpu_of(commands):
+    """CPU seconds, and the largest resident set in MiB, of shell lines one after the other."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for command in commands:
+        subprocess.run(command, shell=True, check=True, env=clean_environment(), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def speed(is_long):
+    """A comparison of two folded files with its picture, beside inferno's two commands."""
+    peers, megabytes = inferno(), 60
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        before, after = Path(folder) / "before.folded", Path(folder) / "after.folded"
+        write_folded(before, 2, megabytes * 1000000)
+        write_folded(after, 3, megabytes * 1000000)
+        ways = {
+            "inferno": [f"{peers}/inferno-diff-folded {before} {after} | {peers}/inferno-flamegraph > {folder}/inferno.svg"],
+            "pprof-c": [f"{PPROFC} diff -q -f -o {folder}/ours.svg {before} {after}"],
+        }
+        costs = {way: [] for way in ways}
+        for i in range(7 if is_long else 3):
+            for way in list(ways)[:: 1 if i % 2 == 0 else -1]:
+                costs[way].append(cpu_of(ways[way]))
+    ratios = sorted(own / theirs for own, theirs in zip(costs["pprof-c"], costs["inferno"]))
+    ratio = ratios[len(ratios) // 2]
+    detail = f"{min(costs['pprof-c']):.2f} s beside {min(costs['inferno']):.2f} s (inferno {INFERNO})"
+    return [Row(f"diff of 2 x {megabytes} MB folded, with picture / inferno: CPU", ratio, "", "<= 0.5", ratio <= 0.5, detail, {"cpu_s": costs})]
+
+
+ALL = {"diff-statistics": statistics, "diff-speed": speed}

@@ -1,0 +1,172 @@
+/* One run of a command that is measured. */
+#include "cli/bench_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "cli/child.h"
+#include "cli/environment.h"
+#include "cli/messages.h"
+#include "cli/profile_input.h"
+
+/* ---- the folder ---- */
+
+int pp_bench_init(struct pp_bench *bench, const char *keep, double rate_hz,
+                  struct pprofc_error *err)
+{
+    const char *temporary = getenv("TMPDIR");
+    int n;
+
+    *bench = (struct pp_bench){.rate_hz = rate_hz, .keeps = keep != NULL};
+    n = keep != NULL ? snprintf(bench->folder, sizeof bench->folder, "%s", keep)
+                     : snprintf(bench->folder, sizeof bench->folder, "%s/pprofc-bench.XXXXXX",
+                                temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
+    if (n < 0 || (size_t)n >= sizeof bench->folder)
+        return pp_fail(err, -ENAMETOOLONG, 0, "the folder's name is too long: %s", keep);
+    if (keep != NULL ? mkdir(keep, 0777) != 0 && errno != EEXIST : mkdtemp(bench->folder) == NULL)
+        return pp_fail(err, -errno, 0, "cannot make the folder %s: %s", bench->folder,
+                       strerror(errno));
+    bench->is_profiled = !pp_child_environment_is_off();
+    if (bench->is_profiled && pp_preload_find(&bench->preload, false, err) < 0)
+        return -ENOENT;
+    return 0;
+}
+
+static int find_recordings(const struct pp_bench *bench, const char *name, glob_t *found)
+{
+    char pattern[PATH_MAX];
+
+    (void)snprintf(pattern, sizeof pattern, "%s/%s.*.ppc", bench->folder, name);
+    return glob(pattern, GLOB_NOESCAPE, NULL, found);
+}
+
+void pp_bench_done(struct pp_bench *bench)
+{
+    glob_t found = {.gl_pathc = 0};
+
+    if (!bench->keeps && bench->folder[0] != '\0') {
+        (void)find_recordings(bench, "*", &found);
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            (void)unlink(found.gl_pathv[i]);
+        globfree(&found);
+        (void)rmdir(bench->folder);
+    }
+    pp_preload_done(&bench->preload);
+}
+
+/* ---- a run ---- */
+
+/* Output goes nowhere while the command runs; what it says on standard error is seen. */
+static int silence(void)
+{
+    pp_autoclose_fd int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const int saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+    (void)fflush(stdout);
+    if (nowhere >= 0 && saved >= 0)
+        (void)dup2(nowhere, STDOUT_FILENO);
+    return saved;
+}
+
+static void speak_again(int saved)
+{
+    if (saved < 0)
+        return;
+    (void)dup2(saved, STDOUT_FILENO);
+    (void)close(saved);
+}
+
+static void set_environment(const struct pp_bench *bench, const char *name,
+                            struct pp_child_environment *environment)
+{
+    char output[PATH_MAX], rate[32];
+
+    if (!bench->is_profiled)
+        return;
+    (void)snprintf(output, sizeof output, "%s/%s.%%p.ppc", bench->folder, name);
+    (void)snprintf(rate, sizeof rate, "%g", bench->rate_hz);
+    pp_child_environment_preload(environment, bench->preload.path);
+    pp_child_environment_set(environment, "PPROFC", "cpu");
+    pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
+    pp_child_environment_set(environment, "PPROFC_OUTPUT", output);
+    pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
+    pp_child_environment_set(environment, "PPROFC_LOG", "/dev/null");
+}
+
+int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
+                 struct pp_bench_figures *figures_out, struct pprofc_error *err)
+{
+    char shell[] = "sh", option[] = "-c";
+    pp_autofree char *script = strdup(command);
+    char *arguments[] = {shell, option, script, NULL};
+    struct pp_child_environment environment;
+    struct pp_child child;
+    int rc, saved;
+
+    if (script == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for a command");
+    pp_child_environment_init(&environment);
+    set_environment(bench, name, &environment);
+    saved = silence();
+    rc = environment.failed
+             ? pp_fail(err, -ENOMEM, 0, "no memory for the environment")
+             : pp_child_start(&child, "/bin/sh", arguments, environment.entries, err);
+    if (rc == 0) {
+        (void)pp_child_wait(&child, INT64_MAX);
+        pp_child_reap(&child);
+    }
+    speak_again(saved);
+    pp_child_environment_done(&environment);
+    if (rc != 0)
+        return rc;
+    figures_out->wall_s = (double)(child.end_ns - child.start_ns) / 1e9;
+    figures_out->cpu_s = (double)((child.cpu_ns > 0 ? child.cpu_ns : 0) +
+                                  (child.children_cpu_ns > 0 ? child.children_cpu_ns : 0)) /
+                         1e9;
+    figures_out->code = pp_child_exit_code(&child);
+    return 0;
+}
+
+/* ---- its profile ---- */
+
+static int add_recording(struct pprofc_profile *sum, const char *path, struct pprofc_error *err)
+{
+    const struct pp_input_wish wish = {.sample = NULL};
+    struct pprofc_profile *part = NULL;
+    uint32_t type;
+    int rc;
+
+    if (pp_input_read(path, &wish, &part, &type) != 0)
+        return pp_fail(err, -EBADMSG, 0, "cannot read the recording %s", path);
+    rc = pp_profile_merge(sum, part, err);
+    pprofc_profile_free(part);
+    return rc;
+}
+
+int pp_bench_profile(const struct pp_bench *bench, const char *name,
+                     struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct pprofc_profile *sum = pp_profile_new();
+    glob_t found = {.gl_pathc = 0};
+    int rc = 0;
+
+    if (sum == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for a profile");
+    if (find_recordings(bench, name, &found) != 0)
+        rc = pp_fail(err, -ENODATA, 0, "the run left no profile: is the command a static program?");
+    for (size_t i = 0; i < found.gl_pathc && rc == 0; i++)
+        rc = add_recording(sum, found.gl_pathv[i], err);
+    globfree(&found);
+    if (rc == 0)
+        *profile_out = sum;
+    else
+        pprofc_profile_free(sum);
+    return rc;
+}

@@ -1,0 +1,40 @@
+/* One run of a command that is measured: its time, its CPU time, and its profile. */
+#ifndef PP_CLI_BENCH_RUN_H
+#define PP_CLI_BENCH_RUN_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "cli/preload.h"
+#include "profile/profile.h"
+
+/* How runs are made, the same for all. */
+struct pp_bench {
+    char folder[PATH_MAX / 2]; /* where recordings go */
+    struct pp_preload preload;
+    double rate_hz;
+    bool is_profiled, keeps; /* recordings */
+};
+
+struct pp_bench_figures {
+    double wall_s, cpu_s; /* of the command and the children it waited for */
+    int code;             /* it exited with; 128 + N by a signal */
+};
+
+/* Make ready; recordings go to 'keep', which is made when it is missing, or to a folder in TMPDIR
+ * that is removed at the end. */
+int pp_bench_init(struct pp_bench *bench, const char *keep, double rate_hz,
+                  struct pprofc_error *err);
+void pp_bench_done(struct pp_bench *bench);
+
+/* Run 'command' by /bin/sh, its output to /dev/null.  'name' is the beginning of its recordings'
+ * names. */
+int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
+                 struct pp_bench_figures *figures_out, struct pprofc_error *err);
+
+/* The profile of a run: of all its processes together.  -ENODATA when it left none. */
+int pp_bench_profile(const struct pp_bench *bench, const char *name,
+                     struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+#endif
