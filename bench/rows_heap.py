@@ -17,10 +17,13 @@ LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 KIB = 1024
 
 
+OUTPUT = tempfile.TemporaryDirectory()  # what is recorded goes with the bench
+
+
 def profiled(interval="512K", *others):
     """The environment of a program whose heap is profiled; 'others' are preloaded behind us."""
     return clean_environment(LD_PRELOAD=":".join(str(one) for one in (PRELOAD, *others)), PPROFC="heap",
-                             PPROFC_HEAP_INTERVAL=interval, PPROFC_OUTPUT="/dev/null/none.ppc", PPROFC_LOG="/dev/null")
+                             PPROFC_HEAP_INTERVAL=interval, PPROFC_OUTPUT=f"{OUTPUT.name}/%p.ppc", PPROFC_LOG="/dev/null")
 
 
 def allocator(name):
@@ -107,6 +110,9 @@ def own_instructions(n_rounds):
         subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out.%p", "--trace-children=yes", "env",
                         *(f"{key}={value}" for key, value in env.items()), str(BUILD / "bench" / "malloc_cost"), "pair", str(n_rounds)],
                        capture_output=True, timeout=600, env=clean_environment(), check=True)
+        for path in Path(folder).glob("out.*"):  # valgrind ends a process before it has tidied up
+            for recording in Path("/dev/shm").glob(f"pprofc.*.{path.suffix[1:]}"):
+                recording.unlink()
         last = max(Path(folder).glob("out.*"), key=lambda path: path.stat().st_size)
         shown = subprocess.run(["callgrind_annotate", "--threshold=100", "--auto=no", str(last)], capture_output=True, text=True, timeout=300,
                                check=True).stdout

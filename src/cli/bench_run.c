@@ -15,6 +15,8 @@
 #include "cli/environment.h"
 #include "cli/messages.h"
 #include "cli/profile_input.h"
+#include "cli/run_files.h"
+#include "formats/formats.h"
 
 /* ---- the folder ---- */
 
@@ -83,37 +85,71 @@ static void speak_again(int saved)
     (void)close(saved);
 }
 
-static void set_environment(const struct pp_bench *bench, const char *name,
+static void set_environment(const struct pp_bench *bench, const char *run_id,
                             struct pp_child_environment *environment)
 {
-    char output[PATH_MAX], rate[32];
+    char rate[32];
 
-    if (!bench->is_profiled)
-        return;
-    (void)snprintf(output, sizeof output, "%s/%s.%%p.ppc", bench->folder, name);
     (void)snprintf(rate, sizeof rate, "%g", bench->rate_hz);
     pp_child_environment_preload(environment, bench->preload.path);
     pp_child_environment_set(environment, "PPROFC", "cpu");
     pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
-    pp_child_environment_set(environment, "PPROFC_OUTPUT", output);
+    pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);
     pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
     pp_child_environment_set(environment, "PPROFC_LOG", "/dev/null");
+}
+
+/* What the processes of a run have recorded, whatever their end was: as files of the folder. */
+static int keep_recordings(const struct pp_bench *bench, struct pp_run_files *files,
+                           const char *name, struct pprofc_error *err)
+{
+    char path[PATH_MAX];
+    int rc = 0;
+
+    pp_run_files_look(files);
+    pp_run_files_refresh(files);
+    for (size_t i = 0; i < files->n_files; i++) {
+        pp_autobuffer struct pp_buffer copy = PP_BUFFER_INIT;
+        if (rc == 0)
+            rc = pp_recording_copy(files->files[i].reader, &copy, err);
+        (void)snprintf(path, sizeof path, "%s/%s.%d.%zu.ppc", bench->folder, name,
+                       (int)files->files[i].pid, i);
+        if (rc == 0)
+            rc = pp_file_write(path, copy.bytes, copy.n_bytes, true, err);
+        pp_run_file_unlink(&files->files[i]);
+    }
+    return rc;
+}
+
+static void take_figures(const struct pp_child *child, struct pp_bench_figures *figures_out)
+{
+    figures_out->wall_s = (double)(child->end_ns - child->start_ns) / 1e9;
+    figures_out->cpu_s = (double)((child->cpu_ns > 0 ? child->cpu_ns : 0) +
+                                  (child->children_cpu_ns > 0 ? child->children_cpu_ns : 0)) /
+                         1e9;
+    figures_out->code = pp_child_exit_code(child);
 }
 
 int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
                  struct pp_bench_figures *figures_out, struct pprofc_error *err)
 {
-    char shell[] = "sh", option[] = "-c";
+    char shell[] = "sh", option[] = "-c", run_id[PP_RUN_ID_HEX_BYTES];
     pp_autofree char *script = strdup(command);
     char *arguments[] = {shell, option, script, NULL};
     struct pp_child_environment environment;
+    struct pp_run_files files = {.directory = NULL};
     struct pp_child child;
-    int rc, saved;
+    int rc = 0, saved;
 
     if (script == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory for a command");
+    if (bench->is_profiled)
+        rc = pp_run_files_init(&files, "/dev/shm", run_id, err);
+    if (rc < 0)
+        return rc;
     pp_child_environment_init(&environment);
-    set_environment(bench, name, &environment);
+    if (bench->is_profiled)
+        set_environment(bench, run_id, &environment);
     saved = silence();
     rc = environment.failed
              ? pp_fail(err, -ENOMEM, 0, "no memory for the environment")
@@ -121,17 +157,15 @@ int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
     if (rc == 0) {
         (void)pp_child_wait(&child, INT64_MAX);
         pp_child_reap(&child);
+        take_figures(&child, figures_out);
     }
     speak_again(saved);
     pp_child_environment_done(&environment);
-    if (rc != 0)
-        return rc;
-    figures_out->wall_s = (double)(child.end_ns - child.start_ns) / 1e9;
-    figures_out->cpu_s = (double)((child.cpu_ns > 0 ? child.cpu_ns : 0) +
-                                  (child.children_cpu_ns > 0 ? child.children_cpu_ns : 0)) /
-                         1e9;
-    figures_out->code = pp_child_exit_code(&child);
-    return 0;
+    if (rc == 0 && bench->is_profiled)
+        rc = keep_recordings(bench, &files, name, err);
+    if (bench->is_profiled)
+        pp_run_files_done(&files);
+    return rc;
 }
 
 /* ---- its profile ---- */

@@ -1,6 +1,7 @@
 """pprofc bench: two commands in turn, their times, their profiles, and what it exits with."""
 import json
 import unittest
+from pathlib import Path
 
 from harness import EndToEnd, clean_environment
 
@@ -37,6 +38,17 @@ class Bench(EndToEnd):
         self.assertRegex(finished.out, r"(?m)^Judged +by cost a run; variance between 3 and 3 runs")
         self.assertIn("second_part", finished.out)
         self.assertEqual(list(self.folder.glob("pprofc-bench.*")), [])
+
+    def test_processes_that_are_killed(self):
+        """What a killed process, and the shell that never comes to its end, have recorded is in the profile, and nothing stays in memory."""
+        work = f"{self.command('60 60')} & wait; {self.command('60 60')}; kill -9 $$"
+        finished = self.pprofc("bench", "-n", "1", "--before", f"sh -c '{work}' || true", "--after", f"sh -c '{work}' || true",
+                               env=clean_environment(TMPDIR=self.folder))
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertIn("second_part", finished.out)
+        mark = self.program("fixed_parts").encode()
+        left = [path for path in Path("/dev/shm").glob("pprofc.*") if path.is_file() and mark in path.read_bytes()[:65536]]
+        self.assertEqual(left, [])
 
     def test_shell_and_failures(self):
         """Commands are the shell's; one that fails ends the benchmark with its status and is named."""
