@@ -1,14 +1,13 @@
 """Comparisons: how often they are wrong, how often they find what is there, and what they cost beside inferno."""
-import os
 import random
 import resource
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from measure import Row
-from rows import BUILD, PPROFC, PROGRAMS, Missing, clean_environment, json_of, output_of, tool
+from peers import inferno
+from rows import BUILD, PPROFC, PROGRAMS, clean_environment, json_of, output_of, tool
 
 MOST_FALSE, LEAST_FOUND = 18, 180  # of 200
 
@@ -44,24 +43,6 @@ def real_programs(seconds):
 
 # ---- speed -------------------------------------------------------------------------------------
 
-INFERNO = "0.12.3"
-
-
-def inferno():
-    """The folder of inferno's commands: built with cargo into the cache, once."""
-    folder = Path(os.environ.get("PPROFC_CACHE") or Path.home() / ".cache" / "pprof-c-ci") / f"inferno-{INFERNO}"
-    cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
-    if (folder / "bin" / "inferno-diff-folded").exists():
-        return folder / "bin"
-    if cargo is None:
-        raise Missing("no cargo, which builds inferno")
-    done = subprocess.run([cargo, "install", "inferno", "--version", INFERNO, "--locked", "--quiet", "--jobs", "2", "--root", str(folder)],
-                          capture_output=True, text=True, timeout=1500, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise Missing(f"cargo cannot build inferno: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-    return folder / "bin"
-
-
 def write_folded(path, seed, n_bytes):
     """Stacks of a program of 3000 functions; another seed gives other counts and a tenth of other stacks."""
     names = [f"module_{i % 40}::function_number_{i}" for i in range(3000)]
@@ -90,13 +71,13 @@ def cpu_of(commands):
 
 def speed(is_long):
     """A comparison of two folded files with its picture, beside inferno's two commands."""
-    peers, megabytes = inferno(), 60
+    differ, draw, megabytes = inferno.program("inferno-diff-folded"), inferno.program("inferno-flamegraph"), 60
     with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
         before, after = Path(folder) / "before.folded", Path(folder) / "after.folded"
         write_folded(before, 2, megabytes * 1000000)
         write_folded(after, 3, megabytes * 1000000)
         ways = {
-            "inferno": [f"{peers}/inferno-diff-folded {before} {after} | {peers}/inferno-flamegraph > {folder}/inferno.svg"],
+            "inferno": [f"{differ} {before} {after} | {draw} > {folder}/inferno.svg"],
             "pprof-c": [f"{PPROFC} diff -q -f -o {folder}/ours.svg {before} {after}"],
         }
         costs = {way: [] for way in ways}
@@ -105,7 +86,7 @@ def speed(is_long):
                 costs[way].append(cpu_of(ways[way]))
     ratios = sorted(own / theirs for own, theirs in zip(costs["pprof-c"], costs["inferno"]))
     ratio = ratios[len(ratios) // 2]
-    detail = f"{min(costs['pprof-c']):.2f} s beside {min(costs['inferno']):.2f} s (inferno {INFERNO})"
+    detail = f"{min(costs['pprof-c']):.2f} s beside {min(costs['inferno']):.2f} s (inferno {inferno.VERSION})"
     return [Row(f"diff of 2 x {megabytes} MB folded, with picture / inferno: CPU", ratio, "", "<= 0.5", ratio <= 0.5, detail, {"cpu_s": costs})]
 
 

@@ -1,7 +1,6 @@
 """What converting costs beside inferno, which is the fastest of the tools people use: CPU, and memory against the input."""
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -9,31 +8,12 @@ import tempfile
 from pathlib import Path
 
 from measure import Row
-from rows import BUILD, Missing, clean_environment
+from peers import inferno
+from rows import BUILD, clean_environment
 
-INFERNO = "0.12.8"
-BUILD_LIMIT_S = 1500
 N_NAMES = 5000
 DEPTH = 30
 MB = 1e6
-
-
-def cache_folder():
-    return Path(os.environ.get("PPROFC_CACHE") or Path.home() / ".cache" / "pprof-c-ci")
-
-
-def inferno(name):
-    """A program of inferno's, which cargo builds once into the cache."""
-    folder = cache_folder() / f"inferno-{INFERNO}"
-    if not (folder / "bin" / name).exists():
-        cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
-        if cargo is None:
-            raise Missing("cargo is not installed, and inferno was not built before")
-        done = subprocess.run([cargo, "install", "-q", "--locked", "-j", "2", "--version", INFERNO, "--root", folder, "inferno"],
-                              capture_output=True, text=True, timeout=BUILD_LIMIT_S)
-        if done.returncode != 0:
-            raise Missing(f"inferno cannot be built here: {done.stderr.strip().splitlines()[-1:]}")
-    return folder / "bin" / name
 
 
 # ---- the inputs: the same on every machine ----
@@ -125,7 +105,7 @@ def compare(name, own, theirs, size_mb, n_rounds, folder, memory_bar=None):
 
 def convert_formats(is_long):
     """perf's text to folded stacks, and folded stacks to a picture, against inferno's programs for the same."""
-    collapse, flamegraph = inferno("inferno-collapse-perf"), inferno("inferno-flamegraph")
+    collapse, flamegraph = inferno.program("inferno-collapse-perf"), inferno.program("inferno-flamegraph")
     pprofc = BUILD / "pprofc"
     rows, n_rounds = [], 9 if is_long else 3
     with tempfile.TemporaryDirectory() as name:
