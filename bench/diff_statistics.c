@@ -1,7 +1,7 @@
 /* How often a comparison is wrong, and how often it finds what is there.
  *
- *     diff_statistics false-changes | bursts | found | found-slices     by simulation
- *     diff_statistics halves RECORDING.ppc                              random halves of its slices
+ *     diff_statistics false-changes | bursts | found | found-slices [SERIES]    by simulation
+ *     diff_statistics halves RECORDING.ppc [SERIES]                  random halves of its slices
  *
  * Prints {"n": comparisons, "hits": those that said something changed, or found it}. */
 #include <errno.h>
@@ -80,8 +80,11 @@ static uint32_t false_changes_of_halves(const char *path)
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
+    const bool has_file = strcmp(what, "halves") == 0;
     uint32_t n;
 
+    if (argc > 2 + has_file)
+        simulation_state ^= strtoull(argv[2 + has_file], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15);
     if (strcmp(what, "false-changes") == 0)
         n = simulated_false_changes(N_COMPARISONS, N_A_SAMPLES, 1, false);
     else if (strcmp(what, "bursts") == 0)
@@ -90,7 +93,7 @@ int main(int argc, char **argv)
         n = simulated_found(N_COMPARISONS, N_SAMPLES, false);
     else if (strcmp(what, "found-slices") == 0)
         n = simulated_found(N_COMPARISONS, N_SAMPLES, true);
-    else if (strcmp(what, "halves") == 0 && argc > 2)
+    else if (has_file && argc > 2)
         n = false_changes_of_halves(argv[2]);
     else
         return 2;
