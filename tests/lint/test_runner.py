@@ -2,6 +2,7 @@
 import importlib.machinery
 import importlib.util
 import io
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,16 @@ class PythonFiles(unittest.TestCase):
     def test_subtests_that_fail(self):
         self.check("def test_a(self):\n    for i in range(3):\n        with self.subTest(i=i): self.assertNotEqual(i, 1)",
                    "0 passed, 1 failed, 0 skipped", 1, "(i=1)")
+
+    def test_started_by_nohup(self):
+        """Signals that whoever starts the tests ignores are there for the programs of the tests."""
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
+        try:
+            self.check("def test_a(self): self.assertNotIn(signal.SIG_IGN, map(signal.getsignal, (signal.SIGHUP, signal.SIGINT)))",
+                       "1 passed, 0 failed, 0 skipped", 0)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def test_hang_is_killed(self):
         self.check("def test_a(self): pass\ndef test_b(self): time.sleep(1000)", "1 passed, 1 failed, 0 skipped", 1, "hung",
