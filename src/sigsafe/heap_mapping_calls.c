@@ -18,6 +18,11 @@
 
 enum { PAGE_BYTES = 4096 };
 
+/* Where a program's addresses end: Linux hands out the upper part, of five levels, on request only.
+ */
+#define LOWER_LIMIT (UINT64_C(1) << 47)
+#define UPPER_LIMIT (UINT64_C(1) << 56)
+
 struct pp_sig_mapping_calls pp_sig_mapping_calls;
 
 static uint64_t whole_pages(uint64_t n_bytes)
@@ -115,17 +120,28 @@ PP_HEAP_TEXT void *pp_sig_mmap(void *address, size_t n_bytes, int protection, in
 
 /* ---- munmap ---- */
 
+/* What the kernel refuses whatever is there.  To take such a range out and to put it back would do
+ * harm: it reaches into a neighbour, which another thread may unmap in between. */
+static int is_refused(const void *address, uint64_t n_bytes)
+{
+    const uint64_t start = (uint64_t)(uintptr_t)address;
+    const uint64_t limit = start < LOWER_LIMIT ? LOWER_LIMIT : UPPER_LIMIT;
+
+    return start % PAGE_BYTES != 0 || start >= limit || n_bytes > limit - start;
+}
+
 /* What is taken out of the list while the kernel is asked. */
 struct taken {
     uint32_t first, number; /* none: PP_RANGE_NONE */
 };
 
-static struct taken take_out(uint64_t start, uint64_t n_bytes)
+static struct taken take_out(const void *address, uint64_t n_bytes)
 {
+    const uint64_t start = (uint64_t)(uintptr_t)address;
     struct taken taken = {PP_RANGE_NONE, 0};
     struct pp_sig_mapping_work work;
 
-    if (!has_ranges() || !pp_sig_mappings_begin(&work))
+    if (!has_ranges() || is_refused(address, n_bytes) || !pp_sig_mappings_begin(&work))
         return taken;
     if (pp_sig_mappings_lock(&work)) {
         taken.number = pp_sig_mappings.number;
@@ -183,7 +199,7 @@ static void unmapped(const struct taken *taken)
 static int unmap(void *address, size_t n_bytes)
 {
     const uint64_t n_whole = whole_pages(n_bytes);
-    const struct taken taken = take_out((uint64_t)(uintptr_t)address, n_whole);
+    const struct taken taken = take_out(address, n_whole);
     const int result = pp_sig_mapping_calls.munmap(address, n_bytes);
 
     if (result != 0) {
@@ -335,7 +351,7 @@ PP_HEAP_TEXT static void *remap(void *address, size_t n_bytes, size_t n_after, i
     void *memory;
 
     if (!leaves_old)
-        taken = take_out(move.from, move.n_before);
+        taken = take_out(address, move.n_before);
     memory = pp_sig_mapping_calls.mremap(address, n_bytes, n_after, flags, target);
     move.to = (uint64_t)(uintptr_t)memory;
     if (memory == MAP_FAILED) {

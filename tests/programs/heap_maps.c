@@ -159,6 +159,7 @@ NOINLINE static void unmap_in_vain(struct model *model, uint32_t i)
     expect(model, munmap(model->pieces[i].start + 1, PAGE) != 0, "munmap of an odd address");
     expect(model, mremap(model->pieces[i].start + 1, PAGE, 2 * PAGE, 0) == MAP_FAILED,
            "mremap of an odd address");
+    expect(model, munmap(model->pieces[i].start, (size_t)1 << 48) != 0, "munmap of all there is");
 }
 
 NOINLINE static void resize(struct model *model, uint32_t i, size_t n_after)
