@@ -1,6 +1,5 @@
 /* Any bytes: read as perf's text, whole and in pieces with the same result, and what could be read
  * is written as pprof, read again and has the same totals. */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
