@@ -79,7 +79,9 @@ static void print_sites(void)
     bool is_first = true;
 
     for (uint32_t i = 0; (site = pp_recording_site(reader, i)) != NULL; i++) {
-        if (site->hash == 0 || (site->allocated.n_samples == 0 && site->freed.n_samples == 0))
+        /* One whose objects grew and went to another site keeps the bytes they had lost before. */
+        if (site->hash == 0 || (site->allocated.n_samples == 0 && site->allocated.bytes == 0 &&
+                                site->freed.n_samples == 0))
             continue;
         printf("%s", is_first ? "" : ", ");
         is_first = false;
