@@ -332,8 +332,8 @@ static read_function *reader_of(const char *bytes, size_t n_bytes, size_t *n_ski
         return pp_legacy_read_cpu;
     pp_lines_of_bytes(&lines, bytes, n_bytes);
     while (pp_lines_next(&lines, &line)) {
-        *n_skipped_out = line.offset;
         pp_text_trim(&line);
+        *n_skipped_out = line.offset;
         if (line.n_bytes > 0 && line.bytes[0] != '#')
             return reader_of_line(&line, &lines);
     }

@@ -169,7 +169,8 @@ int pp_legacy_find_maps(struct pp_legacy *legacy, const char *text, size_t n_byt
     *n_bytes_out = n_bytes;
     pp_lines_of_bytes(&lines, text, n_bytes);
     while (pp_lines_next(&lines, &line)) {
-        if (!pp_legacy_is_map_head(&line))
+        /* Not in the first line, which is the profile's head whatever else is in it. */
+        if (line.offset == 0 || !pp_legacy_is_map_head(&line))
             continue;
         *n_bytes_out = line.offset;
         return pp_legacy_read_maps(legacy, &lines);

@@ -238,8 +238,8 @@ static void fill_intervals(const struct judging *judging,
 
 /* ---- rows ---- */
 
-static void fill_change(const struct judging *judging,
-                        const struct pp_diff_moments moments[PP_N_SIDES],
+/* Of the moments of both sides. */
+static void fill_change(const struct judging *judging, const struct pp_diff_moments *moments,
                         struct pp_diff_change *change)
 {
     struct estimate estimates[PP_N_SIDES];

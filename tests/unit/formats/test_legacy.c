@@ -134,6 +134,11 @@ static void assert_refused(const void *bytes, size_t n_bytes, uint64_t offset, c
     assert_int_equal(err.offset_bytes, offset);
 }
 
+static void assert_text_refused(const char *text, uint64_t offset, const char *message)
+{
+    assert_refused(text, strlen(text), offset, message);
+}
+
 /* A length that the file does not have, a count beyond 2^63, half a record: refused at the record.
  */
 static void test_cpu_refused(void **state)
@@ -212,15 +217,19 @@ static void test_heap_refused(void **state)
     static const char *const jemalloc = "heap_v2/1\n@ 0x1\n  t*: x\n";
 
     (void)state;
-    assert_refused(heap, strlen(heap), 40, "\"1: 2 [1: 2 @ 0x1\" at byte 40 is not");
-    assert_refused(head, strlen(head), 0, "is not the head of a heap profile");
-    assert_refused(jemalloc, strlen(jemalloc), 18, "\"t*: x\" at byte 18 is not");
-    assert_refused("heap_v2/1\n", 10, 0, "with sums");
-    assert_refused("# x\nthreads profile: total 1\nx\n", 31, 29,
-                   "\"x\" at byte 29 is not \"count @ stack\"");
-    assert_refused("--- contention\n1 x @\n", 21, 15, "\"1 x @\" at byte 15 is not");
-    assert_refused("--- threadz 1 ---\n--- Thread x ---\n", 35, 18, "at byte 18 is not");
-    assert_refused("words\n", 6, 0, "is no profile of gperftools");
+    assert_text_refused(heap, 40, "\"1: 2 [1: 2 @ 0x1\" at byte 40 is not");
+    assert_text_refused(head, 0, "is not the head of a heap profile");
+    assert_text_refused(jemalloc, 18, "\"t*: x\" at byte 18 is not");
+    assert_text_refused("heap_v2/1\n", 0, "with sums");
+    assert_text_refused("  heap_v2/1\n", 2, "with sums");
+    /* A list of mappings that begins in the head itself: the head stays one. */
+    assert_text_refused("heap_v2/1 MAPPED_LIBRARIES:", 0, "with sums");
+    assert_text_refused("heap profile: MAPPED_LIBRARIES:", 0, "is not the head of a heap profile");
+    assert_text_refused("# x\nthreads profile: total 1\nx\n", 29,
+                        "\"x\" at byte 29 is not \"count @ stack\"");
+    assert_text_refused("--- contention\n1 x @\n", 15, "\"1 x @\" at byte 15 is not");
+    assert_text_refused("--- threadz 1 ---\n--- Thread x ---\n", 18, "at byte 18 is not");
+    assert_text_refused("words\n", 0, "is no profile of gperftools");
 }
 
 /* jemalloc: the sums of all threads below each stack. */
