@@ -26,7 +26,7 @@
 
 enum { READ_BYTES = 4096, LINE_BYTES = 512 };
 
-static const uint64_t NOT_KNOWN = UINT64_MAX, ARENA_BYTES = UINT64_C(64) << 20;
+static const uint64_t NOT_KNOWN = UINT64_MAX;
 
 struct figures {
     enum pp_rec_allocator allocator;
@@ -46,6 +46,9 @@ static void *own_function(const char *name)
 }
 
 /* ---- glibc ---- */
+
+#ifdef __GLIBC__
+static const uint64_t ARENA_BYTES = UINT64_C(64) << 20;
 
 struct smaps {
     uint64_t resident;
@@ -118,6 +121,13 @@ static bool ask_glibc(struct figures *figures)
     figures->retained = figures->held - figures->resident;
     return true;
 }
+#else /* musl has no such figures */
+static bool ask_glibc(struct figures *figures)
+{
+    (void)figures;
+    return false;
+}
+#endif
 
 /* ---- the others ---- */
 

@@ -128,6 +128,11 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **var
 {
     struct pp_environment *env = &pp_environment;
 
+#ifndef __GLIBC__ /* musl calls constructors without arguments, when environ is set */
+    argc = 0;
+    argv = NULL;
+    variables = environ;
+#endif
     pp_root_pid = getpid();
     pp_environment_read(variables);
     if (pp_preload_begin != NULL) {

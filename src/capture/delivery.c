@@ -15,6 +15,11 @@
 
 #include "sigsafe/clock.h"
 
+/* The field of SIGEV_THREAD_ID, by the name of its manual page: glibc of Debian 12 has no such. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 /* linux/perf_event.h of Debian 12 has these; older headers name them not. */
 #ifndef PERF_ATTR_SIZE_VER7
 #define PERF_ATTR_SIZE_VER7 128
@@ -79,7 +84,7 @@ static int timer_open(struct pp_source *source, int32_t tid, uint64_t hint)
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = SIGPROF;
     event.sigev_value.sival_ptr = (void *)(uintptr_t)hint;
-    event._sigev_un._tid = tid;
+    event.sigev_notify_thread_id = tid;
     /* The raw call: libc's wrapper takes a clock of this thread or of the process only. */
     if (syscall(SYS_timer_create, pp_sig_thread_clock(tid), &event, &timer) != 0)
         return -errno;

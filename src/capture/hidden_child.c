@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -221,7 +222,7 @@ static void take_descriptors(int log)
         (void)dup2(nothing, STDERR_FILENO);
     if (log == STDERR_FILENO)
         (void)fcntl(STDERR_FILENO, F_SETFD, 0);
-    (void)close_range(STDERR_FILENO + 1, ~0u, 0);
+    (void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
 }
 
 static void be_outer(const struct launch *launch, pid_t program, int log)
@@ -236,7 +237,7 @@ static void be_outer(const struct launch *launch, pid_t program, int log)
     server = start_inner(launch);
     if (server < 0)
         _exit(NOT_STARTED);
-    (void)close_range(0, ~0u, 0); /* the server says its line and lets go of it, too */
+    (void)syscall(SYS_close_range, 0, ~0u, 0); /* the server says its line and lets go of it, too */
     wait_in_no_memory(server);
 }
 

@@ -11,19 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What signal() takes and gives back; each libc has another name for it. */
+typedef void (*pp_signal_function)(int signo);
+
 /* Ours: as libc's, for whoever calls those.  They pass through when nothing runs. */
 int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
                            void *(*start)(void *), void *argument);
 int pp_hook_sigaction(int signo, const struct sigaction *action, struct sigaction *before_out);
-__sighandler_t pp_hook_signal(int signo, __sighandler_t handler);
+pp_signal_function pp_hook_signal(int signo, pp_signal_function handler);
 /* Assembly: they leave no frame of their own. */
 void *pp_hook_dlopen(const char *path, int flags);
-void *pp_hook_dlmopen(Lmid_t space, const char *path, int flags);
+void *pp_hook_dlmopen(long space, const char *path, int flags);
 int pp_hook_dlclose(void *handle);
 
 /* Libc's, or those of an interposer before it; pp_real_pthread_create and pp_real_sigaction are in
  * capture/session.h. */
-extern __sighandler_t (*pp_real_signal)(int, __sighandler_t);
+extern pp_signal_function (*pp_real_signal)(int, pp_signal_function);
 extern void *pp_real_dlopen, *pp_real_dlmopen, *pp_real_dlclose; /* NULL in a static program */
 
 struct pp_hook {

@@ -60,12 +60,19 @@ static const void *object_of(uintptr_t address)
                                                                                  : NULL;
 }
 
+#ifdef __GLIBC__
 static const void *program(void)
 {
     const struct link_map *first = dlsym == NULL ? NULL : _r_debug.r_map;
 
     return first == NULL ? NULL : object_of((uintptr_t)first->l_ld);
 }
+#else /* musl: static programs only, which have one object */
+static const void *program(void)
+{
+    return NULL;
+}
+#endif
 
 /* Where each function of the allocator's goes. */
 static const struct {

@@ -9,7 +9,7 @@
 #include "sigsafe/chain.h"
 #include "sigsafe/handler.h"
 
-__sighandler_t (*pp_real_signal)(int, __sighandler_t) = signal;
+pp_signal_function (*pp_real_signal)(int, pp_signal_function) = signal;
 
 /* The pid of the process that holds it, or 0.  Not a mutex: signal() is called in handlers too,
  * which are over in no time. */
@@ -55,7 +55,7 @@ int pp_hook_sigaction(int signo, const struct sigaction *action, struct sigactio
     return 0;
 }
 
-__sighandler_t pp_hook_signal(int signo, __sighandler_t handler)
+pp_signal_function pp_hook_signal(int signo, pp_signal_function handler)
 {
     struct sigaction action, before;
 

@@ -1,8 +1,8 @@
 /* For -Wl,--wrap=signal.  In an object of its own: only a program that wraps gets it. */
 #include "capture/hook_calls.h"
 
-__sighandler_t __real_signal(int signo, __sighandler_t handler);
-__sighandler_t __wrap_signal(int signo, __sighandler_t handler);
+pp_signal_function __real_signal(int signo, pp_signal_function handler);
+pp_signal_function __wrap_signal(int signo, pp_signal_function handler);
 
 /* Our own mention of the function was wrapped too. */
 __attribute__((constructor(101))) static void unwrap(void)
@@ -11,7 +11,7 @@ __attribute__((constructor(101))) static void unwrap(void)
         pp_real_signal = __real_signal;
 }
 
-__sighandler_t __wrap_signal(int signo, __sighandler_t handler)
+pp_signal_function __wrap_signal(int signo, pp_signal_function handler)
 {
     unwrap();
     return pp_hook_signal(signo, handler);

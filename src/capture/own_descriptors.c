@@ -43,7 +43,7 @@ int pp_own_descriptors_take(struct pprofc_error *err)
 {
     int result;
 
-    if (close_range(0, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+    if (syscall(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE) == 0)
         return 0;
     /* Linux before 5.9, or a filter. */
     result = unshare(CLONE_FILES) == 0 ? close_all() : -errno;

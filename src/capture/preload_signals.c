@@ -5,7 +5,7 @@
 
 #pragma GCC visibility push(default)
 int sigaction(int signo, const struct sigaction *action, struct sigaction *before_out);
-__sighandler_t signal(int signo, __sighandler_t handler);
+pp_signal_function signal(int signo, pp_signal_function handler);
 #pragma GCC visibility pop
 
 int sigaction(int signo, const struct sigaction *action, struct sigaction *before_out)
@@ -14,7 +14,7 @@ int sigaction(int signo, const struct sigaction *action, struct sigaction *befor
     return pp_hook_sigaction(signo, action, before_out);
 }
 
-__sighandler_t signal(int signo, __sighandler_t handler)
+pp_signal_function signal(int signo, pp_signal_function handler)
 {
     pp_hooks_find_real();
     return pp_hook_signal(signo, handler);

@@ -52,11 +52,20 @@ void pp_session_lock(void)
 
 bool pp_session_lock_within(uint32_t timeout_ms)
 {
-    const uint64_t until_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + timeout_ms * UINT64_C(1000000);
+#ifdef __GLIBC__
+    const clockid_t clock = CLOCK_MONOTONIC;
+#else /* musl's mutexes know this one alone: while it is set back the wait is longer */
+    const clockid_t clock = CLOCK_REALTIME;
+#endif
+    const uint64_t until_ns = pp_sig_clock_ns(clock) + timeout_ms * UINT64_C(1000000);
     const struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
 
     pp_fork_look();
-    return pthread_mutex_clocklock(&session_lock, CLOCK_MONOTONIC, &until) == 0;
+#ifdef __GLIBC__
+    return pthread_mutex_clocklock(&session_lock, clock, &until) == 0;
+#else
+    return pthread_mutex_timedlock(&session_lock, &until) == 0;
+#endif
 }
 
 void pp_session_unlock(void)

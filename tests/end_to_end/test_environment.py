@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 import rows_off  # noqa: E402
 
 WAYS = ("switched", "switched_static", "switched_static_pie", "switched_wrapped", "switched_shared")
+if shutil.which("musl-gcc"):
+    WAYS += ("switched_musl",)
 RUNNING = 1  # enum pp_rec_state of recording/layout.h
 PRELOAD = BUILD / "libpprofc-preload.so"
 

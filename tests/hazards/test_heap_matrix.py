@@ -221,21 +221,42 @@ class Hazard45Linked(HeapRuns):
             for interval in INTERVALS:
                 with self.subTest(way=way, interval=interval):
                     finished, facts = self.record(self.program(f"heap_calls_{way}"), 100, "glibc", preloads=(), interval=interval)
-                    truth = json.loads(finished.out)
-                    for name in ("n_allocs", "n_reallocs", "n_frees"):
-                        self.assertEqual(facts[name], truth[name], name)
-                    self.assert_nothing_lost(facts)
-                    self.assert_no_frame_of_ours(facts)
+                    self.check_calls(finished, facts)
+
+    def check_calls(self, finished, facts):
+        truth = json.loads(finished.out)
+        for name in ("n_allocs", "n_reallocs", "n_frees"):
+            self.assertEqual(facts[name], truth[name], name)
+        self.assert_nothing_lost(facts)
+        self.assert_no_frame_of_ours(facts)
+
+    @unittest.skipUnless(shutil.which("musl-gcc"), "no musl-gcc")
+    def test_musl(self):
+        """A static program of musl, whose calloc and memalign call other names of the family, is counted exactly, too."""
+        for interval in INTERVALS:
+            with self.subTest(interval=interval):
+                finished, facts = self.record(self.program("heap_calls_musl"), 100, preloads=(), interval=interval)
+                self.check_calls(finished, facts)
+        finished, facts = self.record(self.program("heap_life_musl"), preloads=())
+        self.check_life(finished, facts)
+
+    @unittest.skipUnless(shutil.which("musl-gcc"), "no musl-gcc")
+    def test_musl_without_being_asked(self):
+        finished = self.run_command(self.program("heap_calls_musl"), 100, env=clean_environment())
+        self.assertEqual((finished.status, finished.err), (0, ""))
 
     def test_life(self):
         for way in LINKED:
             with self.subTest(way=way):
                 finished, facts = self.record(self.program(f"heap_life_{way}"), preloads=())
-                truth = json.loads(finished.out)
-                allocated, freed = self.sums(facts, "take")
-                self.assertEqual((allocated[0], freed[0]), (truth["main_taken"], truth["main_given"]))
-                self.assert_nothing_lost(facts)
-                self.assert_no_frame_of_ours(facts)
+                self.check_life(finished, facts)
+
+    def check_life(self, finished, facts):
+        truth = json.loads(finished.out)
+        allocated, freed = self.sums(facts, "take")
+        self.assertEqual((allocated[0], freed[0]), (truth["main_taken"], truth["main_given"]))
+        self.assert_nothing_lost(facts)
+        self.assert_no_frame_of_ours(facts)
 
     def test_static_is_off_without_being_asked(self):
         """Wrapped and not switched on, a program does what it did."""

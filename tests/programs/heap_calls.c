@@ -5,7 +5,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#ifdef __GLIBC__
 #include <obstack.h>
+#endif
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,12 +215,14 @@ NOINLINE static void call_getline(FILE *file)
 
 NOINLINE static void call_obstack(void)
 {
+#ifdef __GLIBC__
     struct obstack stack;
 
     obstack_init(&stack);
     for (int i = 0; i < 10; i++)
         (void)obstack_copy(&stack, "thirteen chars", 1000);
     obstack_free(&stack, NULL);
+#endif
 }
 
 static void call_libc(int n_rounds)
