@@ -47,7 +47,7 @@ static double number_behind(const char *text, const char *name)
     return at == NULL ? 0 : (double)strtoull(at + strlen(name), NULL, 10);
 }
 
-static uint64_t predict_ns(void)
+static uint64_t predict_copy_ns(void)
 {
     char text[2048];
     double kilobytes, huge_kilobytes;
@@ -66,14 +66,23 @@ static uint64_t predict_ns(void)
                       huge_kilobytes * HUGE_NS_A_KB);
 }
 
-int pp_leak_predict(struct pp_session *session)
+/* Into the recording; of it what is the copy's alone, without waiting for threads to be held. */
+static int predict(struct pp_session *session, uint64_t *copy_ns_out)
 {
     struct pp_rec_leak_scan *record = &session->header->heap.leaks;
 
     if (atomic_load(&session->header->heap.mode) == PP_HEAP_OFF)
         return -ENODATA;
-    atomic_store(&record->predicted_ns, predict_ns());
+    *copy_ns_out = predict_copy_ns();
+    atomic_store(&record->predicted_ns, *copy_ns_out + pp_leak_threads_predict_ns(session));
     return 0;
+}
+
+int pp_leak_predict(struct pp_session *session)
+{
+    uint64_t copy_ns;
+
+    return predict(session, &copy_ns);
 }
 
 /* ---- in the child ---- */
@@ -255,16 +264,15 @@ static int begin_pass(struct pp_session *session)
 
 static int begin(struct pp_session *session, uint64_t limit_ns, bool is_at_end)
 {
-    int result = pp_leak_predict(session);
+    uint64_t copy_ns = 0;
+    int result = predict(session, &copy_ns);
 
     if (result != 0)
         return result;
     if (atomic_load(&session->header->heap.leaks.predicted_ns) > limit_ns)
         return -E2BIG;
     session->leak.is_at_end = is_at_end;
-    session->leak.hold_ns = limit_ns == UINT64_MAX
-                                ? MOST_HOLD_NS
-                                : limit_ns - atomic_load(&session->header->heap.leaks.predicted_ns);
+    session->leak.hold_ns = limit_ns == UINT64_MAX ? MOST_HOLD_NS : limit_ns - copy_ns;
     result = begin_pass(session);
     if (result != -EINPROGRESS)
         free_work(&session->leak);

@@ -182,6 +182,40 @@ static void wait_for_held(struct pp_session *session, uint64_t until_ns)
     threads_now->n_unseen += n_open;
 }
 
+/* ---- what that will cost ---- */
+
+static uint64_t longest_turn_ns;
+
+/* What a thread waits for a processor before a turn, on average (Documentation/scheduler/
+ * sched-stats.rst: time run, time waited, turns). */
+static void count_turn(struct pp_session *session, struct pp_sig_thread *thread,
+                       struct pp_watch *watch)
+{
+    const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    uint64_t words[N_WORDS], waited_ns, n_turns;
+    char path[64], text[128], *at;
+
+    (void)session, (void)watch;
+    if (read_words(tid, words) >= 2)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", tid);
+    if (pp_proc_read(path, text, sizeof text) <= 0)
+        return;
+    (void)strtoull(text, &at, 10);
+    waited_ns = strtoull(at, &at, 10);
+    n_turns = strtoull(at, &at, 10);
+    if (n_turns > 0 && waited_ns / n_turns > longest_turn_ns)
+        longest_turn_ns = waited_ns / n_turns;
+}
+
+uint64_t pp_leak_threads_predict_ns(struct pp_session *session)
+{
+    longest_turn_ns = 0;
+    pp_threads_scan(session);
+    pp_threads_each(session, count_turn);
+    return longest_turn_ns;
+}
+
 void pp_leak_threads_look(struct pp_session *session, struct pp_leak_scan *scan, uint64_t hold_ns,
                           struct pp_leak_threads *threads_out)
 {

@@ -15,6 +15,10 @@ struct pp_leak_threads {
     uint64_t held_since_ns; /* CLOCK_MONOTONIC; 0: none was held */
 };
 
+/* For how long threads that run would be held now, by what they have waited for a processor so far:
+ * the last of them comes when it gets its turn. */
+uint64_t pp_leak_threads_predict_ns(struct pp_session *session);
+
 /* Before the child is made: of threads that wait, the part of their stacks that is not in use is to
  * be skipped, and the arguments of their system calls are roots.  Those that run are held, where
  * perf events can reach them: for 'hold_ns' at most they are waited for.  Held ones stay so until
