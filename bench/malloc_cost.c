@@ -4,12 +4,13 @@
  * nor another minute of the machine tells them apart.  Prints medians as JSON: nanoseconds of a
  * call both ways, the ratio of neighbouring turns and their difference.
  *
- * Arguments: what (pair, tight, threads, step, double), turns (200), live samples (0).
+ * Arguments: what (pair, tight, threads, step, double, map), turns (200), live samples (0).
  *   pair     free one of 4096 objects at random, allocate 16 to 1040 bytes in its place
  *   tight    malloc(64) and free it
  *   threads  as pair with 256 objects, in two threads at once, each its own
  *   step     one vector grown by realloc in steps of 16 bytes to 1 MiB, a call
  *   double   the same by doubling from 16 bytes, and filled as it grows, a call
+ *   map      mmap 64 KiB, touch its first page, unmap it
  * Live samples: so many objects that are followed stay alive meanwhile; wants the library or the
  * preload with an interval of 64 KiB then.  Negative: as many objects, allocated past it.
  * Built with IS_LINKED it links libpprofc: "on" in the fourth argument's place starts it. */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #ifdef IS_LINKED
@@ -31,6 +33,8 @@ struct calls {
     void *(*malloc)(size_t n_bytes);
     void (*free)(void *object);
     void *(*realloc)(void *object, size_t n_bytes);
+    void *(*mmap)(void *address, size_t n_bytes, int rights, int flags, int fd, off_t offset);
+    int (*munmap)(void *address, size_t n_bytes);
 };
 
 static void *objects[N_OBJECTS];
@@ -165,6 +169,23 @@ static double double_it(const struct calls *calls)
     return vectors(calls, 80, twice);
 }
 
+static double map(const struct calls *calls)
+{
+    const struct calls bound = *calls;
+    enum { N = 2000, MAP_BYTES = 64 * 1024 };
+    const double begin_ns = now_ns();
+
+    for (int i = 0; i < N; i++) {
+        char *memory =
+            bound.mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            abort();
+        *(volatile char *)memory = 1;
+        (void)bound.munmap(memory, MAP_BYTES);
+    }
+    return (now_ns() - begin_ns) / N;
+}
+
 /* The allocator's own: of the first library behind whose malloc no other stands. */
 static struct calls past_all(void)
 {
@@ -180,6 +201,11 @@ static struct calls past_all(void)
     *(void **)&found.malloc = dlsym(library, "malloc");
     *(void **)&found.free = dlsym(library, "free");
     *(void **)&found.realloc = dlsym(library, "realloc");
+    library = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL)
+        abort();
+    *(void **)&found.mmap = dlsym(library, "mmap");
+    *(void **)&found.munmap = dlsym(library, "munmap");
     return found;
 }
 
@@ -187,7 +213,7 @@ static struct calls past_all(void)
  * taken for constants. */
 __attribute__((noinline)) static struct calls bound_now(void)
 {
-    return (struct calls){malloc, free, realloc};
+    return (struct calls){malloc, free, realloc, mmap, munmap};
 }
 
 static int compare(const void *left, const void *right)
@@ -245,11 +271,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         double (*run)(const struct calls *);
-    } WAYS[] = {{"pair", pair},
-                {"tight", tight},
-                {"threads", threads},
-                {"step", step},
-                {"double", double_it}};
+    } WAYS[] = {{"pair", pair}, {"tight", tight},      {"threads", threads},
+                {"step", step}, {"double", double_it}, {"map", map}};
     const int n_turns = argc > 2 ? atoi(argv[2]) : 200;
     const long n_live = argc > 3 ? strtol(argv[3], NULL, 10) * 1582 / 1000 : 0; /* P = 0.632 */
     struct calls bound, direct;
@@ -271,6 +294,6 @@ int main(int argc, char **argv)
         measure(WAYS[k].run, n_turns, &bound, &direct);
         return 0;
     }
-    (void)fprintf(stderr, "malloc_cost pair|tight|threads|step|double [turns] [live]\n");
+    (void)fprintf(stderr, "malloc_cost pair|tight|threads|step|double|map [turns] [live]\n");
     return 2;
 }

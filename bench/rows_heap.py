@@ -100,7 +100,15 @@ def calls(is_long):
         rows += [call_row(f"{label} at 512 KiB, {way}", found, way, bar) for way, bar in bars.items()]
         if what == "pair":
             rows.append(off_row(found))
-    return rows
+    return rows + maps(n_rounds)
+
+
+def maps(n_rounds):
+    """mmap, a touch and munmap, with mappings followed."""
+    program = tool(BUILD / "bench" / "malloc_cost")
+    found = alternate({"plain": (program, ("map", N_TURNS), clean_environment()),
+                       "followed": (program, ("map", N_TURNS), {**profiled(), "PPROFC_HEAP_MMAP": "1"})}, n_rounds)
+    return [call_row("mmap 64 KiB and munmap: A/A", found, "plain"), call_row("mmap 64 KiB and munmap, followed", found, "followed")]
 
 
 def own_instructions(n_rounds):

@@ -267,7 +267,13 @@ struct pprofc_map_totals {
     uint64_t n_unmaps, unmapped_bytes; /* whatever lay there; bytes that mremap() cut off too */
 };
 
-/* Fill in 'totals_out'.  -ESRCH when no session follows mappings (heap_mmap, PPROFC_HEAP_MMAP).
+#define PPROFC_MAP_TOTALS_INIT                             \
+    {                                                      \
+        sizeof(struct pprofc_map_totals), 0, 0, 0, 0, 0, 0 \
+    }
+
+/* Fill in 'totals_out'.  -ESRCH when no session follows mappings (heap_mmap, PPROFC_HEAP_MMAP);
+ * -EINVAL for a struct that was not initialised.
  * Cost:    reads a few words.
  * Threads: any thread; what others are just doing is counted or not yet.
  * Signals: not from a signal handler: it takes a lock.

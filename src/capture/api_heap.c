@@ -73,6 +73,9 @@ int pprofc_map_totals(struct pprofc_map_totals *totals_out, struct pprofc_error 
     struct pp_heap_mapping_counts counts;
     int result;
 
+    if (totals_out == NULL || totals_out->struct_bytes != sizeof *totals_out)
+        return pp_fail(err, -EINVAL, 0,
+                       "no struct pprofc_map_totals that PPROFC_MAP_TOTALS_INIT has filled");
     pp_session_lock();
     result = refuse_without_heap(err);
     if (result == 0 && atomic_load(&pp_session.header->heap.mappings.are_followed) == 0)

@@ -415,7 +415,8 @@ static void measure_cost(struct pp_session *session)
     atomic_store(&heap->alignment_bytes,
                  atomic_load(&pp_sig_heap.is_aligned) != 0 ? n_followed * PP_HEAP_ALIGNMENT : 0);
     atomic_store(&heap->tables_bytes,
-                 pp_heap_memory_bytes() + n_sites * sizeof(struct pp_rec_site) +
+                 pp_heap_memory_bytes() + pp_heap_mappings_bytes() +
+                     n_sites * sizeof(struct pp_rec_site) +
                      atomic_load(&heap->lifetimes.n_items) * sizeof(struct pp_rec_lifetimes) +
                      atomic_load(&heap->frames.n_items) * sizeof(uint64_t));
 }

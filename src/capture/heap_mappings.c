@@ -86,6 +86,11 @@ void pp_heap_mappings_count(struct pp_heap_mapping_counts *counts_out)
     };
 }
 
+uint64_t pp_heap_mappings_bytes(void)
+{
+    return ranges == NULL ? 0 : pp_bytes_in_memory(ranges, bytes_for(capacity));
+}
+
 void pp_heap_mappings_sum_up(struct pp_session *session)
 {
     struct pp_rec_mappings *sums = &session->header->heap.mappings;

@@ -33,4 +33,7 @@ struct pp_heap_mapping_counts {
 };
 void pp_heap_mappings_count(struct pp_heap_mapping_counts *counts_out);
 
+/* How much of the list is in memory. */
+uint64_t pp_heap_mappings_bytes(void);
+
 #endif

@@ -122,7 +122,7 @@ _Atomic uint8_t *pp_heap_filter(void)
 
 /* ---- what of it is memory ---- */
 
-static uint64_t bytes_in_memory(const void *memory, uint64_t n_bytes)
+uint64_t pp_bytes_in_memory(const void *memory, uint64_t n_bytes)
 {
     enum { N_PAGES = 4096 };
     unsigned char is_there[N_PAGES];
@@ -149,7 +149,7 @@ static uint64_t map_bytes(const struct pp_sig_heap_map *map)
 
     for (uint32_t i = map->first; i <= atomic_load(&map->current); i++)
         if (map->levels[i].keys != NULL)
-            n_bytes += bytes_in_memory((const void *)map->levels[i].keys, level_bytes(i));
+            n_bytes += pp_bytes_in_memory((const void *)map->levels[i].keys, level_bytes(i));
     return n_bytes;
 }
 
@@ -159,11 +159,11 @@ uint64_t pp_heap_memory_bytes(void)
     uint64_t n_in_block = PP_HEAP_FIRST_BLOCK;
 
     if (filter != NULL)
-        n_bytes += bytes_in_memory((const void *)filter, FILTER_BYTES);
+        n_bytes += pp_bytes_in_memory((const void *)filter, FILTER_BYTES);
     for (uint32_t block = 0; block < PP_HEAP_N_BLOCKS; block++, n_in_block *= 2) {
         const struct pp_sig_heap_thread *threads = atomic_load(&pp_sig_heap_blocks[block]);
         if (threads != NULL)
-            n_bytes += bytes_in_memory(threads, n_in_block * sizeof *threads);
+            n_bytes += pp_bytes_in_memory(threads, n_in_block * sizeof *threads);
     }
     return n_bytes;
 }

@@ -16,6 +16,9 @@ void pp_heap_memory_clear(bool many);
 /* How much of all this is in memory. */
 uint64_t pp_heap_memory_bytes(void);
 
+/* How much of the pages there is. */
+uint64_t pp_bytes_in_memory(const void *memory, uint64_t n_bytes);
+
 /* More blocks for threads when few are left.  0 or -ENOMEM. */
 int pp_heap_blocks_tend(void);
 

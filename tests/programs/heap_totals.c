@@ -1,5 +1,6 @@
 /* Linked with libpprofc: counts usable bytes by itself, and asks the library for the same.  What is
  * wrong it says, and ends with 1. */
+#include <errno.h>
 #include <malloc.h>
 #include <pprofc/pprofc.h>
 #include <pthread.h>
@@ -7,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { N = 2000, OLD_BYTES = offsetof(struct pprofc_alloc_totals, counts_usable) };
+enum { N = 2000, PAGE = 4096, OLD_BYTES = offsetof(struct pprofc_alloc_totals, counts_usable) };
 
 static void *objects[N];
 static uint64_t allocated, freed;
@@ -90,23 +92,68 @@ static void first_header(void)
           "behind an old program's struct");
 }
 
+static void expect_mapped(const struct pprofc_map_totals *before, uint64_t n_maps,
+                          uint64_t mapped_pages, uint64_t n_unmaps, uint64_t unmapped_pages)
+{
+    struct pprofc_map_totals now = PPROFC_MAP_TOTALS_INIT;
+
+    check(pprofc_map_totals(&now, NULL) == 0, "no totals of mappings");
+    check(now.n_maps - before->n_maps == n_maps, "mappings");
+    check(now.mapped_bytes - before->mapped_bytes == mapped_pages * PAGE, "bytes mapped");
+    check(now.n_unmaps - before->n_unmaps == n_unmaps, "unmappings");
+    check(now.unmapped_bytes - before->unmapped_bytes == unmapped_pages * PAGE, "bytes unmapped");
+}
+
+/* Anonymous memory by calls and whole pages, what grows and what is cut off; address space alone is
+ * among the others. */
+static void by_mappings(void)
+{
+    enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS, RIGHTS = PROT_READ | PROT_WRITE };
+    struct pprofc_map_totals before = PPROFC_MAP_TOTALS_INIT, now = PPROFC_MAP_TOTALS_INIT;
+    struct pprofc_map_totals raw;
+    char *one, *space;
+
+    memset(&raw, 0, sizeof raw);
+    check(pprofc_map_totals(&raw, NULL) == -EINVAL, "totals without the initialiser");
+    check(pprofc_map_totals(&before, NULL) == 0, "totals of mappings");
+    one = mmap(NULL, 5 * PAGE - 100, RIGHTS, ANONYMOUS, -1, 0);
+    expect_mapped(&before, 1, 5, 0, 0);
+    check(munmap(one + 3 * PAGE, 2 * PAGE) == 0, "munmap of a part");
+    expect_mapped(&before, 1, 5, 1, 2);
+    one = mremap(one, 3 * PAGE, 10 * PAGE, MREMAP_MAYMOVE);
+    expect_mapped(&before, 1, 12, 1, 2);
+    check(munmap(one, 10 * PAGE) == 0, "munmap");
+    expect_mapped(&before, 1, 12, 2, 12);
+    space = mmap(NULL, 7 * PAGE, PROT_NONE, ANONYMOUS, -1, 0);
+    check(pprofc_map_totals(&now, NULL) == 0 && now.n_others - before.n_others == 1 &&
+              now.other_bytes - before.other_bytes == 7 * PAGE,
+          "address space alone");
+    expect_mapped(&before, 1, 12, 2, 12);
+    (void)munmap(space, 7 * PAGE);
+}
+
 static void start(int counts)
 {
     struct pprofc_options options = PPROFC_OPTIONS_INIT;
 
     options.kinds = PPROFC_KIND_HEAP;
     options.heap_usable = counts;
+    options.heap_mmap = counts;
     check(pprofc_start(&options, NULL) == 0, "start");
 }
 
 int main(void)
 {
+    struct pprofc_map_totals mapped = PPROFC_MAP_TOTALS_INIT;
+
     start(1);
     by_thread();
     first_header();
+    by_mappings();
     check(pprofc_stop(NULL, NULL) == 0, "stop");
     start(0);
     make();
+    check(pprofc_map_totals(&mapped, NULL) == -ESRCH, "mappings are followed unasked");
     check(totals().counts_usable == 0 && totals().usable_allocated_bytes == 0, "counted unasked");
     (void)drop_half(NULL);
     check(pprofc_stop(NULL, NULL) == 0, "stop again");
