@@ -130,6 +130,119 @@ int pprofc_resume(struct pprofc_error *err);
  * Fork:    inherited by the child's thread. */
 int pprofc_thread_ignore(struct pprofc_error *err);
 
+/* Put the label 'key' with 'value' on this thread: all samples that it takes from now on carry it,
+ * of every kind, in every format that has labels.  An earlier value of the key is replaced; up to
+ * 16 keys a thread.  Labels hold whether a session runs or not, until they are cleared or the
+ * thread ends; a thread begins without any, a child of fork() with those of the thread that made
+ * it.  Texts are kept for good, 4 MiB in all: values should be few (an endpoint, a tenant), ids of
+ * single requests are for spans.
+ * -EINVAL for an empty key, one of ours ("thread_id", "span_id" ..), a key above 128 or a value
+ * above 1024 bytes; -E2BIG for a 17th key; -ENOSPC when there is no room for another text or set of
+ * labels: the key is off the thread then, rather than with a wrong value; -ENOMEM.
+ * Cost:    two hashes and a system call, some 300 ns; a new text or set takes a lock.
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler: it may take a lock.
+ * Fork:    labels go on in the child. */
+int pprofc_label_set(const char *key, const char *value, struct pprofc_error *err);
+
+/* Take the label off this thread; NULL: all of them.  0 also when it has none; -EINVAL, -ENOMEM.
+ * Cost:    as pprofc_label_set().
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler: it may take a lock.
+ * Fork:    acts on the process's own. */
+int pprofc_label_clear(const char *key, struct pprofc_error *err);
+
+/* What a thread is about: its labels and its span.  For work that goes on in another thread, a
+ * coroutine, a callback. */
+struct pprofc_context {
+    uint64_t words[2];
+};
+
+/* This thread's.
+ * Cost:    a system call.
+ * Threads: about the caller; the result may be given to any thread.
+ * Signals: not from a signal handler.
+ * Fork:    holds in the child, too. */
+struct pprofc_context pprofc_context_capture(void);
+
+/* Let this thread be about that from now on, and give back what it was about.  A span that has
+ * ended meanwhile is none.
+ * Cost:    two system calls where the span is another.
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler.
+ * Fork:    acts on the process's own. */
+struct pprofc_context pprofc_context_restore(struct pprofc_context context);
+
+/* The label, and what the thread was about before; what cannot be set is left out.  See
+ * PPROFC_SCOPE.
+ * Cost:    as pprofc_label_set().
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler.
+ * Fork:    acts on the process's own. */
+struct pprofc_context pprofc_label_scope_begin(const char *key, const char *value);
+
+/* The thread's labels are again as they were in 'before'.
+ * Cost:    a system call.
+ * Threads: the one that began the scope.
+ * Signals: not from a signal handler.
+ * Fork:    acts on the process's own. */
+void pprofc_label_scope_end(struct pprofc_context *before);
+
+/* PPROFC_SCOPE("endpoint", "/orders"); is a label until the end of the block.  An inner one of the
+ * same key stands in front of the outer. */
+#if defined(__GNUC__)
+#define PPROFC_SCOPE_NAME_(line) pprofc_label_scope_##line
+#define PPROFC_SCOPE_NAME(line) PPROFC_SCOPE_NAME_(line)
+#define PPROFC_SCOPE(key, value)                                   \
+    struct pprofc_context PPROFC_SCOPE_NAME(__LINE__)              \
+        __attribute__((cleanup(pprofc_label_scope_end), unused)) = \
+            pprofc_label_scope_begin(key, value)
+#endif
+
+/* This thread works in the span 'span_id' of the trace 'trace_id' from now on: its samples carry
+ * trace_id, span_id and profile_id (the span's id) as hexadecimal labels and span_name, links in
+ * OTLP.  Spans nest; a name may be NULL.  Of a recording the 4096 newest spans that have samples
+ * keep their names.  -EINVAL for ids of zeros only or a name above 1024 bytes; -ENOSPC above 65 536
+ * spans at once; -ENOMEM.
+ * Cost:    a lock and three system calls, 0.5 us.
+ * Threads: acts on the caller; pprofc_context_restore() brings it to others.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    goes on in the child. */
+int pprofc_span_begin(const unsigned char trace_id[16], const unsigned char span_id[8],
+                      const char *name, struct pprofc_error *err);
+
+/* The same with the ids of a traceparent header, "00-<trace id>-<span id>-<flags>" (W3C Trace
+ * Context, 2.2): the span is the caller's, as no other is known here.  -EINVAL too for what is no
+ * such header.
+ * Cost, Threads, Signals, Fork: as pprofc_span_begin(). */
+int pprofc_span_begin_traceparent(const char *traceparent, const char *name,
+                                  struct pprofc_error *err);
+
+/* What came of a span.  'hottest_pc' is the address that most samples had as their leaf, of 0 none
+ * was taken; with 'n_hottest' above a fourth of 'n_samples' it is surely the most frequent. */
+struct pprofc_span_summary {
+    size_t struct_bytes;
+    uint64_t n_samples;
+    uint64_t cpu_ns;  /* of all threads that were in it, and in spans within */
+    uint64_t wall_ns; /* from its begin to its end */
+    uint64_t wait_ns; /* in which the thread that began it had no CPU */
+    uint64_t hottest_pc, n_hottest;
+};
+
+#define PPROFC_SPAN_SUMMARY_INIT                             \
+    {                                                        \
+        sizeof(struct pprofc_span_summary), 0, 0, 0, 0, 0, 0 \
+    }
+
+/* End the span that this thread began last, and go on in the one around it.  'summary_out' may be
+ * NULL.  -ESRCH when the thread is in no span of its own; -EINVAL for a summary that was not
+ * initialised.
+ * Cost:    a lock and two system calls.
+ * Threads: the one that began it.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    in the child it ends the child's. */
+int pprofc_span_end(struct pprofc_span_summary *summary_out, struct pprofc_error *err);
+
 /* Start, wait 'seconds', stop, and hand out the recording of this time.  In a session that runs
  * already with these options, or with NULL, it takes a snapshot of this time and leaves the session
  * running.  -EALREADY when it runs with other options; -EINVAL for a negative time; else as

@@ -287,7 +287,7 @@ int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err)
         stats_out->struct_bytes = sizeof *stats_out;
         sum_threads(header, stats_out);
         for (uint32_t i = 0; i < PP_LOSS_COUNT; i++)
-            if (i != PP_LOSS_NO_THREAD_SLOT)
+            if (i != PP_LOSS_NO_THREAD_SLOT && i != PP_LOSS_LABEL && i != PP_LOSS_SPAN)
                 stats_out->n_lost += atomic_load(&header->losses[i]);
         stats_out->n_truncated = atomic_load(&header->n_truncated);
         stats_out->cpu_ns = atomic_load(&header->cpu_ns);

@@ -9,6 +9,7 @@
 #include "capture/accounts.h"
 #include "capture/cpu.h"
 #include "capture/heap.h"
+#include "capture/labels.h"
 #include "capture/leak.h"
 #include "capture/readers.h"
 #include "capture/stacks.h"
@@ -115,6 +116,8 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
         follow_readers(session);
     if (request == PP_REQUEST_RATE && result == 0)
         set_rate(session);
+    if (request == PP_REQUEST_FLUSH || request == PP_REQUEST_STACKS)
+        pp_labels_publish(session);
     if (request == PP_REQUEST_FLUSH)
         pp_threads_tend(session);
     else if (request == PP_REQUEST_STACKS)

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include "capture/heap.h"
+#include "capture/labels.h"
 #include "capture/own_memory.h"
 #include "capture/session.h"
+#include "capture/spans.h"
 #include "capture/threads.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/scratch.h"
@@ -77,6 +79,8 @@ static void forget_parent(void)
     pp_sig_scratch_reset();
     forget_other_threads();
     pp_heap_forget_parent();
+    pp_labels_forget_parent();
+    pp_spans_forget_parent();
     /* The recording's mapping is not inherited (MADV_DONTFORK), the gate is zero (MADV_WIPEONFORK).
      */
     pp_watches_free(&pp_session);

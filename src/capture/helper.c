@@ -23,11 +23,13 @@
 #include "capture/got.h"
 #include "capture/heap.h"
 #include "capture/kernel_time.h"
+#include "capture/labels.h"
 #include "capture/leak.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
 #include "capture/server_child.h"
 #include "capture/session.h"
+#include "capture/spans.h"
 #include "capture/threads.h"
 #include "capture/throttle.h"
 #include "sigsafe/clock.h"
@@ -192,6 +194,8 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         calibrate(session);
         pp_accounts_update(session);
     }
+    pp_labels_publish(session);
+    pp_spans_publish(session);
     pp_heap_turn(session, now_ns);
     pp_segments_tend(&session->segments);
 }
@@ -310,6 +314,8 @@ static int begin(struct pp_session *session)
         session->cpu_base_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     }
     session->next_look_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) + LOOK_INTERVAL_NS;
+    pp_labels_publish(session);
+    pp_spans_publish(session);
     atomic_store_explicit(&session->header->state, PP_REC_RUNNING, memory_order_release);
     return 0;
 }
@@ -325,6 +331,7 @@ static void finish(struct pp_session *session)
         pp_delivery_look_at_masks(session);
     pp_throttle_update(session->header);
     pp_accounts_update(session);
+    pp_labels_publish(session);
     pp_threads_end(session);
     if (!session->is_paused)
         pp_accounts_update(session);

@@ -111,6 +111,7 @@ static void store(struct pp_session *session, struct pp_sig_thread *thread,
 
     stand.look = session->look.number;
     stand.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+    stand.label_set = atomic_load_explicit(&thread->label_set, memory_order_relaxed);
     stand.n_threads = 1;
     if (pp_sig_thread_record(session->header, thread) != NULL)
         stand.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;

@@ -12,12 +12,10 @@
 #include "base/memory.h"
 #include "formats/recording_facts.h"
 #include "formats/recording_heap.h"
+#include "formats/recording_labels.h"
 #include "formats/recording_stacks.h"
 
-enum {
-    N_TYPES = 2, /* samples and cpu */
-    NOT_YET = -1,
-};
+enum { N_TYPES = 2 /* samples and cpu */ };
 
 struct maker {
     struct pprofc_profile *profile;
@@ -33,7 +31,7 @@ struct maker {
     uint64_t offset_ns; /* its start less the base */
     uint64_t last_ns;   /* its last event */
     struct pp_recorded_stacks stacks;
-    int64_t *thread_labels;         /* by thread; NOT_YET */
+    struct pp_recorded_labels labels;
     struct pp_window_first *firsts; /* by thread, of a window */
     int64_t taken_ns;               /* CPU time in the window */
     bool has_sums;                  /* some sums reach into the window, and are in no sample */
@@ -43,35 +41,6 @@ struct maker {
 static int no_memory(const struct maker *maker)
 {
     return pp_fail(maker->err, -ENOMEM, 0, "no memory for the profile");
-}
-
-/* ---- threads ---- */
-
-static pp_id make_thread_labels(struct pprofc_profile *profile, const struct pp_rec_thread *thread)
-{
-    const size_t n_name = strnlen(thread->name, sizeof thread->name);
-    const uint32_t tid = thread->tid;
-    struct pp_label labels[2];
-    uint32_t n_labels = 0;
-
-    if (tid != 0)
-        labels[n_labels++] =
-            (struct pp_label){.key = pp_profile_text(profile, "thread_id"), .number = tid};
-    if (n_name > 0)
-        labels[n_labels++] =
-            (struct pp_label){.key = pp_profile_text(profile, "thread_name"),
-                              .text = pp_profile_string(profile, thread->name, n_name)};
-    return pp_profile_label_set(profile, labels, n_labels);
-}
-
-static pp_id labels_of_thread(struct maker *maker, uint32_t index)
-{
-    if (index >= maker->n_threads)
-        return 0;
-    if (maker->thread_labels[index] == NOT_YET)
-        maker->thread_labels[index] =
-            make_thread_labels(maker->profile, pp_recording_thread(maker->reader, index));
-    return (pp_id)maker->thread_labels[index];
 }
 
 /* ---- events ---- */
@@ -105,9 +74,11 @@ static int add_event(void *context, const struct pp_recording_event *event)
         .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
     };
     const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
+    const struct pp_recorded_label_key key = {event->thread, event->label_set, event->span};
     struct pp_window_first sample;
     int64_t values[N_TYPES];
     uint64_t slice;
+    pp_id labels;
     int status;
 
     if (event->family != PP_FAMILY_CPU || event->n_values < N_TYPES)
@@ -122,10 +93,12 @@ static int add_event(void *context, const struct pp_recording_event *event)
     status = pp_recorded_stacks_find(&maker->stacks, &walk, &stack, maker->err);
     if (status != 0)
         return status;
+    if (pp_recorded_labels_find(&maker->labels, &key, &labels) != 0)
+        return no_memory(maker);
     sample = (struct pp_window_first){
         .is_seen = true,
         .node = stack->node,
-        .labels = labels_of_thread(maker, event->thread),
+        .labels = labels,
         .slice = slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX,
         .cpu_ns = values[1],
         .is_remainder = (event->flags & PP_EVENT_REMAINDER) != 0,
@@ -175,9 +148,8 @@ static void add_duration(struct maker *maker)
 static void end_recording(struct maker *maker)
 {
     pp_recorded_stacks_done(&maker->stacks);
-    free(maker->thread_labels);
+    pp_recorded_labels_done(&maker->labels);
     free(maker->firsts);
-    maker->thread_labels = NULL;
     maker->firsts = NULL;
     maker->n_threads = 0;
 }
@@ -193,12 +165,10 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
         maker->offset_ns = 0;
     while (pp_recording_thread(reader, maker->n_threads) != NULL)
         maker->n_threads++;
-    maker->thread_labels = calloc(maker->n_threads + 1UL, sizeof *maker->thread_labels);
+    pp_recorded_labels_init(&maker->labels, maker->profile, reader, maker->n_threads);
     maker->firsts = calloc(maker->n_threads + 1UL, sizeof *maker->firsts);
-    if (maker->thread_labels == NULL || maker->firsts == NULL)
+    if (maker->firsts == NULL)
         return no_memory(maker);
-    for (uint32_t i = 0; i < maker->n_threads; i++)
-        maker->thread_labels[i] = NOT_YET;
     if (pp_recorded_stacks_init(&maker->stacks, maker->profile, maker->symbolizer, reader) != 0)
         return no_memory(maker);
     return 0;
@@ -222,6 +192,8 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
     }
     if (status >= 0 && pp_recorded_stacks_note_missing(&maker->stacks) != 0)
         status = no_memory(maker);
+    if (status >= 0)
+        pp_recorded_labels_note(&maker->labels);
     end_recording(maker);
     return status < 0 ? (int)status : 0;
 }

@@ -24,6 +24,8 @@ static const struct {
     [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
     [PP_LOSS_HEAP_OBJECT] = {"heap_object", true},
     [PP_LOSS_HEAP_STACK] = {"heap_stack", false},
+    [PP_LOSS_LABEL] = {"label", false},
+    [PP_LOSS_SPAN] = {"span", false},
 };
 
 static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
@@ -43,6 +45,11 @@ static void add_count(int64_t *sum, uint64_t count)
 const char *pp_recorded_loss_name(enum pp_rec_loss cause)
 {
     return loss_causes[cause].name;
+}
+
+bool pp_recorded_loss_is_of_samples(enum pp_rec_loss cause)
+{
+    return loss_causes[cause].is_lost;
 }
 
 void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
@@ -77,8 +84,9 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
         add_count(&quality->sampled_ns, thread->sampled_ns);
         add_count(&quality->unsampled_ns, thread->unsampled_ns);
     }
-    for (int cause = 0; cause < PP_LOSS_HEAP_OBJECT; cause++)
-        pp_recorded_loss_add(profile, cause, head->losses[cause]);
+    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+        if (!pp_rec_loss_is_of_heap(cause))
+            pp_recorded_loss_add(profile, cause, head->losses[cause]);
     /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
     add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
     add_count(&quality->n_truncated, head->n_truncated);

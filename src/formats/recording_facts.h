@@ -29,6 +29,9 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
 /* "no_space". */
 const char *pp_recorded_loss_name(enum pp_rec_loss cause);
 
+/* Whether such samples are in no stack; else they, or their time, are there in another way. */
+bool pp_recorded_loss_is_of_samples(enum pp_rec_loss cause);
+
 /* Count 'n' losses of this cause, none of them when 'n' is 0. */
 void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n);
 

@@ -13,6 +13,7 @@
 #include "base/numbers.h"
 #include "formats/recording_facts.h"
 #include "formats/recording_heap_rows.h"
+#include "formats/recording_labels.h"
 #include "formats/recording_heap_totals.h"
 #include "formats/recording_stacks.h"
 #include "profile/lifetimes.h"
@@ -183,18 +184,20 @@ static uint64_t time_of(const struct maker *maker, const struct pp_rec_site *sit
     return birth_ns != 0 ? birth_ns : pp_recorded_end_ns(maker->head);
 }
 
-/* Where mappings were followed: whose memory it is, so that tools can tell the two apart. */
-static uint32_t label_of(const struct maker *maker, const struct pp_rec_site *site,
-                         struct pp_label *label_out)
+/* The program's own, and where mappings were followed whose memory it is, so that tools can tell
+ * the two apart. */
+static uint32_t labels_of(const struct maker *maker, const struct pp_recording_reader *reader,
+                          const struct pp_rec_site *site, struct pp_label *labels)
 {
-    if (load(&maker->head->heap.mappings.are_followed) == 0)
-        return 0;
-    *label_out = (struct pp_label){
-        .key = pp_profile_text(maker->profile, PP_LABEL_ALLOCATOR),
-        .text = pp_profile_text(maker->profile, (site->flags & PP_EVENT_MAPPED) != 0
-                                                    ? PP_ALLOCATOR_IS_MMAP
-                                                    : PP_ALLOCATOR_IS_MALLOC)};
-    return 1;
+    uint32_t n = pp_recorded_labels_of_set(maker->profile, reader, site->label_set, labels);
+
+    if (load(&maker->head->heap.mappings.are_followed) != 0)
+        labels[n++] = (struct pp_label){
+            .key = pp_profile_text(maker->profile, PP_LABEL_ALLOCATOR),
+            .text = pp_profile_text(maker->profile, (site->flags & PP_EVENT_MAPPED) != 0
+                                                        ? PP_ALLOCATOR_IS_MMAP
+                                                        : PP_ALLOCATOR_IS_MALLOC)};
+    return n;
 }
 
 /* What is known of how long its objects lived are samples of their own, with a label; of a time's
@@ -208,15 +211,14 @@ static void add_row(struct maker *maker, const struct pp_recording_reader *reade
         maker->options != NULL && maker->options->heap_since != NULL
             ? NULL
             : pp_recording_lifetimes(reader, index);
-    struct pp_label label = {.key = 0};
-    const uint32_t n_labels = label_of(maker, site, &label);
+    struct pp_label labels[PP_REC_MAX_LABELS + 1];
+    const uint32_t n_labels = labels_of(maker, reader, site, labels);
 
     if (lifetimes != NULL)
-        pp_heap_row_split(row, maker->profile, stack, n_labels == 0 ? NULL : &label, lifetimes,
-                          is_exact);
+        pp_heap_row_split(row, maker->profile, stack, labels, n_labels, lifetimes, is_exact);
     if (!is_empty(row))
         pp_profile_add_estimate(maker->profile, stack,
-                                pp_profile_label_set(maker->profile, &label, n_labels), 0,
+                                pp_profile_label_set(maker->profile, labels, n_labels), 0,
                                 row->values, is_exact ? NULL : row->estimates);
 }
 

@@ -70,8 +70,8 @@ static void move(struct pp_heap_row *row, struct pp_heap_row *part, int type)
 }
 
 void pp_heap_row_split(struct pp_heap_row *row, struct pprofc_profile *profile, pp_id stack,
-                       const struct pp_label *beside, const struct pp_rec_lifetimes *lifetimes,
-                       bool is_exact)
+                       const struct pp_label *beside, uint32_t n_beside,
+                       const struct pp_rec_lifetimes *lifetimes, bool is_exact)
 {
     for (uint32_t bucket = 0; bucket < PP_N_LIFETIMES; bucket++) {
         const struct pp_heap_sums sums = pp_heap_sums_load(&lifetimes->freed[bucket]);
@@ -81,7 +81,8 @@ void pp_heap_row_split(struct pp_heap_row *row, struct pprofc_profile *profile, 
         move(row, &part, PP_HEAP_ALLOC_OBJECTS);
         move(row, &part, PP_HEAP_ALLOC_SPACE);
         if (part.values[PP_HEAP_ALLOC_OBJECTS] != 0 || part.values[PP_HEAP_ALLOC_SPACE] != 0)
-            pp_profile_add_estimate(profile, stack, pp_lifetime_labels(profile, bucket, beside), 0,
+            pp_profile_add_estimate(profile, stack,
+                                    pp_lifetime_labels(profile, bucket, beside, n_beside), 0,
                                     part.values, is_exact ? NULL : part.estimates);
     }
 }

@@ -28,9 +28,9 @@ int64_t pp_heap_sums_objects(const struct pp_heap_sums *sums);
 void pp_heap_row_set(struct pp_heap_row *row, int objects, const struct pp_heap_sums *sums);
 
 /* Move what is known of lifetimes from 'row', of this stack, to samples with a label each, and with
- * 'beside' (NULL: none): the sums stay as they are. */
+ * those of 'beside': the sums stay as they are. */
 void pp_heap_row_split(struct pp_heap_row *row, struct pprofc_profile *profile, pp_id stack,
-                       const struct pp_label *beside, const struct pp_rec_lifetimes *lifetimes,
-                       bool is_exact);
+                       const struct pp_label *beside, uint32_t n_beside,
+                       const struct pp_rec_lifetimes *lifetimes, bool is_exact);
 
 #endif

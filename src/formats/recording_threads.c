@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "formats/recording_frames.h"
+#include "formats/recording_labels.h"
 
 enum {
     MAX_FRAMES = 4096,          /* of one stack; capture keeps 512 and a mark */
@@ -58,8 +59,8 @@ static pp_id labels_of(struct maker *maker, const struct pp_recording_event *eve
     struct pprofc_profile *profile = maker->profile;
     const struct pp_rec_thread *thread = pp_recording_thread(maker->reader, event->thread);
     const size_t n_name = thread == NULL ? 0 : strnlen(thread->name, sizeof thread->name);
-    struct pp_label labels[4];
-    uint32_t n = 0;
+    struct pp_label labels[4 + PP_REC_MAX_LABELS];
+    uint32_t n = pp_recorded_labels_of_set(profile, maker->reader, event->label_set, labels);
 
     if (event->values[PP_STAND_IDLE_NS] > 0)
         labels[n++] = (struct pp_label){.key = pp_profile_text(profile, PP_LABEL_IDLE),

@@ -128,9 +128,10 @@ void pp_recording_window_quality(const struct pp_recording_window *window,
     quality->own_cpu_ns = grown(begin->own_cpu_ns, end->own_cpu_ns);
     quality->n_lost = 0;
     quality->n_losses = 0;
-    for (int cause = 0; cause < PP_LOSS_HEAP_OBJECT; cause++)
-        pp_recorded_loss_add(profile, cause,
-                             (uint64_t)grown(begin->losses[cause], end->losses[cause]));
+    for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
+        if (!pp_rec_loss_is_of_heap(cause))
+            pp_recorded_loss_add(profile, cause,
+                                 (uint64_t)grown(begin->losses[cause], end->losses[cause]));
     profile->time_ns += (int64_t)begin->time_ns;
     profile->duration_ns = grown(begin->time_ns, end->time_ns);
 }

@@ -14,13 +14,13 @@ int64_t pp_lifetime_bound_ns(uint32_t bucket)
 }
 
 pp_id pp_lifetime_labels(struct pprofc_profile *profile, uint32_t bucket,
-                         const struct pp_label *beside)
+                         const struct pp_label *beside, uint32_t n_beside)
 {
-    struct pp_label labels[2];
-    uint32_t n = 0;
+    struct pp_label labels[PP_LIFETIME_MOST_BESIDE + 1];
+    uint32_t n = n_beside < PP_LIFETIME_MOST_BESIDE ? n_beside : PP_LIFETIME_MOST_BESIDE;
 
-    if (beside != NULL)
-        labels[n++] = *beside;
+    if (n > 0)
+        memcpy(labels, beside, n * sizeof *labels);
     labels[n++] = (struct pp_label){.key = pp_profile_text(profile, PP_LABEL_LIFETIME),
                                     .number = pp_lifetime_bound_ns(bucket),
                                     .unit = pp_profile_text(profile, "nanoseconds")};

@@ -13,6 +13,7 @@
 enum {
     PP_N_LIFETIMES = 36, /* the first bucket is all below 2^-10 ms, the last all above 2^24 ms */
     PP_LIFETIME_OF_1_MS = 10,
+    PP_LIFETIME_MOST_BESIDE = 24,
 };
 
 /* Lifetimes of what was freed, by bucket; in objects or in bytes. */
@@ -22,10 +23,10 @@ struct pp_lifetimes {
     double n_sampled;            /* samples that 'freed' rests on; of exact values not less */
 };
 
-/* The label set of a bucket: {lifetime: its upper bound}, and 'beside', whose key comes before it;
- * NULL: none. */
+/* The label set of a bucket: {lifetime: its upper bound}, and those of 'beside', the first
+ * PP_LIFETIME_MOST_BESIDE of them. */
 pp_id pp_lifetime_labels(struct pprofc_profile *profile, uint32_t bucket,
-                         const struct pp_label *beside);
+                         const struct pp_label *beside, uint32_t n_beside);
 
 /* The upper bound of a bucket in nanoseconds; of the last one, which has none, twice the lower. */
 int64_t pp_lifetime_bound_ns(uint32_t bucket);

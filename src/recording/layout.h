@@ -44,6 +44,8 @@ enum {
     PP_REC_N_TREND = 32, /* points of each site's history */
     PP_REC_N_LIFETIMES = 36,
     PP_REC_LIFETIME_OF_1_MS = 10,
+    PP_REC_MAX_LABELS = 16,
+    PP_REC_N_SPANS = 4096, /* the newest that have samples */
 };
 
 /* Pseudo frames (sigsafe/unwind.h has the others). */
@@ -63,8 +65,16 @@ enum pp_rec_loss {
     PP_LOSS_SNAPSHOT_GAP, /* folded before this reader came back */
     PP_LOSS_HEAP_OBJECT,  /* an allocation that was to be followed, and there was no room for it */
     PP_LOSS_HEAP_STACK,   /* one whose stack had no room: it is on [folded] */
+    PP_LOSS_LABEL,        /* a label that had no room: its key was taken off the thread */
+    PP_LOSS_SPAN,         /* a sample whose span had no room (yet): it stays, without the span */
     PP_LOSS_COUNT
 };
+
+/* Those of the heap are no matter of CPU samples. */
+static inline int pp_rec_loss_is_of_heap(int cause)
+{
+    return cause == PP_LOSS_HEAP_OBJECT || cause == PP_LOSS_HEAP_STACK;
+}
 
 enum pp_rec_delivery {
     PP_DELIVERY_NONE,
@@ -154,6 +164,26 @@ struct pp_rec_table {
     _Atomic uint32_t n_items;
     uint32_t item_bytes, n_first, pad;
     _Atomic uint64_t blocks[PP_REC_MAX_BLOCKS]; /* offsets */
+};
+
+/* The labels of a thread, in the order of their keys: offsets in 'strings', whose items are bytes
+ * and whose texts end with a NUL.  Events say 1 + the index. */
+struct pp_rec_label {
+    uint32_t key, value;
+};
+
+struct pp_rec_label_set {
+    uint32_t n_labels, pad;
+    struct pp_rec_label labels[PP_REC_MAX_LABELS];
+};
+
+/* A span of a trace in which a sample was taken.  Numbers count up; number N lies at
+ * (N - 1) % n_items until a newer one does.  Writers: handlers, 'number' last. */
+struct pp_rec_span {
+    _Atomic uint32_t number;
+    uint32_t name; /* in 'strings'; 0: none */
+    uint8_t trace_id[16], span_id[8];
+    uint64_t pad;
 };
 
 enum pp_rec_heap_mode {
@@ -400,7 +430,7 @@ struct pp_rec_header {
      * gone.  The sampler runs at the highest of these and of what the program asked for.  0: none.
      */
     _Atomic uint64_t wants[PP_REC_MAX_READERS];
-    uint64_t spare1[1];
+    _Atomic uint64_t n_spans; /* numbers given out so far */
 
     struct pp_rec_command command_block;
     struct pp_rec_reader readers[PP_REC_MAX_READERS];
@@ -422,6 +452,7 @@ struct pp_rec_header {
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");
 _Static_assert(sizeof(struct pp_rec_thread) == 128, "a thread's counters keep to two cache lines");
+_Static_assert(sizeof(struct pp_rec_span) == 40, "a span's place in the recording");
 _Static_assert(sizeof(struct pp_rec_event) == 32, "an event's head is 32 bytes");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free across processes");
 

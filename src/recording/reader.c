@@ -257,3 +257,31 @@ int64_t pp_recording_each(const struct pp_recording_reader *reader,
     }
     return n_events;
 }
+
+const struct pp_rec_label_set *pp_recording_label_set(const struct pp_recording_reader *reader,
+                                                      uint32_t label_set)
+{
+    return label_set == 0 ? NULL : item(reader, &header_of(reader)->label_sets, label_set - 1);
+}
+
+const struct pp_rec_span *pp_recording_span(const struct pp_recording_reader *reader, uint32_t span)
+{
+    const struct pp_rec_table *spans = &header_of(reader)->spans;
+    const struct pp_rec_span *found;
+
+    if (span == 0 || spans->n_items == 0)
+        return NULL;
+    found = item(reader, spans, (span - 1) % spans->n_items);
+    return found->number == span ? found : NULL;
+}
+
+const char *pp_recording_text(const struct pp_recording_reader *reader, uint32_t text)
+{
+    const struct pp_rec_table *strings = &header_of(reader)->strings;
+    const char *found;
+
+    if (text == 0)
+        return "";
+    found = strings->item_bytes == 1 ? item(reader, strings, text) : NULL;
+    return found == NULL || memchr(found, '\0', strings->n_items - text) == NULL ? NULL : found;
+}

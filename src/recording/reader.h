@@ -65,6 +65,15 @@ const struct pp_rec_lifetimes *pp_recording_lifetimes(const struct pp_recording_
 const uint64_t *pp_recording_site_frames(const struct pp_recording_reader *reader,
                                          const struct pp_rec_site *site, uint32_t *n_out);
 
+/* The labels that events of number 'label_set' carry, the span of number 'span'; NULL: not known
+ * (yet), or of a span not any more.  And a text that they name: "" for 0, NULL when it is not
+ * there. */
+const struct pp_rec_label_set *pp_recording_label_set(const struct pp_recording_reader *reader,
+                                                      uint32_t label_set);
+const struct pp_rec_span *pp_recording_span(const struct pp_recording_reader *reader,
+                                            uint32_t span);
+const char *pp_recording_text(const struct pp_recording_reader *reader, uint32_t text);
+
 /* One event as a caller wants it. */
 struct pp_recording_event {
     uint64_t time_ns;

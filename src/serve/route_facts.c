@@ -9,6 +9,7 @@
 #include "base/numbers.h"
 #include "base/utf8.h"
 #include "formats/encode.h"
+#include "formats/recording_facts.h"
 #include "serve/routes.h"
 
 /* ---- the index ---- */
@@ -120,7 +121,7 @@ static void append_target(struct pp_buffer *out, struct pp_served *target, bool 
     uint64_t n_lost = 0;
 
     for (int i = 0; i < PP_LOSS_COUNT; i++)
-        n_lost += atomic_load(&head->losses[i]);
+        n_lost += pp_recorded_loss_is_of_samples(i) ? atomic_load(&head->losses[i]) : 0;
     pp_buffer_printf(out, "<h2>");
     append_escaped(out, target->program, sizeof target->program);
     pp_buffer_printf(out, " <small>process %d</small></h2>\n<p><code>", target->pid);

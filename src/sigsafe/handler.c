@@ -11,6 +11,7 @@
 #include "sigsafe/entry.h"
 #include "sigsafe/look.h"
 #include "sigsafe/scratch.h"
+#include "sigsafe/spans.h"
 #include "sigsafe/store.h"
 #include "sigsafe/syscall.h"
 
@@ -214,7 +215,7 @@ static inline __attribute__((always_inline)) void sample_here(struct pp_rec_head
     event.time_ns = time_ns;
     event.thread = atomic_load_explicit(&thread->record, memory_order_relaxed) - 1;
     event.label_set = atomic_load_explicit(&thread->label_set, memory_order_relaxed);
-    event.span = atomic_load_explicit(&thread->span, memory_order_relaxed);
+    event.span = pp_sig_span_sample(header, thread, scratch->pcs[0]);
     event.flags = pp_sig_event_flags(walk.flags);
     event.family = PP_FAMILY_CPU;
     event.n_values = 2;

@@ -18,7 +18,8 @@ int pp_sig_store_stand(struct pp_rec_header *header, const struct pp_sig_stand *
 
     event.time_ns = pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns;
     event.thread = stand->thread;
-    event.label_set = event.span = 0;
+    event.label_set = stand->label_set;
+    event.span = 0;
     event.flags = pp_sig_event_flags(walk->flags);
     event.family = PP_FAMILY_THREADS;
     event.n_values = PP_STAND_N_VALUES;
@@ -37,6 +38,7 @@ void pp_sig_look_here(struct pp_rec_header *header, struct pp_sig_thread *thread
     struct pp_sig_stand stand = {
         .look = look,
         .tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+        .label_set = atomic_load_explicit(&thread->label_set, memory_order_relaxed),
         .n_threads = 1,
         .runs = 1,
         .call = -1,

@@ -18,6 +18,7 @@ struct pp_sig_stand {
     uint32_t look;
     int32_t tid;
     uint32_t thread; /* index into the recording's thread table */
+    uint32_t label_set;
     int64_t n_threads, runs, call, idle_ns;
 };
 

@@ -48,7 +48,10 @@ struct pp_sig_thread {
         thread_pointer; /* seen by the first handler: where the helper finds the stack by */
     _Atomic uint64_t last_cpu_ns; /* its CPU clock at the last booking */
     _Atomic uint64_t end_cpu_ns;  /* ignored, and at its end: the clock then */
-    _Atomic uint32_t label_set, span;
+    _Atomic uint32_t label_set;   /* in the recording's numbers; 0: none */
+    _Atomic uint64_t span; /* 1 + index of a struct pp_sig_span, its generation above; 0: none
+                            */
+    uint64_t span_cpu_ns;  /* the thread's own: its CPU clock when that became its span */
     _Atomic uint32_t look; /* not 0: the next signal of ours tells where it stands, for this look */
     /* What a start routine needs, for threads made through our pthread_create. */
     void *(*start)(void *);

@@ -163,7 +163,7 @@ static void labels(void **state)
     (void)state;
 
     for (uint32_t bucket = 0; bucket < PP_N_LIFETIMES; bucket++)
-        assert_int_equal(pp_lifetime_of(profile, pp_lifetime_labels(profile, bucket, NULL)),
+        assert_int_equal(pp_lifetime_of(profile, pp_lifetime_labels(profile, bucket, NULL, 0)),
                          bucket);
     assert_int_equal(pp_lifetime_bound_ns(PP_LIFETIME_OF_1_MS), 1000000);
     assert_int_equal(pp_lifetime_of(profile, 0), -1);
