@@ -201,7 +201,7 @@ void pprofc_label_scope_end(struct pprofc_context *before);
 
 /* This thread works in the span 'span_id' of the trace 'trace_id' from now on: its samples carry
  * trace_id, span_id and profile_id (the span's id) as hexadecimal labels and span_name, links in
- * OTLP.  Spans nest; a name may be NULL.  Of a recording the 4096 newest spans that have samples
+ * OTLP.  Spans nest; a name may be NULL.  Of a recording the 4032 newest spans that have samples
  * keep their names.  -EINVAL for ids of zeros only or a name above 1024 bytes; -ENOSPC above 65 536
  * spans at once; -ENOMEM.
  * Cost:    a lock and three system calls, 0.5 us.
@@ -214,7 +214,10 @@ int pprofc_span_begin(const unsigned char trace_id[16], const unsigned char span
 /* The same with the ids of a traceparent header, "00-<trace id>-<span id>-<flags>" (W3C Trace
  * Context, 2.2): the span is the caller's, as no other is known here.  -EINVAL too for what is no
  * such header.
- * Cost, Threads, Signals, Fork: as pprofc_span_begin(). */
+ * Cost:    as pprofc_span_begin().
+ * Threads: acts on the caller.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    goes on in the child. */
 int pprofc_span_begin_traceparent(const char *traceparent, const char *name,
                                   struct pprofc_error *err);
 

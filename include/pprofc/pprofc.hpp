@@ -161,6 +161,97 @@ class scope
     pprofc_scope_guard guard_;
 };
 
+// A label on this thread to the end of the scope; what cannot be set is left out.
+class label
+{
+  public:
+    label(const std::string &key, const std::string &value)
+        : before_(pprofc_label_scope_begin(key.c_str(), value.c_str()))
+    {
+    }
+
+    label(const label &) = delete;
+    label &operator=(const label &) = delete;
+
+    ~label()
+    {
+        pprofc_label_scope_end(&before_);
+    }
+
+  private:
+    pprofc_context before_;
+};
+
+// This thread works in that span to the end of the scope, or to end(), which says what it took.
+class span
+{
+  public:
+    span(const unsigned char (&trace_id)[16], const unsigned char (&span_id)[8],
+         const std::string &name = {})
+    {
+        pprofc_error err = {};
+        detail::check(pprofc_span_begin(trace_id, span_id, name.c_str(), &err), err);
+    }
+    explicit span(const std::string &traceparent, const std::string &name = {})
+    {
+        pprofc_error err = {};
+        detail::check(pprofc_span_begin_traceparent(traceparent.c_str(), name.c_str(), &err), err);
+    }
+
+    span(const span &) = delete;
+    span &operator=(const span &) = delete;
+
+    ~span()
+    {
+        if (is_open_)
+            (void)pprofc_span_end(nullptr, nullptr);
+    }
+
+    pprofc_span_summary end()
+    {
+        pprofc_span_summary summary = PPROFC_SPAN_SUMMARY_INIT;
+        pprofc_error err = {};
+        is_open_ = false;
+        detail::check(pprofc_span_end(&summary, &err), err);
+        return summary;
+    }
+
+  private:
+    bool is_open_ = true;
+};
+
+// What this thread is about, for work that goes on in another one: it is about that from the
+// guard's begin to its end.
+class context
+{
+  public:
+    context() : captured_(pprofc_context_capture())
+    {
+    }
+
+    class guard
+    {
+      public:
+        explicit guard(const context &of) : before_(pprofc_context_restore(of.captured_))
+        {
+        }
+
+        guard(const guard &) = delete;
+        guard &operator=(const guard &) = delete;
+
+        ~guard()
+        {
+            (void)pprofc_context_restore(before_);
+        }
+
+      private:
+        pprofc_context before_;
+    };
+
+  private:
+    pprofc_context captured_;
+};
+
 // Call 'function' and hand out the samples of this thread and of the threads that it made.  What it
 // throws comes out after the session has ended.
 template <class Function>

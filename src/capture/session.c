@@ -263,7 +263,7 @@ static int make_recording(struct pp_session *session, struct pprofc_error *err)
     pp_table_init(&session->header->modules, sizeof(struct pp_rec_module), FIRST_MODULES);
     pp_table_init(&session->header->strings, 1, 4096);
     pp_table_init(&session->header->label_sets, sizeof(struct pp_rec_label_set), 64);
-    pp_table_init(&session->header->spans, sizeof(struct pp_rec_span), PP_REC_N_SPANS);
+    pp_table_init(&session->header->spans, sizeof(struct pp_rec_span), PP_REC_FIRST_SPANS);
     fill_header(session);
     if (pp_table_reserve(&session->file, &session->header->threads, PP_FIRST_THREAD_SLOTS) != 0 ||
         pp_table_reserve(&session->file, &session->header->modules, FIRST_MODULES) != 0 ||

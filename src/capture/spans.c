@@ -134,12 +134,14 @@ void pp_span_move(struct pp_sig_thread *thread, uint64_t key)
 void pp_spans_publish(struct pp_session *session)
 {
     struct pp_rec_table *table = &session->header->spans;
+    const uint32_t n_items = atomic_load_explicit(&table->n_items, memory_order_relaxed);
+    const uint32_t n_wanted =
+        atomic_load_explicit(&session->header->n_spans, memory_order_relaxed) == 0
+            ? PP_REC_FIRST_SPANS
+            : PP_REC_N_SPANS;
 
-    if (atomic_load_explicit(&pp_sig_spans, memory_order_acquire) == NULL ||
-        atomic_load_explicit(&table->n_items, memory_order_relaxed) != 0 ||
-        pp_table_reserve(&session->file, table, PP_REC_N_SPANS) != 0)
-        return;
-    atomic_store_explicit(&table->n_items, PP_REC_N_SPANS, memory_order_release);
+    if (n_items < n_wanted && pp_table_reserve(&session->file, table, n_wanted) == 0)
+        atomic_store_explicit(&table->n_items, n_wanted, memory_order_release);
 }
 
 void pp_spans_forget_parent(void)

@@ -25,7 +25,8 @@ int pp_span_end(struct pp_sig_thread *thread, struct pp_sig_span *ended_out,
  * ended). */
 void pp_span_move(struct pp_sig_thread *thread, uint64_t key);
 
-/* Room for spans in the session's recording, once there are any.  The helper's. */
+/* Room for spans in the session's recording: for some, and for many once there are any.  The
+ * helper's. */
 void pp_spans_publish(struct pp_session *session);
 
 /* In a child after fork. */

@@ -45,7 +45,8 @@ enum {
     PP_REC_N_LIFETIMES = 36,
     PP_REC_LIFETIME_OF_1_MS = 10,
     PP_REC_MAX_LABELS = 16,
-    PP_REC_N_SPANS = 4096, /* the newest that have samples */
+    PP_REC_FIRST_SPANS = 64,  /* room from the start */
+    PP_REC_N_SPANS = 64 * 63, /* and once there are any: six blocks; the newest that have samples */
 };
 
 /* Pseudo frames (sigsafe/unwind.h has the others). */
@@ -178,7 +179,8 @@ struct pp_rec_label_set {
 };
 
 /* A span of a trace in which a sample was taken.  Numbers count up; number N lies at
- * (N - 1) % n_items until a newer one does.  Writers: handlers, 'number' last. */
+ * (N - 1) % n_items until a newer one does, or the table has grown.  Writers: handlers, 'number'
+ * last. */
 struct pp_rec_span {
     _Atomic uint32_t number;
     uint32_t name; /* in 'strings'; 0: none */

@@ -111,6 +111,7 @@ class Cpp(Example):
 #undef NDEBUG
 #include <cassert>
 #include <cerrno>
+#include <thread>
 
 int main()
 {
@@ -138,6 +139,26 @@ int main()
     } catch (const pprofc::error &error) {
         assert(error.code() == -EINVAL && error.what()[0] != '\0');
     }
+    {
+        const pprofc::label label("color", "red");
+        const pprofc::context here;
+        pprofc::span span("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a request");
+        std::thread([&here] {
+            const pprofc::context::guard guard(here);
+            const pprofc_context inside = pprofc_context_capture();
+            assert(inside.words[0] != 0 && inside.words[1] == 0); // the label; the span began after
+        }).join();
+        const pprofc_span_summary summary = span.end();
+        assert(summary.wall_ns > 0 && summary.wall_ns >= summary.wait_ns);
+        assert(pprofc_span_end(nullptr, nullptr) == -ESRCH);
+        try {
+            pprofc::span none("no header");
+            assert(false);
+        } catch (const pprofc::error &error) {
+            assert(error.code() == -EINVAL);
+        }
+    }
+    assert(pprofc_context_capture().words[0] == 0);
 }
 """)
         self.shell("c++ -std=c++17 -Wall -Wextra -Werror guards.cpp $(pkg-config --cflags --libs pprofc) -o guards && ./guards",
@@ -158,6 +179,8 @@ class Rust(Example):
         out = self.follow_readme()
         self.assertIn("see anagrams.svg", out)
         self.assert_drawn("anagrams.svg", "group_words")
+        self.assertRegex(out, r"(?m) 1 *$")
+        self.assertRegex(out, r"(?m) 2 *$")
 
     def test_layout(self):
         """The structs declared by hand are laid out as the header's."""
@@ -182,6 +205,7 @@ fn main() {
         offset!(pprofc::Options, frequency_hz), offset!(pprofc::Options, block_libraries), offset!(pprofc::Options, block_drops),
         offset!(pprofc::Options, heap_interval_bytes), offset!(pprofc::Options, heap_peak),
         offset!(pprofc::Options, heap_mmap));
+    println!("{} {}", size_of::<pprofc::Context>(), align_of::<pprofc::Context>());
 }
 """)
         (self.project / "layout.c").write_text(r"""
@@ -194,6 +218,7 @@ int main(void)
     printf("%zu %zu %zu %zu %zu\n", sizeof(struct pprofc_error), _Alignof(struct pprofc_error), E(code), E(offset_bytes), E(message));
     printf("%zu %zu %zu %zu %zu %zu %zu %zu %zu\n", sizeof(struct pprofc_options), O(struct_bytes), O(kinds), O(frequency_hz), O(block_libraries),
            O(block_drops), O(heap_interval_bytes), O(heap_peak), O(heap_mmap));
+    printf("%zu %zu\n", sizeof(struct pprofc_context), _Alignof(struct pprofc_context));
 }
 """)
         rust = self.shell(f"rustc --edition 2021 layout.rs -L {self.prefix / LIBDIR} -l pprofc -o rust_layout && ./rust_layout",

@@ -1,4 +1,5 @@
-//! Groups made-up words by their letters, in two threads, and profiles itself: anagrams.svg.
+//! Groups made-up words by their letters, in two threads, and profiles itself: anagrams.svg, or the file that is named.
+//! The samples of each thread carry its seed as a label.
 mod pprofc;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ fn sorted_letters(word: &str) -> String {
 }
 
 fn group_words(mut seed: u64, n_words: usize) -> usize {
+    let _label = pprofc::Label::new("seed", &seed.to_string());
     let mut groups: HashMap<String, Vec<String>> = HashMap::new();
     for _ in 0..n_words {
         let word = make_word(&mut seed);
@@ -34,8 +36,9 @@ fn main() {
         (1..=2).map(|seed| thread::Builder::new().name(format!("words-{seed}")).spawn(move || group_words(seed, 300_000)).unwrap()).collect();
     let n_groups: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     println!("{n_groups} groups of anagrams");
-    match session.and_then(|session| session.write("anagrams.svg")) {
-        Ok(()) => println!("see anagrams.svg"),
+    let path = std::env::args().nth(1).unwrap_or("anagrams.svg".to_string());
+    match session.and_then(|session| session.write(&path)) {
+        Ok(()) => println!("see {path}"),
         Err(message) => eprintln!("not profiled: {message}"),
     }
 }

@@ -1,5 +1,6 @@
 //! libpprofc, declared by hand from pprofc/pprofc.h: what this program needs of it.
 use std::ffi::{c_char, c_int, c_void, CStr, CString};
+use std::marker::PhantomData;
 use std::ptr;
 
 #[repr(C)]
@@ -23,7 +24,14 @@ pub struct Options {
     pub heap_lifetimes: c_int,
 }
 
+#[repr(C)]
+pub struct Context {
+    pub words: [u64; 2],
+}
+
 extern "C" {
+    fn pprofc_label_scope_begin(key: *const c_char, value: *const c_char) -> Context;
+    fn pprofc_label_scope_end(before: *mut Context);
     fn pprofc_start(options: *const Options, err: *mut Error) -> c_int;
     fn pprofc_stop(recording_out: *mut *mut c_void, err: *mut Error) -> c_int;
     fn pprofc_recording_write(recording: *const c_void, path: *const c_char, err: *mut Error) -> c_int;
@@ -83,5 +91,28 @@ impl Drop for Session {
             // SAFETY: both may be NULL: the recording is thrown away.
             unsafe { pprofc_stop(ptr::null_mut(), ptr::null_mut()) };
         }
+    }
+}
+
+/// A label on this thread's samples until it is dropped.
+pub struct Label {
+    before: Context,
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl Label {
+    pub fn new(key: &str, value: &str) -> Result<Label, String> {
+        let nul = |_| "a NUL in a label".to_string();
+        let (key, value) = (CString::new(key).map_err(nul)?, CString::new(value).map_err(nul)?);
+        // SAFETY: both texts live until the call is over; the library keeps copies.
+        let before = unsafe { pprofc_label_scope_begin(key.as_ptr(), value.as_ptr()) };
+        Ok(Label { before, _of_this_thread: PhantomData })
+    }
+}
+
+impl Drop for Label {
+    fn drop(&mut self) {
+        // SAFETY: the label was made by this thread, which it cannot leave.
+        unsafe { pprofc_label_scope_end(&mut self.before) };
     }
 }
