@@ -1,14 +1,32 @@
 /* What the parts of the pprof reader share.  pprof_read.c goes over the file, pprof_read_parts.c
- * reads what it finds. */
+ * and pprof_read_samples.c read what it finds. */
 #ifndef PP_FORMATS_PPROF_READER_H
 #define PP_FORMATS_PPROF_READER_H
 
 #include "base/error.h"
 #include "formats/pprof.h"
 #include "formats/pprof_ids.h"
+#include "formats/pprof_stacks.h"
 #include "formats/wire.h"
 
 enum { PP_PPROF_OTHER_FIELDS = PP_PPROF_STRING_TABLE + 1 };
+
+enum { PP_PPROF_BATCH = 32, PP_PPROF_KNOWN_LABELS = 256 };
+
+/* A sample that was looked over and is not in the profile yet. */
+struct pp_pprof_sample {
+    struct pp_wire frames; /* from the first to the end of the last */
+    uint64_t hash;         /* of these bytes */
+    pp_id node, labels;
+    size_t n_values;
+    int64_t values[PP_MAX_TYPES];
+};
+
+/* The labels that stand in 'bytes'. */
+struct pp_pprof_known_labels {
+    struct pp_wire bytes;
+    pp_id set;
+};
 
 struct pp_pprof_reader {
     struct pprofc_profile *profile;
@@ -25,6 +43,11 @@ struct pp_pprof_reader {
     pp_id *strings;   /* ours by index in the file */
     struct pp_pprof_ids mappings, functions, locations;
     uint64_t default_type_name; /* index in the file's string table */
+
+    struct pp_pprof_stacks stacks;
+    struct pp_pprof_known_labels known_labels[PP_PPROF_KNOWN_LABELS]; /* by hash */
+    struct pp_pprof_sample samples[PP_PPROF_BATCH];
+    uint32_t n_samples; /* in 'samples' */
 
     /* Reused from message to message. */
     pp_id *stack;
@@ -55,7 +78,10 @@ int pp_pprof_read_function(struct pp_pprof_reader *reader, const struct pp_wire_
                            const uint8_t *begin);
 int pp_pprof_read_location(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
                            const uint8_t *begin);
+
+/* A sample may wait for others; pp_pprof_take_samples() takes those that wait. */
 int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
                          const uint8_t *begin);
+int pp_pprof_take_samples(struct pp_pprof_reader *reader);
 
 #endif

@@ -27,6 +27,22 @@ static int grow(struct pp_id_table *table)
     return 0;
 }
 
+int pp_id_table_expect(struct pp_id_table *table, uint32_t n_ids)
+{
+    uint32_t n_slots = N_FIRST_SLOTS;
+
+    if (table->n_used > 0)
+        return 0;
+    while (n_slots != 0 && (uint64_t)n_ids * 3 >= (uint64_t)n_slots * 2)
+        n_slots *= 2;
+    if (n_slots <= table->n_slots)
+        return n_slots == 0 ? -ENOMEM : 0;
+    pp_id_table_done(table);
+    table->slots = calloc(n_slots, sizeof *table->slots);
+    table->n_slots = table->slots == NULL ? 0 : n_slots;
+    return table->slots == NULL ? -ENOMEM : 0;
+}
+
 int pp_id_table_put(struct pp_id_table *table, uint64_t hash, uint32_t id)
 {
     uint32_t slot;

@@ -79,6 +79,10 @@ static inline struct pp_id_probe pp_id_table_after(const struct pp_id_table *tab
 /* Put 'id' (not 0, not there yet) in.  Returns 0 or -ENOMEM. */
 int pp_id_table_put(struct pp_id_table *table, uint64_t hash, uint32_t id);
 
+/* Make an empty table large enough for 'n_ids'.  Returns 0 or -ENOMEM, and then it grows as it
+ * fills. */
+int pp_id_table_expect(struct pp_id_table *table, uint32_t n_ids);
+
 void pp_id_table_done(struct pp_id_table *table);
 
 #endif

@@ -7,13 +7,6 @@
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
-/* What a search down the tree reads of a node, in one place: in a large profile each look is a
- * cache miss.  Most nodes have one child, and that one is near in memory. */
-struct pp_node_link {
-    pp_id parent, location;
-    pp_id first_child; /* the one made first, 0 when there is none */
-};
-
 struct pp_profile_tables {
     bool failed; /* some allocation was refused: the profile is incomplete */
 
@@ -23,10 +16,10 @@ struct pp_profile_tables {
     size_t sample_stack_capacity, sample_labels_capacity, sample_slice_capacity,
         sample_values_capacity, sample_estimates_capacity;
 
-    struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
-    /* By node.  The table 'nodes' knows the children that are not first. */
-    struct pp_node_link *links;
-    size_t links_capacity;
+    struct pp_id_table strings, mappings, functions, locations, label_sets;
+    /* The children that were not made right behind their parents; the others are found beside
+     * them.  Most nodes have one child, made with the rest of its stack. */
+    struct pp_id_table nodes;
 
     struct pp_id_table samples; /* ids are sample + 1: sample 0 is a sample like any other */
 
@@ -62,6 +55,25 @@ static inline int64_t pp_add_values(int64_t a, int64_t b)
         return a < 0 ? INT64_MIN : INT64_MAX;
     return sum;
 }
+
+static inline uint64_t pp_profile_sample_hash(pp_id stack, pp_id labels, uint32_t slice)
+{
+    return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+}
+
+/* Have brought here what pp_profile_add() looks at first. */
+static inline void pp_profile_fetch_sample(const struct pprofc_profile *profile, pp_id stack,
+                                           pp_id labels, uint32_t slice)
+{
+    const struct pp_id_table *table = &profile->tables->samples;
+
+    if (table->n_slots > 0)
+        __builtin_prefetch(&table->slots[pp_id_table_start(
+            pp_profile_sample_hash(stack, labels, slice) >> 32, table->n_slots)]);
+}
+
+/* Make room for about 'n_samples' of the types that are there; a hint, which may be refused. */
+void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples);
 
 /* For who changes what samples are known by (their slices): forget them all, then remember each
  * anew. */
