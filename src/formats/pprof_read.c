@@ -166,6 +166,8 @@ static int pass_over(struct pp_pprof_reader *reader, uint32_t pass)
     const uint8_t *at;
     int found, before, failed = 0;
 
+    if (pass == PP_PPROF_SAMPLE) /* of all types, which are known now */
+        pp_profile_expect_samples(reader->profile, reader->ranges[pass].n_fields);
     while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) != 0) {
         failed = found < 0 ? found : 0;
         if (failed == 0 && (field.number == pass || (field.number > PP_PPROF_OTHER_FIELDS &&
@@ -213,7 +215,6 @@ static int read_all(struct pp_pprof_reader *reader)
         pp_pprof_ids_init(&reader->functions, ranges[PP_PPROF_FUNCTION].n_fields) != 0 ||
         pp_pprof_ids_init(&reader->locations, ranges[PP_PPROF_LOCATION].n_fields) != 0)
         return pp_pprof_no_memory(reader);
-    pp_profile_expect_samples(reader->profile, ranges[PP_PPROF_SAMPLE].n_fields);
     reader->stacks = (struct pp_pprof_stacks)PP_PPROF_STACKS_INIT(reader->all.at);
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && failed == 0; i++)
         failed = pass_over(reader, passes[i]);

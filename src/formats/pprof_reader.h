@@ -11,7 +11,7 @@
 
 enum { PP_PPROF_OTHER_FIELDS = PP_PPROF_STRING_TABLE + 1 };
 
-enum { PP_PPROF_BATCH = 32, PP_PPROF_KNOWN_LABELS = 256 };
+enum { PP_PPROF_BATCH = 64, PP_PPROF_KNOWN_LABELS = 256 };
 
 /* A sample that was looked over and is not in the profile yet. */
 struct pp_pprof_sample {

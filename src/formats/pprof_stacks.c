@@ -1,11 +1,12 @@
 /* From the bytes of a sample's frames to their stack. */
 #include "formats/pprof_stacks.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 enum {
-    FIRST_SLOTS = 4096,
+    FIRST_SLOTS = 8192,  /* 128 KiB */
     TRIAL_STACKS = 8192, /* of so many, one in LEAST_FOUND must have come again */
     LEAST_FOUND = 64,
     MOST_BYTES = (1 << 24) - 1
@@ -15,7 +16,7 @@ static const uint64_t most_begin = (UINT64_C(1) << 40) - 1;
 
 void pp_pprof_stacks_done(struct pp_pprof_stacks *stacks)
 {
-    free(stacks->slots);
+    pp_pages_free(stacks->slots, stacks->n_slots * sizeof *stacks->slots);
     stacks->slots = NULL;
     stacks->n_slots = 0;
 }
@@ -58,7 +59,7 @@ static bool grow(struct pp_pprof_stacks *stacks)
     struct pp_pprof_stack *slots = NULL;
 
     if (n_slots != 0 && (!is_tried || stacks->n_found * LEAST_FOUND >= stacks->n_stacks))
-        slots = calloc(n_slots, sizeof *slots);
+        slots = pp_pages_resize(NULL, 0, n_slots * sizeof *slots);
     if (slots == NULL) {
         if (is_tried)
             pp_pprof_stacks_done(stacks);
@@ -68,7 +69,7 @@ static bool grow(struct pp_pprof_stacks *stacks)
     for (uint32_t i = 0; i < stacks->n_slots; i++)
         if (stacks->slots[i].n_bytes != 0)
             put(slots, n_slots, stacks->slots[i]);
-    free(stacks->slots);
+    pp_pages_free(stacks->slots, stacks->n_slots * sizeof *stacks->slots);
     stacks->slots = slots;
     stacks->n_slots = n_slots;
     return true;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "formats/wire.h"
+#include "profile/id_table.h"
 
 /* In place, so that a stack is found by one look at the table and one at its bytes. */
 struct pp_pprof_stack {
@@ -49,12 +50,14 @@ static inline const struct pp_pprof_stack *pp_pprof_stacks_start(
 
 /* Of a file with many stacks the table and the bytes are far away: have them brought here while
  * other samples are looked at. */
-static inline void pp_pprof_stacks_fetch_slot(const struct pp_pprof_stacks *stacks, uint64_t hash)
+PP_FETCHES static inline void pp_pprof_stacks_fetch_slot(const struct pp_pprof_stacks *stacks,
+                                                         uint64_t hash)
 {
     __builtin_prefetch(pp_pprof_stacks_start(stacks, hash));
 }
 
-static inline void pp_pprof_stacks_fetch_bytes(const struct pp_pprof_stacks *stacks, uint64_t hash)
+PP_FETCHES static inline void pp_pprof_stacks_fetch_bytes(const struct pp_pprof_stacks *stacks,
+                                                          uint64_t hash)
 {
     const struct pp_pprof_stack *slot = pp_pprof_stacks_start(stacks, hash);
 

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+/* Of functions that do nothing but fetch: gcc 12 takes calls of them for calls that do nothing. */
+#define PP_FETCHES __attribute__((always_inline))
+
 /* Two slots in three are used at most.  A slot is (32 bits of hash, id); id 0 is a free slot, so
  * that growing needs no look at the things themselves. */
 struct pp_id_table {

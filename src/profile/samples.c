@@ -129,11 +129,21 @@ int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const 
     return (int)profile->n_types++;
 }
 
-/* Where nothing is known the table doubles, and is moved each time. */
 void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples)
 {
-    if (n_samples < UINT32_MAX / 2)
-        (void)pp_id_table_expect(&profile->tables->samples, (uint32_t)n_samples);
+    struct pp_profile_tables *tables = profile->tables;
+
+    if (n_samples >= UINT32_MAX / 2 || profile->n_samples > 0 ||
+        pp_id_table_expect(&tables->samples, (uint32_t)n_samples) != 0)
+        return;
+    (void)pp_array_reserve(&profile->sample_stack, &tables->sample_stack_capacity, n_samples,
+                           sizeof *profile->sample_stack);
+    (void)pp_array_reserve(&profile->sample_labels, &tables->sample_labels_capacity, n_samples,
+                           sizeof *profile->sample_labels);
+    (void)pp_array_reserve(&profile->sample_slice, &tables->sample_slice_capacity, n_samples,
+                           sizeof *profile->sample_slice);
+    (void)pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
+                           n_samples * profile->n_types, sizeof *profile->sample_values);
 }
 
 /* Room for the estimates of 'n_samples' samples, of which profile->n_samples are there. */

@@ -62,8 +62,8 @@ static inline uint64_t pp_profile_sample_hash(pp_id stack, pp_id labels, uint32_
 }
 
 /* Have brought here what pp_profile_add() looks at first. */
-static inline void pp_profile_fetch_sample(const struct pprofc_profile *profile, pp_id stack,
-                                           pp_id labels, uint32_t slice)
+PP_FETCHES static inline void pp_profile_fetch_sample(const struct pprofc_profile *profile,
+                                                      pp_id stack, pp_id labels, uint32_t slice)
 {
     const struct pp_id_table *table = &profile->tables->samples;
 
