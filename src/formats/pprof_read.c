@@ -215,7 +215,7 @@ static int read_all(struct pp_pprof_reader *reader)
         pp_pprof_ids_init(&reader->functions, ranges[PP_PPROF_FUNCTION].n_fields) != 0 ||
         pp_pprof_ids_init(&reader->locations, ranges[PP_PPROF_LOCATION].n_fields) != 0)
         return pp_pprof_no_memory(reader);
-    reader->stacks = (struct pp_pprof_stacks)PP_PPROF_STACKS_INIT(reader->all.at);
+    reader->stacks.file = reader->roots.file = reader->all.at;
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && failed == 0; i++)
         failed = pass_over(reader, passes[i]);
     if (failed == 0)
@@ -233,6 +233,7 @@ static void reader_done(struct pp_pprof_reader *reader)
     free(reader->lines);
     free(reader->labels);
     pp_pprof_stacks_done(&reader->stacks);
+    pp_pprof_stacks_done(&reader->roots);
     pp_pprof_ids_done(&reader->mappings);
     pp_pprof_ids_done(&reader->functions);
     pp_pprof_ids_done(&reader->locations);

@@ -43,14 +43,11 @@ int pp_pprof_read_string(const struct pp_pprof_reader *reader, const uint8_t *at
     return 0;
 }
 
-/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins. */
-int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
-                        struct pp_wire_field *field, const uint8_t **at_out)
+int pp_pprof_next_long_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
+                             struct pp_wire_field *field)
 {
-    int found;
+    const int found = pp_wire_field(message, field);
 
-    *at_out = message->at;
-    found = pp_wire_field(message, field);
     return found < 0 ? pp_pprof_refuse(reader, message->at, "malformed or truncated protobuf field")
                      : found;
 }

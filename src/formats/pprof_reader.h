@@ -44,7 +44,7 @@ struct pp_pprof_reader {
     struct pp_pprof_ids mappings, functions, locations;
     uint64_t default_type_name; /* index in the file's string table */
 
-    struct pp_pprof_stacks stacks;
+    struct pp_pprof_stacks stacks, roots; /* whole ones, and the beginnings of new ones */
     struct pp_pprof_known_labels known_labels[PP_PPROF_KNOWN_LABELS]; /* by hash */
     struct pp_pprof_sample samples[PP_PPROF_BATCH];
     uint32_t n_samples; /* in 'samples' */
@@ -65,9 +65,37 @@ int pp_pprof_no_memory(const struct pp_pprof_reader *reader);
 int pp_pprof_read_string(const struct pp_pprof_reader *reader, const uint8_t *at, uint64_t index,
                          pp_id *string_out);
 
-/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins. */
-int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
-                        struct pp_wire_field *field, const uint8_t **at_out);
+int pp_pprof_next_long_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
+                             struct pp_wire_field *field);
+
+/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins.  A
+ * large file has millions of them, nearly all numbers and messages with a tag of one byte. */
+static inline int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
+                                      struct pp_wire_field *field, const uint8_t **at_out)
+{
+    struct pp_wire rest = *message;
+    uint64_t value;
+    uint8_t tag;
+
+    *at_out = rest.at;
+    if (rest.at == rest.end)
+        return 0;
+    tag = *rest.at++;
+    if (tag >= 0x80 || tag < 8 || ((tag & 7) != PP_WIRE_VARINT && (tag & 7) != PP_WIRE_LEN) ||
+        !pp_wire_varint(&rest, &value) ||
+        ((tag & 7) == PP_WIRE_LEN && value > (uint64_t)(rest.end - rest.at)))
+        return pp_pprof_next_long_field(reader, message, field);
+    field->number = tag >> 3;
+    field->type = (enum pp_wire_type)(tag & 7);
+    field->value = field->type == PP_WIRE_VARINT ? value : 0;
+    field->bytes = (struct pp_wire){NULL, NULL};
+    if (field->type == PP_WIRE_LEN) {
+        field->bytes = pp_wire_of(rest.at, value);
+        rest.at += value;
+    }
+    message->at = rest.at;
+    return 1;
+}
 
 /* One message each, which begins at 'begin'. */
 int pp_pprof_read_value_type(const struct pp_pprof_reader *reader, struct pp_wire message,

@@ -17,6 +17,7 @@ struct pp_pprof_stack {
     uint32_t node;
 };
 
+/* Begins as zeros, but for the file. */
 struct pp_pprof_stacks {
     const uint8_t *file;
     struct pp_pprof_stack *slots;
@@ -25,11 +26,6 @@ struct pp_pprof_stacks {
     uint64_t n_found;
     bool is_off; /* nothing comes twice, or memory ran out: no more are put in */
 };
-
-#define PP_PPROF_STACKS_INIT(file)   \
-    {                                \
-        (file), NULL, 0, 0, 0, false \
-    }
 
 void pp_pprof_stacks_done(struct pp_pprof_stacks *stacks);
 
