@@ -1,5 +1,5 @@
 /* The tree of a flame graph while it is made: from addresses to functions.  Private to
- * flamegraph_tree.c and flamegraph_frames.c. */
+ * flamegraph_tree.c, flamegraph_frames.c and flamegraph_plain.c. */
 #ifndef PP_VIEWS_FLAMEGRAPH_DRAFT_H
 #define PP_VIEWS_FLAMEGRAPH_DRAFT_H
 
@@ -23,6 +23,7 @@ struct pp_flame_draft {
     struct pp_flame_tree *tree;
     uint32_t type, type_after;    /* PP_FLAME_NO_TYPE: one profile */
     int64_t *self, *total;        /* by profile node */
+    uint32_t *narrow_total;       /* instead of 'total' where numbers of 32 bits will do */
     struct pp_flame_after *after; /* by profile node; NULL for one profile */
     uint32_t *frame_of_string;    /* by function name */
     uint32_t *frame_of_location;  /* for those without lines */
@@ -44,6 +45,14 @@ static inline int64_t pp_flame_add(int64_t a, int64_t b)
 
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
+
+/* What lies on and below a profile node. */
+static inline int64_t pp_flame_total(const struct pp_flame_draft *draft, pp_id node)
+{
+    return draft->narrow_total != NULL ? draft->narrow_total[node] : draft->total[node];
+}
+
+void pp_flame_draft_done(struct pp_flame_draft *draft);
 
 /* The frame of a line of a location (NULL: it has none), made when it is new; PP_FLAME_NO_FRAME
  * without memory. */
