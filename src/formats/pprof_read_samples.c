@@ -264,9 +264,13 @@ static int scan(struct pp_pprof_reader *reader, struct pp_wire message, const ui
     }
     if (failed != 0 || found < 0)
         return failed != 0 ? failed : found;
-    if (sample->n_values != reader->profile->n_types)
-        return pp_pprof_refuse(reader, begin, "sample with %zu values for %u sample types",
-                               sample->n_values, reader->profile->n_types);
+    if (sample->n_values != reader->profile->n_types) {
+        failed = decode_stack(reader, sample->frames, &sample->node); /* it comes first */
+        return failed != 0
+                   ? failed
+                   : pp_pprof_refuse(reader, begin, "sample with %zu values for %u sample types",
+                                     sample->n_values, reader->profile->n_types);
+    }
     return find_labels(reader, labels, &sample->labels);
 }
 
