@@ -253,7 +253,7 @@ static int read_sample(struct pp_speedscope_reader *reader, struct path *path,
     }
     failed = read_stack(reader, path, stack_out);
     if (failed != 0 || json->problem != NULL || bracket == NULL || json->at != bracket + 1 ||
-        seen->arena.n_bytes + n_bytes > MOST_SEEN_BYTES)
+        seen->n_words * sizeof *seen->words + n_bytes > MOST_SEEN_BYTES)
         return failed;
     return pp_text_memo_put(seen, begin, n_bytes, hash, *stack_out);
 }

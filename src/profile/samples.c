@@ -9,6 +9,8 @@
 #include "profile/profile.h"
 #include "profile/tables.h"
 
+enum { LEAST_TO_SETTLE_BYTES = 1024 * 1024 };
+
 /* ---- the tree ---- */
 
 static uint64_t hash_node(pp_id parent, pp_id location)
@@ -55,10 +57,44 @@ static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id locati
     return profile->n_nodes++;
 }
 
+/* The tables of a settled profile anew. */
+static bool unsettle(struct pprofc_profile *profile)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const pp_id *parents = profile->node_parent;
+
+    pp_id_table_done(&tables->nodes);
+    pp_id_table_done(&tables->samples);
+    tables->is_settled = false;
+    for (pp_id node = 1; node < profile->n_nodes && !tables->failed; node++)
+        if (parents[node] + 1 != node &&
+            pp_id_table_put(&tables->nodes, hash_node(parents[node], profile->node_location[node]),
+                            node) != 0)
+            tables->failed = true;
+    for (uint32_t i = 0; i < profile->n_samples && !tables->failed; i++)
+        pp_profile_samples_remember(profile, i);
+    return !tables->failed;
+}
+
+void pp_profile_settle(struct pprofc_profile *profile)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const uint64_t n_slots = (uint64_t)tables->nodes.n_slots + tables->samples.n_slots;
+
+    if (n_slots * sizeof(uint64_t) < LEAST_TO_SETTLE_BYTES)
+        return;
+    pp_id_table_done(&tables->nodes);
+    pp_id_table_done(&tables->samples);
+    tables->is_settled = true;
+}
+
 pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location)
 {
-    const pp_id known = find_child(profile, parent, location);
+    pp_id known;
 
+    if (profile->tables->is_settled && !unsettle(profile))
+        return 0;
+    known = find_child(profile, parent, location);
     return known != 0 ? known : new_node(profile, parent, location);
 }
 
@@ -219,6 +255,8 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
     const uint64_t hash = pp_profile_sample_hash(stack, labels, slice);
     struct pp_id_probe probe;
 
+    if (profile->tables->is_settled && !unsettle(profile))
+        return;
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
          probe = pp_id_table_after(table, hash, probe)) {
         const uint32_t sample = probe.id - 1;
@@ -351,6 +389,7 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
         0;
     tables->sample_values_capacity = tables->sample_estimates_capacity = 0;
     tables->nodes = tables->samples = (struct pp_id_table){NULL, 0, 0};
+    tables->is_settled = false;
     tables->path_depth = 0;
     return 0;
 }
@@ -390,6 +429,7 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     tables->sample_slice_capacity = old->tables.sample_slice_capacity;
     tables->sample_values_capacity = old->tables.sample_values_capacity;
     tables->sample_estimates_capacity = old->tables.sample_estimates_capacity;
+    tables->is_settled = old->tables.is_settled;
     tables->nodes = old->tables.nodes;
     tables->samples = old->tables.samples;
     tables->path_depth = 0;

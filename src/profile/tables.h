@@ -8,7 +8,8 @@
 #include "profile/profile.h"
 
 struct pp_profile_tables {
-    bool failed; /* some allocation was refused: the profile is incomplete */
+    bool failed;     /* some allocation was refused: the profile is incomplete */
+    bool is_settled; /* the tables of nodes and of samples are made anew when they are needed */
 
     size_t strings_capacity, string_bytes_capacity, mappings_capacity, functions_capacity,
         lines_capacity, locations_capacity, labels_capacity, label_sets_capacity, comments_capacity;
@@ -71,6 +72,10 @@ PP_FETCHES static inline void pp_profile_fetch_sample(const struct pprofc_profil
         __builtin_prefetch(&table->slots[pp_id_table_start(
             pp_profile_sample_hash(stack, labels, slice) >> 32, table->n_slots)]);
 }
+
+/* For a reader that is done: where they are large, give back the tables that find nodes and
+ * samples. Whoever adds something to the profile makes them anew. */
+void pp_profile_settle(struct pprofc_profile *profile);
 
 /* Make room for about 'n_samples' of the types that are there; a hint, which may be refused. */
 void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples);
