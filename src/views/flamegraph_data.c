@@ -70,7 +70,7 @@ static int find_used_frames(struct data *data)
     data->used_frames = calloc((size_t)n_frames + 1, sizeof *data->used_frames);
     if (data->frame_number == NULL || data->used_frames == NULL)
         return -ENOMEM;
-    for (i = 1; i < data->kept.n_kept; i++)
+    for (i = 1; i < data->kept.set.n; i++)
         data->frame_number[pp_flame_kept_frame(data->picture->plain, &data->kept, i)] = 1;
     for (i = 1; i < data->tree.n_nodes; i++)
         if (data->tree.nodes[i].kind == PP_FLAME_FRAME)
@@ -330,9 +330,10 @@ static int choose_nodes(struct data *data)
     int failed;
 
     if (picture->plain != NULL) {
-        failed = pp_flame_plain_keep(
-            picture->plain, pp_flame_plain_threshold(picture->plain, 1, MAX_NODES), &data->kept);
-        data->n_nodes = data->kept.n_kept + data->kept.n_gathered;
+        failed = pp_flame_plain_keep(picture->plain,
+                                     pp_flame_plain_threshold(picture->plain, 1, MAX_NODES), true,
+                                     &data->kept);
+        data->n_nodes = data->kept.set.n + data->kept.with_rest.n;
         return failed;
     }
     failed =

@@ -183,7 +183,8 @@ struct pp_flame_draft;
 
 struct pp_flame_picture {
     const struct pprofc_profile *profile;
-    const struct pp_flame_draft *plain; /* NULL: all is in 'tree'; else only what may be drawn */
+    struct pp_flame_draft *plain; /* NULL: all is in 'tree'.  Else that has what may be drawn
+                                     without scripts, and writing the data uses this up */
     const struct pp_flamegraph_options *options;
     const struct pp_flame_tree *tree;
     const struct pp_flame_modules *modules;

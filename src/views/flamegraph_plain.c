@@ -159,77 +159,152 @@ int64_t pp_flame_plain_threshold(const struct pp_flame_draft *draft, int64_t at_
     return pp_flame_threshold_of(counts, at_least, max_nodes);
 }
 
+/* ---- sets ---- */
+
+static int set_init(struct pp_flame_set *set, uint32_t n_things)
+{
+    const uint32_t n_words = n_things / WORD_BITS + 1;
+
+    set->bits = calloc(n_words, sizeof *set->bits);
+    set->n_before = calloc(n_words, sizeof *set->n_before);
+    return set->bits == NULL || set->n_before == NULL ? -ENOMEM : 0;
+}
+
+static void set_done(struct pp_flame_set *set)
+{
+    free(set->bits);
+    free(set->n_before);
+}
+
+static void set_add(struct pp_flame_set *set, uint32_t thing)
+{
+    set->bits[thing / WORD_BITS] |= UINT64_C(1) << thing % WORD_BITS;
+}
+
+/* Count them, once all are in. */
+static void set_count(struct pp_flame_set *set, uint32_t n_things)
+{
+    for (uint32_t word = 0; word <= n_things / WORD_BITS; word++) {
+        set->n_before[word] = set->n;
+        set->n += (uint32_t)__builtin_popcountll(set->bits[word]);
+    }
+}
+
+static bool is_in(const struct pp_flame_set *set, uint32_t thing)
+{
+    return set->bits[thing / WORD_BITS] >> thing % WORD_BITS & 1;
+}
+
+/* The place of a thing that is in it. */
+static uint32_t place_in(const struct pp_flame_set *set, uint32_t thing)
+{
+    const uint64_t before = set->bits[thing / WORD_BITS] & ((UINT64_C(1) << thing % WORD_BITS) - 1);
+
+    return set->n_before[thing / WORD_BITS] + (uint32_t)__builtin_popcountll(before);
+}
+
 /* ---- what is kept ---- */
 
 void pp_flame_kept_done(struct pp_flame_kept *kept)
 {
-    free(kept->bits);
-    free(kept->n_before);
+    set_done(&kept->set);
+    set_done(&kept->with_rest);
     free(kept->node);
+    free(kept->total);
+    free(kept->narrow_total);
     free(kept->first_child);
     free(kept->next_sibling);
-    free(kept->n_rest);
-    free(kept->rest);
+    free(kept->rests);
     *kept = (struct pp_flame_kept){0};
 }
 
-static bool is_kept(const struct pp_flame_kept *kept, pp_id node)
+static int64_t total_of(const struct pp_flame_kept *kept, uint32_t i)
 {
-    return kept->bits[node / WORD_BITS] >> node % WORD_BITS & 1;
+    return kept->narrow_total != NULL ? kept->narrow_total[i] : kept->total[i];
 }
 
-/* The place of a node that is kept. */
-static uint32_t place_of(const struct pp_flame_kept *kept, pp_id node)
+static uint32_t parent_of(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
+                          uint32_t i)
 {
-    const uint64_t before = kept->bits[node / WORD_BITS] & ((UINT64_C(1) << node % WORD_BITS) - 1);
-
-    return kept->n_before[node / WORD_BITS] + (uint32_t)__builtin_popcountll(before);
+    return place_in(&kept->set, draft->profile->node_parent[kept->node[i]]);
 }
 
-static int mark(const struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_kept *kept)
+static int choose(const struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_kept *kept)
 {
-    const uint32_t n_nodes = draft->profile->n_nodes, n_words = n_nodes / WORD_BITS + 1;
+    const uint32_t n_nodes = draft->profile->n_nodes;
 
-    kept->bits = calloc(n_words, sizeof *kept->bits);
-    kept->n_before = calloc(n_words, sizeof *kept->n_before);
-    if (kept->bits == NULL || kept->n_before == NULL)
+    if (set_init(&kept->set, n_nodes) != 0)
         return -ENOMEM;
-    for (pp_id node = 0; node < n_nodes; node++) {
-        if (node % WORD_BITS == 0)
-            kept->n_before[node / WORD_BITS] = kept->n_kept;
-        if (node == 0 || pp_flame_total(draft, node) >= min_total) {
-            kept->bits[node / WORD_BITS] |= UINT64_C(1) << node % WORD_BITS;
-            kept->n_kept++;
-        }
-    }
-    kept->node = malloc(kept->n_kept * sizeof *kept->node);
-    kept->first_child = calloc(kept->n_kept, sizeof *kept->first_child);
-    kept->next_sibling = calloc(kept->n_kept, sizeof *kept->next_sibling);
-    kept->n_rest = calloc(kept->n_kept, sizeof *kept->n_rest);
-    kept->rest = calloc(kept->n_kept, sizeof *kept->rest);
-    return kept->node == NULL || kept->first_child == NULL || kept->next_sibling == NULL ||
-                   kept->n_rest == NULL || kept->rest == NULL
-               ? -ENOMEM
-               : 0;
+    set_add(&kept->set, 0);
+    for (pp_id node = 1; node < n_nodes; node++)
+        if (pp_flame_total(draft, node) >= min_total)
+            set_add(&kept->set, node);
+    set_count(&kept->set, n_nodes);
+    return 0;
 }
 
-/* List the nodes that are kept, and book on them the children that are not. */
-static void list(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
+static int list(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
 {
-    const struct pprofc_profile *profile = draft->profile;
+    const uint32_t n_kept = kept->set.n;
     uint32_t n = 0;
 
-    for (pp_id node = 0; node < profile->n_nodes; node++) {
-        const pp_id parent = profile->node_parent[node];
-        const int64_t total = pp_flame_total(draft, node);
-        if (is_kept(kept, node)) {
-            kept->node[n++] = node;
-        } else if (total > 0 && is_kept(kept, parent)) {
-            const uint32_t place = place_of(kept, parent);
-            kept->n_gathered += kept->n_rest[place]++ == 0;
-            kept->rest[place] += total;
-        }
+    kept->node = malloc(n_kept * sizeof *kept->node);
+    if (draft->narrow_total != NULL)
+        kept->narrow_total = malloc(n_kept * sizeof *kept->narrow_total);
+    else
+        kept->total = malloc(n_kept * sizeof *kept->total);
+    if (kept->node == NULL || (kept->narrow_total == NULL && kept->total == NULL))
+        return -ENOMEM;
+    for (pp_id node = 0; node < draft->profile->n_nodes; node++) {
+        if (!is_in(&kept->set, node))
+            continue;
+        if (kept->narrow_total != NULL)
+            kept->narrow_total[n] = draft->narrow_total[node];
+        else
+            kept->total[n] = draft->total[node];
+        kept->node[n++] = node;
     }
+    return 0;
+}
+
+/* Whether a node is the uppermost one that is not kept. */
+static bool is_rest(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
+                    pp_id node)
+{
+    return !is_in(&kept->set, node) && pp_flame_total(draft, node) > 0 &&
+           is_in(&kept->set, draft->profile->node_parent[node]);
+}
+
+/* Book on the nodes that are kept the children that are not: few have any. */
+static int sum_rests(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
+{
+    const struct pprofc_profile *profile = draft->profile;
+
+    if (set_init(&kept->with_rest, kept->set.n) != 0)
+        return -ENOMEM;
+    for (pp_id node = 1; node < profile->n_nodes; node++)
+        if (is_rest(draft, kept, node))
+            set_add(&kept->with_rest, place_in(&kept->set, profile->node_parent[node]));
+    set_count(&kept->with_rest, kept->set.n);
+    kept->rests = calloc((size_t)kept->with_rest.n + 1, sizeof *kept->rests);
+    if (kept->rests == NULL)
+        return -ENOMEM;
+    for (pp_id node = 1; node < profile->n_nodes; node++) {
+        struct pp_flame_rest *rest;
+        if (!is_rest(draft, kept, node))
+            continue;
+        rest = &kept->rests[place_in(&kept->with_rest,
+                                     place_in(&kept->set, profile->node_parent[node]))];
+        rest->n++;
+        rest->total += pp_flame_total(draft, node);
+    }
+    return 0;
+}
+
+/* NULL: all its children are kept. */
+static const struct pp_flame_rest *rest_of(const struct pp_flame_kept *kept, uint32_t i)
+{
+    return is_in(&kept->with_rest, i) ? &kept->rests[place_in(&kept->with_rest, i)] : NULL;
 }
 
 /* ---- order ---- */
@@ -269,12 +344,16 @@ static int link_children(const struct pp_flame_draft *draft, struct pp_flame_kep
     pp_autofree struct child *children = NULL;
     size_t capacity = 0;
 
-    for (uint32_t i = kept->n_kept; i-- > 1;) {
-        const uint32_t parent = place_of(kept, draft->profile->node_parent[kept->node[i]]);
+    kept->first_child = calloc(kept->set.n, sizeof *kept->first_child);
+    kept->next_sibling = calloc(kept->set.n, sizeof *kept->next_sibling);
+    if (kept->first_child == NULL || kept->next_sibling == NULL)
+        return -ENOMEM;
+    for (uint32_t i = kept->set.n; i-- > 1;) {
+        const uint32_t parent = parent_of(draft, kept, i);
         kept->next_sibling[i] = kept->first_child[parent];
         kept->first_child[parent] = i;
     }
-    for (uint32_t i = 0; i < kept->n_kept; i++) {
+    for (uint32_t i = 0; i < kept->set.n; i++) {
         const uint32_t first = kept->first_child[i];
         if (first != 0 && kept->next_sibling[first] != 0 &&
             sort_children(draft, kept, i, &children, &capacity) != 0)
@@ -283,16 +362,24 @@ static int link_children(const struct pp_flame_draft *draft, struct pp_flame_kep
     return 0;
 }
 
-int pp_flame_plain_keep(const struct pp_flame_draft *draft, int64_t min_total,
+int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is_last,
                         struct pp_flame_kept *kept_out)
 {
     struct pp_flame_kept kept = {0};
-    int failed = mark(draft, min_total, &kept);
+    int failed = choose(draft, min_total, &kept);
 
-    if (failed == 0) {
-        list(draft, &kept);
-        failed = link_children(draft, &kept);
+    if (failed == 0)
+        failed = list(draft, &kept);
+    if (failed == 0)
+        failed = sum_rests(draft, &kept);
+    if (is_last) {
+        free(draft->narrow_total);
+        free(draft->total);
+        draft->narrow_total = NULL;
+        draft->total = NULL;
     }
+    if (failed == 0)
+        failed = link_children(draft, &kept);
     if (failed != 0)
         pp_flame_kept_done(&kept);
     else
@@ -315,15 +402,16 @@ struct walk {
 static uint32_t visit_node(struct walk *walk, uint32_t i, uint32_t parent, uint32_t level)
 {
     struct pp_flame_kept *kept = walk->kept;
+    const struct pp_flame_rest *rest = rest_of(kept, i);
     const uint32_t first = kept->first_child[i];
-    struct pp_flame_node node = {.total = pp_flame_total(walk->draft, kept->node[i]),
+    struct pp_flame_node node = {.total = total_of(kept, i),
                                  .parent = parent,
                                  .level = level,
                                  .frame = i > 0 ? pp_flame_kept_frame(walk->draft, kept, i) : 0};
 
-    node.self = node.total - kept->rest[i];
+    node.self = node.total - (rest != NULL ? rest->total : 0);
     for (uint32_t child = first; child != 0; child = kept->next_sibling[child])
-        node.self -= pp_flame_total(walk->draft, kept->node[child]);
+        node.self -= total_of(kept, child);
     walk->visit(walk->context, &node);
     kept->first_child[i] = walk->n_visited++;
     return first;
@@ -331,16 +419,14 @@ static uint32_t visit_node(struct walk *walk, uint32_t i, uint32_t parent, uint3
 
 static void visit_rest(struct walk *walk, uint32_t i, uint32_t level)
 {
-    const struct pp_flame_kept *kept = walk->kept;
-    const struct pp_flame_node node = {.total = kept->rest[i],
-                                       .self = kept->rest[i],
-                                       .parent = kept->first_child[i],
-                                       .level = level + 1,
-                                       .kind = PP_FLAME_OTHER,
-                                       .n_gathered = kept->n_rest[i]};
+    const struct pp_flame_rest *rest = rest_of(walk->kept, i);
+    struct pp_flame_node node = {
+        .parent = walk->kept->first_child[i], .level = level + 1, .kind = PP_FLAME_OTHER};
 
-    if (kept->n_rest[i] == 0)
+    if (rest == NULL)
         return;
+    node.total = node.self = rest->total;
+    node.n_gathered = rest->n;
     walk->visit(walk->context, &node);
     walk->n_visited++;
 }
@@ -350,7 +436,6 @@ void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kep
                          void *context)
 {
     struct walk walk = {.draft = draft, .kept = kept, .visit = visit, .context = context};
-    const pp_id *parents = draft->profile->node_parent;
     uint32_t i = 0, level = 0, parent = 0;
 
     for (;;) {
@@ -363,12 +448,12 @@ void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kep
         }
         visit_rest(&walk, i, level);
         while (i != 0 && kept->next_sibling[i] == 0) {
-            i = place_of(kept, parents[kept->node[i]]);
+            i = parent_of(draft, kept, i);
             visit_rest(&walk, i, --level);
         }
         if (i == 0)
             return;
-        parent = kept->first_child[place_of(kept, parents[kept->node[i]])];
+        parent = kept->first_child[parent_of(draft, kept, i)];
         i = kept->next_sibling[i];
     }
 }
@@ -386,15 +471,14 @@ static void add_to_tree(void *context, const struct pp_flame_node *node)
         tree->n_levels = node->level;
 }
 
-int pp_flame_plain_tree(const struct pp_flame_draft *draft, int64_t min_total,
-                        struct pp_flame_tree *tree)
+int pp_flame_plain_tree(struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_tree *tree)
 {
     struct pp_flame_kept kept;
-    int failed = pp_flame_plain_keep(draft, min_total, &kept);
+    int failed = pp_flame_plain_keep(draft, min_total, false, &kept);
 
     if (failed != 0)
         return failed;
-    tree->nodes = calloc((size_t)kept.n_kept + kept.n_gathered, sizeof *tree->nodes);
+    tree->nodes = calloc((size_t)kept.set.n + kept.with_rest.n, sizeof *tree->nodes);
     if (tree->nodes != NULL)
         pp_flame_plain_walk(draft, &kept, add_to_tree, tree);
     pp_flame_kept_done(&kept);

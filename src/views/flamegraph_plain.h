@@ -5,16 +5,29 @@
 
 #include "views/flamegraph_draft.h"
 
-/* The nodes of a profile that reach a threshold; all that follows is by their place among these. */
+/* Which of so many things are in a set, and how many of these come before each. */
+struct pp_flame_set {
+    uint64_t *bits;
+    uint32_t *n_before; /* by word of 'bits' */
+    uint32_t n;         /* in the set */
+};
+
+/* Children that are not kept. */
+struct pp_flame_rest {
+    int64_t total;
+    uint32_t n;
+};
+
+/* The nodes of a profile that reach a threshold; columns are by their place among these. */
 struct pp_flame_kept {
-    uint64_t *bits;        /* by profile node: whether it is kept */
-    uint32_t *n_before;    /* by word of 'bits': how many are kept before it */
-    pp_id *node;           /* of the profile; the first one is its root */
-    uint32_t *first_child; /* in alphabetical order; 0: none */
+    struct pp_flame_set set; /* of profile nodes */
+    pp_id *node;             /* of the profile; the first one is its root */
+    int64_t *total;
+    uint32_t *narrow_total; /* instead of 'total' where the draft has it so */
+    uint32_t *first_child;  /* in alphabetical order; 0: none */
     uint32_t *next_sibling;
-    uint32_t *n_rest;            /* children that are not kept */
-    int64_t *rest;               /* and what they weigh */
-    uint32_t n_kept, n_gathered; /* of the latter as many as have such children */
+    struct pp_flame_set with_rest; /* of places */
+    struct pp_flame_rest *rests;   /* by place in that set */
 };
 
 /* Sum the values of 'type' and find the frames, which are tree->frames then.  1; 0 when the profile
@@ -26,8 +39,8 @@ int pp_flame_plain_init(struct pp_flame_draft *draft, const struct pprofc_profil
 int64_t pp_flame_plain_threshold(const struct pp_flame_draft *draft, int64_t at_least,
                                  uint32_t max_nodes);
 
-/* 0 or -ENOMEM. */
-int pp_flame_plain_keep(const struct pp_flame_draft *draft, int64_t min_total,
+/* 0 or -ENOMEM.  For the last picture the draft's totals are given back on the way. */
+int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is_last,
                         struct pp_flame_kept *kept_out);
 void pp_flame_kept_done(struct pp_flame_kept *kept);
 
@@ -44,7 +57,7 @@ void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kep
                          void *context);
 
 /* Make the nodes of 'tree' of those that reach 'min_total'.  0 or -ENOMEM. */
-int pp_flame_plain_tree(const struct pp_flame_draft *draft, int64_t min_total,
+int pp_flame_plain_tree(struct pp_flame_draft *draft, int64_t min_total,
                         struct pp_flame_tree *tree);
 
 #endif
