@@ -249,6 +249,7 @@ static void put_nodes(struct data *data)
 
     if (data->picture->plain != NULL)
         pp_flame_plain_walk(data->picture->plain, &data->kept, put_node, &columns);
+    pp_flame_kept_done(&data->kept); /* large, and used up */
     for (uint32_t i = 0; i < tree->n_nodes; i++)
         put_node(&columns, &tree->nodes[i]);
     put_column(data, "node", &columns.nodes);

@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 
-enum { WORD_BITS = 64, MOST_LEVELS = 240 /* what a picture without scripts can show */ };
+enum { MOST_LEVELS = 240 }; /* what a picture without scripts can show */
 
 /* ---- whether it is plain ---- */
 
@@ -159,56 +159,12 @@ int64_t pp_flame_plain_threshold(const struct pp_flame_draft *draft, int64_t at_
     return pp_flame_threshold_of(counts, at_least, max_nodes);
 }
 
-/* ---- sets ---- */
-
-static int set_init(struct pp_flame_set *set, uint32_t n_things)
-{
-    const uint32_t n_words = n_things / WORD_BITS + 1;
-
-    set->bits = calloc(n_words, sizeof *set->bits);
-    set->n_before = calloc(n_words, sizeof *set->n_before);
-    return set->bits == NULL || set->n_before == NULL ? -ENOMEM : 0;
-}
-
-static void set_done(struct pp_flame_set *set)
-{
-    free(set->bits);
-    free(set->n_before);
-}
-
-static void set_add(struct pp_flame_set *set, uint32_t thing)
-{
-    set->bits[thing / WORD_BITS] |= UINT64_C(1) << thing % WORD_BITS;
-}
-
-/* Count them, once all are in. */
-static void set_count(struct pp_flame_set *set, uint32_t n_things)
-{
-    for (uint32_t word = 0; word <= n_things / WORD_BITS; word++) {
-        set->n_before[word] = set->n;
-        set->n += (uint32_t)__builtin_popcountll(set->bits[word]);
-    }
-}
-
-static bool is_in(const struct pp_flame_set *set, uint32_t thing)
-{
-    return set->bits[thing / WORD_BITS] >> thing % WORD_BITS & 1;
-}
-
-/* The place of a thing that is in it. */
-static uint32_t place_in(const struct pp_flame_set *set, uint32_t thing)
-{
-    const uint64_t before = set->bits[thing / WORD_BITS] & ((UINT64_C(1) << thing % WORD_BITS) - 1);
-
-    return set->n_before[thing / WORD_BITS] + (uint32_t)__builtin_popcountll(before);
-}
-
 /* ---- what is kept ---- */
 
 void pp_flame_kept_done(struct pp_flame_kept *kept)
 {
-    set_done(&kept->set);
-    set_done(&kept->with_rest);
+    pp_flame_set_done(&kept->set);
+    pp_flame_set_done(&kept->with_rest);
     free(kept->node);
     free(kept->total);
     free(kept->narrow_total);
@@ -226,44 +182,20 @@ static int64_t total_of(const struct pp_flame_kept *kept, uint32_t i)
 static uint32_t parent_of(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
                           uint32_t i)
 {
-    return place_in(&kept->set, draft->profile->node_parent[kept->node[i]]);
+    return pp_flame_set_place(&kept->set, draft->profile->node_parent[kept->node[i]]);
 }
 
 static int choose(const struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_kept *kept)
 {
     const uint32_t n_nodes = draft->profile->n_nodes;
 
-    if (set_init(&kept->set, n_nodes) != 0)
+    if (pp_flame_set_init(&kept->set, n_nodes) != 0)
         return -ENOMEM;
-    set_add(&kept->set, 0);
+    pp_flame_set_add(&kept->set, 0);
     for (pp_id node = 1; node < n_nodes; node++)
         if (pp_flame_total(draft, node) >= min_total)
-            set_add(&kept->set, node);
-    set_count(&kept->set, n_nodes);
-    return 0;
-}
-
-static int list(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
-{
-    const uint32_t n_kept = kept->set.n;
-    uint32_t n = 0;
-
-    kept->node = malloc(n_kept * sizeof *kept->node);
-    if (draft->narrow_total != NULL)
-        kept->narrow_total = malloc(n_kept * sizeof *kept->narrow_total);
-    else
-        kept->total = malloc(n_kept * sizeof *kept->total);
-    if (kept->node == NULL || (kept->narrow_total == NULL && kept->total == NULL))
-        return -ENOMEM;
-    for (pp_id node = 0; node < draft->profile->n_nodes; node++) {
-        if (!is_in(&kept->set, node))
-            continue;
-        if (kept->narrow_total != NULL)
-            kept->narrow_total[n] = draft->narrow_total[node];
-        else
-            kept->total[n] = draft->total[node];
-        kept->node[n++] = node;
-    }
+            pp_flame_set_add(&kept->set, node);
+    pp_flame_set_count(&kept->set, n_nodes);
     return 0;
 }
 
@@ -271,8 +203,8 @@ static int list(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
 static bool is_rest(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
                     pp_id node)
 {
-    return !is_in(&kept->set, node) && pp_flame_total(draft, node) > 0 &&
-           is_in(&kept->set, draft->profile->node_parent[node]);
+    return !pp_flame_set_has(&kept->set, node) && pp_flame_total(draft, node) > 0 &&
+           pp_flame_set_has(&kept->set, draft->profile->node_parent[node]);
 }
 
 /* Book on the nodes that are kept the children that are not: few have any. */
@@ -280,12 +212,13 @@ static int sum_rests(const struct pp_flame_draft *draft, struct pp_flame_kept *k
 {
     const struct pprofc_profile *profile = draft->profile;
 
-    if (set_init(&kept->with_rest, kept->set.n) != 0)
+    if (pp_flame_set_init(&kept->with_rest, kept->set.n) != 0)
         return -ENOMEM;
     for (pp_id node = 1; node < profile->n_nodes; node++)
         if (is_rest(draft, kept, node))
-            set_add(&kept->with_rest, place_in(&kept->set, profile->node_parent[node]));
-    set_count(&kept->with_rest, kept->set.n);
+            pp_flame_set_add(&kept->with_rest,
+                             pp_flame_set_place(&kept->set, profile->node_parent[node]));
+    pp_flame_set_count(&kept->with_rest, kept->set.n);
     kept->rests = calloc((size_t)kept->with_rest.n + 1, sizeof *kept->rests);
     if (kept->rests == NULL)
         return -ENOMEM;
@@ -293,18 +226,78 @@ static int sum_rests(const struct pp_flame_draft *draft, struct pp_flame_kept *k
         struct pp_flame_rest *rest;
         if (!is_rest(draft, kept, node))
             continue;
-        rest = &kept->rests[place_in(&kept->with_rest,
-                                     place_in(&kept->set, profile->node_parent[node]))];
+        rest = &kept->rests[pp_flame_set_place(
+            &kept->with_rest, pp_flame_set_place(&kept->set, profile->node_parent[node]))];
         rest->n++;
         rest->total += pp_flame_total(draft, node);
     }
     return 0;
 }
 
+/* Room for the totals of those kept: of its own, or, for the last picture, the draft's, which are
+ * then moved together. */
+static int take_totals(struct pp_flame_draft *draft, struct pp_flame_kept *kept, bool is_last)
+{
+    if (is_last) {
+        kept->narrow_total = draft->narrow_total;
+        kept->total = draft->total;
+        draft->narrow_total = NULL;
+        draft->total = NULL;
+    } else if (draft->narrow_total != NULL) {
+        kept->narrow_total = malloc(kept->set.n * sizeof *kept->narrow_total);
+    } else {
+        kept->total = malloc(kept->set.n * sizeof *kept->total);
+    }
+    return kept->narrow_total == NULL && kept->total == NULL ? -ENOMEM : 0;
+}
+
+/* What is not needed any more behind 'n_items'; where that fails it stays. */
+static void shrink(void *array, size_t n_items, size_t item_bytes)
+{
+    void *old = NULL, *shrunk;
+
+    memcpy(&old, array, sizeof old);
+    shrunk = old != NULL ? reallocarray(old, n_items, item_bytes) : NULL;
+    if (shrunk != NULL)
+        memcpy(array, &shrunk, sizeof shrunk);
+}
+
+static int list(struct pp_flame_draft *draft, struct pp_flame_kept *kept, bool is_last)
+{
+    const uint32_t *narrow = draft->narrow_total;
+    const int64_t *wide = draft->total;
+    uint32_t n = 0;
+
+    if (take_totals(draft, kept, is_last) != 0)
+        return -ENOMEM;
+    for (pp_id node = 0; node < draft->profile->n_nodes; node++) {
+        if (!pp_flame_set_has(&kept->set, node))
+            continue;
+        if (narrow != NULL)
+            kept->narrow_total[n++] = narrow[node];
+        else
+            kept->total[n++] = wide[node];
+    }
+    if (is_last) {
+        shrink(&kept->narrow_total, n, sizeof *kept->narrow_total);
+        shrink(&kept->total, n, sizeof *kept->total);
+    }
+    kept->node = malloc(kept->set.n * sizeof *kept->node);
+    if (kept->node == NULL)
+        return -ENOMEM;
+    n = 0;
+    for (pp_id node = 0; node < draft->profile->n_nodes; node++)
+        if (pp_flame_set_has(&kept->set, node))
+            kept->node[n++] = node;
+    return 0;
+}
+
 /* NULL: all its children are kept. */
 static const struct pp_flame_rest *rest_of(const struct pp_flame_kept *kept, uint32_t i)
 {
-    return is_in(&kept->with_rest, i) ? &kept->rests[place_in(&kept->with_rest, i)] : NULL;
+    return pp_flame_set_has(&kept->with_rest, i)
+               ? &kept->rests[pp_flame_set_place(&kept->with_rest, i)]
+               : NULL;
 }
 
 /* ---- order ---- */
@@ -369,15 +362,9 @@ int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is
     int failed = choose(draft, min_total, &kept);
 
     if (failed == 0)
-        failed = list(draft, &kept);
-    if (failed == 0)
         failed = sum_rests(draft, &kept);
-    if (is_last) {
-        free(draft->narrow_total);
-        free(draft->total);
-        draft->narrow_total = NULL;
-        draft->total = NULL;
-    }
+    if (failed == 0)
+        failed = list(draft, &kept, is_last);
     if (failed == 0)
         failed = link_children(draft, &kept);
     if (failed != 0)

@@ -4,13 +4,7 @@
 #define PP_VIEWS_FLAMEGRAPH_PLAIN_H
 
 #include "views/flamegraph_draft.h"
-
-/* Which of so many things are in a set, and how many of these come before each. */
-struct pp_flame_set {
-    uint64_t *bits;
-    uint32_t *n_before; /* by word of 'bits' */
-    uint32_t n;         /* in the set */
-};
+#include "views/flamegraph_set.h"
 
 /* Children that are not kept. */
 struct pp_flame_rest {
