@@ -200,12 +200,13 @@ static int write_tree(struct pp_flame_picture *picture, struct pp_flame_tree *tr
 
 /* A plain profile's picture needs a tree only of what may be drawn without scripts.  1 when the
  * profile is not plain. */
-static int write_plain(struct pp_flame_picture *picture, struct pp_buffer *svg,
+static int write_plain(struct pp_flame_picture *picture, uint32_t type_after, struct pp_buffer *svg,
                        struct pprofc_error *err)
 {
     struct pp_flame_tree tree = {0};
     struct pp_flame_draft draft;
-    int rc = pp_flame_plain_init(&draft, picture->profile, picture->options->type, &tree);
+    int rc =
+        pp_flame_plain_init(&draft, picture->profile, picture->options->type, type_after, &tree);
 
     if (rc > 0) {
         picture->plain = &draft;
@@ -236,14 +237,15 @@ int pp_flamegraph_write(const struct pprofc_profile *profile,
                         struct pprofc_error *err)
 {
     struct pp_flame_picture picture = {.profile = profile, .options = options};
-    const int rc = options->type < profile->n_types ? write_plain(&picture, svg, err) : 1;
+    const int rc =
+        options->type < profile->n_types ? write_plain(&picture, PP_FLAME_NO_TYPE, svg, err) : 1;
 
     return rc > 0 ? pp_flamegraph_write_general(profile, options, svg, err) : rc;
 }
 
-int pp_flamegraph_write_diff(const struct pp_diff *diff,
-                             const struct pp_flamegraph_options *options, struct pp_buffer *svg,
-                             struct pprofc_error *err)
+int pp_flamegraph_write_diff_general(const struct pp_diff *diff,
+                                     const struct pp_flamegraph_options *options,
+                                     struct pp_buffer *svg, struct pprofc_error *err)
 {
     const struct pp_flame_change change = pp_flame_change_of(diff);
     struct pp_flamegraph_options own = *options;
@@ -253,6 +255,20 @@ int pp_flamegraph_write_diff(const struct pp_diff *diff,
 
     own.type = 0;
     return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
+}
+
+int pp_flamegraph_write_diff(const struct pp_diff *diff,
+                             const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                             struct pprofc_error *err)
+{
+    const struct pp_flame_change change = pp_flame_change_of(diff);
+    struct pp_flamegraph_options own = *options;
+    struct pp_flame_picture picture = {.profile = diff->joint, .options = &own, .change = &change};
+    int rc;
+
+    own.type = 2 * PP_BEFORE;
+    rc = write_plain(&picture, 2 * PP_AFTER, svg, err);
+    return rc > 0 ? pp_flamegraph_write_diff_general(diff, options, svg, err) : rc;
 }
 
 const char *pp_flamegraph_script_sources(void)

@@ -213,11 +213,12 @@ static void put_frame_columns(struct data *data)
 /* The columns of nodes, which are written side by side. */
 struct columns {
     const struct data *data;
-    struct pp_buffer nodes, frames, selfs;
+    struct pp_buffer nodes, frames, selfs, afters;
     uint32_t n_nodes, last_level;
 };
 
-static void put_node(void *context, const struct pp_flame_node *node)
+static void put_node(void *context, const struct pp_flame_node *node,
+                     const struct pp_flame_after *after)
 {
     struct columns *columns = context;
     const uint64_t n_up = (uint64_t)columns->last_level + 1 - node->level;
@@ -230,6 +231,8 @@ static void put_node(void *context, const struct pp_flame_node *node)
                                          : node->n_gathered);
     }
     put_number(&columns->selfs, natural(node->self));
+    if (after != NULL)
+        put_number(&columns->afters, natural(after->self));
     columns->last_level = node->level;
 }
 
@@ -251,16 +254,12 @@ static void put_nodes(struct data *data)
         pp_flame_plain_walk(data->picture->plain, &data->kept, put_node, &columns);
     pp_flame_kept_done(&data->kept); /* large, and used up */
     for (uint32_t i = 0; i < tree->n_nodes; i++)
-        put_node(&columns, &tree->nodes[i]);
+        put_node(&columns, &tree->nodes[i], tree->after != NULL ? &tree->after[i] : NULL);
     put_column(data, "node", &columns.nodes);
     put_column(data, "frame", &columns.frames);
     put_column(data, "self", &columns.selfs);
-    if (tree->after == NULL)
-        return;
-    begin_column(data, "after");
-    for (uint32_t i = 0; i < tree->n_nodes; i++)
-        put_number(data->out, natural(tree->after[i].self));
-    end_column(data);
+    if (data->picture->change != NULL)
+        put_column(data, "after", &columns.afters);
 }
 
 /* Without printf's point, which is a comma in some locales. */

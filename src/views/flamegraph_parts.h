@@ -206,11 +206,14 @@ int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buff
 
 /* ---- flamegraph.c ---- */
 
-/* What pp_flamegraph_write() does where the profile is not plain (flamegraph_plain.h).  Of one that
- * is it writes the same bytes and takes longer. */
+/* What pp_flamegraph_write() and its like for comparisons do where the profile is not plain
+ * (flamegraph_plain.h).  Of one that is they write the same bytes and take longer. */
 int pp_flamegraph_write_general(const struct pprofc_profile *profile,
                                 const struct pp_flamegraph_options *options, struct pp_buffer *svg,
                                 struct pprofc_error *err);
+int pp_flamegraph_write_diff_general(const struct pp_diff *diff,
+                                     const struct pp_flamegraph_options *options,
+                                     struct pp_buffer *svg, struct pprofc_error *err);
 
 /* ---- embedded files of web/ ---- */
 struct pp_web_file {

@@ -33,54 +33,74 @@ static bool is_shallow(const struct pprofc_profile *profile, uint32_t *levels)
     return true;
 }
 
+/* A value of one or two types; what is below zero counts as nothing. */
+static int64_t value_of(const struct pp_flame_draft *draft, uint32_t sample, uint32_t type,
+                        uint32_t other)
+{
+    const struct pprofc_profile *profile = draft->profile;
+    const int64_t *values = profile->sample_values + (size_t)sample * profile->n_types;
+    const int64_t value = values[type] > 0 ? values[type] : 0;
+
+    return other == PP_FLAME_NO_TYPE || values[other] <= 0 ? value
+                                                           : pp_flame_add(value, values[other]);
+}
+
 /* The sum of all that is drawn; false when it is no number of 63 bits. */
-static bool sum_all(const struct pprofc_profile *profile, uint32_t type, int64_t *sum_out)
+static bool sum_all(const struct pp_flame_draft *draft, int64_t *sum_out)
 {
     int64_t sum = 0;
 
-    for (uint32_t i = 0; i < profile->n_samples; i++) {
-        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + type];
-        if (value > 0 && __builtin_add_overflow(sum, value, &sum))
+    for (uint32_t i = 0; i < draft->profile->n_samples; i++)
+        if (__builtin_add_overflow(sum, value_of(draft, i, draft->type, draft->type_after), &sum) ||
+            sum == INT64_MAX)
             return false;
-    }
     *sum_out = sum;
     return true;
 }
 
 /* ---- totals ---- */
 
-static void sum_narrow(struct pp_flame_draft *draft)
+static void sum_narrow(const struct pp_flame_draft *draft, uint32_t type, uint32_t other,
+                       uint32_t *totals)
 {
     const struct pprofc_profile *profile = draft->profile;
-    uint32_t *total = draft->narrow_total;
 
-    memset(total, 0, profile->n_nodes * sizeof *total);
-    for (uint32_t i = 0; i < profile->n_samples; i++) {
-        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + draft->type];
-        if (value > 0)
-            total[profile->sample_stack[i]] += (uint32_t)value;
-    }
+    memset(totals, 0, profile->n_nodes * sizeof *totals);
+    for (uint32_t i = 0; i < profile->n_samples; i++)
+        totals[profile->sample_stack[i]] += (uint32_t)value_of(draft, i, type, other);
     for (pp_id node = profile->n_nodes; node-- > 1;)
-        total[profile->node_parent[node]] += total[node];
+        totals[profile->node_parent[node]] += totals[node];
 }
 
-static int sum_wide(struct pp_flame_draft *draft)
+static void sum_wide(const struct pp_flame_draft *draft, uint32_t type, uint32_t other,
+                     int64_t *totals)
 {
     const struct pprofc_profile *profile = draft->profile;
-    int64_t *total = calloc(profile->n_nodes, sizeof *total);
 
-    free(draft->narrow_total);
-    draft->narrow_total = NULL;
-    draft->total = total;
-    if (total == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < profile->n_samples; i++) {
-        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + draft->type];
-        if (value > 0)
-            total[profile->sample_stack[i]] += value;
-    }
+    memset(totals, 0, profile->n_nodes * sizeof *totals);
+    for (uint32_t i = 0; i < profile->n_samples; i++)
+        totals[profile->sample_stack[i]] += value_of(draft, i, type, other);
     for (pp_id node = profile->n_nodes; node-- > 1;)
-        total[profile->node_parent[node]] += total[node];
+        totals[profile->node_parent[node]] += totals[node];
+}
+
+static int sum_totals(struct pp_flame_draft *draft, bool is_narrow)
+{
+    const uint32_t n_nodes = draft->profile->n_nodes, after = draft->type_after;
+
+    if ((!pp_flame_has_totals(&draft->sums) &&
+         pp_flame_totals_init(&draft->sums, n_nodes, is_narrow) != 0) ||
+        (after != PP_FLAME_NO_TYPE &&
+         pp_flame_totals_init(&draft->sums_after, n_nodes, is_narrow) != 0))
+        return -ENOMEM;
+    if (is_narrow)
+        sum_narrow(draft, draft->type, after, draft->sums.narrow);
+    else
+        sum_wide(draft, draft->type, after, draft->sums.wide);
+    if (after != PP_FLAME_NO_TYPE && is_narrow)
+        sum_narrow(draft, after, PP_FLAME_NO_TYPE, draft->sums_after.narrow);
+    else if (after != PP_FLAME_NO_TYPE)
+        sum_wide(draft, after, PP_FLAME_NO_TYPE, draft->sums_after.wide);
     return 0;
 }
 
@@ -90,7 +110,7 @@ static void sum_frames(const struct pp_flame_draft *draft)
     const struct pprofc_profile *profile = draft->profile;
 
     for (uint32_t i = 0; i < profile->n_samples; i++) {
-        const int64_t value = profile->sample_values[(size_t)i * profile->n_types + draft->type];
+        const int64_t value = value_of(draft, i, draft->type, draft->type_after);
         const pp_id stack = profile->sample_stack[i];
         if (value > 0 && stack != 0)
             draft->tree->frames[draft->frame_of_location[profile->node_location[stack]]].self +=
@@ -120,27 +140,22 @@ static int find_frames(struct pp_flame_draft *draft)
 }
 
 int pp_flame_plain_init(struct pp_flame_draft *draft, const struct pprofc_profile *profile,
-                        uint32_t type, struct pp_flame_tree *tree)
+                        uint32_t type, uint32_t type_after, struct pp_flame_tree *tree)
 {
     int64_t sum;
-    int failed = 0;
+    int failed;
 
-    *draft = (struct pp_flame_draft){.profile = profile,
-                                     .type = type,
-                                     .type_after = PP_FLAME_NO_TYPE,
-                                     .tree = tree,
-                                     .is_plain = true};
-    if (!may_be_plain(profile) || !sum_all(profile, type, &sum))
+    *draft = (struct pp_flame_draft){
+        .profile = profile, .type = type, .type_after = type_after, .tree = tree, .is_plain = true};
+    if (!may_be_plain(profile) || !sum_all(draft, &sum))
         return 0;
-    draft->narrow_total = malloc(profile->n_nodes * sizeof *draft->narrow_total);
-    if (draft->narrow_total == NULL)
+    if (pp_flame_totals_init(&draft->sums, profile->n_nodes, true) != 0)
         return -ENOMEM;
-    if (!is_shallow(profile, draft->narrow_total))
+    if (!is_shallow(profile, draft->sums.narrow)) /* there is room */
         return 0;
-    if (sum <= UINT32_MAX)
-        sum_narrow(draft);
-    else
-        failed = sum_wide(draft);
+    if (sum > UINT32_MAX)
+        pp_flame_totals_done(&draft->sums);
+    failed = sum_totals(draft, sum <= UINT32_MAX);
     if (failed == 0)
         failed = find_frames(draft);
     return failed != 0 ? failed : draft->is_plain;
@@ -159,298 +174,15 @@ int64_t pp_flame_plain_threshold(const struct pp_flame_draft *draft, int64_t at_
     return pp_flame_threshold_of(counts, at_least, max_nodes);
 }
 
-/* ---- what is kept ---- */
-
-void pp_flame_kept_done(struct pp_flame_kept *kept)
-{
-    pp_flame_set_done(&kept->set);
-    pp_flame_set_done(&kept->with_rest);
-    free(kept->node);
-    free(kept->total);
-    free(kept->narrow_total);
-    free(kept->first_child);
-    free(kept->next_sibling);
-    free(kept->rests);
-    *kept = (struct pp_flame_kept){0};
-}
-
-static int64_t total_of(const struct pp_flame_kept *kept, uint32_t i)
-{
-    return kept->narrow_total != NULL ? kept->narrow_total[i] : kept->total[i];
-}
-
-static uint32_t parent_of(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
-                          uint32_t i)
-{
-    return pp_flame_set_place(&kept->set, draft->profile->node_parent[kept->node[i]]);
-}
-
-static int choose(const struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_kept *kept)
-{
-    const uint32_t n_nodes = draft->profile->n_nodes;
-
-    if (pp_flame_set_init(&kept->set, n_nodes) != 0)
-        return -ENOMEM;
-    pp_flame_set_add(&kept->set, 0);
-    for (pp_id node = 1; node < n_nodes; node++)
-        if (pp_flame_total(draft, node) >= min_total)
-            pp_flame_set_add(&kept->set, node);
-    pp_flame_set_count(&kept->set, n_nodes);
-    return 0;
-}
-
-/* Whether a node is the uppermost one that is not kept. */
-static bool is_rest(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
-                    pp_id node)
-{
-    return !pp_flame_set_has(&kept->set, node) && pp_flame_total(draft, node) > 0 &&
-           pp_flame_set_has(&kept->set, draft->profile->node_parent[node]);
-}
-
-/* Book on the nodes that are kept the children that are not: few have any. */
-static int sum_rests(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
-{
-    const struct pprofc_profile *profile = draft->profile;
-
-    if (pp_flame_set_init(&kept->with_rest, kept->set.n) != 0)
-        return -ENOMEM;
-    for (pp_id node = 1; node < profile->n_nodes; node++)
-        if (is_rest(draft, kept, node))
-            pp_flame_set_add(&kept->with_rest,
-                             pp_flame_set_place(&kept->set, profile->node_parent[node]));
-    pp_flame_set_count(&kept->with_rest, kept->set.n);
-    kept->rests = calloc((size_t)kept->with_rest.n + 1, sizeof *kept->rests);
-    if (kept->rests == NULL)
-        return -ENOMEM;
-    for (pp_id node = 1; node < profile->n_nodes; node++) {
-        struct pp_flame_rest *rest;
-        if (!is_rest(draft, kept, node))
-            continue;
-        rest = &kept->rests[pp_flame_set_place(
-            &kept->with_rest, pp_flame_set_place(&kept->set, profile->node_parent[node]))];
-        rest->n++;
-        rest->total += pp_flame_total(draft, node);
-    }
-    return 0;
-}
-
-/* Room for the totals of those kept: of its own, or, for the last picture, the draft's, which are
- * then moved together. */
-static int take_totals(struct pp_flame_draft *draft, struct pp_flame_kept *kept, bool is_last)
-{
-    if (is_last) {
-        kept->narrow_total = draft->narrow_total;
-        kept->total = draft->total;
-        draft->narrow_total = NULL;
-        draft->total = NULL;
-    } else if (draft->narrow_total != NULL) {
-        kept->narrow_total = malloc(kept->set.n * sizeof *kept->narrow_total);
-    } else {
-        kept->total = malloc(kept->set.n * sizeof *kept->total);
-    }
-    return kept->narrow_total == NULL && kept->total == NULL ? -ENOMEM : 0;
-}
-
-/* What is not needed any more behind 'n_items'; where that fails it stays. */
-static void shrink(void *array, size_t n_items, size_t item_bytes)
-{
-    void *old = NULL, *shrunk;
-
-    memcpy(&old, array, sizeof old);
-    shrunk = old != NULL ? reallocarray(old, n_items, item_bytes) : NULL;
-    if (shrunk != NULL)
-        memcpy(array, &shrunk, sizeof shrunk);
-}
-
-static int list(struct pp_flame_draft *draft, struct pp_flame_kept *kept, bool is_last)
-{
-    const uint32_t *narrow = draft->narrow_total;
-    const int64_t *wide = draft->total;
-    uint32_t n = 0;
-
-    if (take_totals(draft, kept, is_last) != 0)
-        return -ENOMEM;
-    for (pp_id node = 0; node < draft->profile->n_nodes; node++) {
-        if (!pp_flame_set_has(&kept->set, node))
-            continue;
-        if (narrow != NULL)
-            kept->narrow_total[n++] = narrow[node];
-        else
-            kept->total[n++] = wide[node];
-    }
-    if (is_last) {
-        shrink(&kept->narrow_total, n, sizeof *kept->narrow_total);
-        shrink(&kept->total, n, sizeof *kept->total);
-    }
-    kept->node = malloc(kept->set.n * sizeof *kept->node);
-    if (kept->node == NULL)
-        return -ENOMEM;
-    n = 0;
-    for (pp_id node = 0; node < draft->profile->n_nodes; node++)
-        if (pp_flame_set_has(&kept->set, node))
-            kept->node[n++] = node;
-    return 0;
-}
-
-/* NULL: all its children are kept. */
-static const struct pp_flame_rest *rest_of(const struct pp_flame_kept *kept, uint32_t i)
-{
-    return pp_flame_set_has(&kept->with_rest, i)
-               ? &kept->rests[pp_flame_set_place(&kept->with_rest, i)]
-               : NULL;
-}
-
-/* ---- order ---- */
-
-struct child {
-    uint32_t place, frame;
-};
-
-static int compare_children(const void *a, const void *b)
-{
-    const uint32_t left = ((const struct child *)a)->frame,
-                   right = ((const struct child *)b)->frame;
-
-    return (left > right) - (left < right);
-}
-
-static int sort_children(const struct pp_flame_draft *draft, struct pp_flame_kept *kept,
-                         uint32_t parent, struct child **children, size_t *capacity)
-{
-    size_t n = 0;
-
-    for (uint32_t i = kept->first_child[parent]; i != 0; i = kept->next_sibling[i]) {
-        if (pp_array_reserve(children, capacity, n + 1, sizeof **children) != 0)
-            return -ENOMEM;
-        (*children)[n++] = (struct child){i, pp_flame_kept_frame(draft, kept, i)};
-    }
-    qsort(*children, n, sizeof **children, compare_children);
-    kept->first_child[parent] = (*children)[0].place;
-    for (size_t i = 0; i < n; i++)
-        kept->next_sibling[(*children)[i].place] = i + 1 < n ? (*children)[i + 1].place : 0;
-    return 0;
-}
-
-/* As in any tree of calls most nodes have one child; only what has several is sorted. */
-static int link_children(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
-{
-    pp_autofree struct child *children = NULL;
-    size_t capacity = 0;
-
-    kept->first_child = calloc(kept->set.n, sizeof *kept->first_child);
-    kept->next_sibling = calloc(kept->set.n, sizeof *kept->next_sibling);
-    if (kept->first_child == NULL || kept->next_sibling == NULL)
-        return -ENOMEM;
-    for (uint32_t i = kept->set.n; i-- > 1;) {
-        const uint32_t parent = parent_of(draft, kept, i);
-        kept->next_sibling[i] = kept->first_child[parent];
-        kept->first_child[parent] = i;
-    }
-    for (uint32_t i = 0; i < kept->set.n; i++) {
-        const uint32_t first = kept->first_child[i];
-        if (first != 0 && kept->next_sibling[first] != 0 &&
-            sort_children(draft, kept, i, &children, &capacity) != 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is_last,
-                        struct pp_flame_kept *kept_out)
-{
-    struct pp_flame_kept kept = {0};
-    int failed = choose(draft, min_total, &kept);
-
-    if (failed == 0)
-        failed = sum_rests(draft, &kept);
-    if (failed == 0)
-        failed = list(draft, &kept, is_last);
-    if (failed == 0)
-        failed = link_children(draft, &kept);
-    if (failed != 0)
-        pp_flame_kept_done(&kept);
-    else
-        *kept_out = kept;
-    return failed;
-}
-
-/* ---- the walk ---- */
-
-struct walk {
-    const struct pp_flame_draft *draft;
-    struct pp_flame_kept *kept;
-    void (*visit)(void *context, const struct pp_flame_node *node);
-    void *context;
-    uint32_t n_visited;
-};
-
-/* Its self is what neither the children have nor the rest; its first child is replaced by its
- * number, which they need.  Returns the first child. */
-static uint32_t visit_node(struct walk *walk, uint32_t i, uint32_t parent, uint32_t level)
-{
-    struct pp_flame_kept *kept = walk->kept;
-    const struct pp_flame_rest *rest = rest_of(kept, i);
-    const uint32_t first = kept->first_child[i];
-    struct pp_flame_node node = {.total = total_of(kept, i),
-                                 .parent = parent,
-                                 .level = level,
-                                 .frame = i > 0 ? pp_flame_kept_frame(walk->draft, kept, i) : 0};
-
-    node.self = node.total - (rest != NULL ? rest->total : 0);
-    for (uint32_t child = first; child != 0; child = kept->next_sibling[child])
-        node.self -= total_of(kept, child);
-    walk->visit(walk->context, &node);
-    kept->first_child[i] = walk->n_visited++;
-    return first;
-}
-
-static void visit_rest(struct walk *walk, uint32_t i, uint32_t level)
-{
-    const struct pp_flame_rest *rest = rest_of(walk->kept, i);
-    struct pp_flame_node node = {
-        .parent = walk->kept->first_child[i], .level = level + 1, .kind = PP_FLAME_OTHER};
-
-    if (rest == NULL)
-        return;
-    node.total = node.self = rest->total;
-    node.n_gathered = rest->n;
-    walk->visit(walk->context, &node);
-    walk->n_visited++;
-}
-
-void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kept *kept,
-                         void (*visit)(void *context, const struct pp_flame_node *node),
-                         void *context)
-{
-    struct walk walk = {.draft = draft, .kept = kept, .visit = visit, .context = context};
-    uint32_t i = 0, level = 0, parent = 0;
-
-    for (;;) {
-        const uint32_t first = visit_node(&walk, i, parent, level);
-        if (first != 0) {
-            parent = kept->first_child[i];
-            i = first;
-            level++;
-            continue;
-        }
-        visit_rest(&walk, i, level);
-        while (i != 0 && kept->next_sibling[i] == 0) {
-            i = parent_of(draft, kept, i);
-            visit_rest(&walk, i, --level);
-        }
-        if (i == 0)
-            return;
-        parent = kept->first_child[parent_of(draft, kept, i)];
-        i = kept->next_sibling[i];
-    }
-}
-
 /* ---- as a tree ---- */
 
-static void add_to_tree(void *context, const struct pp_flame_node *node)
+static void add_to_tree(void *context, const struct pp_flame_node *node,
+                        const struct pp_flame_after *after)
 {
     struct pp_flame_tree *tree = context;
 
+    if (after != NULL)
+        tree->after[tree->n_nodes] = *after;
     tree->nodes[tree->n_nodes] = *node;
     tree->nodes[tree->n_nodes].end = tree->n_nodes + 1;
     tree->n_nodes++;
@@ -458,21 +190,32 @@ static void add_to_tree(void *context, const struct pp_flame_node *node)
         tree->n_levels = node->level;
 }
 
+/* Where each subtree ends, from the last to the first. */
+static void find_ends(struct pp_flame_tree *tree)
+{
+    for (uint32_t i = tree->n_nodes; i-- > 1;) {
+        struct pp_flame_node *parent = &tree->nodes[tree->nodes[i].parent];
+        if (tree->nodes[i].end > parent->end)
+            parent->end = tree->nodes[i].end;
+    }
+}
+
 int pp_flame_plain_tree(struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_tree *tree)
 {
+    const bool has_after = draft->type_after != PP_FLAME_NO_TYPE;
     struct pp_flame_kept kept;
     int failed = pp_flame_plain_keep(draft, min_total, false, &kept);
 
     if (failed != 0)
         return failed;
     tree->nodes = calloc((size_t)kept.set.n + kept.with_rest.n, sizeof *tree->nodes);
-    if (tree->nodes != NULL)
+    if (has_after)
+        tree->after = calloc((size_t)kept.set.n + kept.with_rest.n, sizeof *tree->after);
+    if (tree->nodes == NULL || (has_after && tree->after == NULL))
+        failed = -ENOMEM;
+    else
         pp_flame_plain_walk(draft, &kept, add_to_tree, tree);
     pp_flame_kept_done(&kept);
-    for (uint32_t i = tree->n_nodes; i-- > 1;) {
-        struct pp_flame_node *parent = &tree->nodes[tree->nodes[i].parent];
-        if (tree->nodes[i].end > parent->end)
-            parent->end = tree->nodes[i].end;
-    }
-    return tree->nodes == NULL ? -ENOMEM : 0;
+    find_ends(tree);
+    return failed;
 }

@@ -7,11 +7,19 @@
 #include "base/memory.h"
 #include "views/flamegraph_draft.h"
 
+void pp_flame_totals_done(struct pp_flame_totals *totals)
+{
+    free(totals->narrow);
+    free(totals->wide);
+    *totals = (struct pp_flame_totals){NULL, NULL};
+}
+
 void pp_flame_draft_done(struct pp_flame_draft *draft)
 {
     free(draft->self);
     free(draft->total);
-    free(draft->narrow_total);
+    pp_flame_totals_done(&draft->sums);
+    pp_flame_totals_done(&draft->sums_after);
     free(draft->after);
     free(draft->nodes_after);
     free(draft->frame_of_string);
