@@ -18,6 +18,8 @@
 /* 800 000 nodes are 4 to 6 MB; more of them would not open within a second. */
 enum { MAX_NODES = 800000, MAX_NAME_BYTES = 4096, MAX_SHARED_BYTES = 4096 };
 
+enum { MOST_DIGITS = 13 }; /* of 64 bits */
+
 enum { FLAG_INLINED = 1, FLAG_OTHER = 2, N_FLAGS = 4 };
 
 struct data {
@@ -31,17 +33,19 @@ struct data {
     uint32_t n_used_frames;
 };
 
+/* Most have one digit or two, and there are millions. */
 static void put_number(struct pp_buffer *out, uint64_t number)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    char text[16];
-    size_t n = 0;
+    char *at;
 
-    do {
-        text[n++] = digits[(number & 31) | (number > 31 ? 32 : 0)];
-        number >>= 5;
-    } while (number > 0);
-    pp_buffer_append(out, text, n);
+    if (out->capacity - out->n_bytes < MOST_DIGITS && pp_buffer_room(out, MOST_DIGITS) == NULL)
+        return;
+    at = out->bytes + out->n_bytes;
+    for (; number > 31; number >>= 5)
+        *at++ = digits[(number & 31) | 32];
+    *at++ = digits[number];
+    out->n_bytes = (size_t)(at - out->bytes);
 }
 
 static void begin_column(struct data *data, const char *name)

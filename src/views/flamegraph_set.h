@@ -17,6 +17,15 @@ struct pp_flame_set {
     uint32_t n;         /* in the set */
 };
 
+/* Not the builtin, which calls a function on processors of any age. */
+static inline uint32_t pp_flame_count_bits(uint64_t bits)
+{
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
+}
+
 static inline int pp_flame_set_init(struct pp_flame_set *set, uint32_t n_things)
 {
     const uint32_t n_words = n_things / PP_FLAME_WORD_BITS + 1;
@@ -42,7 +51,7 @@ static inline void pp_flame_set_count(struct pp_flame_set *set, uint32_t n_thing
 {
     for (uint32_t word = 0; word <= n_things / PP_FLAME_WORD_BITS; word++) {
         set->n_before[word] = set->n;
-        set->n += (uint32_t)__builtin_popcountll(set->bits[word]);
+        set->n += pp_flame_count_bits(set->bits[word]);
     }
 }
 
@@ -57,7 +66,7 @@ static inline uint32_t pp_flame_set_place(const struct pp_flame_set *set, uint32
     const uint64_t before =
         set->bits[thing / PP_FLAME_WORD_BITS] & ((UINT64_C(1) << thing % PP_FLAME_WORD_BITS) - 1);
 
-    return set->n_before[thing / PP_FLAME_WORD_BITS] + (uint32_t)__builtin_popcountll(before);
+    return set->n_before[thing / PP_FLAME_WORD_BITS] + pp_flame_count_bits(before);
 }
 
 #endif
