@@ -1,5 +1,5 @@
-/* What the parts of the pprof reader share.  pprof_read.c goes over the file, pprof_read_parts.c
- * and pprof_read_samples.c read what it finds. */
+/* What the parts of the pprof reader share.  pprof_read.c goes over the file, pprof_read_parts.c,
+ * pprof_read_samples.c and pprof_read_stacks.c read what it finds. */
 #ifndef PP_FORMATS_PPROF_READER_H
 #define PP_FORMATS_PPROF_READER_H
 
@@ -8,10 +8,11 @@
 #include "formats/pprof_ids.h"
 #include "formats/pprof_stacks.h"
 #include "formats/wire.h"
+#include "profile/tables.h"
 
 enum { PP_PPROF_OTHER_FIELDS = PP_PPROF_STRING_TABLE + 1 };
 
-enum { PP_PPROF_BATCH = 64, PP_PPROF_KNOWN_LABELS = 256 };
+enum { PP_PPROF_BATCH = PP_PROFILE_MOST_WALKS, PP_PPROF_KNOWN_LABELS = 256 };
 
 /* A sample that was looked over and is not in the profile yet. */
 struct pp_pprof_sample {
@@ -20,6 +21,14 @@ struct pp_pprof_sample {
     pp_id node, labels;
     size_t n_values;
     int64_t values[PP_MAX_TYPES];
+};
+
+/* A stack that was not met before, on its way into the tree. */
+struct pp_pprof_new_stack {
+    struct pp_pprof_sample *sample;
+    size_t first, n_leaves; /* its frames in 'stack', and how many are before the root's part */
+    struct pp_wire root;    /* the bytes of that, when it was not met before; else empty */
+    uint64_t root_hash;
 };
 
 /* The labels that stand in 'bytes'. */
@@ -49,8 +58,13 @@ struct pp_pprof_reader {
     struct pp_pprof_sample samples[PP_PPROF_BATCH];
     uint32_t n_samples; /* in 'samples' */
 
-    /* Reused from message to message. */
+    struct pp_pprof_new_stack new_stacks[PP_PPROF_BATCH];
+    struct pp_profile_walk walks[PP_PPROF_BATCH]; /* of the new stacks */
+    uint32_t n_new_stacks;
+
+    /* Reused from batch to batch, and from message to message. */
     pp_id *stack;
+    size_t n_frames; /* in 'stack' */
     struct pp_line *lines;
     struct pp_label *labels;
     size_t stack_capacity, lines_capacity, labels_capacity;
@@ -111,5 +125,10 @@ int pp_pprof_read_location(struct pp_pprof_reader *reader, const struct pp_wire_
 int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
                          const uint8_t *begin);
 int pp_pprof_take_samples(struct pp_pprof_reader *reader);
+
+/* Put the stack of 'sample', whose bytes were not met before, behind the other new ones; and all of
+ * them into the tree. */
+int pp_pprof_add_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample);
+void pp_pprof_take_stacks(struct pp_pprof_reader *reader);
 
 #endif

@@ -13,11 +13,6 @@ enum { LEAST_TO_SETTLE_BYTES = 1024 * 1024 };
 
 /* ---- the tree ---- */
 
-static uint64_t hash_node(pp_id parent, pp_id location)
-{
-    return pp_hash_mix((uint64_t)parent << 32 | location);
-}
-
 /* The child that is there, or 0.  What was made last has none; the first child of most stands
  * right behind its parent. */
 static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_id location)
@@ -32,7 +27,7 @@ static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_i
         return 0;
     if (locations[next] == location && parents[next] == parent)
         return next;
-    hash = hash_node(parent, location);
+    hash = pp_profile_node_hash(parent, location);
     probe = pp_id_table_first(table, hash);
     while (probe.id != 0 && (locations[probe.id] != location || parents[probe.id] != parent))
         probe = pp_id_table_after(table, hash, probe);
@@ -48,7 +43,7 @@ static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id locati
         !PP_PROFILE_ROOM(profile, node_location, node))
         return 0;
     if (node != parent + 1 &&
-        pp_id_table_put(&tables->nodes, hash_node(parent, location), node) != 0) {
+        pp_id_table_put(&tables->nodes, pp_profile_node_hash(parent, location), node) != 0) {
         tables->failed = true;
         return 0;
     }
@@ -57,8 +52,7 @@ static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id locati
     return profile->n_nodes++;
 }
 
-/* The tables of a settled profile anew. */
-static bool unsettle(struct pprofc_profile *profile)
+bool pp_profile_unsettle(struct pprofc_profile *profile)
 {
     struct pp_profile_tables *tables = profile->tables;
     const pp_id *parents = profile->node_parent;
@@ -68,7 +62,8 @@ static bool unsettle(struct pprofc_profile *profile)
     tables->is_settled = false;
     for (pp_id node = 1; node < profile->n_nodes && !tables->failed; node++)
         if (parents[node] + 1 != node &&
-            pp_id_table_put(&tables->nodes, hash_node(parents[node], profile->node_location[node]),
+            pp_id_table_put(&tables->nodes,
+                            pp_profile_node_hash(parents[node], profile->node_location[node]),
                             node) != 0)
             tables->failed = true;
     for (uint32_t i = 0; i < profile->n_samples && !tables->failed; i++)
@@ -92,7 +87,7 @@ pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id locat
 {
     pp_id known;
 
-    if (profile->tables->is_settled && !unsettle(profile))
+    if (profile->tables->is_settled && !pp_profile_unsettle(profile))
         return 0;
     known = find_child(profile, parent, location);
     return known != 0 ? known : new_node(profile, parent, location);
@@ -255,7 +250,7 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
     const uint64_t hash = pp_profile_sample_hash(stack, labels, slice);
     struct pp_id_probe probe;
 
-    if (profile->tables->is_settled && !unsettle(profile))
+    if (profile->tables->is_settled && !pp_profile_unsettle(profile))
         return;
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
          probe = pp_id_table_after(table, hash, probe)) {

@@ -57,6 +57,28 @@ static inline int64_t pp_add_values(int64_t a, int64_t b)
     return sum;
 }
 
+static inline uint64_t pp_profile_node_hash(pp_id parent, pp_id location)
+{
+    return pp_hash_mix((uint64_t)parent << 32 | location);
+}
+
+/* A way down the tree. */
+struct pp_profile_walk {
+    const pp_id *locations; /* leaf first */
+    size_t n_left;          /* of them: how many are still to go */
+    pp_id node;             /* where it is */
+
+    pp_id next;    /* of pp_profile_walk_known(): where it may go */
+    uint64_t hash; /* and under what that is looked for */
+};
+
+enum { PP_PROFILE_MOST_WALKS = 64 };
+
+/* Go each way as far as there are nodes, or a little less (walks.c): several together take hardly
+ * longer than one, since most of the time goes by in waiting for memory. */
+void pp_profile_walk_known(struct pprofc_profile *profile, struct pp_profile_walk *walks,
+                           uint32_t n_walks);
+
 static inline uint64_t pp_profile_sample_hash(pp_id stack, pp_id labels, uint32_t slice)
 {
     return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
@@ -76,6 +98,7 @@ PP_FETCHES static inline void pp_profile_fetch_sample(const struct pprofc_profil
 /* For a reader that is done: where they are large, give back the tables that find nodes and
  * samples. Whoever adds something to the profile makes them anew. */
 void pp_profile_settle(struct pprofc_profile *profile);
+bool pp_profile_unsettle(struct pprofc_profile *profile); /* false: no memory */
 
 /* Make room for about 'n_samples' of the types that are there; a hint, which may be refused. */
 void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples);
