@@ -37,6 +37,8 @@ bool pp_pprof_stacks_find(struct pp_pprof_stacks *stacks, struct pp_wire bytes, 
 void pp_pprof_stacks_put(struct pp_pprof_stacks *stacks, struct pp_wire bytes, uint64_t hash,
                          uint32_t node);
 
+enum { PP_CACHE_LINE_BYTES = 64, PP_PPROF_MOST_FETCHED_BYTES = 256 };
+
 /* Where the search for a hash begins; NULL while the table is empty. */
 static inline const struct pp_pprof_stack *pp_pprof_stacks_start(
     const struct pp_pprof_stacks *stacks, uint64_t hash)
@@ -59,7 +61,9 @@ PP_FETCHES static inline void pp_pprof_stacks_fetch_bytes(const struct pp_pprof_
 
     if (slot == NULL || slot->tag != (uint32_t)(hash >> 32))
         return;
-    __builtin_prefetch(stacks->file + slot->begin);
+    for (uint32_t at = 0; at < slot->n_bytes && at < PP_PPROF_MOST_FETCHED_BYTES;
+         at += PP_CACHE_LINE_BYTES)
+        __builtin_prefetch(stacks->file + slot->begin + at);
     __builtin_prefetch(stacks->file + slot->begin + slot->n_bytes - 1);
 }
 
