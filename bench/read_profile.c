@@ -41,7 +41,8 @@ int main(int argc, char **argv)
         return 1;
     }
     (void)getrusage(RUSAGE_SELF, &used);
-    (void)printf("{\"cpu_s\": %.6f, \"peak_kb\": %ld}\n", cpu_s() - begun_s, used.ru_maxrss);
+    (void)printf("{\"cpu_s\": %.6f, \"peak_kb\": %ld, \"samples\": %u}\n", cpu_s() - begun_s,
+                 used.ru_maxrss, profile != NULL ? profile->n_samples : 0);
     pprofc_profile_free(profile);
     return 0;
 }

@@ -1,5 +1,6 @@
 """What reading and ranking large profiles costs, beside `go tool pprof` and beside inflating the file."""
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import rows_formats
 from measure import Row
 from peers import go_parse
 from rows import BUILD, PPROFC, Missing, clean_environment, json_of, tool
@@ -86,4 +88,38 @@ def read_pprof(is_long):
     return rows
 
 
-ALL = {"report-top": report_top, "read-pprof": read_pprof}
+# ---- counts of instructions, which no busy machine changes: what CI holds ----
+
+# (what, bar): a sample on a stack that is new, and one on a stack that was met before; a byte of folded stacks that are all
+# different, to a picture.  Measured 2026-11-26 by gcc 12 -O2; the bars leave a fifth to other compilers.
+MOST_A_NEW, MOST_AGAIN, MOST_A_BYTE = 3900, 2000, 54
+
+
+def instructions_of(*command):
+    """What a command executes, by callgrind."""
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", *map(str, command)], capture_output=True,
+                              text=True, timeout=600, env=clean_environment(), check=True, stdin=subprocess.DEVNULL)
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def read_instructions(is_long):
+    """What reading takes a sample, and a picture a byte of folded stacks."""
+    if shutil.which("valgrind") is None:
+        raise Missing("no valgrind")
+    program, rows = tool(BUILD / "bench" / "read_profile"), []
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        for shape, bar in (("new", MOST_A_NEW), ("again", MOST_AGAIN)):
+            path = Path(folder) / f"{shape}.pb"
+            subprocess.run([tool(BUILD / "bench" / "big_profile"), shape, path], check=True, timeout=120)
+            n_samples = json_of(program, "open", path)["samples"]
+            found = instructions_of(program, "open", path) / n_samples
+            rows.append(Row(f"instructions a sample of a pprof file, {shape}", found, "", f"<= {bar}", found <= bar, f"{n_samples} samples"))
+        path = Path(folder) / "in.folded"
+        size_mb = rows_formats.make("folded", path, 10000)
+        found = instructions_of(PPROFC, "convert", "-q", "-f", path, Path(folder) / "out.svg") / (size_mb * 1e6)
+        rows.append(Row("instructions a byte, folded to SVG", found, "", f"<= {MOST_A_BYTE}", found <= MOST_A_BYTE, f"{size_mb:.1f} MB"))
+    return rows
+
+
+ALL = {"report-top": report_top, "read-pprof": read_pprof, "read-instructions": read_instructions}

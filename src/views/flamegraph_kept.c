@@ -62,12 +62,15 @@ static bool is_rest(const struct pp_flame_draft *draft, const struct pp_flame_ke
 }
 
 /* Book on the nodes that are kept the children that are not: few have any. */
-static int sum_rests(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
+static int sum_rests(const struct pp_flame_draft *draft, int64_t min_total,
+                     struct pp_flame_kept *kept)
 {
     const struct pprofc_profile *profile = draft->profile;
 
     if (pp_flame_set_init(&kept->with_rest, kept->set.n) != 0)
         return -ENOMEM;
+    if (min_total <= 1)
+        return 0; /* all that weighs anything is kept */
     for (pp_id node = 1; node < profile->n_nodes; node++)
         if (is_rest(draft, kept, node))
             pp_flame_set_add(&kept->with_rest,
@@ -218,7 +221,7 @@ int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is
     int failed = choose(draft, min_total, &kept);
 
     if (failed == 0)
-        failed = sum_rests(draft, &kept);
+        failed = sum_rests(draft, min_total, &kept);
     if (failed == 0)
         failed = list(draft, &kept, is_last);
     if (failed == 0)
