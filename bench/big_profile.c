@@ -1,10 +1,13 @@
-/* Writes a large profile as other tools' producers would: big_profile random|tree|huge FILE.
+/* Writes a large profile as other tools' producers would:
+ * big_profile random|tree|huge|new|again FILE.
  *
  * random: 200 000 samples over 50 000 locations of 10 000 functions, stacks up to 30 deep that have
  * nothing in common: the worst case for all that puts stacks together.  tree: the same number of
  * samples and locations, stacks up to 16 deep that share their callers as those of programs do.
  * huge: 500 000 samples, 40 deep, of 100 000 stacks or so, with two labels each: 75 MB before gzip,
- * a fifth of it behind. */
+ * a fifth of it behind.
+ * new, again: smaller ones, to count instructions on: a tree of 20 000 samples, and as many samples
+ * of 324 stacks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,8 @@ static const struct shape shapes[] = {
     {"random", 200000, 50000, 10000, 30, {0, 0}, 0, 1, false},
     {"tree", 200000, 50000, 10000, 16, {5, 3}, 6, 1, false},
     {"huge", 500000, 100000, 30000, 40, {3, 2}, 8, 8, true},
+    {"new", 20000, 5000, 1000, 16, {5, 3}, 6, 1, false},
+    {"again", 100000, 5000, 1000, 40, {3, 2}, 4, 16, true},
 };
 
 static uint64_t state = 88172645463325252ULL;
@@ -129,6 +134,6 @@ int main(int argc, char **argv)
         pprofc_profile_free(profile);
         return 0;
     }
-    (void)fprintf(stderr, "big_profile random|tree|huge FILE\n");
+    (void)fprintf(stderr, "big_profile random|tree|huge|new|again FILE\n");
     return 2;
 }

@@ -1,6 +1,8 @@
-/* read_profile inflate|read FILE: takes a gzipped pprof file apart, or only inflates it, in memory,
- * and prints the CPU time of that and the most memory that was held. */
+/* read_profile inflate|read|open FILE: takes a gzipped pprof file apart, or only inflates it, in
+ * memory, or does all that it takes from the file's name; and prints the CPU time of that and the
+ * most memory that was held. */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,13 +23,16 @@ int main(int argc, char **argv)
 {
     pp_autobuffer struct pp_buffer file = PP_BUFFER_INIT, raw = PP_BUFFER_INIT;
     struct pprofc_profile *profile = NULL;
-    struct pprofc_error err = {.message = "read_profile inflate|read FILE"};
+    struct pprofc_error err = {.message = "read_profile inflate|read|open FILE"};
     struct rusage used;
     double begun_s;
-    int rc = argc == 3 ? pp_file_read(argv[2], &file, &err) : -1;
+    const bool opens = argc == 3 && strcmp(argv[1], "open") == 0;
+    int rc = argc != 3 ? -1 : opens ? 0 : pp_file_read(argv[2], &file, &err);
 
     begun_s = cpu_s();
-    if (rc == 0 && strcmp(argv[1], "inflate") == 0)
+    if (rc == 0 && opens)
+        rc = pprofc_profile_read(argv[2], &profile, &err);
+    else if (rc == 0 && strcmp(argv[1], "inflate") == 0)
         rc = pp_gzip_inflate(file.bytes, file.n_bytes, SIZE_MAX, argv[2], &raw, &err);
     else if (rc == 0)
         rc = pp_pprof_read(file.bytes, file.n_bytes, argv[2], &profile, &err);
@@ -36,7 +41,8 @@ int main(int argc, char **argv)
         return 1;
     }
     (void)getrusage(RUSAGE_SELF, &used);
-    (void)printf("{\"cpu_s\": %.6f, \"peak_kb\": %ld}\n", cpu_s() - begun_s, used.ru_maxrss);
+    (void)printf("{\"cpu_s\": %.6f, \"peak_kb\": %ld, \"samples\": %u}\n", cpu_s() - begun_s,
+                 used.ru_maxrss, profile != NULL ? profile->n_samples : 0);
     pprofc_profile_free(profile);
     return 0;
 }

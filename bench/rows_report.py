@@ -1,12 +1,16 @@
 """What reading and ranking large profiles costs, beside `go tool pprof` and beside inflating the file."""
 import os
+import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import rows_formats
 from measure import Row
+from peers import go_parse
 from rows import BUILD, PPROFC, Missing, clean_environment, json_of, tool
 
 GO = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
@@ -56,19 +60,66 @@ def report_top(is_long):
 
 
 def read_pprof(is_long):
-    """Taking a .pb.gz of 75 MB apart against only inflating it, in memory, alternating."""
+    """Taking a .pb.gz of 75 MB apart, in memory: against only inflating it, and against Go's profile.Parse, alternating."""
     program = tool(BUILD / "bench" / "read_profile")
+    try:
+        parse = go_parse.program()
+    except Missing as why:
+        print(f"bench: without Go's reader: {why}", file=sys.stderr)
+        parse = None
     with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
         path = Path(folder) / "huge.pb.gz"
         subprocess.run([tool(BUILD / "bench" / "big_profile"), "huge", path], check=True, timeout=300)
-        pairs = []
-        for _ in range(15 if is_long else 5):
-            pairs.append([json_of(program, way, path) for way in ("read", "inflate")])
-    ratio = statistics.median(read["cpu_s"] / inflate["cpu_s"] for read, inflate in pairs)
-    read, inflate = (statistics.median(pair[i]["cpu_s"] for pair in pairs) for i in (0, 1))
-    peak = statistics.median(pair[0]["peak_kb"] for pair in pairs) / 1e3
-    return [Row("reading a .pb.gz of 75 MB / inflating it: CPU", ratio, "", "<= 2.3", ratio <= 2.3,
-                f"{read * 1e3:.0f} over {inflate * 1e3:.0f} ms; {peak:.0f} MB held at most", {"pairs": pairs})]
+        rounds, parsed = [], []
+        for i in range(15 if is_long else 5):
+            rounds.append([json_of(program, way, path) for way in ("read", "inflate")])
+            if parse is not None and i < 5:
+                parsed.append((json_of(program, "open", path), json_of(parse, path)))
+    ratio = statistics.median(read["cpu_s"] / inflate["cpu_s"] for read, inflate in rounds)
+    read, inflate = (statistics.median(one[i]["cpu_s"] for one in rounds) for i in (0, 1))
+    peak = statistics.median(one[0]["peak_kb"] for one in rounds) / 1e3
+    rows = [Row("reading a .pb.gz of 75 MB / inflating it: CPU", ratio, "", "<= 2.3", ratio <= 2.3,
+                f"{read * 1e3:.0f} over {inflate * 1e3:.0f} ms; {peak:.0f} MB held at most", {"pairs": rounds})]
+    for what, key, bar, unit in (("CPU", "cpu_s", 0.2, "s"), ("memory", "peak_kb", 0.12, "kB")) if parsed else ():
+        ratio = statistics.median(own[key] / theirs[key] for own, theirs in parsed)
+        own, theirs = (statistics.median(pair[i][key] for pair in parsed) for i in (0, 1))
+        rows.append(Row(f"reading a .pb.gz of 75 MB / Go's profile.Parse: {what}", ratio, "", f"<= {bar}", ratio <= bar,
+                        f"{own:.4g} over {theirs:.4g} {unit}", {"pairs": parsed}))
+    return rows
 
 
-ALL = {"report-top": report_top, "read-pprof": read_pprof}
+# ---- counts of instructions, which no busy machine changes: what CI holds ----
+
+# (what, bar): a sample on a stack that is new, and one on a stack that was met before; a byte of folded stacks that are all
+# different, to a picture.  Measured 2026-11-26 by gcc 12 -O2; the bars leave a fifth to other compilers.
+MOST_A_NEW, MOST_AGAIN, MOST_A_BYTE = 3900, 2000, 54
+
+
+def instructions_of(*command):
+    """What a command executes, by callgrind."""
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", *map(str, command)], capture_output=True,
+                              text=True, timeout=600, env=clean_environment(), check=True, stdin=subprocess.DEVNULL)
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def read_instructions(is_long):
+    """What reading takes a sample, and a picture a byte of folded stacks."""
+    if shutil.which("valgrind") is None:
+        raise Missing("no valgrind")
+    program, rows = tool(BUILD / "bench" / "read_profile"), []
+    with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as folder:
+        for shape, bar in (("new", MOST_A_NEW), ("again", MOST_AGAIN)):
+            path = Path(folder) / f"{shape}.pb"
+            subprocess.run([tool(BUILD / "bench" / "big_profile"), shape, path], check=True, timeout=120)
+            n_samples = json_of(program, "open", path)["samples"]
+            found = instructions_of(program, "open", path) / n_samples
+            rows.append(Row(f"instructions a sample of a pprof file, {shape}", found, "", f"<= {bar}", found <= bar, f"{n_samples} samples"))
+        path = Path(folder) / "in.folded"
+        size_mb = rows_formats.make("folded", path, 10000)
+        found = instructions_of(PPROFC, "convert", "-q", "-f", path, Path(folder) / "out.svg") / (size_mb * 1e6)
+        rows.append(Row("instructions a byte, folded to SVG", found, "", f"<= {MOST_A_BYTE}", found <= MOST_A_BYTE, f"{size_mb:.1f} MB"))
+    return rows
+
+
+ALL = {"report-top": report_top, "read-pprof": read_pprof, "read-instructions": read_instructions}

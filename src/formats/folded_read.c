@@ -34,7 +34,9 @@ struct reader {
     struct frame *frames;
     size_t n_frames, frames_capacity;
     struct pp_buffer last; /* the stack of the line that 'frames' are of */
-    int n_digits;          /* values are so many times ten of the counts */
+    pp_id waiting_node;    /* of that line, if it is not 0, while its slot is brought here */
+    int64_t waiting_value;
+    int n_digits; /* values are so many times ten of the counts */
     uint64_t n_stacks, n_skipped, first_skipped, n_rounded, n_latin1;
 };
 
@@ -123,6 +125,13 @@ static int push(struct reader *reader, size_t end, pp_id location)
     return 0;
 }
 
+static void add_waiting(struct reader *reader)
+{
+    if (reader->waiting_node != 0)
+        pp_profile_add(reader->profile, reader->waiting_node, 0, 0, &reader->waiting_value);
+    reader->waiting_node = 0;
+}
+
 /* A path as deep as the input is long: an array, no recursion. */
 static int read_stack(struct reader *reader, const char *bytes, size_t n_bytes, int64_t value)
 {
@@ -141,7 +150,10 @@ static int read_stack(struct reader *reader, const char *bytes, size_t n_bytes, 
         return failed;
     reader->last.n_bytes = 0;
     pp_buffer_append(&reader->last, bytes, n_bytes);
-    pp_profile_add(reader->profile, reader->frames[reader->n_frames - 1].node, 0, 0, &value);
+    add_waiting(reader);
+    reader->waiting_node = reader->frames[reader->n_frames - 1].node;
+    reader->waiting_value = value;
+    pp_profile_fetch_sample(reader->profile, reader->waiting_node, 0, 0);
     reader->n_stacks++;
     return reader->last.failed ? -ENOMEM : 0;
 }
@@ -163,6 +175,7 @@ static void scale_values(struct reader *reader, int n_digits)
 {
     struct pprofc_profile *profile = reader->profile;
 
+    add_waiting(reader);
     for (uint32_t i = 0; i < profile->n_samples; i++)
         profile->sample_values[i] =
             times_ten(profile->sample_values[i], n_digits - reader->n_digits);
@@ -261,6 +274,7 @@ static int read_lines(struct reader *reader, struct pp_lines *lines)
         }
         failed = read_line(reader, &line);
     }
+    add_waiting(reader);
     if (failed == 0 && lines->error != 0)
         return pp_fail(reader->err, lines->error, lines->offset, "cannot read '%s': %s",
                        reader->name, strerror(-lines->error));
@@ -300,8 +314,10 @@ int pp_folded_read_lines(struct pp_lines *lines, const char *name,
     if (failed == 0 && reader.n_stacks == 0)
         return pp_fail(err, -EBADMSG, reader.first_skipped,
                        "'%s': no line is a folded stack (\"main;parse 42\")", name);
-    if (failed == 0)
+    if (failed == 0) {
         add_notes(&reader);
+        pp_profile_settle(reader.profile);
+    }
     if (failed == -ENOMEM || (failed == 0 && pp_profile_failed(reader.profile)))
         return pp_fail(err, -ENOMEM, 0, "'%s': out of memory", name);
     if (failed != 0)

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "formats/formats.h"
 #include "formats/pprof_reader.h"
+#include "profile/tables.h"
 
 /* ---- what stands once in a file, and sample types ---- */
 
@@ -163,14 +164,19 @@ static int pass_over(struct pp_pprof_reader *reader, uint32_t pass)
     struct pp_wire message = reader->ranges[pass].bytes;
     struct pp_wire_field field;
     const uint8_t *at;
-    int found, failed = 0;
+    int found, before, failed = 0;
 
+    if (pass == PP_PPROF_SAMPLE) /* of all types, which are known now */
+        pp_profile_expect_samples(reader->profile, reader->ranges[pass].n_fields);
     while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) != 0) {
         failed = found < 0 ? found : 0;
         if (failed == 0 && (field.number == pass || (field.number > PP_PPROF_OTHER_FIELDS &&
                                                      pass == PP_PPROF_OTHER_FIELDS)))
             failed = take_field(reader, &field, at);
     }
+    /* Samples that wait come before the one that is wrong, if there is one. */
+    if (pass == PP_PPROF_SAMPLE && (before = pp_pprof_take_samples(reader)) != 0)
+        failed = before;
     if (failed == -ENOMEM || (failed == 0 && pp_profile_failed(reader->profile)))
         return pp_pprof_no_memory(reader);
     return failed;
@@ -209,6 +215,7 @@ static int read_all(struct pp_pprof_reader *reader)
         pp_pprof_ids_init(&reader->functions, ranges[PP_PPROF_FUNCTION].n_fields) != 0 ||
         pp_pprof_ids_init(&reader->locations, ranges[PP_PPROF_LOCATION].n_fields) != 0)
         return pp_pprof_no_memory(reader);
+    reader->stacks.file = reader->roots.file = reader->all.at;
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && failed == 0; i++)
         failed = pass_over(reader, passes[i]);
     if (failed == 0)
@@ -225,6 +232,8 @@ static void reader_done(struct pp_pprof_reader *reader)
     free(reader->stack);
     free(reader->lines);
     free(reader->labels);
+    pp_pprof_stacks_done(&reader->stacks);
+    pp_pprof_stacks_done(&reader->roots);
     pp_pprof_ids_done(&reader->mappings);
     pp_pprof_ids_done(&reader->functions);
     pp_pprof_ids_done(&reader->locations);

@@ -1,4 +1,4 @@
-/* Reading the messages of a pprof file: mappings, functions, locations, samples. */
+/* Reading the messages of a pprof file: mappings, functions, locations. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -43,14 +43,11 @@ int pp_pprof_read_string(const struct pp_pprof_reader *reader, const uint8_t *at
     return 0;
 }
 
-/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins. */
-int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
-                        struct pp_wire_field *field, const uint8_t **at_out)
+int pp_pprof_next_long_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
+                             struct pp_wire_field *field)
 {
-    int found;
+    const int found = pp_wire_field(message, field);
 
-    *at_out = message->at;
-    found = pp_wire_field(message, field);
     return found < 0 ? pp_pprof_refuse(reader, message->at, "malformed or truncated protobuf field")
                      : found;
 }
@@ -222,133 +219,4 @@ int pp_pprof_read_location(struct pp_pprof_reader *reader, const struct pp_wire_
     return failed == -EEXIST
                ? pp_pprof_refuse(reader, begin, "second location with id %" PRIu64, id)
                : failed;
-}
-
-/* ---- samples ---- */
-
-/* What has been read of one sample. */
-struct sample {
-    size_t n_frames, n_values;
-    uint32_t n_labels;
-    int64_t values[PP_MAX_TYPES];
-};
-
-static int refuse_frame(const struct pp_pprof_reader *reader, const uint8_t *at, uint64_t id)
-{
-    return id == 0 ? pp_pprof_refuse(reader, at, "sample at a location of reserved id 0")
-                   : pp_pprof_refuse(reader, at,
-                                     "sample at location %" PRIu64 ", which is not there", id);
-}
-
-/* Half of the time goes by in this loop. */
-static int add_packed_frames(const struct pp_pprof_reader *reader, struct sample *sample,
-                             struct pp_wire packed)
-{
-    pp_id *stack = reader->stack;
-    size_t n_frames = sample->n_frames;
-
-    while (packed.at < packed.end) {
-        const uint8_t *at = packed.at;
-        pp_id location;
-        uint64_t id;
-        if (!pp_wire_varint(&packed, &id))
-            return pp_pprof_refuse(reader, at, "malformed or truncated location id");
-        location = pp_pprof_ids_find(&reader->locations, id);
-        if (location == 0)
-            return refuse_frame(reader, at, id);
-        stack[n_frames++] = location;
-    }
-    sample->n_frames = n_frames;
-    return 0;
-}
-
-static int add_frames(struct pp_pprof_reader *reader, struct sample *sample,
-                      const struct pp_wire_field *field, const uint8_t *at)
-{
-    /* An id is at least one byte. */
-    const size_t n_most =
-        field->type == PP_WIRE_LEN ? (size_t)(field->bytes.end - field->bytes.at) : 1;
-
-    if (pp_array_reserve(&reader->stack, &reader->stack_capacity, sample->n_frames + n_most,
-                         sizeof(pp_id)) != 0)
-        return pp_pprof_no_memory(reader);
-    if (field->type == PP_WIRE_LEN)
-        return add_packed_frames(reader, sample, field->bytes);
-    reader->stack[sample->n_frames] = pp_pprof_ids_find(&reader->locations, field->value);
-    return reader->stack[sample->n_frames++] == 0 ? refuse_frame(reader, at, field->value) : 0;
-}
-
-static int add_values(const struct pp_pprof_reader *reader, struct sample *sample,
-                      const struct pp_wire_field *field)
-{
-    struct pp_wire packed = field->bytes;
-    uint64_t value = field->value;
-
-    do {
-        const uint8_t *at = packed.at;
-        if (field->type == PP_WIRE_LEN) {
-            if (packed.at == packed.end)
-                break;
-            if (!pp_wire_varint(&packed, &value))
-                return pp_pprof_refuse(reader, at, "malformed or truncated value");
-        }
-        if (sample->n_values < PP_MAX_TYPES)
-            sample->values[sample->n_values] = (int64_t)value;
-        sample->n_values++;
-    } while (field->type == PP_WIRE_LEN);
-    return 0;
-}
-
-static int add_label(struct pp_pprof_reader *reader, struct sample *sample, struct pp_wire message)
-{
-    struct pp_label *label;
-    struct pp_wire_field field;
-    const uint8_t *at;
-    int found = 0, failed = 0;
-
-    if (pp_array_reserve(&reader->labels, &reader->labels_capacity, (size_t)sample->n_labels + 1,
-                         sizeof *reader->labels) != 0)
-        return pp_pprof_no_memory(reader);
-    label = &reader->labels[sample->n_labels++];
-    *label = (struct pp_label){0};
-    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) > 0) {
-        if (field.number == PP_PPROF_LABEL_KEY)
-            failed = pp_pprof_read_string(reader, at, field.value, &label->key);
-        else if (field.number == PP_PPROF_LABEL_STR)
-            failed = pp_pprof_read_string(reader, at, field.value, &label->text);
-        else if (field.number == PP_PPROF_LABEL_NUM)
-            label->number = (int64_t)field.value;
-        else if (field.number == PP_PPROF_LABEL_NUM_UNIT)
-            failed = pp_pprof_read_string(reader, at, field.value, &label->unit);
-    }
-    return failed != 0 ? failed : found;
-}
-
-int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_field *whole,
-                         const uint8_t *begin)
-{
-    struct pprofc_profile *profile = reader->profile;
-    struct pp_wire message = whole->bytes;
-    struct sample sample = {0};
-    struct pp_wire_field field;
-    const uint8_t *at;
-    int found = 0, failed = 0;
-
-    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) > 0) {
-        if (field.number == PP_PPROF_S_LOCATION_ID)
-            failed = add_frames(reader, &sample, &field, at);
-        else if (field.number == PP_PPROF_S_VALUE)
-            failed = add_values(reader, &sample, &field);
-        else if (field.number == PP_PPROF_S_LABEL)
-            failed = add_label(reader, &sample, field.bytes);
-    }
-    if (failed != 0 || found < 0)
-        return failed != 0 ? failed : found;
-    if (sample.n_values != profile->n_types)
-        return pp_pprof_refuse(reader, begin, "sample with %zu values for %u sample types",
-                               sample.n_values, profile->n_types);
-    pp_profile_add(profile, pp_profile_stack(profile, reader->stack, sample.n_frames),
-                   pp_profile_label_set(profile, reader->labels, sample.n_labels), 0,
-                   sample.values);
-    return 0;
 }

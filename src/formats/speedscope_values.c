@@ -13,7 +13,12 @@
 #include "formats/text_memo.h"
 #include "profile/tables.h"
 
-enum { MOST_SEEN_BYTES = 16 * 1024 * 1024 };
+enum {
+    MOST_SEEN_BYTES = 16 * 1024 * 1024,
+    TRIAL_STACKS = 8192, /* of so many, one in LEAST_FOUND must have come again */
+    LEAST_FOUND = 64,
+    FETCHED_AHEAD = 8, /* samples */
+};
 
 struct pp_speedscope_unit {
     const char *name;
@@ -163,6 +168,9 @@ int pp_speedscope_read_weights(struct pp_speedscope_reader *reader,
         if (n_weights == piece->n_stacks)
             return pp_speedscope_refuse(reader, "more weights than samples (%zu)", n_weights);
         failed = scale(reader, piece, &number, &value);
+        if (n_weights + FETCHED_AHEAD < piece->n_stacks)
+            pp_profile_fetch_sample(reader->profile, piece->stacks[n_weights + FETCHED_AHEAD],
+                                    piece->labels, 0);
         if (failed == 0)
             failed = add_value(reader, piece, piece->stacks[n_weights++], value);
     }
@@ -234,34 +242,61 @@ static int read_stack(struct pp_speedscope_reader *reader, struct path *path, pp
     return 0;
 }
 
-/* A stack whose text was met before is what it was then: most samples of a profile are.  Of texts
- * that are all different only so many are kept. */
-static int read_sample(struct pp_speedscope_reader *reader, struct path *path,
-                       struct pp_text_memo *seen, pp_id *stack_out)
+/* Stacks by their text. */
+struct seen {
+    struct pp_text_memo stacks;
+    uint64_t n_found;
+    uint32_t n_put;
+    bool is_off; /* nothing comes twice */
+};
+
+static void seen_done(struct seen *seen)
+{
+    pp_text_memo_done(&seen->stacks);
+}
+
+/* Of texts that are all different only so many are kept, or none where looking for them does not
+ * pay. */
+static int remember(struct seen *seen, const char *text, size_t n_bytes, uint64_t hash, pp_id stack)
+{
+    if (seen->n_put == TRIAL_STACKS && seen->n_found * LEAST_FOUND < seen->n_put) {
+        seen->is_off = true;
+        seen_done(seen);
+    }
+    if (seen->is_off || seen->stacks.n_words * sizeof(uint64_t) + n_bytes > MOST_SEEN_BYTES)
+        return 0;
+    seen->n_put++;
+    return pp_text_memo_put(&seen->stacks, text, n_bytes, hash, stack);
+}
+
+/* A stack whose text was met before is what it was then: most samples of a profile are. */
+static int read_sample(struct pp_speedscope_reader *reader, struct path *path, struct seen *seen,
+                       pp_id *stack_out)
 {
     struct pp_json_reader *json = &reader->json;
     const bool is_array = pp_json_peek(json) == PP_JSON_ARRAY;
     const char *begin = json->at;
-    const char *bracket = is_array ? memchr(begin, ']', (size_t)(json->end - begin)) : NULL;
+    const char *bracket =
+        is_array && !seen->is_off ? memchr(begin, ']', (size_t)(json->end - begin)) : NULL;
     const size_t n_bytes = bracket != NULL ? (size_t)(bracket - begin) + 1 : 0;
     const uint64_t hash = n_bytes > 0 ? pp_text_hash(begin, n_bytes) : 0;
     int failed;
 
-    if (n_bytes > 0 && pp_text_memo_find(seen, begin, n_bytes, hash, stack_out)) {
+    if (n_bytes > 0 && pp_text_memo_find(&seen->stacks, begin, n_bytes, hash, stack_out)) {
+        seen->n_found++;
         json->at = bracket + 1;
         return 0;
     }
     failed = read_stack(reader, path, stack_out);
-    if (failed != 0 || json->problem != NULL || bracket == NULL || json->at != bracket + 1 ||
-        seen->arena.n_bytes + n_bytes > MOST_SEEN_BYTES)
+    if (failed != 0 || json->problem != NULL || bracket == NULL || json->at != bracket + 1)
         return failed;
-    return pp_text_memo_put(seen, begin, n_bytes, hash, *stack_out);
+    return remember(seen, begin, n_bytes, hash, *stack_out);
 }
 
 int pp_speedscope_read_samples(struct pp_speedscope_reader *reader,
                                struct pp_speedscope_piece *piece)
 {
-    __attribute__((cleanup(pp_text_memo_done))) struct pp_text_memo seen = PP_TEXT_MEMO_INIT;
+    __attribute__((cleanup(seen_done))) struct seen seen = {.stacks = PP_TEXT_MEMO_INIT};
     __attribute__((cleanup(path_done))) struct path path = {NULL, NULL, 0, 0, 0};
     struct pp_json_reader *json = &reader->json;
     int failed = 0;

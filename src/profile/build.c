@@ -29,9 +29,7 @@ static bool make_empty_elements(struct pprofc_profile *profile)
         !PP_PROFILE_ROOM(profile, string_bytes, 0) || !PP_PROFILE_ROOM(profile, mappings, 0) ||
         !PP_PROFILE_ROOM(profile, functions, 0) || !PP_PROFILE_ROOM(profile, locations, 0) ||
         !PP_PROFILE_ROOM(profile, label_sets, 0) || !PP_PROFILE_ROOM(profile, node_parent, 0) ||
-        !PP_PROFILE_ROOM(profile, node_location, 0) ||
-        !pp_profile_room(profile->tables, &profile->tables->links, &profile->tables->links_capacity,
-                         0, 1, sizeof *profile->tables->links))
+        !PP_PROFILE_ROOM(profile, node_location, 0))
         return false;
     profile->strings[0] = empty;
     profile->string_bytes[0] = 0;
@@ -41,7 +39,6 @@ static bool make_empty_elements(struct pprofc_profile *profile)
     profile->label_sets[0] = (struct pp_label_set){0, 0};
     profile->node_parent[0] = 0;
     profile->node_location[0] = 0;
-    profile->tables->links[0] = (struct pp_node_link){0, 0, 0};
     profile->n_strings = profile->n_mappings = profile->n_functions = profile->n_locations = 1;
     profile->n_label_sets = profile->n_nodes = 1;
     return true;
@@ -78,7 +75,6 @@ void pprofc_profile_free(struct pprofc_profile *profile)
         pp_id_table_done(&tables->samples);
         free(tables->path_locations);
         free(tables->path_nodes);
-        free(tables->links);
         free(tables);
     }
     free(profile->strings);

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+/* Of functions that do nothing but fetch: gcc 12 takes calls of them for calls that do nothing. */
+#define PP_FETCHES __attribute__((always_inline))
+
 /* Two slots in three are used at most.  A slot is (32 bits of hash, id); id 0 is a free slot, so
  * that growing needs no look at the things themselves. */
 struct pp_id_table {
@@ -78,6 +81,10 @@ static inline struct pp_id_probe pp_id_table_after(const struct pp_id_table *tab
 
 /* Put 'id' (not 0, not there yet) in.  Returns 0 or -ENOMEM. */
 int pp_id_table_put(struct pp_id_table *table, uint64_t hash, uint32_t id);
+
+/* Make an empty table large enough for 'n_ids'.  Returns 0 or -ENOMEM, and then it grows as it
+ * fills. */
+int pp_id_table_expect(struct pp_id_table *table, uint32_t n_ids);
 
 void pp_id_table_done(struct pp_id_table *table);
 

@@ -9,29 +9,28 @@
 #include "profile/profile.h"
 #include "profile/tables.h"
 
+enum { LEAST_TO_SETTLE_BYTES = 1024 * 1024 };
+
 /* ---- the tree ---- */
 
-static uint64_t hash_node(pp_id parent, pp_id location)
-{
-    return pp_hash_mix((uint64_t)parent << 32 | location);
-}
-
-/* The child that is there, or 0. */
+/* The child that is there, or 0.  What was made last has none; the first child of most stands
+ * right behind its parent. */
 static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_id location)
 {
-    const struct pp_profile_tables *tables = profile->tables;
-    const struct pp_node_link *links = tables->links;
-    const pp_id first = links[parent].first_child;
+    const struct pp_id_table *table = &profile->tables->nodes;
+    const pp_id *parents = profile->node_parent, *locations = profile->node_location;
+    const pp_id next = parent + 1;
     struct pp_id_probe probe;
     uint64_t hash;
 
-    if (first == 0 || links[first].location == location)
-        return first;
-    hash = hash_node(parent, location);
-    probe = pp_id_table_first(&tables->nodes, hash);
-    while (probe.id != 0 &&
-           (links[probe.id].parent != parent || links[probe.id].location != location))
-        probe = pp_id_table_after(&tables->nodes, hash, probe);
+    if (next >= profile->n_nodes)
+        return 0;
+    if (locations[next] == location && parents[next] == parent)
+        return next;
+    hash = pp_profile_node_hash(parent, location);
+    probe = pp_id_table_first(table, hash);
+    while (probe.id != 0 && (locations[probe.id] != location || parents[probe.id] != parent))
+        probe = pp_id_table_after(table, hash, probe);
     return probe.id;
 }
 
@@ -41,26 +40,56 @@ static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id locati
     const pp_id node = profile->n_nodes;
 
     if (!PP_PROFILE_ROOM(profile, node_parent, node) ||
-        !PP_PROFILE_ROOM(profile, node_location, node) ||
-        !pp_profile_room(tables, &tables->links, &tables->links_capacity, node, 1,
-                         sizeof *tables->links))
+        !PP_PROFILE_ROOM(profile, node_location, node))
         return 0;
-    if (tables->links[parent].first_child == 0) {
-        tables->links[parent].first_child = node;
-    } else if (pp_id_table_put(&tables->nodes, hash_node(parent, location), node) != 0) {
+    if (node != parent + 1 &&
+        pp_id_table_put(&tables->nodes, pp_profile_node_hash(parent, location), node) != 0) {
         tables->failed = true;
         return 0;
     }
-    tables->links[node] = (struct pp_node_link){parent, location, 0};
     profile->node_parent[node] = parent;
     profile->node_location[node] = location;
     return profile->n_nodes++;
 }
 
+bool pp_profile_unsettle(struct pprofc_profile *profile)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const pp_id *parents = profile->node_parent;
+
+    pp_id_table_done(&tables->nodes);
+    pp_id_table_done(&tables->samples);
+    tables->is_settled = false;
+    for (pp_id node = 1; node < profile->n_nodes && !tables->failed; node++)
+        if (parents[node] + 1 != node &&
+            pp_id_table_put(&tables->nodes,
+                            pp_profile_node_hash(parents[node], profile->node_location[node]),
+                            node) != 0)
+            tables->failed = true;
+    for (uint32_t i = 0; i < profile->n_samples && !tables->failed; i++)
+        pp_profile_samples_remember(profile, i);
+    return !tables->failed;
+}
+
+void pp_profile_settle(struct pprofc_profile *profile)
+{
+    struct pp_profile_tables *tables = profile->tables;
+    const uint64_t n_slots = (uint64_t)tables->nodes.n_slots + tables->samples.n_slots;
+
+    if (n_slots * sizeof(uint64_t) < LEAST_TO_SETTLE_BYTES)
+        return;
+    pp_id_table_done(&tables->nodes);
+    pp_id_table_done(&tables->samples);
+    tables->is_settled = true;
+}
+
 pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location)
 {
-    const pp_id known = find_child(profile, parent, location);
+    pp_id known;
 
+    if (profile->tables->is_settled && !pp_profile_unsettle(profile))
+        return 0;
+    known = find_child(profile, parent, location);
     return known != 0 ? known : new_node(profile, parent, location);
 }
 
@@ -131,9 +160,21 @@ int pp_profile_add_type(struct pprofc_profile *profile, const char *type, const 
     return (int)profile->n_types++;
 }
 
-static uint64_t hash_sample(pp_id stack, pp_id labels, uint32_t slice)
+void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples)
 {
-    return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+    struct pp_profile_tables *tables = profile->tables;
+
+    if (n_samples >= UINT32_MAX / 2 || profile->n_samples > 0 ||
+        pp_id_table_expect(&tables->samples, (uint32_t)n_samples) != 0)
+        return;
+    (void)pp_array_reserve(&profile->sample_stack, &tables->sample_stack_capacity, n_samples,
+                           sizeof *profile->sample_stack);
+    (void)pp_array_reserve(&profile->sample_labels, &tables->sample_labels_capacity, n_samples,
+                           sizeof *profile->sample_labels);
+    (void)pp_array_reserve(&profile->sample_slice, &tables->sample_slice_capacity, n_samples,
+                           sizeof *profile->sample_slice);
+    (void)pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
+                           n_samples * profile->n_types, sizeof *profile->sample_values);
 }
 
 /* Room for the estimates of 'n_samples' samples, of which profile->n_samples are there. */
@@ -206,9 +247,11 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
                              const struct pp_estimate *estimates)
 {
     const struct pp_id_table *table = &profile->tables->samples;
-    const uint64_t hash = hash_sample(stack, labels, slice);
+    const uint64_t hash = pp_profile_sample_hash(stack, labels, slice);
     struct pp_id_probe probe;
 
+    if (profile->tables->is_settled && !pp_profile_unsettle(profile))
+        return;
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
          probe = pp_id_table_after(table, hash, probe)) {
         const uint32_t sample = probe.id - 1;
@@ -234,8 +277,9 @@ void pp_profile_samples_forget(struct pprofc_profile *profile)
 
 void pp_profile_samples_remember(struct pprofc_profile *profile, uint32_t sample)
 {
-    const uint64_t hash = hash_sample(profile->sample_stack[sample], profile->sample_labels[sample],
-                                      profile->sample_slice[sample]);
+    const uint64_t hash =
+        pp_profile_sample_hash(profile->sample_stack[sample], profile->sample_labels[sample],
+                               profile->sample_slice[sample]);
 
     if (pp_id_table_put(&profile->tables->samples, hash, sample + 1) != 0)
         profile->tables->failed = true;
@@ -309,12 +353,10 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     struct pp_profile_tables *tables = profile->tables;
     pp_id *parent = calloc(8, sizeof *parent);
     pp_id *location = calloc(8, sizeof *location);
-    struct pp_node_link *links = calloc(8, sizeof *links);
 
-    if (parent == NULL || location == NULL || links == NULL) {
+    if (parent == NULL || location == NULL) {
         free(parent);
         free(location);
-        free(links);
         return -ENOMEM;
     }
     *old = (struct pp_profile_samples){
@@ -337,12 +379,12 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     profile->sample_estimates = NULL;
     profile->n_nodes = 1;
     profile->n_samples = 0;
-    tables->links = links;
-    tables->node_parent_capacity = tables->node_location_capacity = tables->links_capacity = 8;
+    tables->node_parent_capacity = tables->node_location_capacity = 8;
     tables->sample_stack_capacity = tables->sample_labels_capacity = tables->sample_slice_capacity =
         0;
     tables->sample_values_capacity = tables->sample_estimates_capacity = 0;
     tables->nodes = tables->samples = (struct pp_id_table){NULL, 0, 0};
+    tables->is_settled = false;
     tables->path_depth = 0;
     return 0;
 }
@@ -356,7 +398,6 @@ static void free_samples(struct pprofc_profile *profile)
     free(profile->sample_slice);
     free(profile->sample_values);
     free(profile->sample_estimates);
-    free(profile->tables->links);
     pp_id_table_done(&profile->tables->nodes);
     pp_id_table_done(&profile->tables->samples);
 }
@@ -378,13 +419,12 @@ void pp_profile_samples_restore(struct pprofc_profile *profile, struct pp_profil
     tables->failed = old->tables.failed;
     tables->node_parent_capacity = old->tables.node_parent_capacity;
     tables->node_location_capacity = old->tables.node_location_capacity;
-    tables->links = old->tables.links;
-    tables->links_capacity = old->tables.links_capacity;
     tables->sample_stack_capacity = old->tables.sample_stack_capacity;
     tables->sample_labels_capacity = old->tables.sample_labels_capacity;
     tables->sample_slice_capacity = old->tables.sample_slice_capacity;
     tables->sample_values_capacity = old->tables.sample_values_capacity;
     tables->sample_estimates_capacity = old->tables.sample_estimates_capacity;
+    tables->is_settled = old->tables.is_settled;
     tables->nodes = old->tables.nodes;
     tables->samples = old->tables.samples;
     tables->path_depth = 0;
@@ -400,7 +440,6 @@ void pp_profile_samples_done(struct pp_profile_samples *old)
     free(old->sample_slice);
     free(old->sample_values);
     free(old->sample_estimates);
-    free(old->tables.links);
     pp_id_table_done(&old->tables.nodes);
     pp_id_table_done(&old->tables.samples);
     *old = (struct pp_profile_samples){0};

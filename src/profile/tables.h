@@ -7,15 +7,9 @@
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
-/* What a search down the tree reads of a node, in one place: in a large profile each look is a
- * cache miss.  Most nodes have one child, and that one is near in memory. */
-struct pp_node_link {
-    pp_id parent, location;
-    pp_id first_child; /* the one made first, 0 when there is none */
-};
-
 struct pp_profile_tables {
-    bool failed; /* some allocation was refused: the profile is incomplete */
+    bool failed;     /* some allocation was refused: the profile is incomplete */
+    bool is_settled; /* the tables of nodes and of samples are made anew when they are needed */
 
     size_t strings_capacity, string_bytes_capacity, mappings_capacity, functions_capacity,
         lines_capacity, locations_capacity, labels_capacity, label_sets_capacity, comments_capacity;
@@ -23,10 +17,10 @@ struct pp_profile_tables {
     size_t sample_stack_capacity, sample_labels_capacity, sample_slice_capacity,
         sample_values_capacity, sample_estimates_capacity;
 
-    struct pp_id_table strings, mappings, functions, locations, label_sets, nodes;
-    /* By node.  The table 'nodes' knows the children that are not first. */
-    struct pp_node_link *links;
-    size_t links_capacity;
+    struct pp_id_table strings, mappings, functions, locations, label_sets;
+    /* The children that were not made right behind their parents; the others are found beside
+     * them.  Most nodes have one child, made with the rest of its stack. */
+    struct pp_id_table nodes;
 
     struct pp_id_table samples; /* ids are sample + 1: sample 0 is a sample like any other */
 
@@ -62,6 +56,52 @@ static inline int64_t pp_add_values(int64_t a, int64_t b)
         return a < 0 ? INT64_MIN : INT64_MAX;
     return sum;
 }
+
+static inline uint64_t pp_profile_node_hash(pp_id parent, pp_id location)
+{
+    return pp_hash_mix((uint64_t)parent << 32 | location);
+}
+
+/* A way down the tree. */
+struct pp_profile_walk {
+    const pp_id *locations; /* leaf first */
+    size_t n_left;          /* of them: how many are still to go */
+    pp_id node;             /* where it is */
+
+    pp_id next;    /* of pp_profile_walk_known(): where it may go */
+    uint64_t hash; /* and under what that is looked for */
+};
+
+enum { PP_PROFILE_MOST_WALKS = 64 };
+
+/* Go each way as far as there are nodes, or a little less (walks.c): several together take hardly
+ * longer than one, since most of the time goes by in waiting for memory. */
+void pp_profile_walk_known(struct pprofc_profile *profile, struct pp_profile_walk *walks,
+                           uint32_t n_walks);
+
+static inline uint64_t pp_profile_sample_hash(pp_id stack, pp_id labels, uint32_t slice)
+{
+    return pp_hash_add(pp_hash_mix((uint64_t)stack << 32 | labels), slice);
+}
+
+/* Have brought here what pp_profile_add() looks at first. */
+PP_FETCHES static inline void pp_profile_fetch_sample(const struct pprofc_profile *profile,
+                                                      pp_id stack, pp_id labels, uint32_t slice)
+{
+    const struct pp_id_table *table = &profile->tables->samples;
+
+    if (table->n_slots > 0)
+        __builtin_prefetch(&table->slots[pp_id_table_start(
+            pp_profile_sample_hash(stack, labels, slice) >> 32, table->n_slots)]);
+}
+
+/* For a reader that is done: where they are large, give back the tables that find nodes and
+ * samples. Whoever adds something to the profile makes them anew. */
+void pp_profile_settle(struct pprofc_profile *profile);
+bool pp_profile_unsettle(struct pprofc_profile *profile); /* false: no memory */
+
+/* Make room for about 'n_samples' of the types that are there; a hint, which may be refused. */
+void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples);
 
 /* For who changes what samples are known by (their slices): forget them all, then remember each
  * anew. */

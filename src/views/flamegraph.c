@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "views/diff_table.h"
 #include "views/flamegraph_parts.h"
+#include "views/flamegraph_plain.h"
 
 static void write_title(struct pp_flame_picture *picture)
 {
@@ -197,14 +198,62 @@ static int write_tree(struct pp_flame_picture *picture, struct pp_flame_tree *tr
     return rc;
 }
 
+/* A plain profile's picture needs a tree only of what may be drawn without scripts.  1 when the
+ * profile is not plain. */
+static int write_plain(struct pp_flame_picture *picture, uint32_t type_after, struct pp_buffer *svg,
+                       struct pprofc_error *err)
+{
+    struct pp_flame_tree tree = {0};
+    struct pp_flame_draft draft;
+    int rc =
+        pp_flame_plain_init(&draft, picture->profile, picture->options->type, type_after, &tree);
+
+    if (rc > 0) {
+        picture->plain = &draft;
+        rc = pp_flame_plain_tree(
+            &draft, pp_flame_least_total(picture->options, pp_flame_total(&draft, 0)), &tree);
+        rc = rc == 0 ? write_tree(picture, &tree, svg, err) : rc;
+    } else if (rc == 0) {
+        rc = 1;
+    }
+    pp_flame_tree_done(&tree);
+    pp_flame_draft_done(&draft);
+    return rc == -ENOMEM ? pp_fail(err, rc, 0, "no memory for a flame graph") : rc;
+}
+
+int pp_flamegraph_write_general(const struct pprofc_profile *profile,
+                                const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                                struct pprofc_error *err)
+{
+    struct pp_flame_picture picture = {.profile = profile, .options = options};
+    struct pp_flame_tree tree;
+    const int rc = pp_flame_tree_build(profile, options->type, &tree, err);
+
+    return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
+}
+
 int pp_flamegraph_write(const struct pprofc_profile *profile,
                         const struct pp_flamegraph_options *options, struct pp_buffer *svg,
                         struct pprofc_error *err)
 {
-    struct pp_flame_tree tree;
     struct pp_flame_picture picture = {.profile = profile, .options = options};
-    const int rc = pp_flame_tree_build(profile, options->type, &tree, err);
+    const int rc =
+        options->type < profile->n_types ? write_plain(&picture, PP_FLAME_NO_TYPE, svg, err) : 1;
 
+    return rc > 0 ? pp_flamegraph_write_general(profile, options, svg, err) : rc;
+}
+
+int pp_flamegraph_write_diff_general(const struct pp_diff *diff,
+                                     const struct pp_flamegraph_options *options,
+                                     struct pp_buffer *svg, struct pprofc_error *err)
+{
+    const struct pp_flame_change change = pp_flame_change_of(diff);
+    struct pp_flamegraph_options own = *options;
+    struct pp_flame_picture picture = {.profile = diff->joint, .options = &own, .change = &change};
+    struct pp_flame_tree tree;
+    const int rc = pp_flame_tree_build_diff(diff, &tree, err);
+
+    own.type = 0;
     return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
 }
 
@@ -215,11 +264,11 @@ int pp_flamegraph_write_diff(const struct pp_diff *diff,
     const struct pp_flame_change change = pp_flame_change_of(diff);
     struct pp_flamegraph_options own = *options;
     struct pp_flame_picture picture = {.profile = diff->joint, .options = &own, .change = &change};
-    struct pp_flame_tree tree;
-    const int rc = pp_flame_tree_build_diff(diff, &tree, err);
+    int rc;
 
-    own.type = 0;
-    return rc != 0 ? rc : write_tree(&picture, &tree, svg, err);
+    own.type = 2 * PP_BEFORE;
+    rc = write_plain(&picture, 2 * PP_AFTER, svg, err);
+    return rc > 0 ? pp_flamegraph_write_diff_general(diff, options, svg, err) : rc;
 }
 
 const char *pp_flamegraph_script_sources(void)

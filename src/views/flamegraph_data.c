@@ -13,32 +13,39 @@
 #include "base/memory.h"
 #include "views/flamegraph.h"
 #include "views/flamegraph_parts.h"
+#include "views/flamegraph_plain.h"
 
 /* 800 000 nodes are 4 to 6 MB; more of them would not open within a second. */
 enum { MAX_NODES = 800000, MAX_NAME_BYTES = 4096, MAX_SHARED_BYTES = 4096 };
+
+enum { MOST_DIGITS = 13 }; /* of 64 bits */
 
 enum { FLAG_INLINED = 1, FLAG_OTHER = 2, N_FLAGS = 4 };
 
 struct data {
     const struct pp_flame_picture *picture;
     struct pp_buffer *out;
-    struct pp_flame_tree tree; /* what is written */
-    uint32_t *frame_number;    /* by frame: 1 + its place among those written; 0: not written */
+    struct pp_flame_tree tree; /* what is written, but of a plain profile that is 'kept' */
+    struct pp_flame_kept kept;
+    uint32_t n_nodes;
+    uint32_t *frame_number; /* by frame: 1 + its place among those written; 0: not written */
     uint32_t *used_frames;
     uint32_t n_used_frames;
 };
 
+/* Most have one digit or two, and there are millions. */
 static void put_number(struct pp_buffer *out, uint64_t number)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    char text[16];
-    size_t n = 0;
+    char *at;
 
-    do {
-        text[n++] = digits[(number & 31) | (number > 31 ? 32 : 0)];
-        number >>= 5;
-    } while (number > 0);
-    pp_buffer_append(out, text, n);
+    if (out->capacity - out->n_bytes < MOST_DIGITS && pp_buffer_room(out, MOST_DIGITS) == NULL)
+        return;
+    at = out->bytes + out->n_bytes;
+    for (; number > 31; number >>= 5)
+        *at++ = digits[(number & 31) | 32];
+    *at++ = digits[number];
+    out->n_bytes = (size_t)(at - out->bytes);
 }
 
 static void begin_column(struct data *data, const char *name)
@@ -67,6 +74,8 @@ static int find_used_frames(struct data *data)
     data->used_frames = calloc((size_t)n_frames + 1, sizeof *data->used_frames);
     if (data->frame_number == NULL || data->used_frames == NULL)
         return -ENOMEM;
+    for (i = 1; i < data->kept.set.n; i++)
+        data->frame_number[pp_flame_kept_frame(data->picture->plain, &data->kept, i)] = 1;
     for (i = 1; i < data->tree.n_nodes; i++)
         if (data->tree.nodes[i].kind == PP_FLAME_FRAME)
             data->frame_number[data->tree.nodes[i].frame] = 1;
@@ -205,36 +214,56 @@ static void put_frame_columns(struct data *data)
     end_column(data);
 }
 
+/* The columns of nodes, which are written side by side. */
+struct columns {
+    const struct data *data;
+    struct pp_buffer nodes, frames, selfs, afters;
+    uint32_t n_nodes, last_level;
+};
+
+static void put_node(void *context, const struct pp_flame_node *node,
+                     const struct pp_flame_after *after)
+{
+    struct columns *columns = context;
+    const uint64_t n_up = (uint64_t)columns->last_level + 1 - node->level;
+
+    if (columns->n_nodes++ > 0) {
+        put_number(&columns->nodes, n_up * N_FLAGS + (node->is_inlined ? FLAG_INLINED : 0) +
+                                        (node->kind == PP_FLAME_OTHER ? FLAG_OTHER : 0));
+        put_number(&columns->frames, node->kind == PP_FLAME_FRAME
+                                         ? columns->data->frame_number[node->frame] - 1
+                                         : node->n_gathered);
+    }
+    put_number(&columns->selfs, natural(node->self));
+    if (after != NULL)
+        put_number(&columns->afters, natural(after->self));
+    columns->last_level = node->level;
+}
+
+static void put_column(struct data *data, const char *name, struct pp_buffer *column)
+{
+    begin_column(data, name);
+    pp_buffer_append(data->out, column->bytes, column->n_bytes);
+    end_column(data);
+    data->out->failed = data->out->failed || column->failed;
+    pp_buffer_done(column);
+}
+
 static void put_nodes(struct data *data)
 {
     const struct pp_flame_tree *tree = &data->tree;
-    uint32_t i;
+    struct columns columns = {.data = data};
 
-    begin_column(data, "node");
-    for (i = 1; i < tree->n_nodes; i++) {
-        const struct pp_flame_node *node = &tree->nodes[i];
-        const uint64_t n_up = (uint64_t)tree->nodes[i - 1].level + 1 - node->level;
-        put_number(data->out, n_up * N_FLAGS + (node->is_inlined ? FLAG_INLINED : 0) +
-                                  (node->kind == PP_FLAME_OTHER ? FLAG_OTHER : 0));
-    }
-    end_column(data);
-    begin_column(data, "frame");
-    for (i = 1; i < tree->n_nodes; i++) {
-        const struct pp_flame_node *node = &tree->nodes[i];
-        put_number(data->out, node->kind == PP_FLAME_FRAME ? data->frame_number[node->frame] - 1
-                                                           : node->n_gathered);
-    }
-    end_column(data);
-    begin_column(data, "self");
-    for (i = 0; i < tree->n_nodes; i++)
-        put_number(data->out, natural(tree->nodes[i].self));
-    end_column(data);
-    if (tree->after == NULL)
-        return;
-    begin_column(data, "after");
-    for (i = 0; i < tree->n_nodes; i++)
-        put_number(data->out, natural(tree->after[i].self));
-    end_column(data);
+    if (data->picture->plain != NULL)
+        pp_flame_plain_walk(data->picture->plain, &data->kept, put_node, &columns);
+    pp_flame_kept_done(&data->kept); /* large, and used up */
+    for (uint32_t i = 0; i < tree->n_nodes; i++)
+        put_node(&columns, &tree->nodes[i], tree->after != NULL ? &tree->after[i] : NULL);
+    put_column(data, "node", &columns.nodes);
+    put_column(data, "frame", &columns.frames);
+    put_column(data, "self", &columns.selfs);
+    if (data->picture->change != NULL)
+        put_column(data, "after", &columns.afters);
 }
 
 /* Without printf's point, which is a comma in some locales. */
@@ -279,7 +308,7 @@ static int put_columns(struct data *data)
     pp_buffer_text(&type_name, "");
     if (type_name.failed)
         return -ENOMEM;
-    pp_buffer_printf(data->out, "{\"version\":1,\"n_nodes\":%u,\"n_frames\":%u", data->tree.n_nodes,
+    pp_buffer_printf(data->out, "{\"version\":1,\"n_nodes\":%u,\"n_frames\":%u", data->n_nodes,
                      data->n_used_frames);
     put_text(data, "kind", pp_flame_kind_id(picture->kind));
     put_text(data, "kind_title", pp_flame_kind_title(picture->kind));
@@ -298,21 +327,39 @@ static int put_columns(struct data *data)
     return put_files(data);
 }
 
+/* Find what is written. */
+static int choose_nodes(struct data *data)
+{
+    const struct pp_flame_picture *picture = data->picture;
+    int failed;
+
+    if (picture->plain != NULL) {
+        failed = pp_flame_plain_keep(picture->plain,
+                                     pp_flame_plain_threshold(picture->plain, 1, MAX_NODES), true,
+                                     &data->kept);
+        data->n_nodes = data->kept.set.n + data->kept.with_rest.n;
+        return failed;
+    }
+    failed =
+        pp_flame_gather(picture->tree, pp_flame_threshold(picture->tree, 1, UINT32_MAX, MAX_NODES),
+                        UINT32_MAX, &data->tree, NULL);
+    data->n_nodes = data->tree.n_nodes;
+    return failed;
+}
+
 int pp_flame_write_data(const struct pp_flame_picture *picture, struct pp_buffer *out,
                         struct pprofc_error *err)
 {
     struct data data = {.picture = picture, .out = out};
-    int rc =
-        pp_flame_gather(picture->tree, pp_flame_threshold(picture->tree, 1, UINT32_MAX, MAX_NODES),
-                        UINT32_MAX, &data.tree, err);
+    int rc = choose_nodes(&data);
 
-    if (rc != 0)
-        return rc;
-    rc = find_used_frames(&data);
+    if (rc == 0)
+        rc = find_used_frames(&data);
     if (rc == 0)
         rc = put_columns(&data);
     pp_buffer_text(out, "}");
     pp_flame_tree_done(&data.tree);
+    pp_flame_kept_done(&data.kept);
     free(data.frame_number);
     free(data.used_frames);
     if (rc != 0 || out->failed)

@@ -97,7 +97,7 @@ int pp_flame_find_frames(struct pp_flame_draft *draft)
     memset(draft->frame_of_location, 0xff, ((size_t)profile->n_locations + 1) * sizeof(uint32_t));
     for (i = 1; i < profile->n_nodes; i++) {
         int64_t *weight = &weights[profile->node_location[i]];
-        *weight = pp_flame_add(*weight, draft->total[i]);
+        *weight = pp_flame_add(*weight, pp_flame_total(draft, i));
     }
     for (i = 0; i < profile->n_locations; i++) {
         const struct pp_location *location = &profile->locations[i];

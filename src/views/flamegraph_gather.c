@@ -52,13 +52,14 @@ static int close_node(struct gathering *gathering)
     int64_t total = 0, after = 0;
 
     for (child = open.source + 1; child < end; child = nodes[child].end)
-        if (is_deepest || nodes[child].total < gathering->min_total) {
+        if (is_deepest || nodes[child].total < gathering->min_total ||
+            nodes[child].kind != PP_FLAME_FRAME) {
             if (__builtin_add_overflow(total, nodes[child].total, &total))
                 total = INT64_MAX;
             if (gathering->tree->after != NULL &&
                 __builtin_add_overflow(after, gathering->tree->after[child].total, &after))
                 after = INT64_MAX;
-            n_left_out++;
+            n_left_out += nodes[child].kind == PP_FLAME_FRAME ? 1 : nodes[child].n_gathered;
         }
     if (is_deepest && n_left_out > 0) {
         n_left_out = 0;
@@ -112,7 +113,8 @@ static int gather(struct gathering *gathering)
             while (id >= tree->nodes[gathering->out.nodes[gathering->open].source].end)
                 if (close_node(gathering) != 0)
                     return -ENOMEM;
-            if (node->level > gathering->max_level || node->total < gathering->min_total) {
+            if (node->level > gathering->max_level || node->total < gathering->min_total ||
+                node->kind != PP_FLAME_FRAME) {
                 id = node->end;
                 continue;
             }
@@ -144,44 +146,51 @@ int pp_flame_gather(const struct pp_flame_tree *tree, int64_t min_total, uint32_
     return 0;
 }
 
-/* Bins of an eighth of a power of two: one pass tells how many nodes each threshold leaves. */
-enum { BINS_PER_OCTAVE = 8, N_BINS = 64 * BINS_PER_OCTAVE };
+/* ---- thresholds: one pass tells how many nodes each leaves ---- */
 
-static uint32_t bin_of(int64_t total)
+uint32_t pp_flame_bin_of(int64_t total)
 {
     const uint64_t value = total < 1 ? 1 : (uint64_t)total;
     const uint32_t octave = 63 - (uint32_t)__builtin_clzll(value);
     const uint64_t eighth = octave >= 3 ? value >> (octave - 3) : value << (3 - octave);
 
-    return octave * BINS_PER_OCTAVE + ((uint32_t)eighth & 7);
+    return octave * PP_FLAME_BINS_PER_OCTAVE + ((uint32_t)eighth & 7);
 }
 
 static int64_t lower_bound(uint32_t bin)
 {
-    const uint32_t octave = bin / BINS_PER_OCTAVE;
-    const uint64_t eighth = 8 + bin % BINS_PER_OCTAVE;
+    const uint32_t octave = bin / PP_FLAME_BINS_PER_OCTAVE;
+    const uint64_t eighth = 8 + bin % PP_FLAME_BINS_PER_OCTAVE;
 
     return (int64_t)(octave >= 3 ? eighth << (octave - 3)
                                  : (eighth + (1u << (3 - octave)) - 1) >> (3 - octave));
 }
 
-int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_level,
-                           uint32_t max_nodes)
+int64_t pp_flame_threshold_of(const uint32_t counts[PP_FLAME_BINS], int64_t at_least,
+                              uint32_t max_nodes)
 {
-    uint32_t counts[N_BINS] = {0};
     uint32_t i, n_kept = 0;
     int64_t threshold;
 
-    for (i = 0; i < tree->n_nodes; i++)
-        if (tree->nodes[i].level <= max_level && tree->nodes[i].total >= at_least)
-            counts[bin_of(tree->nodes[i].total)]++;
-    for (i = N_BINS; i-- > 0;) {
+    for (i = PP_FLAME_BINS; i-- > 0;) {
         n_kept += counts[i];
         if (n_kept > max_nodes)
             break;
     }
     if (n_kept <= max_nodes)
         return at_least;
-    threshold = i + 1 < N_BINS - BINS_PER_OCTAVE ? lower_bound(i + 1) : INT64_MAX;
+    threshold = i + 1 < PP_FLAME_BINS - PP_FLAME_BINS_PER_OCTAVE ? lower_bound(i + 1) : INT64_MAX;
     return threshold > at_least ? threshold : at_least;
+}
+
+int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_level,
+                           uint32_t max_nodes)
+{
+    uint32_t counts[PP_FLAME_BINS] = {0};
+
+    for (uint32_t i = 0; i < tree->n_nodes; i++)
+        if (tree->nodes[i].level <= max_level && tree->nodes[i].total >= at_least &&
+            tree->nodes[i].kind == PP_FLAME_FRAME)
+            counts[pp_flame_bin_of(tree->nodes[i].total)]++;
+    return pp_flame_threshold_of(counts, at_least, max_nodes);
 }

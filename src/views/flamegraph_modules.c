@@ -24,10 +24,9 @@ static int list_modules(struct pp_flame_modules *modules, const struct pprofc_pr
         modules->of_string[path] = modules->n_items;
         modules->items[modules->n_items++].path = path;
     }
-    for (i = 1; i < tree->n_nodes; i++) {
-        const struct pp_flame_frame *frame = &tree->frames[tree->nodes[i].frame];
-        int64_t *self = &modules->items[modules->of_string[frame->module]].self;
-        if (__builtin_add_overflow(*self, tree->nodes[i].self, self))
+    for (i = 0; i < tree->n_frames; i++) {
+        int64_t *self = &modules->items[modules->of_string[tree->frames[i].module]].self;
+        if (__builtin_add_overflow(*self, tree->frames[i].self, self))
             *self = INT64_MAX;
     }
     return 0;

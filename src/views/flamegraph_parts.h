@@ -39,6 +39,7 @@ struct pp_flame_frame {
     pp_id module;                 /* string: the mapping's path */
     int64_t start_line, hot_line; /* 0: not known; hot_line is that of the hottest address */
     int64_t hot_total;            /* of that address */
+    int64_t self;                 /* of all its nodes */
 };
 
 struct pp_flame_node {
@@ -46,7 +47,7 @@ struct pp_flame_node {
     uint32_t parent, end, level;
     uint32_t frame;      /* meaningful for PP_FLAME_FRAME */
     uint32_t n_gathered; /* see pp_flame_node_kind */
-    uint32_t source;     /* in a gathered tree: the node it was */
+    uint32_t source;     /* in a tree gathered from another one: the node it was */
     uint8_t kind;
     bool is_inlined; /* most of its total was */
 };
@@ -85,8 +86,17 @@ void pp_flame_tree_done(struct pp_flame_tree *tree);
 int pp_flame_gather(const struct pp_flame_tree *tree, int64_t min_total, uint32_t max_level,
                     struct pp_flame_tree *gathered_out, struct pprofc_error *err);
 
-/* The smallest total >= 'at_least' that at most 'max_nodes' nodes up to 'max_level' reach (to 1/8
- * of it). */
+/* How many nodes have a total of which size: bins of an eighth of a power of two. */
+enum { PP_FLAME_BINS_PER_OCTAVE = 8, PP_FLAME_BINS = 64 * PP_FLAME_BINS_PER_OCTAVE };
+
+uint32_t pp_flame_bin_of(int64_t total);
+
+/* The smallest total >= 'at_least' that at most 'max_nodes' of those counted reach (to 1/8 of it).
+ */
+int64_t pp_flame_threshold_of(const uint32_t counts[PP_FLAME_BINS], int64_t at_least,
+                              uint32_t max_nodes);
+
+/* The same of a tree's nodes up to 'max_level', those that are gathered left out. */
 int64_t pp_flame_threshold(const struct pp_flame_tree *tree, int64_t at_least, uint32_t max_level,
                            uint32_t max_nodes);
 
@@ -169,8 +179,12 @@ void pp_flame_change_facts(struct pp_buffer *facts, const struct pp_diff *diff);
 /* ---- flamegraph_data.c and flamegraph_static.c: the two forms of the picture ---- */
 struct pp_flamegraph_options;
 
+struct pp_flame_draft;
+
 struct pp_flame_picture {
     const struct pprofc_profile *profile;
+    struct pp_flame_draft *plain; /* NULL: all is in 'tree'.  Else that has what may be drawn
+                                     without scripts, and writing the data uses this up */
     const struct pp_flamegraph_options *options;
     const struct pp_flame_tree *tree;
     const struct pp_flame_modules *modules;
@@ -181,11 +195,25 @@ struct pp_flame_picture {
     struct pp_buffer title, facts, quality; /* clean text, NUL behind */
 };
 
+/* What is lighter is not drawn without scripts, of a picture of 'whole'. */
+int64_t pp_flame_least_total(const struct pp_flamegraph_options *options, int64_t whole);
+
 int pp_flame_write_data(const struct pp_flame_picture *picture, struct pp_buffer *out,
                         struct pprofc_error *err);
 /* Append the picture; it is PP_FLAME_WIDTH wide. */
 int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buffer *out,
                           uint32_t *height_out, struct pprofc_error *err);
+
+/* ---- flamegraph.c ---- */
+
+/* What pp_flamegraph_write() and its like for comparisons do where the profile is not plain
+ * (flamegraph_plain.h).  Of one that is they write the same bytes and take longer. */
+int pp_flamegraph_write_general(const struct pprofc_profile *profile,
+                                const struct pp_flamegraph_options *options, struct pp_buffer *svg,
+                                struct pprofc_error *err);
+int pp_flamegraph_write_diff_general(const struct pp_diff *diff,
+                                     const struct pp_flamegraph_options *options,
+                                     struct pp_buffer *svg, struct pprofc_error *err);
 
 /* ---- embedded files of web/ ---- */
 struct pp_web_file {

@@ -269,11 +269,13 @@ static void put_picture(struct drawing *drawing)
         put_legend(drawing, bottom + 14);
 }
 
-static double min_share(const struct pp_flame_picture *picture)
+int64_t pp_flame_least_total(const struct pp_flamegraph_options *options, int64_t whole)
 {
-    const double share = picture->options->min_share;
+    const double share =
+        options->min_share > 0 && options->min_share < 1 ? options->min_share : 1.0 / 4000;
+    const int64_t least = (int64_t)((double)whole * share);
 
-    return share > 0 && share < 1 ? share : 1.0 / 4000;
+    return least < 1 ? 1 : least;
 }
 
 int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buffer *out,
@@ -281,13 +283,10 @@ int pp_flame_write_static(const struct pp_flame_picture *picture, struct pp_buff
 {
     struct drawing drawing = {.picture = picture, .out = out, .top = HEADER};
     const int64_t whole = picture->tree->nodes[0].total;
-    int64_t threshold = (int64_t)((double)whole * min_share(picture));
-    int rc;
+    const int64_t threshold = pp_flame_threshold(
+        picture->tree, pp_flame_least_total(picture->options, whole), MAX_LEVELS, MAX_BOXES);
+    int rc = pp_flame_gather(picture->tree, threshold, MAX_LEVELS, &drawing.tree, err);
 
-    if (threshold < 1)
-        threshold = 1;
-    threshold = pp_flame_threshold(picture->tree, threshold, MAX_LEVELS, MAX_BOXES);
-    rc = pp_flame_gather(picture->tree, threshold, MAX_LEVELS, &drawing.tree, err);
     if (rc != 0)
         return rc;
     drawing.n_rows = drawing.tree.n_levels + 1;

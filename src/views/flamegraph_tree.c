@@ -7,10 +7,19 @@
 #include "base/memory.h"
 #include "views/flamegraph_draft.h"
 
-static void free_draft(struct pp_flame_draft *draft)
+void pp_flame_totals_done(struct pp_flame_totals *totals)
+{
+    free(totals->narrow);
+    free(totals->wide);
+    *totals = (struct pp_flame_totals){NULL, NULL};
+}
+
+void pp_flame_draft_done(struct pp_flame_draft *draft)
 {
     free(draft->self);
     free(draft->total);
+    pp_flame_totals_done(&draft->sums);
+    pp_flame_totals_done(&draft->sums_after);
     free(draft->after);
     free(draft->nodes_after);
     free(draft->frame_of_string);
@@ -294,6 +303,9 @@ static int number_nodes(struct pp_flame_draft *draft)
                                      .is_inlined = from->inlined > from->total / 2};
         if (draft->after != NULL)
             tree->after[tree->n_nodes] = draft->nodes_after[node];
+        if (node != 0)
+            tree->frames[from->frame].self =
+                pp_flame_add(tree->frames[from->frame].self, from->self);
         number[node] = tree->n_nodes++;
         if (level > tree->n_levels)
             tree->n_levels = level;
@@ -339,7 +351,7 @@ static int build(const struct pprofc_profile *profile, uint32_t type, uint32_t t
         rc = link_children(&draft);
     if (rc == 0)
         rc = number_nodes(&draft);
-    free_draft(&draft);
+    pp_flame_draft_done(&draft);
     if (rc != 0) {
         pp_flame_tree_done(&tree);
         return pp_fail(err, rc, 0, "no memory for a flame graph of %u nodes", profile->n_nodes);

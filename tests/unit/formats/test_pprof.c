@@ -230,6 +230,103 @@ static void test_bad_beginnings(void **state)
     assert_null(profile);
 }
 
+/* ---- many samples ---- */
+
+static uint32_t draw(uint64_t *state, uint32_t n)
+{
+    *state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (uint32_t)((*state >> 33) % n);
+}
+
+/* Stacks of up to 'depth' of 30 000 locations (ids of three bytes) in 'n_samples' samples, of which
+ * one in 'n_new' is a new one, and leaves at its root's end an older one. */
+static struct pprofc_profile *deep_profile(uint32_t n_samples, uint32_t n_new, uint32_t depth)
+{
+    enum { N_LOCATIONS = 30000, MOST_STACKS = 20000 };
+    static pp_id locations[N_LOCATIONS], stacks[MOST_STACKS];
+    struct pprofc_profile *profile = pp_profile_new();
+    const pp_id key = pp_profile_text(profile, "request");
+    uint64_t state = 7;
+    uint32_t n_stacks = 1;
+
+    (void)pp_profile_add_type(profile, "samples", "count");
+    stacks[0] = 0;
+    for (uint32_t i = 0; i < N_LOCATIONS; i++) {
+        const struct pp_location location = {.address = 0x1000 + 16 * i};
+        locations[i] = pp_profile_location(profile, &location, NULL);
+    }
+    for (uint32_t i = 0; i < n_samples; i++) {
+        const struct pp_label label = {.key = key, .number = draw(&state, 2000)};
+        const int64_t value = 1 + draw(&state, 100);
+        pp_id node = stacks[draw(&state, n_stacks)];
+        if (draw(&state, n_new) == 0) {
+            for (uint32_t up = draw(&state, depth); up > 0 && node != 0; up--)
+                node = profile->node_parent[node];
+            for (uint32_t down = draw(&state, depth); down > 0; down--)
+                node = pp_profile_child(profile, node, locations[draw(&state, N_LOCATIONS)]);
+            stacks[n_stacks < MOST_STACKS ? n_stacks++ : draw(&state, MOST_STACKS)] = node;
+        }
+        pp_profile_add(profile, node, pp_profile_label_set(profile, &label, 1), 0, &value);
+    }
+    return profile;
+}
+
+/* Of many samples on deep stacks, that come again or do not, each comes back on its stack with its
+ * labels: found by their bytes or not, they are the same. */
+static void test_many_stacks(void **state)
+{
+    static const struct {
+        uint32_t n_samples, n_new, depth;
+    } cases[] = {{60000, 4, 80}, {40000, 1, 40}, {60000, 50, 300}, {20000, 2, 12}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+        struct pprofc_profile *again = NULL,
+                              *profile =
+                                  deep_profile(cases[i].n_samples, cases[i].n_new, cases[i].depth);
+        const char *difference;
+        assert_int_equal(pp_pprof_write(profile, false, &out, NULL), 0);
+        assert_int_equal(pp_pprof_read(out.bytes, out.n_bytes, "deep", &again, NULL), 0);
+        difference = profile_difference(profile, again);
+        if (difference != NULL)
+            fail_msg("case %zu: %s", i, difference);
+        pprofc_profile_free(profile);
+        pprofc_profile_free(again);
+    }
+}
+
+/* The frames of a sample may stand in several fields, with others between: samples of the same
+ * stack are one, however it is written, and the same bytes in another place are not taken for it.
+ */
+static void test_scattered_frames(void **state)
+{
+    static const char file[] = "\x22\x02\x08\x01\x22\x04\x08\x02\x18\x01\x22\x04\x08\x0a\x18\x02"
+                               "\x12\x07\x0a\x02\x01\x02\x12\x01\x01"     /* 1 2, value 1 */
+                               "\x12\x08\x0a\x01\x01\x10\x02\x0a\x01\x02" /* 1, value 2, 2 */
+                               "\x12\x06\x08\x01\x10\x04\x08\x02"         /* the same, bare */
+                               "\x12\x06\x08\x01\x08\x02\x10\x08"
+                               "\x12\x07\x0a\x02\x01\x02\x12\x01\x10"         /* as the first */
+                               "\x12\x09\x0a\x04\x0a\x02\x01\x02\x12\x01\x20" /* 10 2 1 2 */
+                               "\x12\x02\x10\x40";                            /* none */
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err;
+
+    (void)state;
+    begin_file(&bytes);
+    pp_buffer_append(&bytes, file, sizeof file - 1);
+    if (read_bytes(&bytes, &profile, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(profile->n_samples, 3);
+    assert_int_equal(profile->sample_values[0], 1 + 2 + 4 + 8 + 16);
+    assert_int_equal(profile->sample_values[1], 32);
+    assert_int_equal(profile->sample_values[2], 64);
+    assert_int_equal(profile->sample_stack[2], 0);
+    assert_int_equal(profile->n_nodes, 1 + 2 + 2);
+    pprofc_profile_free(profile);
+}
+
 /* A good file cut anywhere, or with any byte changed, is read or refused, but nothing worse (run
  * under ASan). */
 static void test_damaged(void **state)
@@ -315,11 +412,12 @@ static void test_gzip_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_slices_are_summed),
-        cmocka_unit_test(test_invalid_utf8), cmocka_unit_test(test_other_encodings),
-        cmocka_unit_test(test_bad_files),    cmocka_unit_test(test_bad_beginnings),
-        cmocka_unit_test(test_damaged),      cmocka_unit_test(test_gzip),
-        cmocka_unit_test(test_gzip_limit),
+        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_slices_are_summed),
+        cmocka_unit_test(test_invalid_utf8),     cmocka_unit_test(test_other_encodings),
+        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_bad_beginnings),
+        cmocka_unit_test(test_damaged),          cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_gzip_limit),       cmocka_unit_test(test_many_stacks),
+        cmocka_unit_test(test_scattered_frames),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "profile/tables.h"
 #include "sample_profiles.h"
 
 /* Element 0 of every column is the empty one, and an empty profile has nothing else. */
@@ -151,13 +152,47 @@ static void test_nul_in_name(void **state)
     pprofc_profile_free(profile);
 }
 
+/* A settled profile knows its nodes and samples when something is added to it, and when its samples
+ * are taken out and put back. */
+static void test_settled(void **state)
+{
+    struct pprofc_profile *profile = new_counting();
+    struct pp_profile_samples old;
+    const int64_t one = 1;
+    pp_id root;
+
+    (void)state;
+    root = pp_profile_child(profile, 0, pp_profile_named_location(profile, "root", 4));
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 60000; i++) {
+            char name[16];
+            const int n_bytes = snprintf(name, sizeof name, "f%u", i);
+            const pp_id location = pp_profile_named_location(profile, name, (size_t)n_bytes);
+            pp_profile_add(profile, pp_profile_child(profile, root, location), 0, 0, &one);
+        }
+        pp_profile_settle(profile);
+        assert_true(profile->tables->is_settled);
+        assert_int_equal(profile->tables->nodes.n_slots, 0);
+        if (round == 1) {
+            assert_int_equal(pp_profile_samples_take(profile, &old), 0);
+            assert_int_equal(pp_profile_child(profile, 0, 1), 1);
+            pp_profile_samples_restore(profile, &old);
+        }
+    }
+    assert_int_equal(profile->n_nodes, 60000 + 2);
+    assert_int_equal(profile->n_samples, 60000);
+    assert_int_equal(pp_profile_total(profile, 0), 180000);
+    assert_false(pp_profile_failed(profile));
+    pprofc_profile_free(profile);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),       cmocka_unit_test(test_interning),
         cmocka_unit_test(test_tree),        cmocka_unit_test(test_label_sets),
         cmocka_unit_test(test_sums),        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_nul_in_name),
+        cmocka_unit_test(test_nul_in_name), cmocka_unit_test(test_settled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

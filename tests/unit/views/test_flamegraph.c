@@ -571,21 +571,72 @@ static void test_long_command(void **state)
     pprofc_profile_free(profile);
 }
 
-/* Whatever allocation fails, the answer is -ENOMEM and the buffer is as it was. */
-static void test_failing_allocations(void **state)
+/* ---- plain profiles ---- */
+
+/* Stacks of 60 functions, each of which begins as another does and leaves it anywhere. */
+static struct pprofc_profile *random_plain(uint32_t n_stacks, uint32_t depth, int64_t most)
 {
     struct pprofc_profile *profile = new_profile();
+    uint64_t state = 88172645463325252ULL;
+    pp_id locations[60], node = 0;
+
+    for (uint32_t i = 0; i < 60; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "f%u", i * 37 % 60);
+        locations[i] = pp_profile_named_location(profile, name, strlen(name));
+    }
+    for (uint32_t i = 0; i < n_stacks; i++) {
+        int64_t value;
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        node = (pp_id)((state >> 33) % profile->n_nodes);
+        for (uint32_t k = (uint32_t)(state >> 20) % depth; k > 0; k--) {
+            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+            node = pp_profile_child(profile, node, locations[(state >> 33) % 60]);
+        }
+        value = most / (1 + (int64_t)(state >> 40)) + (int64_t)(state >> 61) - 1;
+        pp_profile_add(profile, node, 0, 0, &value);
+    }
+    assert_false(pp_profile_failed(profile));
+    return profile;
+}
+
+/* The picture of a plain profile is the same, byte for byte, as that of any: of small values and of
+ * large ones, of more nodes than a picture holds, and of stacks too deep to be shown. */
+static void test_plain_profiles(void **state)
+{
+    static const struct {
+        uint32_t n_stacks, depth;
+        int64_t most;
+        double min_share;
+    } cases[] = {{0, 1, 1, 0},
+                 {1000, 20, 1000, 0},
+                 {1000, 20, INT64_C(1) << 50, 0.01},
+                 {100000, 25, INT64_C(1) << 30, 0},
+                 {100000, 25, INT64_C(1) << 45, 0.0001},
+                 {2000, 500, 1000, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct pp_flamegraph_options options = {.min_share = cases[i].min_share};
+        struct pprofc_profile *profile =
+            random_plain(cases[i].n_stacks, cases[i].depth, cases[i].most);
+        pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT, general = PP_BUFFER_INIT;
+        assert_int_equal(pp_flamegraph_write(profile, &options, &svg, NULL), 0);
+        assert_int_equal(pp_flamegraph_write_general(profile, &options, &general, NULL), 0);
+        assert_int_equal(svg.n_bytes, general.n_bytes);
+        assert_memory_equal(svg.bytes, general.bytes, svg.n_bytes);
+        pprofc_profile_free(profile);
+    }
+}
+
+/* Whatever allocation fails, the answer is -ENOMEM and the buffer is as it was. */
+static void draw_without_memory(const struct pprofc_profile *profile)
+{
     const struct pp_flamegraph_options options = {0};
-    const int64_t one = 1;
     struct pprofc_error err;
     long i;
     int rc = -ENOMEM;
 
-    (void)state;
-    add(profile, "main;foo;bar", 5);
-    add(profile, "main;foo;other", 5);
-    pp_profile_add(profile, pp_profile_child(profile, 0, location(profile, 0x1010, NULL, NULL)), 0,
-                   0, &one);
     for (i = 0; rc != 0; i++) {
         pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT;
         assert_true(i < 10000);
@@ -596,6 +647,22 @@ static void test_failing_allocations(void **state)
         assert_true(rc == 0 || svg.n_bytes == 0);
     }
     assert_true(i > 20);
+}
+
+static void test_failing_allocations(void **state)
+{
+    struct pprofc_profile *profile = new_profile();
+    const int64_t one = 1;
+
+    (void)state;
+    add(profile, "main;foo;bar", 5);
+    add(profile, "main;foo;other", 5);
+    draw_without_memory(profile); /* it is plain */
+    pp_profile_add(profile, pp_profile_child(profile, 0, location(profile, 0x1010, NULL, NULL)), 0,
+                   0, &one);
+    pp_profile_add(profile, pp_profile_child(profile, 0, location(profile, 0x2010, "foo", "foo.c")),
+                   0, 0, &one);
+    draw_without_memory(profile); /* now it is not: two addresses of one function */
     pprofc_profile_free(profile);
 }
 
@@ -617,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_long_command),
+        cmocka_unit_test(test_plain_profiles),
         cmocka_unit_test(test_failing_allocations),
     };
 
