@@ -1,0 +1,33 @@
+/* The times of a benchmark's case, as a file: what a later benchmark is compared with. */
+#ifndef PP_FORMATS_BENCH_TIMES_H
+#define PP_FORMATS_BENCH_TIMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum { PP_BENCH_MOST_RUNS = 1000 };
+
+struct pp_bench_times {
+    char *name, *command, *machine; /* of the case; "" when not known; ours */
+    int64_t time_s;                 /* when it was measured, since 1970 */
+    bool is_per_iteration;          /* times are of an iteration, not of a run */
+    uint32_t n_runs;                /* at most PP_BENCH_MOST_RUNS */
+    double *wall_s, *cpu_s;         /* by run; > 0 */
+    double *yardstick_s;            /* by run: what a fixed piece of work took beside it; > 0 */
+};
+
+/* Room for 'n_runs' runs, all 0.  -ENOMEM; done() in any case. */
+int pp_bench_times_init(struct pp_bench_times *times, uint32_t n_runs);
+void pp_bench_times_done(struct pp_bench_times *times);
+
+/* Append one JSON object. */
+void pp_bench_times_write(const struct pp_bench_times *times, struct pp_buffer *out);
+
+/* Read one ('path' is for messages); the caller's done().  -EBADMSG when it is none; -ENOMEM. */
+int pp_bench_times_read(const void *bytes, size_t n_bytes, const char *path,
+                        struct pp_bench_times *times_out, struct pprofc_error *err);
+
+#endif
