@@ -128,6 +128,7 @@ static const char convert_help[] =
     "\n"
     "      --sample NAME    the sample type shown where a format shows one, and of a recording of\n"
     "                       both kinds which of them; --sample_index is the same\n"
+    "      --by WHAT        a profile of the .speedscope.json for each thread, or label:KEY\n"
     "      --heap-peak      of a recording: in use when the heap was largest\n"
     "  -f, --force          overwrite what is there\n"
     "  -q, --quiet          errors only\n";

@@ -65,7 +65,7 @@ static void test_times_refused(void **state)
                  "\"yardstick_seconds\":[1,1]}",
                  -EBADMSG, "not as many");
     refuse_times("{\"pprofc_bench\":2,\"case\":\"a\"}", -EBADMSG, "of a newer pprofc");
-    refuse_times("{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1", -EBADMSG, "at byte 49");
+    refuse_times("{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1", -EBADMSG, "at byte 46");
     pp_buffer_text(&many, "{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1");
     for (int i = 0; i < PP_BENCH_MOST_RUNS; i++)
         pp_buffer_text(&many, ",1");
