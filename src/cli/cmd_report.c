@@ -43,18 +43,33 @@ static int write_report(const struct pp_report *report, const struct shown *show
     return rc;
 }
 
+/* The total before anything was taken out; of means what one count was worth. */
+static int64_t whole_of(const struct pp_report *report, const struct shown *shown)
+{
+    const struct pprofc_profile *profile = shown->profile;
+    const uint32_t type = shown->scope.type;
+    int64_t n = 0;
+
+    if (shown->scope.base != NULL)
+        return shown->scope.whole;
+    for (uint32_t i = 0; report->is_mean && i < profile->n_samples; i++)
+        n += pp_profile_type_samples(profile, type,
+                                     profile->sample_values + (size_t)i * profile->n_types);
+    return n != 0 ? pp_profile_total(profile, type) / n : pp_profile_total(profile, type);
+}
+
 /* Shares are of what was there before anything was taken out, unless --relative_percentages. */
 static int prepare(const struct pp_report *report, struct shown *shown, struct pprofc_error *err)
 {
     const bool sums_time = report->view == PP_VIEW_TRACES || report->view == PP_VIEW_RAW;
-    const int64_t whole = shown->scope.base != NULL
-                              ? shown->scope.whole
-                              : pp_profile_total(shown->profile, shown->scope.type);
+    const int64_t whole = whole_of(report, shown);
     const int rc = pp_report_filter(shown->profile, report, sums_time, &shown->filters, err);
 
     if (rc < 0)
         return rc;
     shown->scope.unit = report->values[PP_REPORT_UNIT];
+    shown->scope.divide_by = report->divide_by;
+    shown->scope.is_compact = report->values[PP_REPORT_COMPACT] != NULL;
     shown->scope.whole = report->values[PP_REPORT_RELATIVE] == NULL ? whole : 0;
     if (shown->filters.n_bytes > 0) {
         pp_buffer_text(&shown->filters, "");
