@@ -140,7 +140,7 @@ static int check(const struct reading *reading, const char *path, struct pprofc_
     const struct pp_json_reader *json = &reading->json;
     const uint64_t at = (uint64_t)(json->at - json->begin);
 
-    if (reading->has_no_memory)
+    if (reading->has_no_memory || json->decoded.failed)
         return pp_fail(err, -ENOMEM, 0, "no memory to read %s", path);
     if (json->problem != NULL)
         return pp_fail(err, -EBADMSG, at, "%s: no times of a benchmark: %s at byte %" PRIu64, path,

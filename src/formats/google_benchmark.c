@@ -117,7 +117,9 @@ int pp_google_benchmark_read(const void *bytes, size_t n_bytes, const char *name
         else
             (void)pp_json_skip(&json);
     }
-    if (rc == 0 && json.problem != NULL)
+    if (rc == 0 && json.decoded.failed)
+        rc = pp_fail(err, -ENOMEM, 0, "no memory to read %s", name);
+    else if (rc == 0 && json.problem != NULL)
         rc = pp_fail(err, -EBADMSG, (uint64_t)(json.at - json.begin),
                      "%s: no JSON of Google Benchmark: %s at byte %" PRIu64, name, json.problem,
                      (uint64_t)(json.at - json.begin));

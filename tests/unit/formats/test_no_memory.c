@@ -12,6 +12,7 @@
 
 #include "formats/bench_times.h"
 #include "formats/formats.h"
+#include "formats/google_benchmark.h"
 #include "formats/lines.h"
 #include "base/error.h"
 #include "profile/filter_tags.h"
@@ -203,6 +204,15 @@ static int read_bench_times(struct pprofc_error *err)
     assert_true((failed == 0) == (times.name != NULL));
     pp_bench_times_done(&times);
     return failed;
+}
+
+static int read_google_benchmark(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"benchmarks\":[{\"time_unit\":\"\\u006ds\",\"real_time\":1,\"cpu_time\":1}]}";
+    struct pp_google_times times;
+
+    return pp_google_benchmark_read(text, sizeof text - 1, "x", &times, err);
 }
 
 static int write_otlp(struct pprofc_error *err)
@@ -543,6 +553,7 @@ static void test_sweep(void **state)
         {"speedscope by thread, write", write_speedscope_by},
         {"runs of a benchmark", part_runs},
         {"times of a benchmark", read_bench_times},
+        {"Google Benchmark's JSON", read_google_benchmark},
         {"write speedscope", write_speedscope},
         {"write OTLP", write_otlp},
         {"write CSV", write_csv},
