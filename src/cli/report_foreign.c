@@ -10,9 +10,6 @@ static const char no_names[] =
     "the profile is shown as it is; pprofc symbolize FILE gives it the names that it lacks";
 static const char no_page[] =
     "there is no page of all views; pprofc convert FILE OUT.svg is the flame graph, for any browser";
-static const char no_instructions[] =
-    "there is no list of instructions; --addresses has what each address cost, and objdump -d the "
-    "code there";
 static const char no_fetching[] =
     "the address itself says for how long, http://HOST/debug/pprof/profile?seconds=30; what needs "
     "more than an address is fetched by curl and given as -";
@@ -27,12 +24,10 @@ static const struct {
      "the tree of calls is the flame graph: pprofc convert FILE OUT.svg; functions with callers and "
      "callees are --tree"},
     {"callgrind", "there is no callgrind format; --tree has the calls, and --json for programs"},
-    {"disasm", no_instructions},
     {"eog", no_viewer},
     {"evince", no_viewer},
     {"gv", no_viewer},
     {"http", no_page},
-    {"intel_syntax", no_instructions},
     {"kcachegrind", no_viewer},
     {"no_browser", no_page},
     {"seconds", no_fetching},
@@ -41,10 +36,11 @@ static const struct {
     {"tls_ca", no_fetching},
     {"tls_cert", no_fetching},
     {"tls_key", no_fetching},
-    {"tools", "dot is looked for in PATH"},
+    {"tools", "objdump and dot are looked for in PATH"},
     {"topproto", "there are --top --json, the rows for programs, and --proto, the whole profile"},
     {"web", no_viewer},
-    {"weblist", "there is no page of source lines; --list RE prints them"},
+    {"weblist",
+     "there is no page of source lines; --list RE prints them, --disasm RE instructions"},
 };
 
 static bool is_same_name(const char *name, const char *typed, size_t n_chars)

@@ -29,6 +29,7 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_GIF] = {"gif", 0, false, false},
     [PP_REPORT_PS] = {"ps", 0, false, false},
     [PP_REPORT_PROTO] = {"proto", 0, false, false},
+    [PP_REPORT_DISASM] = {"disasm", 0, true, false},
     [PP_REPORT_COMMENTS] = {"comments", 0, false, false},
     [PP_REPORT_BY] = {"by", 0, true, false},
     [PP_REPORT_GRANULARITY] = {"granularity", 0, true, false},
@@ -78,6 +79,7 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_ALL_FRAMES] = {"all-frames", 0, false, false},
     [PP_REPORT_SOURCE_PATH] = {"source_path", 0, true, false},
     [PP_REPORT_TRIM_PATH] = {"trim_path", 0, true, false},
+    [PP_REPORT_INTEL_SYNTAX] = {"intel_syntax", 0, false, false},
     [PP_REPORT_COMPACT] = {"compact_labels", 0, false, false},
     [PP_REPORT_SYMBOLIZE] = {"symbolize", 0, true, false},
     [PP_REPORT_JSON] = {"json", 0, false, false},
@@ -100,14 +102,15 @@ static const struct {
     enum pp_report_option option;
     enum pp_report_view view;
 } view_flags[] = {
-    {PP_REPORT_TOP, PP_VIEW_TOP},     {PP_REPORT_TEXT, PP_VIEW_TOP},
-    {PP_REPORT_TREE, PP_VIEW_CALLS},  {PP_REPORT_PEEK, PP_VIEW_CALLS},
-    {PP_REPORT_LIST, PP_VIEW_SOURCE}, {PP_REPORT_TRACES, PP_VIEW_TRACES},
-    {PP_REPORT_TAGS, PP_VIEW_TAGS},   {PP_REPORT_RAW, PP_VIEW_RAW},
-    {PP_REPORT_DOT, PP_VIEW_DOT},     {PP_REPORT_SVG, PP_VIEW_DOT},
-    {PP_REPORT_PNG, PP_VIEW_DOT},     {PP_REPORT_PDF, PP_VIEW_DOT},
-    {PP_REPORT_GIF, PP_VIEW_DOT},     {PP_REPORT_PS, PP_VIEW_DOT},
-    {PP_REPORT_PROTO, PP_VIEW_PROTO}, {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
+    {PP_REPORT_TOP, PP_VIEW_TOP},       {PP_REPORT_TEXT, PP_VIEW_TOP},
+    {PP_REPORT_TREE, PP_VIEW_CALLS},    {PP_REPORT_PEEK, PP_VIEW_CALLS},
+    {PP_REPORT_LIST, PP_VIEW_SOURCE},   {PP_REPORT_TRACES, PP_VIEW_TRACES},
+    {PP_REPORT_TAGS, PP_VIEW_TAGS},     {PP_REPORT_RAW, PP_VIEW_RAW},
+    {PP_REPORT_DOT, PP_VIEW_DOT},       {PP_REPORT_SVG, PP_VIEW_DOT},
+    {PP_REPORT_PNG, PP_VIEW_DOT},       {PP_REPORT_PDF, PP_VIEW_DOT},
+    {PP_REPORT_GIF, PP_VIEW_DOT},       {PP_REPORT_PS, PP_VIEW_DOT},
+    {PP_REPORT_PROTO, PP_VIEW_PROTO},   {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
+    {PP_REPORT_DISASM, PP_VIEW_DISASM},
 };
 
 static const struct {
@@ -245,6 +248,7 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
                              value);
     case PP_REPORT_PEEK:
     case PP_REPORT_LIST:
+    case PP_REPORT_DISASM:
         report->pattern = value;
         return 0;
     case PP_REPORT_UNIT:
@@ -278,7 +282,8 @@ static bool is_drawn(enum pp_report_option option)
 /* Formats of others, which have no room for JSON beside them. */
 static bool has_json(enum pp_report_view view)
 {
-    return view != PP_VIEW_DOT && view != PP_VIEW_PROTO && view != PP_VIEW_RAW;
+    return view != PP_VIEW_DOT && view != PP_VIEW_PROTO && view != PP_VIEW_RAW &&
+           view != PP_VIEW_DISASM;
 }
 
 static int settle_view(struct pp_report *report, struct pprofc_error *err)

@@ -27,6 +27,7 @@ enum pp_report_option {
     PP_REPORT_PS,
     PP_REPORT_PROTO,
     PP_REPORT_COMMENTS,
+    PP_REPORT_DISASM,
     /* what a row is */
     PP_REPORT_BY,
     PP_REPORT_GRANULARITY,
@@ -81,6 +82,7 @@ enum pp_report_option {
     /* output */
     PP_REPORT_SOURCE_PATH,
     PP_REPORT_TRIM_PATH,
+    PP_REPORT_INTEL_SYNTAX,
     PP_REPORT_COMPACT,
     PP_REPORT_SYMBOLIZE,
     PP_REPORT_JSON,
@@ -99,12 +101,13 @@ enum pp_report_view {
     PP_VIEW_RAW,
     PP_VIEW_DOT,
     PP_VIEW_PROTO,
-    PP_VIEW_COMMENTS
+    PP_VIEW_COMMENTS,
+    PP_VIEW_DISASM
 };
 
 struct pp_report {
     enum pp_report_view view;
-    const char *pattern;                     /* of peek and list; NULL: all */
+    const char *pattern;                     /* of peek, list and disasm; NULL: all */
     const char *values[PP_REPORT_N_OPTIONS]; /* NULL: not given; "" for what has no value */
     const char **paths;                      /* NULL-terminated, the caller's words */
     size_t n_paths, paths_capacity;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/disassembly.h"
 #include "cli/graphviz.h"
 #include "cli/report_json.h"
 #include "cli/samples_json.h"
@@ -118,6 +119,18 @@ static int write_traces(const struct pp_report *report, const struct pprofc_prof
                                  out, err);
 }
 
+static int write_disassembly(const struct pp_report *report, const struct pprofc_profile *profile,
+                             const struct pp_view_scope *scope, struct pp_pattern *pattern,
+                             struct pp_buffer *out, struct pprofc_error *err)
+{
+    const struct pp_disassembly_options options = {
+        .scope = *scope,
+        .pattern = pattern,
+        .is_intel = report->values[PP_REPORT_INTEL_SYNTAX] != NULL};
+
+    return pp_disassembly_write(profile, &options, out, err);
+}
+
 static int write_comments(const struct pp_report *report, const struct pprofc_profile *profile,
                           struct pp_buffer *out, struct pprofc_error *err)
 {
@@ -179,6 +192,8 @@ int pp_report_view_write(const struct pp_report *report, const struct pprofc_pro
         return pp_raw_write(profile, out, err);
     case PP_VIEW_DOT:
         return write_dot(report, profile, scope, out, err);
+    case PP_VIEW_DISASM:
+        return write_disassembly(report, profile, scope, pattern, out, err);
     case PP_VIEW_PROTO:
         return pp_pprof_write(profile, true, out, err);
     case PP_VIEW_COMMENTS:

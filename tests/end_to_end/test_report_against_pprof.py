@@ -103,6 +103,25 @@ class Beside(test_report_views.Report):
         ours = {one["key"]: sorted(value["value"] for value in one["values"]) for one in self.report_json("-tags", "-unit=ns", *options, path)["tags"]}
         self.assertEqual(ours, {key: sorted(int(value.number) for value in rows.values()) for key, rows in theirs.items()})
 
+    def test_disassembly(self):
+        """Each instruction of a real program has what pprof's listing has, to the nanosecond."""
+        _, path = self.run_profiled("-F", "1000", "--", self.program("two_to_one"), "0.3", output="disasm.pb.gz")
+        theirs, where = {}, ""
+        for line in self.theirs("-disasm=heavy|main", "-unit=ns", "disasm.pb.gz").splitlines():
+            where = line.split()[-1] if line.startswith("ROUTINE") else where
+            row = re.match(r" *(\.|[\d.]+ns) +(\.|[\d.]+ns) +([0-9a-f]+): ", line)
+            if row and row.group(2) != ".":
+                theirs[where, row.group(3)] = tuple(int(value.rstrip("ns") or 0) if value != "." else 0 for value in row.groups()[:2])
+        ours, where = {}, ""
+        for line in self.report("-disasm=^(heavy|main)$", "-unit=ns", path).splitlines():
+            where = line.split()[0] if "  in /" in line else where
+            row = re.match(r" *(\.|[\d]+) ?n?s? +(\.|[\d]+) ?n?s? +([0-9a-f]+):  ", line)
+            if row and row.group(2) != ".":
+                ours[where, row.group(3)] = tuple(int(value) if value != "." else 0 for value in row.groups()[:2])
+        theirs = {key: value for key, value in theirs.items() if key[0] in ("heavy", "main")}
+        self.assertGreater(len(theirs), 5)
+        self.assertEqual(ours, theirs)
+
     def test_mean(self):
         """What a wait was worth on average, and the flags of contention profiles."""
         for name, flag in (("cppbench.contention", "-mean_delay"), ("cppbench.contention", "-total_delay"), ("cppbench.contention", "-contentions")):

@@ -344,9 +344,31 @@ class Views(Report):
         self.assertEqual(self.report_json("--comments", "s.pb.gz"), {"comments": ["made by hand"]})
         self.assertEqual(self.report("--comments", "s.pb.gz"), "made by hand\n")
 
+    def test_disassembly(self):
+        """Instructions come from objdump: in either syntax, and with a reason where they cannot be had."""
+        if shutil.which("objdump") is None:
+            self.skipTest("objdump is not installed")
+        program = self.folder / "program"
+        shutil.copy(self.program("two_to_one"), program)
+        _, path = self.run_profiled("-F", "1000", "--", program, "0.2")
+        text = self.report("--disasm", "^heavy$", path)
+        self.assertRegex(text, r"(?m)^heavy  in /.*/program$")
+        self.assertRegex(text, r"(?m) ms +[0-9a-f]+:  [a-z]+ .*%r.*  ; two_to_one\.c:\d+$")
+        self.assertNotIn("%r", self.report("--disasm", "^heavy$", "--intel_syntax", path).split("total\n", 1)[1])
+        for name, pattern, env, said in ((path, "nothing_like_it", None, "no function matches"), (path, "^heavy$", {"PATH": "/nowhere"}, "install binutils"),
+                                         ("no_addresses.folded", "main", None, "has no addresses")):
+            (self.folder / "no_addresses.folded").write_text("main;a 3\n")
+            done = self.pprofc("report", "--disasm", pattern, name, env=env)
+            self.assertEqual((done.status, done.out), (1, ""))
+            self.assertIn(said, done.err)
+        shutil.copy(self.program("bench_cases"), program)
+        self.assertIn("is not the program that was profiled: its build id differs", self.report("--disasm", "^heavy$", path))
+        program.unlink()
+        self.assertIn("/program", self.report("--disasm", "^heavy$", path))
+
     def test_foreign_options(self):
         """What pprof has and we have not is refused in one line that says what to do, not as unknown."""
-        for option in ("-web", "--weblist=main", "-call_tree", "--call-tree", "-http=:8080", "-disasm=x"):
+        for option in ("-web", "--weblist=main", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
             done = self.pprofc("report", option, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1))
             self.assertRegex(done.err, r"^pprofc: pprofc report has no --?[\w-]+: .*[a-z]", option)
@@ -363,7 +385,7 @@ class Views(Report):
         self.assertEqual(self.report("-top", "-cum", "-nodecount=3", "cpu.pb.gz"), self.report("--top", "3", "--sort=cum", "cpu.pb.gz"))
         self.assertEqual(self.report("--show-from=line2", "cpu.pb.gz"), self.report("-show_from", "line2", "cpu.pb.gz"))
         for wrong in (("-tree", "-traces"), ("-lines", "-files"), ("-cum", "-flat"), ("-normalize",), ("-nodefraction=2",), ("-raw", "-json"), ("-mean", "-tree"),
-                      ("-divide_by=0",), ("-symbolize=local",)):
+                      ("-divide_by=0",), ("-symbolize=local",), ("-disasm=x", "-json")):
             done = self.pprofc("report", *wrong, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1), (wrong, done.err))
 
