@@ -94,6 +94,14 @@ static char *program_command(char *const *program, const char *last)
     return out.bytes; /* NULL once it is done */
 }
 
+static bool has_case(const struct pp_bench_suite *suite, const char *name)
+{
+    for (size_t i = 0; i < suite->n_cases; i++)
+        if (strcmp(suite->cases[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* ---- Google Benchmark ---- */
 
 static int read_list(struct pp_bench_suite *suite, FILE *list)
@@ -106,7 +114,7 @@ static int read_list(struct pp_bench_suite *suite, FILE *list)
         struct pp_bench_case *one;
         if (line[n_bytes - 1] == '\n')
             line[n_bytes - 1] = '\0';
-        if (line[0] == '\0')
+        if (line[0] == '\0' || has_case(suite, line)) /* one filter runs all of a name */
             continue;
         one = suite->n_cases < MOST_CASES ? pp_bench_add_case(suite, line) : NULL;
         if (one == NULL)
@@ -158,9 +166,8 @@ static int add_given(struct pp_bench_suite *suite, const char *given, struct ppr
                        "--case '%s' has no command; write --case NAME=COMMAND, or the program that "
                        "has such a case behind --",
                        given);
-    for (size_t i = 0; name != NULL && i < suite->n_cases; i++)
-        if (strcmp(suite->cases[i].name, name) == 0)
-            return pp_fail(err, -EINVAL, 0, "two cases are called %s; give them other names", name);
+    if (name != NULL && has_case(suite, name))
+        return pp_fail(err, -EINVAL, 0, "two cases are called %s; give them other names", name);
     one = name != NULL ? pp_bench_add_case(suite, name) : NULL;
     if (one != NULL)
         one->command = program != NULL ? program_command(program, name) : strdup(equals + 1);

@@ -78,13 +78,34 @@ static int prepare(const struct pp_report *report, struct shown *shown, struct p
     return shown->filters.failed ? pp_fail(err, -ENOMEM, 0, "no memory for the report") : 0;
 }
 
+static bool is_program(const char *path)
+{
+    char begin[4] = "";
+    pp_autoclose FILE *file = fopen(path, "re");
+
+    return file != NULL && fread(begin, 1, sizeof begin, file) == sizeof begin &&
+           memcmp(begin, "\177ELF", sizeof begin) == 0;
+}
+
+/* pprof takes the program before its profiles, to look names up in; ours are in the profile. */
+static const char *const *profiles_of(const struct pp_report *report)
+{
+    if (report->n_paths < 2 || !is_program(report->paths[0]))
+        return report->paths;
+    pp_say("%s is the program, not a profile: names are as the profile has them (pprofc symbolize "
+           "gives it those that it lacks)",
+           report->paths[0]);
+    return report->paths + 1;
+}
+
 static int report_on(const struct pp_report *report)
 {
     const struct pp_input_wish wish = {.sample = report->sample,
                                        .at_heap_peak = report->values[PP_REPORT_HEAP_PEAK] != NULL};
     __attribute__((cleanup(shown_done))) struct shown shown = {.filters = PP_BUFFER_INIT};
     struct pprofc_error err;
-    int code = pp_inputs_read(report->paths, &wish, &shown.profile, &shown.scope.type);
+    const char *const *paths = profiles_of(report);
+    int code = pp_inputs_read(paths, &wish, &shown.profile, &shown.scope.type);
     int rc;
 
     if (code != 0)
@@ -105,7 +126,7 @@ static int report_on(const struct pp_report *report)
     }
     if (code == PP_EXIT_NO_SAMPLES)
         pp_complain("%s holds no samples; profile for longer, or at a higher rate (--mode high)",
-                    report->paths[0]);
+                    paths[0]);
     else if (shown.profile->n_samples == 0)
         pp_complain("no sample is left %s%s", shown.scope.filters != NULL ? "behind " : "",
                     shown.scope.filters != NULL ? shown.scope.filters : "of the difference");

@@ -366,6 +366,13 @@ class Views(Report):
         program.unlink()
         self.assertIn("/program", self.report("--disasm", "^heavy$", path))
 
+    def test_program_before(self):
+        """A program before its profiles, as pprof takes it, is no profile; alone it is refused."""
+        done = self.pprofc("report", self.program("two_to_one"), "cpu.pb.gz", "cpu.pb.gz")
+        self.assertEqual((done.status, done.out), (0, self.report("cpu.pb.gz", "cpu.pb.gz")))
+        self.assertIn("two_to_one is the program, not a profile", done.err)
+        self.assertEqual(self.pprofc("report", self.program("two_to_one")).status, 1)
+
     def test_foreign_options(self):
         """What pprof has and we have not is refused in one line that says what to do, not as unknown."""
         for option in ("-web", "--weblist=main", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
