@@ -30,7 +30,7 @@ struct pp_bench_case {
     bool has_before;
     struct pp_bench_times times[PP_N_SIDES];
     struct pprofc_profile **profiles[PP_N_SIDES]; /* by run; NULL: there are none */
-    double doubt; /* how far off the machine may have put the ratios, as a logarithm */
+    double doubt; /* how far off the machine may have put the ratio of CPU times, as a logarithm */
     struct pp_bench_verdict wall, cpu;
     struct pp_diff *diff; /* NULL: without profiles */
 };

@@ -1,7 +1,7 @@
 /* What of the difference between a benchmark and its baseline is more than chance.
  *
- * The two were not measured in turn, so the machine itself may have been another one: the
- * yardstick, timed beside each run, says by how much at least, and limits are wider by that. */
+ * The two were not measured in turn, so the machine itself may have been another one: what is
+ * timed beside each run says by how much at least, and limits are wider by that. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +28,16 @@ const char *pp_bench_state_name(enum pp_bench_state state)
 
 /* ---- times ---- */
 
+/* The geometric mean. */
+static double mean_of(const double *times, uint32_t n)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum += log(times[i]) / n;
+    return exp(sum);
+}
+
 static void settle(struct pp_bench_verdict *verdict, double noise)
 {
     const double change = verdict->ratio.ratio - 1;
@@ -51,17 +61,33 @@ static void check_kind(struct pp_bench_case *one)
     one->has_before = false;
 }
 
+/* How far off the machine may have put a ratio, as a logarithm: by being faster or slower, which
+ * the fixed piece of work tells, and by what starting and profiling a program takes, which the
+ * empty one does.  Of the latter there is nothing in the time of an iteration. */
+static double doubt_of(const struct pp_bench_case *one, enum pp_bench_series series,
+                       enum pp_bench_series spin, enum pp_bench_series empty)
+{
+    const struct pp_bench_times *before = &one->times[PP_BEFORE], *after = &one->times[PP_AFTER];
+    const double speed =
+        log(mean_of(after->s[spin], after->n_runs) / mean_of(before->s[spin], before->n_runs));
+    const double start =
+        mean_of(after->s[empty], after->n_runs) - mean_of(before->s[empty], before->n_runs);
+    const double least =
+        fmin(mean_of(before->s[series], before->n_runs), mean_of(after->s[series], after->n_runs));
+
+    return fabs(speed) + (after->is_per_iteration ? 0 : log1p(fabs(start) / least));
+}
+
 static void compare_times(struct pp_bench_case *one)
 {
     const struct pp_bench_times *before = &one->times[PP_BEFORE], *after = &one->times[PP_AFTER];
-    const struct pp_ratio yardstick = pp_unpaired_ratio(before->yardstick_s, before->n_runs,
-                                                        after->yardstick_s, after->n_runs, 0);
+    const double wall_doubt = doubt_of(one, PP_BENCH_WALL, PP_BENCH_SPIN_WALL, PP_BENCH_EMPTY_WALL);
 
-    one->doubt = fabs(log(yardstick.ratio));
-    one->wall.ratio =
-        pp_unpaired_ratio(before->wall_s, before->n_runs, after->wall_s, after->n_runs, one->doubt);
-    one->cpu.ratio =
-        pp_unpaired_ratio(before->cpu_s, before->n_runs, after->cpu_s, after->n_runs, one->doubt);
+    one->doubt = doubt_of(one, PP_BENCH_CPU, PP_BENCH_SPIN_CPU, PP_BENCH_EMPTY_CPU);
+    one->wall.ratio = pp_unpaired_ratio(before->s[PP_BENCH_WALL], before->n_runs,
+                                        after->s[PP_BENCH_WALL], after->n_runs, wall_doubt);
+    one->cpu.ratio = pp_unpaired_ratio(before->s[PP_BENCH_CPU], before->n_runs,
+                                       after->s[PP_BENCH_CPU], after->n_runs, one->doubt);
 }
 
 /* One in twenty of the cases that are said to have changed may be chance, however many there are.
@@ -132,7 +158,7 @@ static double iterations_of(const struct pp_bench_case *one)
         const struct pprofc_profile *profile = one->profiles[PP_BEFORE][i];
         if (profile->n_types > 0)
             sum += (double)pp_profile_total(profile, profile->default_type) /
-                   (times->cpu_s[i] * 1e9) / times->n_runs;
+                   (times->s[PP_BENCH_CPU][i] * 1e9) / times->n_runs;
     }
     return sum;
 }
@@ -143,7 +169,8 @@ static void scale_all(struct pp_bench_case *one)
 
     for (int side = 0; side < PP_N_SIDES; side++)
         for (uint32_t i = 0; i < one->times[side].n_runs; i++)
-            scale_to_iterations(one->profiles[side][i], one->times[side].cpu_s[i], n_iterations);
+            scale_to_iterations(one->profiles[side][i], one->times[side].s[PP_BENCH_CPU][i],
+                                n_iterations);
 }
 
 static void compare_profiles(struct pp_bench_case *one, bool by_cum)

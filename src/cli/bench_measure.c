@@ -25,6 +25,7 @@ struct measuring {
     struct pp_bench bench;
     /* Where a Google Benchmark program leaves its times, and what it says meanwhile. */
     char google_path[PATH_MAX], words_path[PATH_MAX];
+    struct pp_bench_figures empty; /* of this round */
 };
 
 static int reserve(struct pp_bench_case *one, uint32_t n_runs)
@@ -131,7 +132,9 @@ static int run_case(struct measuring *measuring, size_t number, uint32_t round)
     int rc;
 
     (void)snprintf(name, sizeof name, "case_%04zu_%04u", number, round);
-    times->yardstick_s[round] = pp_yardstick_s();
+    times->s[PP_BENCH_EMPTY_WALL][round] = measuring->empty.wall_s;
+    times->s[PP_BENCH_EMPTY_CPU][round] = measuring->empty.cpu_s;
+    pp_yardstick(&times->s[PP_BENCH_SPIN_WALL][round], &times->s[PP_BENCH_SPIN_CPU][round]);
     rc = run_command(measuring, one, name, &figures, &err);
     if (rc == -ECANCELED) {
         pp_complain("case %s is left out: %s", one->name, err.message);
@@ -149,13 +152,29 @@ static int run_case(struct measuring *measuring, size_t number, uint32_t round)
             show_words(measuring);
         return figures.code;
     }
-    times->wall_s[round] = fmax(figures.wall_s, 1e-15);
-    times->cpu_s[round] = fmax(figures.cpu_s, one->is_google ? 1e-15 : 1e-9);
+    times->s[PP_BENCH_WALL][round] = fmax(figures.wall_s, 1e-15);
+    times->s[PP_BENCH_CPU][round] = fmax(figures.cpu_s, one->is_google ? 1e-15 : 1e-9);
     if (measuring->bench.is_profiled &&
         pp_bench_profile(&measuring->bench, name, &one->profiles[PP_AFTER][round], &err) < 0) {
         pp_complain("case %s: %s; times are compared without profiles", one->name, err.message);
         measuring->bench.is_profiled = false;
     }
+    return 0;
+}
+
+/* What it takes to start and profile a program that does nothing, on this machine now. */
+static int run_empty(struct measuring *measuring, uint32_t round)
+{
+    struct pprofc_error err;
+    char name[32];
+
+    (void)snprintf(name, sizeof name, "empty_%04u", round);
+    if (pp_bench_run(&measuring->bench, "exec true", name, &measuring->empty, &err) < 0) {
+        pp_complain("%s", err.message);
+        return PP_EXIT_FAILED;
+    }
+    measuring->empty.wall_s = fmax(measuring->empty.wall_s, 1e-9);
+    measuring->empty.cpu_s = fmax(measuring->empty.cpu_s, 1e-9);
     return 0;
 }
 
@@ -182,10 +201,12 @@ static int run_all(struct measuring *measuring)
             pp_complain("no memory for %u runs of %zu cases", n_runs, suite->n_cases);
             return PP_EXIT_FAILED;
         }
-    for (uint32_t round = 0; round < n_runs && code == 0; round++)
+    for (uint32_t round = 0; round < n_runs && code == 0; round++) {
+        code = run_empty(measuring, round);
         for (size_t i = 0; i < suite->n_cases && code == 0; i++)
             if (!suite->cases[i].is_left_out)
                 code = run_case(measuring, i, round);
+    }
     pp_bench_drop_cases(suite);
     if (code == 0 && suite->n_cases == 0) {
         pp_complain("no case is left that could be measured");

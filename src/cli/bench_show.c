@@ -149,13 +149,14 @@ static void put_case(const struct pp_bench_suite *suite, const struct pp_bench_c
     pp_clean_text_append(out, one->name);
     pp_buffer_text(out, suite->compared != NULL && !one->has_before ? "  (new)\n" : "\n");
     if (!one->has_before) {
-        put_times(out, "CPU", after->cpu_s, after->n_runs);
-        put_times(out, "Time", after->wall_s, after->n_runs);
+        put_times(out, "CPU", after->s[PP_BENCH_CPU], after->n_runs);
+        put_times(out, "Time", after->s[PP_BENCH_WALL], after->n_runs);
         return;
     }
-    put_change(out, "CPU", before->cpu_s, before->n_runs, after->cpu_s, after->n_runs, &one->cpu);
-    put_change(out, "Time", before->wall_s, before->n_runs, after->wall_s, after->n_runs,
-               &one->wall);
+    put_change(out, "CPU", before->s[PP_BENCH_CPU], before->n_runs, after->s[PP_BENCH_CPU],
+               after->n_runs, &one->cpu);
+    put_change(out, "Time", before->s[PP_BENCH_WALL], before->n_runs, after->s[PP_BENCH_WALL],
+               after->n_runs, &one->wall);
     put_functions(suite, one, out);
     if (one->diff != NULL && picture_path(suite, one, path, NULL) == 0)
         pp_buffer_printf(out, "        flame graph of both: %s\n", path);
@@ -182,10 +183,11 @@ static void put_head(const struct pp_bench_suite *suite, struct pp_buffer *out)
         (void)strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &parts);
     pp_buffer_printf(out, "Before   %s of %s, %u runs a case; now %u\n", suite->compared, when,
                      first->times[PP_BEFORE].n_runs, first->times[PP_AFTER].n_runs);
-    pp_buffer_printf(out,
-                     "Judged   a fixed piece of work differs by up to %.1f %% between the two: "
-                     "limits are wider by that; changes up to %.4g %% count as noise\n",
-                     100 * expm1(doubt), 100 * suite->options->noise);
+    pp_buffer_printf(
+        out,
+        "Judged   fixed work beside the runs puts CPU times in doubt by up to %.1f %%: "
+        "limits are wider by that; changes up to %.4g %% count as noise\n",
+        100 * expm1(doubt), 100 * suite->options->noise);
     if (strcmp(first->times[PP_BEFORE].machine, first->times[PP_AFTER].machine) != 0) {
         pp_buffer_text(out, "Note     another machine: before ");
         pp_clean_text_append(out, first->times[PP_BEFORE].machine);
@@ -236,7 +238,8 @@ static void json_times(struct pp_json *json, const char *key, const struct pp_be
 
     pp_json_begin_object(json, key);
     for (int side = one->has_before ? PP_BEFORE : PP_AFTER; side < PP_N_SIDES; side++) {
-        const double *times = is_cpu ? one->times[side].cpu_s : one->times[side].wall_s;
+        const double *times =
+            is_cpu ? one->times[side].s[PP_BENCH_CPU] : one->times[side].s[PP_BENCH_WALL];
         pp_json_begin_array(json, side_names[side]);
         for (uint32_t i = 0; i < one->times[side].n_runs; i++)
             pp_json_number(json, NULL, times[i]);

@@ -12,14 +12,25 @@
 
 enum { VERSION = 1 };
 
+static const char *const series_names[PP_BENCH_N_SERIES] = {
+    [PP_BENCH_WALL] = "wall_seconds",
+    [PP_BENCH_CPU] = "cpu_seconds",
+    [PP_BENCH_SPIN_WALL] = "spin_wall_seconds",
+    [PP_BENCH_SPIN_CPU] = "spin_cpu_seconds",
+    [PP_BENCH_EMPTY_WALL] = "empty_wall_seconds",
+    [PP_BENCH_EMPTY_CPU] = "empty_cpu_seconds",
+};
+
 int pp_bench_times_init(struct pp_bench_times *times, uint32_t n_runs)
 {
-    *times = (struct pp_bench_times){.n_runs = n_runs,
-                                     .wall_s = calloc((size_t)n_runs + 1, sizeof(double)),
-                                     .cpu_s = calloc((size_t)n_runs + 1, sizeof(double)),
-                                     .yardstick_s = calloc((size_t)n_runs + 1, sizeof(double))};
-    return times->wall_s == NULL || times->cpu_s == NULL || times->yardstick_s == NULL ? -ENOMEM
-                                                                                       : 0;
+    bool has_all = true;
+
+    *times = (struct pp_bench_times){.n_runs = n_runs};
+    for (int i = 0; i < PP_BENCH_N_SERIES; i++) {
+        times->s[i] = calloc((size_t)n_runs + 1, sizeof *times->s[i]);
+        has_all &= times->s[i] != NULL;
+    }
+    return has_all ? 0 : -ENOMEM;
 }
 
 void pp_bench_times_done(struct pp_bench_times *times)
@@ -27,9 +38,8 @@ void pp_bench_times_done(struct pp_bench_times *times)
     free(times->name);
     free(times->command);
     free(times->machine);
-    free(times->wall_s);
-    free(times->cpu_s);
-    free(times->yardstick_s);
+    for (int i = 0; i < PP_BENCH_N_SERIES; i++)
+        free(times->s[i]);
     *times = (struct pp_bench_times){.name = NULL};
 }
 
@@ -57,9 +67,8 @@ void pp_bench_times_write(const struct pp_bench_times *times, struct pp_buffer *
     pp_json_text(&json, "machine", times->machine != NULL ? times->machine : "");
     pp_json_integer(&json, "time", times->time_s);
     pp_json_text(&json, "per", times->is_per_iteration ? "iteration" : "run");
-    put_times(&json, "wall_seconds", times->wall_s, times->n_runs);
-    put_times(&json, "cpu_seconds", times->cpu_s, times->n_runs);
-    put_times(&json, "yardstick_seconds", times->yardstick_s, times->n_runs);
+    for (int i = 0; i < PP_BENCH_N_SERIES; i++)
+        put_times(&json, series_names[i], times->s[i], times->n_runs);
     pp_json_end_object(&json);
     pp_buffer_append(out, "\n", 1);
 }
@@ -69,7 +78,7 @@ void pp_bench_times_write(const struct pp_bench_times *times, struct pp_buffer *
 struct reading {
     struct pp_json_reader json;
     struct pp_bench_times *times;
-    uint32_t n_wall, n_cpu, n_yardstick; /* UINT32_MAX: not there */
+    uint32_t n[PP_BENCH_N_SERIES]; /* 0: not there */
     int64_t version;
     bool has_no_memory;
 };
@@ -107,11 +116,20 @@ static void read_times(struct reading *reading, double *times, uint32_t *n_out)
     *n_out = n;
 }
 
+static int find_series(struct pp_json_string key)
+{
+    for (int i = 0; i < PP_BENCH_N_SERIES; i++)
+        if (pp_json_is(key, series_names[i]))
+            return i;
+    return -1;
+}
+
 static void read_member(struct reading *reading, struct pp_json_string key)
 {
     struct pp_json_reader *json = &reading->json;
     struct pp_bench_times *times = reading->times;
     struct pp_json_string text;
+    const int series = find_series(key);
 
     if (pp_json_is(key, "pprofc_bench"))
         (void)pp_json_read_int64(json, &reading->version);
@@ -123,16 +141,20 @@ static void read_member(struct reading *reading, struct pp_json_string key)
         read_text(reading, &times->machine);
     else if (pp_json_is(key, "time"))
         (void)pp_json_read_int64(json, &times->time_s);
-    else if (pp_json_is(key, "wall_seconds"))
-        read_times(reading, times->wall_s, &reading->n_wall);
-    else if (pp_json_is(key, "cpu_seconds"))
-        read_times(reading, times->cpu_s, &reading->n_cpu);
-    else if (pp_json_is(key, "yardstick_seconds"))
-        read_times(reading, times->yardstick_s, &reading->n_yardstick);
     else if (pp_json_is(key, "per") && pp_json_read_string(json, &text))
         times->is_per_iteration = pp_json_is(text, "iteration");
+    else if (json->problem == NULL && series >= 0)
+        read_times(reading, times->s[series], &reading->n[series]);
     else if (json->problem == NULL)
         (void)pp_json_skip(json);
+}
+
+static bool has_all_series(const struct reading *reading)
+{
+    for (int i = 0; i < PP_BENCH_N_SERIES; i++)
+        if (reading->n[i] == 0 || reading->n[i] != reading->n[0])
+            return false;
+    return true;
 }
 
 static int check(const struct reading *reading, const char *path, struct pprofc_error *err)
@@ -147,9 +169,7 @@ static int check(const struct reading *reading, const char *path, struct pprofc_
                        json->problem, at);
     if (reading->version > VERSION)
         return pp_fail(err, -EBADMSG, 0, "%s is of a newer pprofc; save the baseline again", path);
-    if (reading->version < 1 || reading->times->name == NULL || reading->n_wall == UINT32_MAX ||
-        reading->n_wall == 0 || reading->n_cpu != reading->n_wall ||
-        reading->n_yardstick != reading->n_wall)
+    if (reading->version < 1 || reading->times->name == NULL || !has_all_series(reading))
         return pp_fail(err, -EBADMSG, 0,
                        "%s: no times of a benchmark, or not as many of one sort as of another",
                        path);
@@ -160,8 +180,7 @@ int pp_bench_times_read(const void *bytes, size_t n_bytes, const char *path,
                         struct pp_bench_times *times_out, struct pprofc_error *err)
 {
     struct pp_bench_times times;
-    struct reading reading = {
-        .times = &times, .n_wall = UINT32_MAX, .n_cpu = UINT32_MAX, .n_yardstick = UINT32_MAX};
+    struct reading reading = {.times = &times};
     struct pp_json_string key;
     int rc;
 
@@ -176,7 +195,7 @@ int pp_bench_times_read(const void *bytes, size_t n_bytes, const char *path,
         pp_bench_times_done(&times);
         return rc;
     }
-    times.n_runs = reading.n_wall;
+    times.n_runs = reading.n[0];
     *times_out = times;
     return 0;
 }

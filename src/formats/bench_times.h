@@ -10,13 +10,25 @@
 
 enum { PP_BENCH_MOST_RUNS = 1000 };
 
+/* What is measured in each run, in seconds. */
+enum pp_bench_series {
+    PP_BENCH_WALL,
+    PP_BENCH_CPU,
+    /* Beside it, to know how the machine did: a fixed piece of work, and a program that does
+     * nothing, run and profiled like the case. */
+    PP_BENCH_SPIN_WALL,
+    PP_BENCH_SPIN_CPU,
+    PP_BENCH_EMPTY_WALL,
+    PP_BENCH_EMPTY_CPU,
+    PP_BENCH_N_SERIES
+};
+
 struct pp_bench_times {
     char *name, *command, *machine; /* of the case; "" when not known; ours */
     int64_t time_s;                 /* when it was measured, since 1970 */
     bool is_per_iteration;          /* times are of an iteration, not of a run */
     uint32_t n_runs;                /* at most PP_BENCH_MOST_RUNS */
-    double *wall_s, *cpu_s;         /* by run; > 0 */
-    double *yardstick_s;            /* by run: what a fixed piece of work took beside it; > 0 */
+    double *s[PP_BENCH_N_SERIES];   /* by run; > 0 */
 };
 
 /* Room for 'n_runs' runs, all 0.  -ENOMEM; done() in any case. */

@@ -37,8 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     err.message[0] = '\0';
     if (pp_bench_times_read(bytes, n_bytes, "fuzz", &times, &err) == 0) {
         for (uint32_t i = 0; i < times.n_runs; i++)
-            if (!(times.wall_s[i] > 0 && times.cpu_s[i] > 0 && times.yardstick_s[i] > 0))
-                abort();
+            for (int k = 0; k < PP_BENCH_N_SERIES; k++)
+                if (!(times.s[k][i] > 0))
+                    abort();
         write_again(&times);
         pp_bench_times_done(&times);
     } else if (err.message[0] == '\0') {

@@ -23,9 +23,10 @@ static void test_times_round_trip(void **state)
     times.time_s = 1764115200;
     times.is_per_iteration = true;
     for (int i = 0; i < 3; i++) {
-        times.wall_s[i] = 1.23456789e-9 * (i + 1);
-        times.cpu_s[i] = 0.1 + i;
-        times.yardstick_s[i] = 0.002;
+        for (int k = 0; k < PP_BENCH_N_SERIES; k++)
+            times.s[k][i] = 0.002 * (k + 1);
+        times.s[PP_BENCH_WALL][i] = 1.23456789e-9 * (i + 1);
+        times.s[PP_BENCH_CPU][i] = 0.1 + i;
     }
     pp_bench_times_write(&times, &bytes);
     assert_int_equal(pp_bench_times_read(bytes.bytes, bytes.n_bytes, "x.json", &again, NULL), 0);
@@ -35,7 +36,8 @@ static void test_times_round_trip(void **state)
     assert_int_equal(again.time_s, times.time_s);
     assert_true(again.is_per_iteration);
     assert_int_equal(again.n_runs, 3);
-    assert_true(again.wall_s[2] == 3.70370367e-9 && again.cpu_s[1] == 1.1);
+    assert_true(again.s[PP_BENCH_WALL][2] == 3.70370367e-9 && again.s[PP_BENCH_CPU][1] == 1.1 &&
+                again.s[PP_BENCH_EMPTY_CPU][0] == 0.012);
     pp_bench_times_done(&times);
     pp_bench_times_done(&again);
 }
@@ -62,7 +64,7 @@ static void test_times_refused(void **state)
     refuse_times("{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1,0]", -EBADMSG,
                  "a time that is none at byte 48");
     refuse_times("{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1,2],\"cpu_seconds\":[1],"
-                 "\"yardstick_seconds\":[1,1]}",
+                 "\"spin_cpu_seconds\":[1,1]}",
                  -EBADMSG, "not as many");
     refuse_times("{\"pprofc_bench\":2,\"case\":\"a\"}", -EBADMSG, "of a newer pprofc");
     refuse_times("{\"pprofc_bench\":1,\"case\":\"a\",\"wall_seconds\":[1", -EBADMSG, "at byte 46");

@@ -197,7 +197,8 @@ static int read_bench_times(struct pprofc_error *err)
 {
     static const char text[] =
         "{\"pprofc_bench\":1,\"case\":\"\\u00e9\",\"command\":\"a\",\"machine\":\"b\","
-        "\"wall_seconds\":[1,2],\"cpu_seconds\":[1,2],\"yardstick_seconds\":[1,2]}";
+        "\"wall_seconds\":[1,2],\"cpu_seconds\":[1,2],\"spin_wall_seconds\":[1,2],"
+        "\"spin_cpu_seconds\":[1,2],\"empty_wall_seconds\":[1,2],\"empty_cpu_seconds\":[1,2]}";
     struct pp_bench_times times = {.name = NULL};
     const int failed = pp_bench_times_read(text, sizeof text - 1, "x", &times, err);
 
