@@ -75,6 +75,7 @@ static const char report_help[] =
     "      --tree           each function with its callers and callees\n"
     "      --peek RE        the same of the functions that match, with nothing left out\n"
     "      --list RE        the source of the functions that match, with what each line cost\n"
+    "      --weblist RE     the same as a page for a browser\n"
     "      --disasm RE      their instructions, by objdump; --intel_syntax\n"
     "      --traces         each stack with its labels     --tags   labels and what carries them\n"
     "      --raw            all that the file holds\n"

@@ -39,8 +39,6 @@ static const struct {
     {"tools", "objdump and dot are looked for in PATH"},
     {"topproto", "there are --top --json, the rows for programs, and --proto, the whole profile"},
     {"web", no_viewer},
-    {"weblist",
-     "there is no page of source lines; --list RE prints them, --disasm RE instructions"},
 };
 
 static bool is_same_name(const char *name, const char *typed, size_t n_chars)

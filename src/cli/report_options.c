@@ -30,6 +30,7 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_PS] = {"ps", 0, false, false},
     [PP_REPORT_PROTO] = {"proto", 0, false, false},
     [PP_REPORT_DISASM] = {"disasm", 0, true, false},
+    [PP_REPORT_WEBLIST] = {"weblist", 0, true, false},
     [PP_REPORT_COMMENTS] = {"comments", 0, false, false},
     [PP_REPORT_BY] = {"by", 0, true, false},
     [PP_REPORT_GRANULARITY] = {"granularity", 0, true, false},
@@ -110,7 +111,7 @@ static const struct {
     {PP_REPORT_PNG, PP_VIEW_DOT},       {PP_REPORT_PDF, PP_VIEW_DOT},
     {PP_REPORT_GIF, PP_VIEW_DOT},       {PP_REPORT_PS, PP_VIEW_DOT},
     {PP_REPORT_PROTO, PP_VIEW_PROTO},   {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
-    {PP_REPORT_DISASM, PP_VIEW_DISASM},
+    {PP_REPORT_DISASM, PP_VIEW_DISASM}, {PP_REPORT_WEBLIST, PP_VIEW_PAGE},
 };
 
 static const struct {
@@ -249,6 +250,7 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     case PP_REPORT_PEEK:
     case PP_REPORT_LIST:
     case PP_REPORT_DISASM:
+    case PP_REPORT_WEBLIST:
         report->pattern = value;
         return 0;
     case PP_REPORT_UNIT:
@@ -283,7 +285,7 @@ static bool is_drawn(enum pp_report_option option)
 static bool has_json(enum pp_report_view view)
 {
     return view != PP_VIEW_DOT && view != PP_VIEW_PROTO && view != PP_VIEW_RAW &&
-           view != PP_VIEW_DISASM;
+           view != PP_VIEW_DISASM && view != PP_VIEW_PAGE;
 }
 
 static int settle_view(struct pp_report *report, struct pprofc_error *err)

@@ -28,6 +28,7 @@ enum pp_report_option {
     PP_REPORT_PROTO,
     PP_REPORT_COMMENTS,
     PP_REPORT_DISASM,
+    PP_REPORT_WEBLIST,
     /* what a row is */
     PP_REPORT_BY,
     PP_REPORT_GRANULARITY,
@@ -102,12 +103,13 @@ enum pp_report_view {
     PP_VIEW_DOT,
     PP_VIEW_PROTO,
     PP_VIEW_COMMENTS,
-    PP_VIEW_DISASM
+    PP_VIEW_DISASM,
+    PP_VIEW_PAGE /* of source */
 };
 
 struct pp_report {
     enum pp_report_view view;
-    const char *pattern;                     /* of peek, list and disasm; NULL: all */
+    const char *pattern;                     /* of peek, list, weblist and disasm; NULL: all */
     const char *values[PP_REPORT_N_OPTIONS]; /* NULL: not given; "" for what has no value */
     const char **paths;                      /* NULL-terminated, the caller's words */
     size_t n_paths, paths_capacity;

@@ -105,6 +105,8 @@ static int write_source(const struct pp_report *report, const struct pprofc_prof
                                               .source_path = report->values[PP_REPORT_SOURCE_PATH],
                                               .trim_path = report->values[PP_REPORT_TRIM_PATH]};
 
+    if (report->view == PP_VIEW_PAGE)
+        return pp_source_page_write(profile, &options, out, err);
     return wants_json(report) ? pp_source_json_write(profile, &options, out, err)
                               : pp_source_write(profile, &options, out, err);
 }
@@ -182,6 +184,7 @@ int pp_report_view_write(const struct pp_report *report, const struct pprofc_pro
     case PP_VIEW_CALLS:
         return write_calls(report, profile, scope, pattern, out, err);
     case PP_VIEW_SOURCE:
+    case PP_VIEW_PAGE:
         return write_source(report, profile, scope, pattern, out, err);
     case PP_VIEW_TRACES:
         return write_traces(report, profile, scope, out, err);

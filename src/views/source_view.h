@@ -27,4 +27,9 @@ size_t pp_source_end(const struct pp_top_row *rows, size_t n_rows, size_t first)
 int pp_source_write(const struct pprofc_profile *profile, const struct pp_source_options *options,
                     struct pp_buffer *out, struct pprofc_error *err);
 
+/* The same as one page for a browser, lines coloured by what they and their callees cost. */
+int pp_source_page_write(const struct pprofc_profile *profile,
+                         const struct pp_source_options *options, struct pp_buffer *out,
+                         struct pprofc_error *err);
+
 #endif

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 
 import pprof_inputs
@@ -344,6 +345,21 @@ class Views(Report):
         self.assertEqual(self.report_json("--comments", "s.pb.gz"), {"comments": ["made by hand"]})
         self.assertEqual(self.report("--comments", "s.pb.gz"), "made by hand\n")
 
+    def test_page(self):
+        """--weblist is one page without scripts, its lines by their heat; what strangers have named is text in it, not markup."""
+        source = self.folder / "src.c"
+        source.write_text("".join(f"if (a < {i} && b) \t<script>x</script>\n" for i in range(1, 30)))
+        (self.folder / "s.pb.gz").write_bytes(pprof_inputs.one_line("src.c", 20))
+        self.report("--weblist", "work", "-o", "page.html", "s.pb.gz")
+        page = (self.folder / "page.html").read_text()
+        self.assertEqual(re.findall(r'<tr class="h4"><td>7</td><td>7</td><td>20</td><td>(.*)</td></tr>', page),
+                         ["if (a &lt; 20 &amp;&amp; b)  &lt;script&gt;x&lt;/script&gt;"])
+        self.assertEqual((len(re.findall("<tr class=", page)), "<script" in page), (17, False))
+        xml.etree.ElementTree.fromstring(re.sub(r"<!DOCTYPE html>|<meta [^>]*>", "", page))  # all that is opened is closed
+        source.unlink()
+        self.assertIn("give --source_path FOLDER", self.report("--weblist", "work", "s.pb.gz"))
+        self.assertEqual(self.pprofc("report", "--weblist", "nothing", "s.pb.gz").status, 1)
+
     def test_disassembly(self):
         """Instructions come from objdump: in either syntax, and with a reason where they cannot be had."""
         if shutil.which("objdump") is None:
@@ -375,7 +391,7 @@ class Views(Report):
 
     def test_foreign_options(self):
         """What pprof has and we have not is refused in one line that says what to do, not as unknown."""
-        for option in ("-web", "--weblist=main", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
+        for option in ("-web", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
             done = self.pprofc("report", option, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1))
             self.assertRegex(done.err, r"^pprofc: pprofc report has no --?[\w-]+: .*[a-z]", option)
