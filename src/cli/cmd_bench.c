@@ -1,26 +1,30 @@
-/* pprofc bench: two commands run in turn, and what differs in their time and their profiles. */
+/* pprofc bench: what differs in the time and the profiles of two commands run in turn, or of the
+ * cases of a benchmark and what they were when they were measured before. */
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_writer.h"
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "cli/bench_run.h"
+#include "cli/bench_options.h"
 #include "cli/messages.h"
 #include "cli/options.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
-#include "formats/diff_json.h"
-#include "formats/encode.h"
-#include "profile/diff.h"
-#include "views/diff_table.h"
+#include "formats/bench_times.h"
+#include "formats/formats.h"
 
 enum {
     OPTION_BEFORE,
     OPTION_AFTER,
+    OPTION_CASE,
+    OPTION_SAVE_BASELINE,
+    OPTION_BASELINE,
+    OPTION_LOAD_BASELINE,
+    OPTION_FILTER,
+    OPTION_LIST,
+    OPTION_STORE,
+    OPTION_NOISE,
     OPTION_RUNS,
     OPTION_RATE,
     OPTION_FAIL_ABOVE,
@@ -38,6 +42,14 @@ enum {
 static const struct pp_option bench_options[N_OPTIONS] = {
     [OPTION_BEFORE] = {"before", 0, true, false},
     [OPTION_AFTER] = {"after", 0, true, false},
+    [OPTION_CASE] = {"case", 0, true, false},
+    [OPTION_SAVE_BASELINE] = {"save-baseline", 0, true, false},
+    [OPTION_BASELINE] = {"baseline", 0, true, false},
+    [OPTION_LOAD_BASELINE] = {"load-baseline", 0, true, false},
+    [OPTION_FILTER] = {"filter", 0, true, false},
+    [OPTION_LIST] = {"list", 0, false, false},
+    [OPTION_STORE] = {"store", 0, true, false},
+    [OPTION_NOISE] = {"noise-threshold", 0, true, false},
     [OPTION_RUNS] = {"runs", 'n', true, false},
     [OPTION_RATE] = {"frequency", 'F', true, false},
     [OPTION_FAIL_ABOVE] = {"fail-above", 0, true, false},
@@ -51,360 +63,197 @@ static const struct pp_option bench_options[N_OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', false, false},
 };
 
-enum { DEFAULT_RUNS = 20, MOST_RUNS = 1000, DEFAULT_ROWS = 20 };
-
 static const double default_rate_hz = 1000;
-static const char *const side_names[PP_N_SIDES] = {"before", "after"};
+static const double default_noise = 0.01; /* as Criterion has it */
 
-struct benchmark {
-    const char *commands[PP_N_SIDES], *output, *keep;
-    uint32_t n_runs, n_rows;
-    double rate_hz, limit;
-    bool by_cum, is_json, overwrites, wants_help;
-    double *wall_s[PP_N_SIDES], *cpu_s[PP_N_SIDES]; /* by run */
-    struct pprofc_profile **profiles[PP_N_SIDES];
-    struct pp_diff *diff; /* NULL: without profiles */
-};
-
-static void benchmark_done(struct benchmark *benchmark)
+static void options_done(struct pp_bench_options *options)
 {
-    for (int side = 0; side < PP_N_SIDES; side++) {
-        struct pprofc_profile **profiles = benchmark->profiles[side];
-        for (uint32_t i = 0; profiles != NULL && i < benchmark->n_runs; i++)
-            pprofc_profile_free(profiles[i]);
-        free(profiles);
-        free(benchmark->wall_s[side]);
-        free(benchmark->cpu_s[side]);
-    }
-    pp_diff_free(benchmark->diff);
+    free(options->cases);
 }
 
-/* ---- the command line ---- */
-
-static int set_runs(struct benchmark *benchmark, const char *value, struct pprofc_error *err)
+static int set_runs(struct pp_bench_options *options, const char *value, struct pprofc_error *err)
 {
     int64_t n;
 
-    if (!pp_parse_int64(value, strlen(value), &n) || n < 1 || n > MOST_RUNS)
+    if (!pp_parse_int64(value, strlen(value), &n) || n < 1 || n > PP_BENCH_MOST_RUNS)
         return pp_fail(err, -EINVAL, 0, "--runs '%s' is no number of runs; give 1 to 1000", value);
-    benchmark->n_runs = (uint32_t)n;
+    options->n_runs = (uint32_t)n;
+    return 0;
+}
+
+static int add_case(struct pp_bench_options *options, const char *value, struct pprofc_error *err)
+{
+    if (value[0] == '\0' || value[0] == '=')
+        return pp_fail(err, -EINVAL, 0, "--case '%s' has no name; write --case NAME=COMMAND",
+                       value);
+    if (pp_array_reserve(&options->cases, &options->cases_capacity, options->n_cases + 1,
+                         sizeof *options->cases) != 0)
+        return pp_fail(err, -ENOMEM, 0, "no memory for the names of the cases");
+    options->cases[options->n_cases++] = value;
+    return 0;
+}
+
+/* It becomes the name of a folder. */
+static int set_baseline(const char **place, const char *value, struct pprofc_error *err)
+{
+    if (value[0] == '\0' || value[0] == '.' || strchr(value, '/') != NULL || strlen(value) > 100)
+        return pp_fail(err, -EINVAL, 0,
+                       "a baseline cannot be called '%s'; give a short name without / or a dot at "
+                       "its beginning",
+                       value);
+    *place = value;
     return 0;
 }
 
 static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
-    struct benchmark *benchmark = command;
+    struct pp_bench_options *options = command;
 
     switch (option) {
     case OPTION_BEFORE:
-        benchmark->commands[PP_BEFORE] = value;
+        options->commands[PP_BEFORE] = value;
         return 0;
     case OPTION_AFTER:
-        benchmark->commands[PP_AFTER] = value;
+        options->commands[PP_AFTER] = value;
         return 0;
+    case OPTION_CASE:
+        return add_case(options, value, err);
+    case OPTION_SAVE_BASELINE:
+        return set_baseline(&options->save_baseline, value, err);
+    case OPTION_BASELINE:
+        return set_baseline(&options->baseline, value, err);
+    case OPTION_LOAD_BASELINE:
+        return set_baseline(&options->load_baseline, value, err);
+    case OPTION_FILTER:
+        options->filter = value;
+        return 0;
+    case OPTION_LIST:
+        options->lists = true;
+        return 0;
+    case OPTION_STORE:
+        options->store = value;
+        return 0;
+    case OPTION_NOISE:
+        return pp_parse_percent(value, &options->noise, err);
     case OPTION_RUNS:
-        return set_runs(benchmark, value, err);
+        return set_runs(options, value, err);
     case OPTION_RATE:
-        return pp_parse_rate(value, &benchmark->rate_hz, err);
+        return pp_parse_rate(value, &options->rate_hz, err);
     case OPTION_FAIL_ABOVE:
-        return pp_parse_percent(value, &benchmark->limit, err);
+        return pp_parse_percent(value, &options->limit, err);
     case OPTION_CUM:
-        benchmark->by_cum = true;
+        options->by_cum = true;
         return 0;
     case OPTION_TOP:
-        return pp_parse_top(value, &benchmark->n_rows, err);
+        return pp_parse_top(value, &options->n_rows, err);
     case OPTION_JSON:
-        benchmark->is_json = true;
+        options->is_json = true;
         return 0;
     case OPTION_OUTPUT:
-        benchmark->output = value;
+        options->output = value;
         return 0;
     case OPTION_KEEP:
-        benchmark->keep = value;
+        options->keep = value;
         return 0;
     case OPTION_FORCE:
-        benchmark->overwrites = true;
+        options->overwrites = true;
         return 0;
     case OPTION_QUIET:
         pp_messages_set_loudness(PP_QUIET);
         return 0;
     case OPTION_HELP:
-        benchmark->wants_help = true;
+        options->wants_help = true;
         return 0;
-    default: /* a word */
-        return pp_fail(err, -EINVAL, 0, "'%s': commands stand in one word: --before '%s ..'", value,
-                       value);
+    default:
+        return 0;
     }
 }
 
-static int read_options(char **words, struct benchmark *benchmark, struct pprofc_error *err)
+static bool has_cases(const struct pp_bench_options *options)
 {
-    struct pp_option_reader reader = {
-        .options = bench_options, .n_options = N_OPTIONS, .verb = "bench", .words = words};
-    const int rc = pp_option_each(&reader, take, benchmark, err);
+    return options->n_cases > 0 || options->program != NULL || options->load_baseline != NULL;
+}
 
-    if (rc < 0 || benchmark->wants_help)
-        return rc;
+/* What only one of the two forms has. */
+static int check_form(const struct pp_bench_options *options, struct pprofc_error *err)
+{
+    const bool is_pair =
+        options->commands[PP_BEFORE] != NULL || options->commands[PP_AFTER] != NULL;
+    const bool is_stored = options->save_baseline != NULL || options->baseline != NULL ||
+                           options->filter != NULL || options->lists || options->store != NULL;
+
+    if (is_pair && (has_cases(options) || is_stored))
+        return pp_fail(err, -EINVAL, 0,
+                       "either two commands, --before and --after, or cases and a baseline");
+    if (!is_pair && is_stored && !has_cases(options))
+        return pp_fail(err, -EINVAL, 0,
+                       "no cases given; write --case NAME=COMMAND, or -- PROGRAM for the "
+                       "benchmarks of a Google Benchmark program");
+    if (options->load_baseline != NULL && (options->n_cases > 0 || options->program != NULL ||
+                                           options->lists || options->save_baseline != NULL))
+        return pp_fail(err, -EINVAL, 0,
+                       "--load-baseline measures nothing: its cases are the baseline's, and "
+                       "nothing is saved");
+    if (options->save_baseline != NULL && options->baseline != NULL)
+        return pp_fail(err, -EINVAL, 0,
+                       "--save-baseline compares with what it replaces and --baseline leaves it: "
+                       "one of them");
+    return 0;
+}
+
+static int check_pair(const struct pp_bench_options *options, struct pprofc_error *err)
+{
+    static const char *const names[PP_N_SIDES] = {"before", "after"};
+    enum pp_format format;
+
     for (int side = 0; side < PP_N_SIDES; side++)
-        if (benchmark->commands[side] == NULL)
-            return pp_fail(err, -EINVAL, 0, "there is no --%s COMMAND", side_names[side]);
-    if (benchmark->output != NULL) {
-        const enum pp_format format = pp_format_of_path(benchmark->output);
-        if (format != PP_FORMAT_SVG && format != PP_FORMAT_JSON && format != PP_FORMAT_TEXT)
-            return pp_fail(err, -EINVAL, 0, "%s: a comparison is written as .svg, .json or .txt",
-                           benchmark->output);
-    }
-    return 0;
-}
-
-/* ---- the runs ---- */
-
-static int reserve(struct benchmark *benchmark)
-{
-    for (int side = 0; side < PP_N_SIDES; side++) {
-        benchmark->wall_s[side] = calloc(benchmark->n_runs, sizeof(double));
-        benchmark->cpu_s[side] = calloc(benchmark->n_runs, sizeof(double));
-        benchmark->profiles[side] = calloc(benchmark->n_runs, sizeof(struct pprofc_profile *));
-        if (benchmark->wall_s[side] == NULL || benchmark->cpu_s[side] == NULL ||
-            benchmark->profiles[side] == NULL)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-/* 0, or what to exit with. */
-static int run_once(struct benchmark *benchmark, struct pp_bench *bench, enum pp_diff_side side,
-                    uint32_t i)
-{
-    struct pp_bench_figures figures;
-    struct pprofc_error err;
-    char name[32];
-
-    (void)snprintf(name, sizeof name, "%s_%04u", side_names[side], i);
-    if (pp_bench_run(bench, benchmark->commands[side], name, &figures, &err) < 0) {
-        pp_complain("%s", err.message);
-        return PP_EXIT_FAILED;
-    }
-    if (figures.code != 0) {
-        pp_complain("run %u of --%s failed with %d: %s", i + 1, side_names[side], figures.code,
-                    benchmark->commands[side]);
-        return figures.code;
-    }
-    benchmark->wall_s[side][i] = fmax(figures.wall_s, 1e-9);
-    benchmark->cpu_s[side][i] = fmax(figures.cpu_s, 1e-9);
-    if (bench->is_profiled &&
-        pp_bench_profile(bench, name, &benchmark->profiles[side][i], &err) < 0) {
-        pp_complain("%s; times are compared without profiles", err.message);
-        bench->is_profiled = false;
-    }
-    return 0;
-}
-
-/* In turn, and the first of a pair is the other one each time: what drifts, drifts for both. */
-static int run_all(struct benchmark *benchmark, struct pp_bench *bench)
-{
-    int code = 0;
-
-    for (uint32_t i = 0; i < benchmark->n_runs && code == 0; i++) {
-        const enum pp_diff_side first = i % 2 == 0 ? PP_BEFORE : PP_AFTER;
-        code = run_once(benchmark, bench, first, i);
-        if (code == 0)
-            code = run_once(benchmark, bench, first == PP_BEFORE ? PP_AFTER : PP_BEFORE, i);
-    }
-    return code;
-}
-
-static int compare_profiles(struct benchmark *benchmark, struct pprofc_error *err)
-{
-    const struct pp_diff_options options = {.judge = PP_JUDGE_COST};
-    const int rc = pp_diff_make(
-        (const struct pprofc_profile *const *)benchmark->profiles[PP_BEFORE], benchmark->n_runs,
-        (const struct pprofc_profile *const *)benchmark->profiles[PP_AFTER], benchmark->n_runs,
-        &options, &benchmark->diff, err);
-
-    if (rc == 0 && benchmark->by_cum)
-        pp_diff_sort(benchmark->diff, true);
-    return rc;
-}
-
-/* ---- what is shown ---- */
-
-static void put_times(struct pp_buffer *out, const char *what, double *const times[PP_N_SIDES],
-                      uint32_t n)
-{
-    char before[PP_NUMBER_TEXT_BYTES], after[PP_NUMBER_TEXT_BYTES];
-    struct pp_interval limits;
-    const double ratio = pp_paired_ratio(times[PP_BEFORE], times[PP_AFTER], n, &limits);
-    double sums[PP_N_SIDES] = {0, 0};
-
-    for (uint32_t i = 0; i < n; i++) {
-        sums[PP_BEFORE] += times[PP_BEFORE][i] / n;
-        sums[PP_AFTER] += times[PP_AFTER][i] / n;
-    }
-    (void)pp_duration_text(sums[PP_BEFORE] * 1e9, before);
-    (void)pp_duration_text(sums[PP_AFTER] * 1e9, after);
-    pp_buffer_printf(out, "%-8s before %s, after %s: %+.1f %%", what, before, after,
-                     100 * (ratio - 1));
-    if (n > 1)
-        pp_buffer_printf(out, " (95 %%: %+.1f to %+.1f %%)", 100 * (limits.low - 1),
-                         100 * (limits.high - 1));
-    pp_buffer_printf(out, ", improvement %.1f %%\n", 100 * (1 - ratio));
-}
-
-static void write_table(const struct benchmark *benchmark, struct pp_buffer *out)
-{
-    const struct pp_diff_table_options options = {.n_rows = benchmark->n_rows,
-                                                  .by_cum = benchmark->by_cum};
-
-    put_times(out, "Time", benchmark->wall_s, benchmark->n_runs);
-    put_times(out, "CPU", benchmark->cpu_s, benchmark->n_runs);
-    pp_buffer_text(out, "\n");
-    if (benchmark->diff != NULL)
-        pp_diff_table_write(benchmark->diff, &options, out);
-}
-
-static void json_times(struct pp_json *json, const char *key, double *const times[PP_N_SIDES],
-                       uint32_t n)
-{
-    struct pp_interval limits;
-    const double ratio = pp_paired_ratio(times[PP_BEFORE], times[PP_AFTER], n, &limits);
-
-    pp_json_begin_object(json, key);
-    for (int side = 0; side < PP_N_SIDES; side++) {
-        pp_json_begin_array(json, side_names[side]);
-        for (uint32_t i = 0; i < n; i++)
-            pp_json_number(json, NULL, times[side][i]);
-        pp_json_end_array(json);
-    }
-    pp_json_number(json, "ratio", ratio);
-    pp_diff_json_interval(json, "ratio_95", &limits);
-    pp_json_end_object(json);
-}
-
-static void write_json(const struct benchmark *benchmark, struct pp_buffer *out)
-{
-    struct pp_json json = {.out = out};
-
-    pp_json_begin_object(&json, NULL);
-    pp_json_integer(&json, "n_runs", benchmark->n_runs);
-    json_times(&json, "wall_seconds", benchmark->wall_s, benchmark->n_runs);
-    json_times(&json, "cpu_seconds", benchmark->cpu_s, benchmark->n_runs);
-    if (benchmark->diff != NULL) {
-        pp_json_begin_object(&json, "profiles");
-        pp_diff_json_members(benchmark->diff, &json);
-        pp_json_end_object(&json);
-    } else {
-        pp_json_null(&json, "profiles");
-    }
-    pp_json_end_object(&json);
-    pp_buffer_text(out, "\n");
-}
-
-static int write_output(const struct benchmark *benchmark, struct pprofc_error *err)
-{
-    const struct pp_diff_encoding encoding = {.n_rows = benchmark->n_rows,
-                                              .by_cum = benchmark->by_cum};
-    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
-    char size[PP_NUMBER_TEXT_BYTES];
-    int rc;
-
-    if (benchmark->output == NULL || benchmark->diff == NULL)
+        if (options->commands[side] == NULL)
+            return pp_fail(err, -EINVAL, 0, "there is no --%s COMMAND", names[side]);
+    if (options->output == NULL)
         return 0;
-    rc = pp_encode_diff(benchmark->diff, pp_format_of_path(benchmark->output), &encoding, &bytes,
-                        err);
-    if (rc == 0)
-        rc = pp_file_write(benchmark->output, bytes.bytes, bytes.n_bytes, benchmark->overwrites,
-                           err);
-    if (rc == -EEXIST)
-        return pp_fail(err, rc, 0, "%s exists; give -f to overwrite or another -o",
-                       benchmark->output);
-    if (rc == 0)
-        pp_say("wrote %s (%s)", benchmark->output, pp_bytes_text((double)bytes.n_bytes, size));
-    return rc;
+    format = pp_format_of_path(options->output);
+    if (format != PP_FORMAT_SVG && format != PP_FORMAT_JSON && format != PP_FORMAT_TEXT)
+        return pp_fail(err, -EINVAL, 0, "%s: a comparison is written as .svg, .json or .txt",
+                       options->output);
+    return 0;
 }
 
-static int show(const struct benchmark *benchmark, struct pprofc_error *err)
+static int read_options(char **words, struct pp_bench_options *options, struct pprofc_error *err)
 {
-    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
-    int rc;
+    struct pp_option_reader reader = {.options = bench_options,
+                                      .n_options = N_OPTIONS,
+                                      .verb = "bench",
+                                      .words = words,
+                                      .stops_at_word = true};
+    int rc = pp_option_each(&reader, take, options, err);
+    const char *word = words[reader.at];
 
-    if (benchmark->is_json)
-        write_json(benchmark, &text);
-    else
-        write_table(benchmark, &text);
-    if (text.failed)
-        return pp_fail(err, -ENOMEM, 0, "no memory to show the comparison");
-    rc = pp_file_write("-", text.bytes, text.n_bytes, true, err);
-    return rc < 0 ? rc : write_output(benchmark, err);
-}
-
-/* ---- the verdict ---- */
-
-static int judge(const struct benchmark *benchmark)
-{
-    struct pp_interval limits;
-    const double ratio = pp_paired_ratio(benchmark->cpu_s[PP_BEFORE], benchmark->cpu_s[PP_AFTER],
-                                         benchmark->n_runs, &limits);
-    int64_t worse = -ENOENT;
-
-    if (benchmark->limit < 0)
-        return PP_EXIT_OK;
-    if (limits.low > 1 && ratio - 1 > benchmark->limit) {
-        pp_complain("the CPU time is more by %.1f %%: the limit is %.4g %%", 100 * (ratio - 1),
-                    100 * benchmark->limit);
-        return PP_EXIT_WORSE;
-    }
-    if (benchmark->diff != NULL)
-        worse = pp_diff_find_worse(benchmark->diff, benchmark->limit, benchmark->by_cum);
-    if (worse < 0)
-        return PP_EXIT_OK;
-    pp_complain("%s is dearer by %.1f %% of the whole: the limit is %.4g %%",
-                benchmark->diff->rows[worse].name,
-                100 * pp_diff_growth(benchmark->diff, benchmark->by_cum
-                                                          ? &benchmark->diff->rows[worse].cum
-                                                          : &benchmark->diff->rows[worse].flat),
-                100 * benchmark->limit);
-    return PP_EXIT_WORSE;
-}
-
-static int measure(struct benchmark *benchmark)
-{
-    struct pp_bench bench;
-    struct pprofc_error err;
-    int code = PP_EXIT_FAILED;
-
-    if (reserve(benchmark) != 0) {
-        pp_complain("no memory for %u runs", benchmark->n_runs);
-        return PP_EXIT_FAILED;
-    }
-    if (pp_bench_init(&bench, benchmark->keep, benchmark->rate_hz, &err) < 0) {
-        pp_complain("%s", err.message);
-    } else {
-        code = run_all(benchmark, &bench);
-        if (code == 0 && bench.is_profiled && compare_profiles(benchmark, &err) < 0)
-            pp_complain("%s; times are compared without profiles", err.message);
-        if (code == 0 && show(benchmark, &err) < 0) {
-            pp_complain("%s", err.message);
-            code = PP_EXIT_FAILED;
-        }
-    }
-    pp_bench_done(&bench);
-    return code == 0 ? judge(benchmark) : code;
+    if (rc < 0 || options->wants_help)
+        return rc;
+    if (word != NULL && !reader.only_words)
+        return pp_fail(err, -EINVAL, 0,
+                       "'%s': commands stand in one word: --before '%s ..'; a benchmark program "
+                       "stands behind --",
+                       word, word);
+    if (word != NULL)
+        options->program = words + reader.at;
+    rc = check_form(options, err);
+    return rc < 0 || has_cases(options) ? rc : check_pair(options, err);
 }
 
 int pp_cmd_bench(char **words)
 {
-    __attribute__((cleanup(benchmark_done))) struct benchmark benchmark = {
-        .n_runs = DEFAULT_RUNS, .n_rows = DEFAULT_ROWS, .rate_hz = default_rate_hz, .limit = -1};
+    __attribute__((cleanup(options_done))) struct pp_bench_options options = {
+        .rate_hz = default_rate_hz, .limit = -1, .noise = default_noise};
     struct pprofc_error err;
 
-    if (read_options(words, &benchmark, &err) < 0) {
+    if (read_options(words, &options, &err) < 0) {
         pp_complain("%s", err.message);
         return PP_EXIT_USAGE;
     }
-    if (benchmark.wants_help) {
+    if (options.wants_help) {
         (void)pp_help_show("bench");
         return PP_EXIT_OK;
     }
-    return measure(&benchmark);
+    return has_cases(&options) ? pp_bench_cases(&options) : pp_bench_pair(&options);
 }

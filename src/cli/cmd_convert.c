@@ -14,6 +14,7 @@
 enum {
     OPTION_SAMPLE,
     OPTION_SAMPLE_INDEX,
+    OPTION_BY,
     OPTION_HEAP_PEAK,
     OPTION_FORCE,
     OPTION_QUIET,
@@ -24,6 +25,7 @@ enum {
 static const struct pp_option convert_options[N_OPTIONS] = {
     [OPTION_SAMPLE] = {"sample", 0, true, false},
     [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_BY] = {"by", 0, true, false},
     [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_FORCE] = {"force", 'f', false, false},
     [OPTION_QUIET] = {"quiet", 'q', false, false},
@@ -34,8 +36,26 @@ struct conversion {
     const char *from, *to;
     struct pp_input_wish wish;
     enum pp_format format;
+    bool by_thread;        /* a profile of the file is a thread */
+    const char *label_key; /* or a value of this label; NULL: neither */
     bool overwrites, wants_help;
 };
+
+static const char label_prefix[] = "label:";
+
+static int set_by(struct conversion *conversion, const char *value, struct pprofc_error *err)
+{
+    const size_t n_prefix = sizeof label_prefix - 1;
+
+    conversion->by_thread = strcmp(value, "thread") == 0;
+    conversion->label_key = strncmp(value, label_prefix, n_prefix) == 0 && value[n_prefix] != '\0'
+                                ? value + n_prefix
+                                : NULL;
+    return conversion->by_thread || conversion->label_key != NULL
+               ? 0
+               : pp_fail(err, -EINVAL, 0,
+                         "--by '%s' is nothing to part a file by; give thread or label:KEY", value);
+}
 
 static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
@@ -46,6 +66,8 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     case OPTION_SAMPLE_INDEX:
         conversion->wish.sample = value;
         return 0;
+    case OPTION_BY:
+        return set_by(conversion, value, err);
     case OPTION_HEAP_PEAK:
         conversion->wish.at_heap_peak = true;
         return 0;
@@ -69,6 +91,11 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     }
 }
 
+static bool is_parted(const struct conversion *conversion)
+{
+    return conversion->by_thread || conversion->label_key != NULL;
+}
+
 static int read_options(char **words, struct conversion *conversion, struct pprofc_error *err)
 {
     struct pp_option_reader reader = {
@@ -81,11 +108,15 @@ static int read_options(char **words, struct conversion *conversion, struct ppro
         return 0;
     if (conversion->to == NULL)
         return pp_fail(err, -EINVAL, 0, "convert needs two files; write pprofc convert IN OUT");
-    if (strcmp(conversion->to, "-") == 0) {
-        conversion->format = PP_FORMAT_PPROF;
-        return 0;
-    }
-    return pp_format_for_writing(conversion->to, &conversion->format, err);
+    conversion->format = PP_FORMAT_PPROF;
+    if (strcmp(conversion->to, "-") != 0 &&
+        pp_format_for_writing(conversion->to, &conversion->format, err) != 0)
+        return -EINVAL;
+    if (is_parted(conversion) && conversion->format != PP_FORMAT_SPEEDSCOPE)
+        return pp_fail(err, -EINVAL, 0,
+                       "--by parts a speedscope file, and '%s' is none; give OUT.speedscope.json",
+                       conversion->to);
+    return 0;
 }
 
 static int write_profile(const struct conversion *conversion, const struct pprofc_profile *profile,
@@ -93,7 +124,11 @@ static int write_profile(const struct conversion *conversion, const struct pprof
 {
     pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
     char size[PP_NUMBER_TEXT_BYTES], left_out[256];
-    int rc = pp_encode_profile(profile, conversion->format, type, &bytes, err);
+    int rc = is_parted(conversion)
+                 ? pp_speedscope_write_by(profile, type,
+                                          conversion->by_thread ? PP_BY_THREAD : PP_BY_LABEL,
+                                          conversion->label_key, &bytes, err)
+                 : pp_encode_profile(profile, conversion->format, type, &bytes, err);
 
     if (rc < 0)
         return rc;
@@ -103,6 +138,9 @@ static int write_profile(const struct conversion *conversion, const struct pprof
                        conversion->to);
     if (rc == 0 && strcmp(conversion->to, "-") != 0)
         pp_say("wrote %s (%s)", conversion->to, pp_bytes_text((double)bytes.n_bytes, size));
+    if (rc == 0 && is_parted(conversion) && profile->n_types > 1)
+        pp_say("%s has the sample type %s alone; --sample NAME gives another", conversion->to,
+               pp_profile_chars(profile, profile->types[type].type));
     pp_format_leaves_out(profile, conversion->format, left_out, sizeof left_out);
     if (rc == 0 && left_out[0] != '\0')
         pp_say("%s has no room for %s; .pb.gz has", conversion->to, left_out);

@@ -43,18 +43,33 @@ static int write_report(const struct pp_report *report, const struct shown *show
     return rc;
 }
 
+/* The total before anything was taken out; of means what one count was worth. */
+static int64_t whole_of(const struct pp_report *report, const struct shown *shown)
+{
+    const struct pprofc_profile *profile = shown->profile;
+    const uint32_t type = shown->scope.type;
+    int64_t n = 0;
+
+    if (shown->scope.base != NULL)
+        return shown->scope.whole;
+    for (uint32_t i = 0; report->is_mean && i < profile->n_samples; i++)
+        n += pp_profile_type_samples(profile, type,
+                                     profile->sample_values + (size_t)i * profile->n_types);
+    return n != 0 ? pp_profile_total(profile, type) / n : pp_profile_total(profile, type);
+}
+
 /* Shares are of what was there before anything was taken out, unless --relative_percentages. */
 static int prepare(const struct pp_report *report, struct shown *shown, struct pprofc_error *err)
 {
     const bool sums_time = report->view == PP_VIEW_TRACES || report->view == PP_VIEW_RAW;
-    const int64_t whole = shown->scope.base != NULL
-                              ? shown->scope.whole
-                              : pp_profile_total(shown->profile, shown->scope.type);
+    const int64_t whole = whole_of(report, shown);
     const int rc = pp_report_filter(shown->profile, report, sums_time, &shown->filters, err);
 
     if (rc < 0)
         return rc;
     shown->scope.unit = report->values[PP_REPORT_UNIT];
+    shown->scope.divide_by = report->divide_by;
+    shown->scope.is_compact = report->values[PP_REPORT_COMPACT] != NULL;
     shown->scope.whole = report->values[PP_REPORT_RELATIVE] == NULL ? whole : 0;
     if (shown->filters.n_bytes > 0) {
         pp_buffer_text(&shown->filters, "");
@@ -63,13 +78,34 @@ static int prepare(const struct pp_report *report, struct shown *shown, struct p
     return shown->filters.failed ? pp_fail(err, -ENOMEM, 0, "no memory for the report") : 0;
 }
 
+static bool is_program(const char *path)
+{
+    char begin[4] = "";
+    pp_autoclose FILE *file = fopen(path, "re");
+
+    return file != NULL && fread(begin, 1, sizeof begin, file) == sizeof begin &&
+           memcmp(begin, "\177ELF", sizeof begin) == 0;
+}
+
+/* pprof takes the program before its profiles, to look names up in; ours are in the profile. */
+static const char *const *profiles_of(const struct pp_report *report)
+{
+    if (report->n_paths < 2 || !is_program(report->paths[0]))
+        return report->paths;
+    pp_say("%s is the program, not a profile: names are as the profile has them (pprofc symbolize "
+           "gives it those that it lacks)",
+           report->paths[0]);
+    return report->paths + 1;
+}
+
 static int report_on(const struct pp_report *report)
 {
     const struct pp_input_wish wish = {.sample = report->sample,
                                        .at_heap_peak = report->values[PP_REPORT_HEAP_PEAK] != NULL};
     __attribute__((cleanup(shown_done))) struct shown shown = {.filters = PP_BUFFER_INIT};
     struct pprofc_error err;
-    int code = pp_inputs_read(report->paths, &wish, &shown.profile, &shown.scope.type);
+    const char *const *paths = profiles_of(report);
+    int code = pp_inputs_read(paths, &wish, &shown.profile, &shown.scope.type);
     int rc;
 
     if (code != 0)
@@ -90,7 +126,7 @@ static int report_on(const struct pp_report *report)
     }
     if (code == PP_EXIT_NO_SAMPLES)
         pp_complain("%s holds no samples; profile for longer, or at a higher rate (--mode high)",
-                    report->paths[0]);
+                    paths[0]);
     else if (shown.profile->n_samples == 0)
         pp_complain("no sample is left %s%s", shown.scope.filters != NULL ? "behind " : "",
                     shown.scope.filters != NULL ? shown.scope.filters : "of the difference");

@@ -12,7 +12,11 @@ static int refuse_unknown(const struct pp_option_reader *reader, const char *das
 {
     char word[64];
     const char *nearest = NULL;
+    const char *advice = reader->foreign != NULL ? reader->foreign(name, n_chars) : NULL;
 
+    if (advice != NULL)
+        return pp_fail(err, -EINVAL, 0, "pprofc %s has no %s%.*s: %s", reader->verb, dashes,
+                       (int)n_chars, name, advice);
     if (n_chars > 1 && n_chars < sizeof word) {
         memcpy(word, name, n_chars);
         word[n_chars] = '\0';
@@ -122,7 +126,7 @@ static int read_letter(struct pp_option_reader *reader, const char *word, struct
     int rc;
 
     if (index < 0)
-        return refuse_unknown(reader, "-", word + 1, strlen(word + 1), err);
+        return refuse_unknown(reader, "-", word + 1, strcspn(word + 1, "="), err);
     rc = check_found(reader, index, shown, err);
     if (rc < 0)
         return rc;

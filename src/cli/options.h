@@ -25,6 +25,9 @@ struct pp_option_reader {
     /* The option whose value is a number that may be left out ("-top FILE"); NULL: there is none.
      */
     const char *number_option;
+    /* What to do instead of an option that others have and this verb has not; NULL: nothing, or
+     * there is no such function. */
+    const char *(*foreign)(const char *name, size_t n_chars);
 
     size_t at;         /* the next word */
     size_t letter_at;  /* within a word like "-qf": the next letter, else 0 */

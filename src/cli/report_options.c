@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
+#include "cli/report_foreign.h"
 #include "cli/report_json.h"
 #include "cli/values.h"
 
@@ -23,6 +24,14 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_RAW] = {"raw", 0, false, false},
     [PP_REPORT_DOT] = {"dot", 0, false, false},
     [PP_REPORT_SVG] = {"svg", 0, false, false},
+    [PP_REPORT_PNG] = {"png", 0, false, false},
+    [PP_REPORT_PDF] = {"pdf", 0, false, false},
+    [PP_REPORT_GIF] = {"gif", 0, false, false},
+    [PP_REPORT_PS] = {"ps", 0, false, false},
+    [PP_REPORT_PROTO] = {"proto", 0, false, false},
+    [PP_REPORT_DISASM] = {"disasm", 0, true, false},
+    [PP_REPORT_WEBLIST] = {"weblist", 0, true, false},
+    [PP_REPORT_COMMENTS] = {"comments", 0, false, false},
     [PP_REPORT_BY] = {"by", 0, true, false},
     [PP_REPORT_GRANULARITY] = {"granularity", 0, true, false},
     [PP_REPORT_FUNCTIONS] = {"functions", 0, false, false},
@@ -44,6 +53,11 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_ALLOC_SPACE] = {"alloc_space", 0, false, false},
     [PP_REPORT_INUSE_OBJECTS] = {"inuse_objects", 0, false, false},
     [PP_REPORT_INUSE_SPACE] = {"inuse_space", 0, false, false},
+    [PP_REPORT_TOTAL_DELAY] = {"total_delay", 0, false, false},
+    [PP_REPORT_CONTENTIONS] = {"contentions", 0, false, false},
+    [PP_REPORT_MEAN] = {"mean", 0, false, false},
+    [PP_REPORT_MEAN_DELAY] = {"mean_delay", 0, false, false},
+    [PP_REPORT_DIVIDE_BY] = {"divide_by", 0, true, false},
     [PP_REPORT_UNIT] = {"unit", 0, true, false},
     [PP_REPORT_RELATIVE] = {"relative_percentages", 0, false, false},
     [PP_REPORT_HEAP_PEAK] = {"heap-peak", 0, false, false},
@@ -66,6 +80,9 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_ALL_FRAMES] = {"all-frames", 0, false, false},
     [PP_REPORT_SOURCE_PATH] = {"source_path", 0, true, false},
     [PP_REPORT_TRIM_PATH] = {"trim_path", 0, true, false},
+    [PP_REPORT_INTEL_SYNTAX] = {"intel_syntax", 0, false, false},
+    [PP_REPORT_COMPACT] = {"compact_labels", 0, false, false},
+    [PP_REPORT_SYMBOLIZE] = {"symbolize", 0, true, false},
     [PP_REPORT_JSON] = {"json", 0, false, false},
     [PP_REPORT_OUTPUT] = {"output", 'o', true, false},
     [PP_REPORT_FORCE] = {"force", 'f', false, false},
@@ -86,15 +103,26 @@ static const struct {
     enum pp_report_option option;
     enum pp_report_view view;
 } view_flags[] = {
-    {PP_REPORT_TOP, PP_VIEW_TOP},     {PP_REPORT_TEXT, PP_VIEW_TOP},
-    {PP_REPORT_TREE, PP_VIEW_CALLS},  {PP_REPORT_PEEK, PP_VIEW_CALLS},
-    {PP_REPORT_LIST, PP_VIEW_SOURCE}, {PP_REPORT_TRACES, PP_VIEW_TRACES},
-    {PP_REPORT_TAGS, PP_VIEW_TAGS},   {PP_REPORT_RAW, PP_VIEW_RAW},
-    {PP_REPORT_DOT, PP_VIEW_DOT},     {PP_REPORT_SVG, PP_VIEW_DOT},
+    {PP_REPORT_TOP, PP_VIEW_TOP},       {PP_REPORT_TEXT, PP_VIEW_TOP},
+    {PP_REPORT_TREE, PP_VIEW_CALLS},    {PP_REPORT_PEEK, PP_VIEW_CALLS},
+    {PP_REPORT_LIST, PP_VIEW_SOURCE},   {PP_REPORT_TRACES, PP_VIEW_TRACES},
+    {PP_REPORT_TAGS, PP_VIEW_TAGS},     {PP_REPORT_RAW, PP_VIEW_RAW},
+    {PP_REPORT_DOT, PP_VIEW_DOT},       {PP_REPORT_SVG, PP_VIEW_DOT},
+    {PP_REPORT_PNG, PP_VIEW_DOT},       {PP_REPORT_PDF, PP_VIEW_DOT},
+    {PP_REPORT_GIF, PP_VIEW_DOT},       {PP_REPORT_PS, PP_VIEW_DOT},
+    {PP_REPORT_PROTO, PP_VIEW_PROTO},   {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
+    {PP_REPORT_DISASM, PP_VIEW_DISASM}, {PP_REPORT_WEBLIST, PP_VIEW_PAGE},
 };
 
-static const enum pp_report_option type_flags[] = {PP_REPORT_ALLOC_OBJECTS, PP_REPORT_ALLOC_SPACE,
-                                                   PP_REPORT_INUSE_OBJECTS, PP_REPORT_INUSE_SPACE};
+static const struct {
+    enum pp_report_option option;
+    const char *type;
+} type_flags[] = {
+    {PP_REPORT_ALLOC_OBJECTS, "alloc_objects"}, {PP_REPORT_ALLOC_SPACE, "alloc_space"},
+    {PP_REPORT_INUSE_OBJECTS, "inuse_objects"}, {PP_REPORT_INUSE_SPACE, "inuse_space"},
+    {PP_REPORT_TOTAL_DELAY, "delay"},           {PP_REPORT_MEAN_DELAY, "delay"},
+    {PP_REPORT_CONTENTIONS, "contentions"},
+};
 
 static int choose_group(struct pp_report *report, enum pp_group group, struct pprofc_error *err)
 {
@@ -150,6 +178,18 @@ static int parse_share(const char *value, const char *option, double *share_out,
     return 0;
 }
 
+static int parse_divisor(const char *value, double *divisor_out, struct pprofc_error *err)
+{
+    char *end = NULL;
+    const double divisor = strtod(value, &end);
+
+    if (value[0] < '.' || value[0] > '9' || *end != '\0' || !(divisor > 0 && divisor <= 1e18))
+        return pp_fail(err, -EINVAL, 0,
+                       "--divide_by '%s' is nothing to divide by; give a number above 0", value);
+    *divisor_out = divisor;
+    return 0;
+}
+
 static int set_rows(struct pp_report *report, const char *value, const char *option,
                     struct pprofc_error *err)
 {
@@ -198,8 +238,19 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     case PP_REPORT_BASE:
     case PP_REPORT_DIFF_BASE:
         return add_path(&report->bases, &report->n_bases, &report->bases_capacity, value, err);
+    case PP_REPORT_DIVIDE_BY:
+        return parse_divisor(value, &report->divide_by, err);
+    case PP_REPORT_SYMBOLIZE:
+        return strcmp(value, "none") == 0
+                   ? 0
+                   : pp_fail(err, -EINVAL, 0,
+                             "--symbolize '%s': a report gives no names, as with 'none'; pprofc "
+                             "symbolize FILE does",
+                             value);
     case PP_REPORT_PEEK:
     case PP_REPORT_LIST:
+    case PP_REPORT_DISASM:
+    case PP_REPORT_WEBLIST:
         report->pattern = value;
         return 0;
     case PP_REPORT_UNIT:
@@ -224,13 +275,26 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     }
 }
 
+/* "--dot --png": the picture of the graph is still the graph. */
+static bool is_drawn(enum pp_report_option option)
+{
+    return option >= PP_REPORT_SVG && option <= PP_REPORT_PS;
+}
+
+/* Formats of others, which have no room for JSON beside them. */
+static bool has_json(enum pp_report_view view)
+{
+    return view != PP_VIEW_DOT && view != PP_VIEW_PROTO && view != PP_VIEW_RAW &&
+           view != PP_VIEW_DISASM && view != PP_VIEW_PAGE;
+}
+
 static int settle_view(struct pp_report *report, struct pprofc_error *err)
 {
     const char *chosen = NULL;
 
     for (size_t i = 0; i < sizeof view_flags / sizeof view_flags[0]; i++) {
         const bool is_given = report->values[view_flags[i].option] != NULL;
-        if (is_given && chosen != NULL && !(i < 2 || view_flags[i].option == PP_REPORT_SVG))
+        if (is_given && chosen != NULL && !(i < 2 || is_drawn(view_flags[i].option)))
             return pp_fail(err, -EINVAL, 0, "one view at a time: --%s or --%s", chosen,
                            report_options[view_flags[i].option].name);
         if (!is_given)
@@ -238,10 +302,13 @@ static int settle_view(struct pp_report *report, struct pprofc_error *err)
         chosen = report_options[view_flags[i].option].name;
         report->view = view_flags[i].view;
     }
-    if (report->values[PP_REPORT_JSON] != NULL && report->view != PP_VIEW_TOP &&
-        report->view != PP_VIEW_CALLS)
-        return pp_fail(err, -EINVAL, 0, "--json is for --top, --tree and --peek, not for --%s",
+    if (report->values[PP_REPORT_JSON] != NULL && !has_json(report->view))
+        return pp_fail(err, -EINVAL, 0,
+                       "--json is for --top, --tree, --peek, --list, --traces, --tags and "
+                       "--comments, not for --%s",
                        chosen);
+    if (report->is_mean && report->view != PP_VIEW_TOP)
+        return pp_fail(err, -EINVAL, 0, "--mean is for --top alone, not for --%s", chosen);
     return 0;
 }
 
@@ -271,17 +338,18 @@ static int settle(struct pp_report *report, struct pprofc_error *err)
             return rc;
     }
     for (size_t i = 0; i < sizeof type_flags / sizeof type_flags[0]; i++) {
-        if (report->values[type_flags[i]] == NULL)
+        if (report->values[type_flags[i].option] == NULL)
             continue;
-        if (report->sample != NULL &&
-            strcmp(report->sample, report_options[type_flags[i]].name) != 0)
+        if (report->sample != NULL && strcmp(report->sample, type_flags[i].type) != 0)
             return pp_fail(err, -EINVAL, 0, "one sample type at a time: %s or %s", report->sample,
-                           report_options[type_flags[i]].name);
-        report->sample = report_options[type_flags[i]].name;
+                           type_flags[i].type);
+        report->sample = type_flags[i].type;
     }
     if (wants_cum && wants_flat)
         return pp_fail(err, -EINVAL, 0, "sort by cum or by flat, not by both");
     report->by_cum = wants_cum;
+    report->is_mean =
+        report->values[PP_REPORT_MEAN] != NULL || report->values[PP_REPORT_MEAN_DELAY] != NULL;
     if (settle_view(report, err) != 0 || settle_base(report, err) != 0)
         return -EINVAL;
     if (report->n_paths == 0 && report->values[PP_REPORT_HELP] == NULL)
@@ -295,10 +363,12 @@ int pp_report_options_read(char **words, struct pp_report *report, struct pprofc
                                       .n_options = PP_REPORT_N_OPTIONS,
                                       .verb = "report",
                                       .words = words,
-                                      .number_option = "top"};
+                                      .number_option = "top",
+                                      .foreign = pp_foreign_option};
     int rc;
 
-    *report = (struct pp_report){.view = PP_VIEW_TOP, .node_share = -1, .edge_share = -1};
+    *report =
+        (struct pp_report){.view = PP_VIEW_TOP, .node_share = -1, .edge_share = -1, .divide_by = 1};
     rc = pp_option_each(&reader, take, report, err);
     return rc < 0 ? rc : settle(report, err);
 }

@@ -21,6 +21,14 @@ enum pp_report_option {
     PP_REPORT_RAW,
     PP_REPORT_DOT,
     PP_REPORT_SVG,
+    PP_REPORT_PNG,
+    PP_REPORT_PDF,
+    PP_REPORT_GIF,
+    PP_REPORT_PS,
+    PP_REPORT_PROTO,
+    PP_REPORT_COMMENTS,
+    PP_REPORT_DISASM,
+    PP_REPORT_WEBLIST,
     /* what a row is */
     PP_REPORT_BY,
     PP_REPORT_GRANULARITY,
@@ -45,6 +53,11 @@ enum pp_report_option {
     PP_REPORT_ALLOC_SPACE,
     PP_REPORT_INUSE_OBJECTS,
     PP_REPORT_INUSE_SPACE,
+    PP_REPORT_TOTAL_DELAY,
+    PP_REPORT_CONTENTIONS,
+    PP_REPORT_MEAN,
+    PP_REPORT_MEAN_DELAY,
+    PP_REPORT_DIVIDE_BY,
     PP_REPORT_UNIT,
     PP_REPORT_RELATIVE,
     PP_REPORT_HEAP_PEAK,
@@ -70,6 +83,9 @@ enum pp_report_option {
     /* output */
     PP_REPORT_SOURCE_PATH,
     PP_REPORT_TRIM_PATH,
+    PP_REPORT_INTEL_SYNTAX,
+    PP_REPORT_COMPACT,
+    PP_REPORT_SYMBOLIZE,
     PP_REPORT_JSON,
     PP_REPORT_OUTPUT,
     PP_REPORT_FORCE,
@@ -84,12 +100,16 @@ enum pp_report_view {
     PP_VIEW_TRACES,
     PP_VIEW_TAGS,
     PP_VIEW_RAW,
-    PP_VIEW_DOT
+    PP_VIEW_DOT,
+    PP_VIEW_PROTO,
+    PP_VIEW_COMMENTS,
+    PP_VIEW_DISASM,
+    PP_VIEW_PAGE /* of source */
 };
 
 struct pp_report {
     enum pp_report_view view;
-    const char *pattern;                     /* of peek and list; NULL: all */
+    const char *pattern;                     /* of peek, list, weblist and disasm; NULL: all */
     const char *values[PP_REPORT_N_OPTIONS]; /* NULL: not given; "" for what has no value */
     const char **paths;                      /* NULL-terminated, the caller's words */
     size_t n_paths, paths_capacity;
@@ -101,7 +121,8 @@ struct pp_report {
     bool has_group;                /* it was asked for */
     uint32_t n_rows;               /* 0: the view's own choice */
     double node_share, edge_share; /* what weighs less is left out; negative: the view's choice */
-    bool by_cum;
+    double divide_by;              /* values are shown divided by it; 1: as they are */
+    bool by_cum, is_mean;
 };
 
 /* -EINVAL with a message for wrong usage.  pp_report_options_done() in any case. */

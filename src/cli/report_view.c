@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/disassembly.h"
 #include "cli/graphviz.h"
 #include "cli/report_json.h"
+#include "cli/samples_json.h"
+#include "formats/formats.h"
 #include "views/call_table.h"
 #include "views/dot_view.h"
 #include "views/sample_views.h"
@@ -20,6 +23,11 @@ static const double default_node_share = 0.005, default_edge_share = 0.001;
 static void free_pattern(struct pp_pattern **pattern)
 {
     pp_pattern_free(*pattern);
+}
+
+static bool wants_json(const struct pp_report *report)
+{
+    return report->values[PP_REPORT_JSON] != NULL;
 }
 
 static bool is_trimmed(const struct pp_report *report)
@@ -46,11 +54,13 @@ static int write_top(const struct pp_report *report, const struct pprofc_profile
         .whole = scope->whole,
         .unit = scope->unit,
         .filters = scope->filters,
-        .base = scope->base};
+        .base = scope->base,
+        .divide_by = scope->divide_by,
+        .is_compact = scope->is_compact,
+        .is_mean = report->is_mean};
 
-    return report->values[PP_REPORT_JSON] != NULL
-               ? pp_report_json_write(profile, &options, out, err)
-               : pp_top_table_write(profile, &options, out, err);
+    return wants_json(report) ? pp_report_json_write(profile, &options, out, err)
+                              : pp_top_table_write(profile, &options, out, err);
 }
 
 /* Peek looks for what may weigh little: nothing is left out there. */
@@ -82,9 +92,8 @@ static int write_calls(const struct pp_report *report, const struct pprofc_profi
     const struct pp_call_table_options options = {
         .scope = *scope, .wish = graph_wish(report, scope->type), .pattern = pattern};
 
-    return report->values[PP_REPORT_JSON] != NULL
-               ? pp_calls_json_write(profile, &options, out, err)
-               : pp_call_table_write(profile, &options, out, err);
+    return wants_json(report) ? pp_calls_json_write(profile, &options, out, err)
+                              : pp_call_table_write(profile, &options, out, err);
 }
 
 static int write_source(const struct pp_report *report, const struct pprofc_profile *profile,
@@ -96,7 +105,39 @@ static int write_source(const struct pp_report *report, const struct pprofc_prof
                                               .source_path = report->values[PP_REPORT_SOURCE_PATH],
                                               .trim_path = report->values[PP_REPORT_TRIM_PATH]};
 
-    return pp_source_write(profile, &options, out, err);
+    if (report->view == PP_VIEW_PAGE)
+        return pp_source_page_write(profile, &options, out, err);
+    return wants_json(report) ? pp_source_json_write(profile, &options, out, err)
+                              : pp_source_write(profile, &options, out, err);
+}
+
+static int write_traces(const struct pp_report *report, const struct pprofc_profile *profile,
+                        const struct pp_view_scope *scope, struct pp_buffer *out,
+                        struct pprofc_error *err)
+{
+    return wants_json(report)
+               ? pp_traces_json_write(profile, scope, out, err)
+               : pp_traces_write(profile, scope, report->has_group ? report->group : PP_BY_NAME,
+                                 out, err);
+}
+
+static int write_disassembly(const struct pp_report *report, const struct pprofc_profile *profile,
+                             const struct pp_view_scope *scope, struct pp_pattern *pattern,
+                             struct pp_buffer *out, struct pprofc_error *err)
+{
+    const struct pp_disassembly_options options = {
+        .scope = *scope,
+        .pattern = pattern,
+        .is_intel = report->values[PP_REPORT_INTEL_SYNTAX] != NULL};
+
+    return pp_disassembly_write(profile, &options, out, err);
+}
+
+static int write_comments(const struct pp_report *report, const struct pprofc_profile *profile,
+                          struct pp_buffer *out, struct pprofc_error *err)
+{
+    return wants_json(report) ? pp_comments_json_write(profile, out, err)
+                              : pp_comments_write(profile, out, err);
 }
 
 /* The output's extension says whether graphviz makes a picture of it. */
@@ -104,16 +145,22 @@ static int write_dot(const struct pp_report *report, const struct pprofc_profile
                      const struct pp_view_scope *scope, struct pp_buffer *out,
                      struct pprofc_error *err)
 {
-    static const char *const formats[] = {"svg", "png", "pdf"};
+    static const char *const formats[] = {"svg", "png", "pdf", "gif", "ps"};
     const struct pp_dot_options options = {.scope = *scope,
                                            .wish = graph_wish(report, scope->type)};
     const char *output = report->values[PP_REPORT_OUTPUT];
     const char *point = output != NULL ? strrchr(output, '.') : NULL;
-    const char *format = report->values[PP_REPORT_SVG] != NULL ? "svg" : NULL;
+    const char *format = report->values[PP_REPORT_SVG] != NULL   ? "svg"
+                         : report->values[PP_REPORT_PNG] != NULL ? "png"
+                         : report->values[PP_REPORT_PDF] != NULL ? "pdf"
+                         : report->values[PP_REPORT_GIF] != NULL ? "gif"
+                         : report->values[PP_REPORT_PS] != NULL  ? "ps"
+                                                                 : NULL;
     __attribute__((cleanup(pp_buffer_done))) struct pp_buffer dot = PP_BUFFER_INIT;
     int rc;
 
-    for (size_t i = 0; point != NULL && i < sizeof formats / sizeof formats[0]; i++)
+    for (size_t i = 0; format == NULL && point != NULL && i < sizeof formats / sizeof formats[0];
+         i++)
         if (strcmp(point + 1, formats[i]) == 0)
             format = formats[i];
     if (format == NULL)
@@ -137,16 +184,23 @@ int pp_report_view_write(const struct pp_report *report, const struct pprofc_pro
     case PP_VIEW_CALLS:
         return write_calls(report, profile, scope, pattern, out, err);
     case PP_VIEW_SOURCE:
+    case PP_VIEW_PAGE:
         return write_source(report, profile, scope, pattern, out, err);
     case PP_VIEW_TRACES:
-        return pp_traces_write(profile, scope, report->has_group ? report->group : PP_BY_NAME, out,
-                               err);
+        return write_traces(report, profile, scope, out, err);
     case PP_VIEW_TAGS:
-        return pp_tags_write(profile, scope, out, err);
+        return wants_json(report) ? pp_tags_json_write(profile, scope, out, err)
+                                  : pp_tags_write(profile, scope, out, err);
     case PP_VIEW_RAW:
         return pp_raw_write(profile, out, err);
     case PP_VIEW_DOT:
         return write_dot(report, profile, scope, out, err);
+    case PP_VIEW_DISASM:
+        return write_disassembly(report, profile, scope, pattern, out, err);
+    case PP_VIEW_PROTO:
+        return pp_pprof_write(profile, true, out, err);
+    case PP_VIEW_COMMENTS:
+        return write_comments(report, profile, out, err);
     case PP_VIEW_TOP:
         break;
     }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "profile/profile.h"
+#include "profile/top.h"
 
 enum pp_format {
     PP_FORMAT_UNKNOWN,
@@ -69,6 +70,11 @@ int pp_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                   struct pprofc_error *err);
 int pp_speedscope_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                         struct pprofc_error *err); /* -ENOTSUP: negative values */
+
+/* The same of one sample type, with a profile for each thread, or each value of a label
+ * (PP_BY_THREAD, PP_BY_LABEL). */
+int pp_speedscope_write_by(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
+                           const char *label_key, struct pp_buffer *out, struct pprofc_error *err);
 int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                   struct pprofc_error *err);
 int pp_csv_write(const struct pprofc_profile *profile, uint32_t type, struct pp_buffer *out,

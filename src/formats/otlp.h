@@ -33,6 +33,7 @@ enum pp_otlp_profile_field {
     PP_OTLP_P_DURATION = 4,
     PP_OTLP_P_PERIOD_TYPE = 5,
     PP_OTLP_P_PERIOD = 6,
+    PP_OTLP_P_ID = 7,
     PP_OTLP_P_ATTRIBUTES = 11,
 };
 

@@ -30,6 +30,8 @@ void pp_otlp_reader_done(struct pp_otlp_reader *reader)
     free(reader->sample_attributes);
     free(reader->labels);
     free(reader->location_lines);
+    free(reader->ids);
+    pp_id_table_done(&reader->ids_table);
 }
 
 int pp_otlp_refuse(const struct pp_otlp_reader *reader, const char *format, ...)

@@ -126,14 +126,17 @@ static int read_head(struct pp_otlp_json *reader, struct pp_otlp_profile *profil
                      struct head *head)
 {
     struct pp_json_reader *json = &reader->json;
-    struct pp_json_string key;
+    struct pp_json_string key, id;
     int64_t number;
     int failed = 0;
 
     if (!pp_json_read_object(json))
         return 0;
     while (failed == 0 && pp_json_next_key(json, &key)) {
-        if (pp_json_is(key, "sampleType")) {
+        if (pp_json_is(key, "profileId") && pp_json_peek(json) == PP_JSON_STRING &&
+            pp_json_read_string(json, &id)) {
+            pp_otlp_take_id(profile, id.bytes, id.n_bytes);
+        } else if (pp_json_is(key, "sampleType")) {
             read_value_type(json, &head->type, &head->unit);
         } else if (pp_json_is(key, "periodType")) {
             read_value_type(json, &profile->period_type, &profile->period_unit);

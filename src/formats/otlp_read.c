@@ -96,6 +96,8 @@ static int read_head(struct pp_otlp_wire *reader, struct pp_wire message,
                 read_value_type(reader, field.bytes, &profile->period_type, &profile->period_unit);
         else if (field.number == PP_OTLP_P_PERIOD)
             profile->period = (int64_t)field.value;
+        else if (field.number == PP_OTLP_P_ID && field.type == PP_WIRE_LEN)
+            pp_otlp_take_id(profile, field.bytes.at, (size_t)(field.bytes.end - field.bytes.at));
         else if (field.number == PP_OTLP_P_ATTRIBUTES)
             failed = pp_otlp_each_number(reader, &field, pp_otlp_take_index, attributes);
     }

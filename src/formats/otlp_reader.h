@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "formats/otlp.h"
+#include "profile/id_table.h"
 #include "profile/profile.h"
 
 struct pp_otlp_range {
@@ -69,7 +70,17 @@ struct pp_otlp_sample {
     size_t n_attributes;
 };
 
+/* Who sends a profile twice gives it the same one.  As it stands in the file: bytes, or JSON's
+ * spelling of them; without one, or where it is too long to be one, it has no bytes. */
+enum { PP_OTLP_MAX_ID_BYTES = 32 };
+struct pp_otlp_id {
+    unsigned char bytes[PP_OTLP_MAX_ID_BYTES];
+    uint32_t n_bytes, type;
+};
+
 struct pp_otlp_profile {
+    struct pp_otlp_id id;
+    bool is_repeated; /* its samples are those of one before it */
     bool has_type;
     uint32_t type;                     /* ours, where has_type */
     uint32_t period_type, period_unit; /* strings of the table */
@@ -106,7 +117,11 @@ struct pp_otlp_reader {
     PP_OTLP_COLUMN(uint32_t, sample_attributes);        /* of the sample being read */
     PP_OTLP_COLUMN(struct pp_label, labels);            /* reused */
     PP_OTLP_COLUMN(struct pp_line, location_lines);     /* reused */
-    pp_id default_type;                                 /* string */
+    PP_OTLP_COLUMN(struct pp_otlp_id, ids);             /* of the profiles that have one */
+    struct pp_id_table ids_table;                       /* ids are index + 1 */
+    uint64_t end_ns;                                    /* of the latest profile */
+    uint32_t n_repeated;
+    pp_id default_type; /* string */
     uint64_t n_ignored; /* attributes that are no labels: lists, bytes, fractions */
 };
 
@@ -137,6 +152,9 @@ int pp_otlp_dictionary_resolve(struct pp_otlp_reader *reader);
 /* The key of an attribute, and its text where it has one. */
 pp_id pp_otlp_key(const struct pp_otlp_reader *reader, const struct pp_otlp_attribute *attribute);
 pp_id pp_otlp_text(const struct pp_otlp_reader *reader, const struct pp_otlp_attribute *attribute);
+
+/* Take the id that stands in the file: all zeroes is none. */
+void pp_otlp_take_id(struct pp_otlp_profile *profile, const void *bytes, size_t n_bytes);
 
 /* Begin a profile whose sample type are these strings of the table. */
 int pp_otlp_begin_profile(struct pp_otlp_reader *reader, struct pp_otlp_profile *profile,

@@ -11,8 +11,56 @@
 
 /* ---- profiles ---- */
 
-int pp_otlp_begin_profile(struct pp_otlp_reader *reader, struct pp_otlp_profile *profile,
-                          uint32_t type, uint32_t unit)
+/* JSON spells zeroes as '0' (hexadecimal, as ids of traces) or 'A' (base64). */
+static bool is_zero(const unsigned char *bytes, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++)
+        if (strchr("0A=", bytes[i]) == NULL) /* finds the NUL, too */
+            return false;
+    return true;
+}
+
+void pp_otlp_take_id(struct pp_otlp_profile *profile, const void *bytes, size_t n_bytes)
+{
+    profile->id = (struct pp_otlp_id){.n_bytes = 0};
+    if (n_bytes > PP_OTLP_MAX_ID_BYTES || is_zero(bytes, n_bytes))
+        return;
+    memcpy(profile->id.bytes, bytes, n_bytes);
+    profile->id.n_bytes = (uint32_t)n_bytes;
+}
+
+static bool is_same_id(const struct pp_otlp_id *a, const struct pp_otlp_id *b)
+{
+    return a->type == b->type && a->n_bytes == b->n_bytes &&
+           memcmp(a->bytes, b->bytes, a->n_bytes) == 0;
+}
+
+/* Whether one of the same id and sample type came before; it is remembered. */
+static int look_for_repetition(struct pp_otlp_reader *reader, struct pp_otlp_profile *profile)
+{
+    struct pp_id_probe probe;
+    uint64_t hash = pp_hash_add(profile->type, profile->id.n_bytes);
+
+    profile->id.type = profile->type;
+    if (profile->id.n_bytes == 0)
+        return 0;
+    for (uint32_t i = 0; i < profile->id.n_bytes; i++)
+        hash = pp_hash_add(hash, profile->id.bytes[i]);
+    for (probe = pp_id_table_first(&reader->ids_table, hash); probe.id != 0;
+         probe = pp_id_table_after(&reader->ids_table, hash, probe))
+        profile->is_repeated |= is_same_id(&reader->ids[probe.id - 1], &profile->id);
+    reader->n_repeated += profile->is_repeated;
+    if (profile->is_repeated)
+        return 0;
+    if (!PP_OTLP_ROOM(reader, ids) ||
+        pp_id_table_put(&reader->ids_table, hash, (uint32_t)reader->n_ids + 1) != 0)
+        return -ENOMEM;
+    reader->ids[reader->n_ids++] = profile->id;
+    return 0;
+}
+
+static int choose_type(struct pp_otlp_reader *reader, struct pp_otlp_profile *profile,
+                       uint32_t type, uint32_t unit)
 {
     struct pprofc_profile *ours = reader->profile;
     struct pp_value_type wanted;
@@ -40,6 +88,14 @@ int pp_otlp_begin_profile(struct pp_otlp_reader *reader, struct pp_otlp_profile 
     return 0;
 }
 
+int pp_otlp_begin_profile(struct pp_otlp_reader *reader, struct pp_otlp_profile *profile,
+                          uint32_t type, uint32_t unit)
+{
+    const int failed = choose_type(reader, profile, type, unit);
+
+    return failed != 0 ? failed : look_for_repetition(reader, profile);
+}
+
 static void take_comment(struct pp_otlp_reader *reader, pp_id text)
 {
     if (!pp_pprof_read_comment(reader->profile, reader->profile->strings[text]))
@@ -64,6 +120,27 @@ static void take_attribute(struct pp_otlp_reader *reader, const struct pp_otlp_a
     }
 }
 
+/* From the begin of the first to the end of the last: profiles of several processes overlap, those
+ * of one follow each other. */
+static void take_time(struct pp_otlp_reader *reader, const struct pp_otlp_profile *profile)
+{
+    struct pprofc_profile *ours = reader->profile;
+    const uint64_t most = INT64_MAX,
+                   duration_ns = profile->duration_ns > 0 ? (uint64_t)profile->duration_ns : 0;
+
+    if (profile->time_ns == 0 || profile->time_ns > most - duration_ns) {
+        if (ours->duration_ns < profile->duration_ns)
+            ours->duration_ns = profile->duration_ns;
+        return;
+    }
+    if (ours->time_ns == 0 || profile->time_ns < (uint64_t)ours->time_ns)
+        ours->time_ns = (int64_t)profile->time_ns;
+    if (reader->end_ns < profile->time_ns + duration_ns)
+        reader->end_ns = profile->time_ns + duration_ns;
+    if (ours->duration_ns < (int64_t)(reader->end_ns - (uint64_t)ours->time_ns))
+        ours->duration_ns = (int64_t)(reader->end_ns - (uint64_t)ours->time_ns);
+}
+
 /* Each profile of ours says the same of all; of others the first is taken that says something. */
 int pp_otlp_end_profile(struct pp_otlp_reader *reader, const struct pp_otlp_profile *profile,
                         struct pp_otlp_range attributes)
@@ -78,10 +155,7 @@ int pp_otlp_end_profile(struct pp_otlp_reader *reader, const struct pp_otlp_prof
                                reader->n_attributes);
     if (failed != 0)
         return failed;
-    if (ours->time_ns == 0)
-        ours->time_ns = (int64_t)profile->time_ns;
-    if (ours->duration_ns < profile->duration_ns)
-        ours->duration_ns = profile->duration_ns;
+    take_time(reader, profile);
     if (ours->period_type.type == 0 && ours->period_type.unit == 0) {
         ours->period_type.type = pp_otlp_string(reader, profile->period_type);
         ours->period_type.unit = pp_otlp_string(reader, profile->period_unit);
@@ -199,6 +273,8 @@ int pp_otlp_add_sample(struct pp_otlp_reader *reader, const struct pp_otlp_profi
     if (sample->n_values > 0 && sample->n_times > 0 && sample->n_values != sample->n_times)
         return pp_otlp_refuse(reader, "a sample with %zu values at %zu times", sample->n_values,
                               sample->n_times);
+    if (profile->is_repeated)
+        return 0;
     if (!make_labels(reader, sample))
         return -ENOMEM;
     values[profile->type] = sample->n_values > 0 ? sample->value : (int64_t)sample->n_times;
@@ -245,6 +321,11 @@ int pp_otlp_finish(struct pp_otlp_reader *reader)
                         "%" PRIu64
                         " attributes of samples were lists, bytes or fractions, and left out",
                         reader->n_ignored);
+    if (reader->n_repeated > 0)
+        pp_profile_note(profile,
+                        "%" PRIu32 " profiles have the id of one before them, and the same sample "
+                        "type: they were sent twice and are counted once",
+                        reader->n_repeated);
     if (pp_profile_failed(profile) || pp_profile_estimate_heap(profile) != 0)
         return -ENOMEM;
     return 0;

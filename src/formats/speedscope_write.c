@@ -1,7 +1,8 @@
-/* Writing speedscope's own JSON, a profile of the file for each sample type.  (Its importer of
- * pprof files keeps one frame of each address, so inlined functions are lost there.)  Stacks are of
- * functions: speedscope tells frames apart by their index, and would show a function once for each
- * of its addresses.  Schema: https://www.speedscope.app/file-format-schema.json */
+/* Writing speedscope's own JSON, a profile of the file for each sample type; or, of one type, for
+ * each thread or value of a label.  (Its importer of pprof files keeps one frame of each address,
+ * so inlined functions are lost there.)  Stacks are of functions: speedscope tells frames apart by
+ * their index, and would show a function once for each of its addresses.  Schema:
+ * https://www.speedscope.app/file-format-schema.json */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/memory.h"
 #include "formats/formats.h"
 #include "profile/tables.h"
+#include "profile/top_groups.h"
 
 /* ---- stacks of functions ---- */
 
@@ -55,7 +57,10 @@ static pp_id *plain_locations(struct pprofc_profile *plain, const struct pprofc_
     return plains;
 }
 
-static int copy_stacks(struct pprofc_profile *plain, const struct pprofc_profile *profile)
+/* A sample's slice says which part of the file it goes to: 'parts' has that by label set; NULL:
+ * there is one part. */
+static int copy_stacks(struct pprofc_profile *plain, const struct pprofc_profile *profile,
+                       const uint32_t *parts)
 {
     pp_autofree uint32_t *first_of = calloc(profile->n_locations, sizeof *first_of);
     pp_autofree pp_id *node_of = calloc(profile->n_nodes, sizeof *node_of);
@@ -78,7 +83,8 @@ static int copy_stacks(struct pprofc_profile *plain, const struct pprofc_profile
         node_of[node] = at;
     }
     for (uint32_t i = 0; i < profile->n_samples; i++)
-        pp_profile_add(plain, node_of[profile->sample_stack[i]], 0, 0,
+        pp_profile_add(plain, node_of[profile->sample_stack[i]], 0,
+                       parts != NULL ? parts[profile->sample_labels[i]] : 0,
                        &profile->sample_values[(size_t)i * profile->n_types]);
     return pp_profile_failed(plain) ? -ENOMEM : 0;
 }
@@ -140,14 +146,26 @@ static int64_t value_of(const struct pprofc_profile *plain, uint32_t sample, uin
     return plain->sample_values[(size_t)sample * plain->n_types + type];
 }
 
-static void put_type(struct pp_json *json, const struct pprofc_profile *plain, uint32_t type,
-                     pp_id *path)
+/* A profile of the file: what of 'type' is in the part. */
+struct speedscope_part {
+    uint32_t type, number;
+    int64_t total;
+    const char *title;
+};
+
+static bool is_in(const struct pprofc_profile *plain, uint32_t sample,
+                  const struct speedscope_part *part)
 {
-    const char *name = plain->strings[plain->types[type].type];
-    const char *given = plain->strings[plain->types[type].unit], *unit = unit_of(given);
+    return plain->sample_slice[sample] == part->number && value_of(plain, sample, part->type) != 0;
+}
+
+static void put_part(struct pp_json *json, const struct pprofc_profile *plain,
+                     const struct speedscope_part *part, pp_id *path)
+{
+    const char *given = plain->strings[plain->types[part->type].unit], *unit = unit_of(given);
     pp_autobuffer struct pp_buffer title = PP_BUFFER_INIT;
 
-    pp_buffer_text(&title, name);
+    pp_buffer_text(&title, part->title);
     if (unit == NULL)
         pp_buffer_printf(&title, " (%s)", given);
     json->out->failed |= title.failed;
@@ -156,17 +174,17 @@ static void put_type(struct pp_json *json, const struct pprofc_profile *plain, u
     pp_json_bytes(json, "name", title.bytes, title.n_bytes);
     pp_json_text(json, "unit", unit != NULL ? unit : "none");
     pp_json_integer(json, "startValue", 0);
-    pp_json_integer(json, "endValue", pp_profile_total(plain, type));
+    pp_json_integer(json, "endValue", part->total);
     pp_json_begin_array(json, "samples");
     for (uint32_t i = 0; i < plain->n_samples; i++) {
-        if (value_of(plain, i, type) != 0)
+        if (is_in(plain, i, part))
             put_stack(json, plain, plain->sample_stack[i], path);
     }
     pp_json_end_array(json);
     pp_json_begin_array(json, "weights");
     for (uint32_t i = 0; i < plain->n_samples; i++) {
-        if (value_of(plain, i, type) != 0)
-            pp_json_integer(json, NULL, value_of(plain, i, type));
+        if (is_in(plain, i, part))
+            pp_json_integer(json, NULL, value_of(plain, i, part->type));
     }
     pp_json_end_array(json);
     pp_json_end_object(json);
@@ -181,8 +199,11 @@ static bool has_negative(const struct pprofc_profile *plain)
     return false;
 }
 
+/* The reader of ours takes the profiles of exporter "pprof-c " for sample types, all others for
+ * threads. */
 static int put_document(const struct pprofc_profile *profile, const struct pprofc_profile *plain,
-                        struct pp_buffer *out)
+                        const char *exporter, const struct speedscope_part *parts, uint32_t n_parts,
+                        uint32_t active, struct pp_buffer *out)
 {
     pp_autofree pp_id *path = calloc(plain->n_nodes, sizeof *path);
     struct pp_json json = {out, false};
@@ -191,33 +212,110 @@ static int put_document(const struct pprofc_profile *profile, const struct pprof
         return -ENOMEM;
     pp_json_begin_object(&json, NULL);
     pp_json_text(&json, "$schema", "https://www.speedscope.app/file-format-schema.json");
-    pp_json_text(&json, "exporter", "pprof-c " PP_VERSION);
+    pp_json_text(&json, "exporter", exporter);
     if (profile->command != 0)
         put_string(&json, "name", profile, profile->command);
-    pp_json_integer(&json, "activeProfileIndex", profile->default_type);
+    pp_json_integer(&json, "activeProfileIndex", active);
     put_frames(&json, plain);
     pp_json_begin_array(&json, "profiles");
-    for (uint32_t type = 0; type < plain->n_types; type++)
-        put_type(&json, plain, type, path);
+    for (uint32_t i = 0; i < n_parts; i++)
+        put_part(&json, plain, &parts[i], path);
     pp_json_end_array(&json);
     pp_json_end_object(&json);
     pp_buffer_append(out, "\n", 1);
     return out->failed ? -ENOMEM : 0;
 }
 
+static int put_types(const struct pprofc_profile *profile, const struct pprofc_profile *plain,
+                     struct pp_buffer *out)
+{
+    struct speedscope_part parts[PP_MAX_TYPES];
+
+    for (uint32_t type = 0; type < plain->n_types; type++)
+        parts[type] = (struct speedscope_part){.type = type,
+                                               .total = pp_profile_total(plain, type),
+                                               .title = plain->strings[plain->types[type].type]};
+    return put_document(profile, plain, "pprof-c " PP_VERSION, parts, plain->n_types,
+                        profile->default_type, out);
+}
+
+static int refuse_negative(struct pprofc_error *err)
+{
+    return pp_fail(err, -ENOTSUP, 0,
+                   "speedscope's format has no negative values, and this profile (a difference?) "
+                   "has some; give .pb.gz, .json or .csv");
+}
+
 int pp_speedscope_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                         struct pprofc_error *err)
 {
     struct pprofc_profile *plain = pp_profile_new();
-    int failed = plain != NULL ? copy_stacks(plain, profile) : -ENOMEM;
+    int failed = plain != NULL ? copy_stacks(plain, profile, NULL) : -ENOMEM;
 
     if (failed == 0 && has_negative(plain))
-        failed = pp_fail(err, -ENOTSUP, 0,
-                         "speedscope's format has no negative values, and this profile (a "
-                         "difference?) has some; give .pb.gz, .json or .csv");
+        failed = refuse_negative(err);
     if (failed == 0)
-        failed = put_document(profile, plain, out);
+        failed = put_types(profile, plain, out);
     pprofc_profile_free(plain);
+    return failed == -ENOMEM
+               ? pp_fail(err, failed, 0, "cannot write speedscope's JSON: out of memory")
+               : failed;
+}
+
+/* ---- by thread ---- */
+
+static int compare_parts(const void *left, const void *right)
+{
+    const struct speedscope_part *a = left, *b = right;
+
+    if (a->total != b->total)
+        return a->total < b->total ? 1 : -1;
+    return strcmp(a->title, b->title);
+}
+
+/* The parts that have anything, the heaviest first, which is the one that is open at first. */
+static int put_groups(const struct pprofc_profile *profile, const struct pprofc_profile *plain,
+                      uint32_t type, const struct pp_top_groups *groups, struct pp_buffer *out)
+{
+    pp_autofree struct speedscope_part *parts = calloc((size_t)groups->n_groups + 1, sizeof *parts);
+    uint32_t n_parts = 0;
+
+    if (parts == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < groups->n_groups; i++)
+        parts[i] =
+            (struct speedscope_part){.type = type, .number = i, .title = groups->groups[i].name};
+    for (uint32_t i = 0; i < plain->n_samples; i++) {
+        int64_t *total = &parts[plain->sample_slice[i]].total;
+        *total = pp_add_values(*total, value_of(plain, i, type));
+    }
+    for (uint32_t i = 0; i < groups->n_groups; i++)
+        if (parts[i].total > 0)
+            parts[n_parts++] = parts[i];
+    if (n_parts > 1)
+        qsort(parts, n_parts, sizeof *parts, compare_parts);
+    return put_document(profile, plain, "pprof-c/" PP_VERSION " (a profile a thread)", parts,
+                        n_parts, 0, out);
+}
+
+int pp_speedscope_write_by(const struct pprofc_profile *profile, uint32_t type, enum pp_group group,
+                           const char *label_key, struct pp_buffer *out, struct pprofc_error *err)
+{
+    struct pprofc_profile *plain = pp_profile_new();
+    struct pp_top_groups groups = {.groups = NULL};
+    struct pp_arena arena = {0};
+    int failed =
+        plain != NULL ? pp_top_groups_init(&groups, profile, group, label_key, &arena) : -ENOMEM;
+
+    if (failed == 0)
+        failed = copy_stacks(plain, profile, groups.of_label_set);
+    if (failed == 0 && has_negative(plain))
+        failed = refuse_negative(err);
+    if (failed == 0)
+        failed = put_groups(profile, plain, type, &groups, out);
+    pprofc_profile_free(plain);
+    pp_top_groups_done(&groups);
+    pp_arena_done(&arena);
     return failed == -ENOMEM
                ? pp_fail(err, failed, 0, "cannot write speedscope's JSON: out of memory")
                : failed;

@@ -227,14 +227,45 @@ static void adopt(struct pprofc_profile *target, const struct pprofc_profile *so
         target->quality.losses[i].cause = to->strings[source->quality.losses[i].cause];
 }
 
-/* Move all samples of 'profile' by 'n_slices', or off the time axis altogether. */
-static void move_slices(struct pprofc_profile *profile, uint32_t n_slices, bool has_slices)
+static void move_slices(struct pprofc_profile *profile, uint32_t n_slices)
 {
     pp_profile_samples_forget(profile);
     for (uint32_t i = 0; i < profile->n_samples; i++) {
-        profile->sample_slice[i] = has_slices ? profile->sample_slice[i] + n_slices : 0;
+        profile->sample_slice[i] += n_slices;
         pp_profile_samples_remember(profile, i);
     }
+}
+
+static void *copy_of(const void *items, size_t n_items, size_t item_bytes)
+{
+    void *copy = calloc(n_items + 1, item_bytes);
+
+    if (copy != NULL && n_items > 0)
+        memcpy(copy, items, n_items * item_bytes);
+    return copy;
+}
+
+/* Take all samples off the time axis: those that differed in their slice only become one. */
+static void drop_slices(struct pprofc_profile *profile)
+{
+    const uint32_t n_samples = profile->n_samples, n_types = profile->n_types;
+    const size_t n_values = (size_t)n_samples * n_types;
+    const bool has_estimates = profile->sample_estimates != NULL;
+    pp_autofree pp_id *stacks = copy_of(profile->sample_stack, n_samples, sizeof *stacks);
+    pp_autofree pp_id *labels = copy_of(profile->sample_labels, n_samples, sizeof *labels);
+    pp_autofree int64_t *values = copy_of(profile->sample_values, n_values, sizeof *values);
+    pp_autofree struct pp_estimate *estimates =
+        copy_of(profile->sample_estimates, has_estimates ? n_values : 0, sizeof *estimates);
+
+    if (stacks == NULL || labels == NULL || values == NULL || estimates == NULL) {
+        profile->tables->failed = true;
+        return;
+    }
+    pp_profile_samples_forget(profile);
+    profile->n_samples = 0;
+    for (uint32_t i = 0; i < n_samples; i++)
+        pp_profile_add_estimate(profile, stacks[i], labels[i], 0, values + (size_t)i * n_types,
+                                has_estimates ? estimates + (size_t)i * n_types : NULL);
 }
 
 /* Put both on one time axis when they have the same slices.  Returns whether there is one; the
@@ -251,12 +282,12 @@ static bool join_time(struct pprofc_profile *target, const struct pprofc_profile
     if (target->slice_ns <= 0 || target->slice_ns != source->slice_ns || n_slices > INT32_MAX ||
         n_slices < INT32_MIN) {
         if (target->slice_ns != 0)
-            move_slices(target, 0, false);
+            drop_slices(target);
         target->slice_ns = 0;
     } else if (n_slices >= 0) {
         *first_slice_out = (uint32_t)n_slices;
     } else {
-        move_slices(target, (uint32_t)-n_slices, true);
+        move_slices(target, (uint32_t)-n_slices);
     }
     if (target->time_ns == 0 || (source->time_ns != 0 && source->time_ns < target->time_ns))
         target->time_ns = source->time_ns;

@@ -146,6 +146,45 @@ double pp_paired_ratio(const double *before, const double *after, size_t n,
     return exp(mean);
 }
 
+/* ---- not in pairs ---- */
+
+/* The mean of the logarithms, and the variance of that mean. */
+static double log_mean(const double *times, size_t n, double *variance_out)
+{
+    double mean = 0, squares = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mean += log(times[i]) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        const double off = log(times[i]) - mean;
+        squares += off * off;
+    }
+    *variance_out = n > 1 ? squares / (double)(n - 1) / (double)n : INFINITY;
+    return mean;
+}
+
+struct pp_ratio pp_unpaired_ratio(const double *before, size_t n_before, const double *after,
+                                  size_t n_after, double doubt)
+{
+    double variance_before, variance_after, error, degrees, half;
+    const double mean_before = log_mean(before, n_before, &variance_before);
+    const double mean = log_mean(after, n_after, &variance_after) - mean_before;
+    const double beyond = fmax(0, fabs(mean) - doubt);
+
+    if (n_before < 2 || n_after < 2)
+        return (struct pp_ratio){exp(mean), {0, INFINITY}, 1};
+    error = sqrt(variance_before + variance_after);
+    degrees = pp_welch_degrees(variance_before, (double)(n_before - 1), variance_after,
+                               (double)(n_after - 1));
+    half = pp_student_95(degrees) * error + doubt;
+    return (struct pp_ratio){
+        .ratio = exp(mean),
+        .limits = {exp(mean - half), exp(mean + half)},
+        /* 0 / 0: runs that are all alike, and the same on both sides */
+        .p = beyond == 0 ? 1 : pp_student_p(beyond / error, degrees),
+    };
+}
+
 /* ---- many tests at once ---- */
 
 struct weighted_test {

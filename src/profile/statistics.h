@@ -35,6 +35,19 @@ struct pp_interval pp_newcombe_interval(double share_a, double n_a, double share
 double pp_paired_ratio(const double *before, const double *after, size_t n,
                        struct pp_interval *interval_out);
 
+/* What two sets of runs that were not made in pairs differ by. */
+struct pp_ratio {
+    double ratio;              /* after / before, of the geometric means */
+    struct pp_interval limits; /* 95 %; infinite where a side has a single run */
+    double p;                  /* of no difference; 1 where a side has a single run */
+};
+
+/* After / before by Welch's test (1947) on logarithms.  'doubt' is how far off the ratio may be for
+ * a reason that all runs of a side share, as a logarithm >= 0: limits are wider by it, and only
+ * what is beyond it counts for a difference.  Times are > 0. */
+struct pp_ratio pp_unpaired_ratio(const double *before, size_t n_before, const double *after,
+                                  size_t n_after, double doubt);
+
 /* The adjusted p values of Benjamini and Hochberg (1995), with weights (Genovese, Roeder and
  * Wasserman 2006; they need not sum to 1, a weight of 0 is never found, NULL: all are equal): of
  * those with adjusted_out[i] <= 0.05 one in twenty is expected to be chance.  0 or -ENOMEM. */

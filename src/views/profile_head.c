@@ -1,6 +1,7 @@
 /* The lines above a view. */
 #include "views/profile_head.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,6 +19,10 @@ int64_t pp_view_whole(const struct pprofc_profile *profile, const struct pp_view
 const char *pp_view_value(const struct pprofc_profile *profile, const struct pp_view_scope *scope,
                           int64_t value, char text[40])
 {
+    const double divided = scope->divide_by > 0 ? trunc((double)value / scope->divide_by) : 0;
+
+    if (scope->divide_by > 0 && scope->divide_by != 1)
+        value = divided >= 0x1p63 ? INT64_MAX : divided < -0x1p63 ? INT64_MIN : (int64_t)divided;
     return pp_value_text_in(value, pp_profile_chars(profile, profile->types[scope->type].unit),
                             scope->unit, text);
 }
@@ -133,6 +138,8 @@ void pp_profile_head_write(const struct pprofc_profile *profile, const struct pp
 {
     char quality[256], missing[600];
 
+    if (scope->is_compact)
+        return;
     if (profile->command != 0) {
         pp_buffer_text(out, "Command  ");
         pp_clean_text_append(out, pp_profile_chars(profile, profile->command));

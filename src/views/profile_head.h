@@ -13,6 +13,8 @@ struct pp_view_scope {
     const char *filters; /* "focus=main, hide=std::": what was taken out before; NULL: nothing */
     const char *base;    /* values are differences to this file, and shares are of its total; NULL:
                           * they are not */
+    double divide_by;    /* values are shown divided by it; 0: as they are */
+    bool is_compact;     /* without the lines above */
 };
 
 void pp_profile_head_write(const struct pprofc_profile *profile, const struct pp_view_scope *scope,

@@ -121,6 +121,36 @@ static void put_function(const struct writing *writing, const struct pp_top_row 
     pp_buffer_text(out, "\n");
 }
 
+int pp_source_rows(const struct pprofc_profile *profile, const struct pp_source_options *options,
+                   struct pp_top *top, size_t *n_out, struct pprofc_error *err)
+{
+    size_t n_matches = 0;
+    const int failed = pp_top_make(profile, options->scope.type, PP_BY_LINE, top, err);
+
+    if (failed != 0)
+        return failed;
+    for (uint32_t i = 0; i < top->n_rows; i++)
+        if (pp_pattern_matches(options->pattern, top->rows[i].name))
+            top->rows[n_matches++] = top->rows[i];
+    if (n_matches > 1)
+        qsort(top->rows, n_matches, sizeof *top->rows, order_rows);
+    *n_out = n_matches;
+    if (n_matches > 0)
+        return 0;
+    pp_top_done(top);
+    return pp_fail(err, -ENOENT, 0, "no function matches '%s'", pp_pattern_text(options->pattern));
+}
+
+size_t pp_source_end(const struct pp_top_row *rows, size_t n_rows, size_t first)
+{
+    size_t end = first + 1;
+
+    while (end < n_rows && strcmp(rows[first].name, rows[end].name) == 0 &&
+           strcmp(rows[first].file, rows[end].file) == 0)
+        end++;
+    return end;
+}
+
 int pp_source_write(const struct pprofc_profile *profile, const struct pp_source_options *options,
                     struct pp_buffer *out, struct pprofc_error *err)
 {
@@ -130,26 +160,15 @@ int pp_source_write(const struct pprofc_profile *profile, const struct pp_source
                               .out = out};
     struct pp_top top;
     size_t n_matches = 0;
-    const int failed = pp_top_make(profile, options->scope.type, PP_BY_LINE, &top, err);
+    const int failed = pp_source_rows(profile, options, &top, &n_matches, err);
 
     if (failed != 0)
         return failed;
-    for (uint32_t i = 0; i < top.n_rows; i++)
-        if (pp_pattern_matches(options->pattern, top.rows[i].name))
-            top.rows[n_matches++] = top.rows[i];
-    if (n_matches > 1)
-        qsort(top.rows, n_matches, sizeof *top.rows, order_rows);
     pp_profile_head_write(profile, &options->scope, out);
     for (size_t first = 0, end; first < n_matches; first = end) {
-        for (end = first + 1; end < n_matches &&
-                              strcmp(top.rows[first].name, top.rows[end].name) == 0 &&
-                              strcmp(top.rows[first].file, top.rows[end].file) == 0;)
-            end++;
+        end = pp_source_end(top.rows, n_matches, first);
         put_function(&writing, top.rows + first, end - first);
     }
     pp_top_done(&top);
-    if (n_matches == 0)
-        return pp_fail(err, -ENOENT, 0, "no function matches '%s'",
-                       pp_pattern_text(options->pattern));
     return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the source: out of memory") : 0;
 }

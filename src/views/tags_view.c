@@ -10,19 +10,7 @@
 #include "views/clean_text.h"
 #include "views/sample_views.h"
 
-/* One value of one label, and what carries it. */
-struct tag {
-    pp_id key;
-    char *text;
-    double value;
-};
-
-struct tags {
-    struct tag *tags;
-    size_t n_tags, capacity;
-};
-
-static void tags_done(struct tags *tags)
+void pp_tags_done(struct pp_tags *tags)
 {
     for (size_t i = 0; i < tags->n_tags; i++)
         free(tags->tags[i].text);
@@ -32,7 +20,7 @@ static void tags_done(struct tags *tags)
 static int order_by_text(const void *left, const void *right, void *strings_pointer)
 {
     const char *const *strings = strings_pointer;
-    const struct tag *a = left, *b = right;
+    const struct pp_tag *a = left, *b = right;
     const int order = strcmp(strings[a->key], strings[b->key]);
 
     return order != 0 ? order : strcmp(a->text, b->text);
@@ -41,7 +29,7 @@ static int order_by_text(const void *left, const void *right, void *strings_poin
 static int order_by_value(const void *left, const void *right, void *strings_pointer)
 {
     const char *const *strings = strings_pointer;
-    const struct tag *a = left, *b = right;
+    const struct pp_tag *a = left, *b = right;
     const double a_size = a->value < 0 ? -a->value : a->value;
     const double b_size = b->value < 0 ? -b->value : b->value;
     const int order = strcmp(strings[a->key], strings[b->key]);
@@ -52,7 +40,7 @@ static int order_by_value(const void *left, const void *right, void *strings_poi
 }
 
 /* A tag for each label of each set, then equal ones put together. */
-static int gather(struct tags *tags, const struct pprofc_profile *profile, const double *of_set,
+static int gather(struct pp_tags *tags, const struct pprofc_profile *profile, const double *of_set,
                   const bool *is_used, const char *unit)
 {
     size_t n_left = 0;
@@ -69,14 +57,14 @@ static int gather(struct tags *tags, const struct pprofc_profile *profile, const
                 pp_buffer_done(&text);
                 return -ENOMEM;
             }
-            tags->tags[tags->n_tags++] = (struct tag){label->key, text.bytes, of_set[id]};
+            tags->tags[tags->n_tags++] = (struct pp_tag){label->key, text.bytes, of_set[id]};
         }
     }
     if (tags->n_tags > 1)
         qsort_r(tags->tags, tags->n_tags, sizeof *tags->tags, order_by_text,
                 (void *)profile->strings);
     for (size_t i = 0; i < tags->n_tags; i++) {
-        struct tag *last = n_left > 0 ? &tags->tags[n_left - 1] : NULL;
+        struct pp_tag *last = n_left > 0 ? &tags->tags[n_left - 1] : NULL;
         if (last != NULL && last->key == tags->tags[i].key &&
             strcmp(last->text, tags->tags[i].text) == 0) {
             last->value += tags->tags[i].value;
@@ -98,7 +86,7 @@ static int64_t whole_number(double value)
 
 /* The tags of one key, which begin at 'first'; where the next key's begin. */
 static size_t put_key(struct pp_buffer *out, const struct pprofc_profile *profile,
-                      const struct pp_view_scope *scope, const struct tags *tags, size_t first)
+                      const struct pp_view_scope *scope, const struct pp_tags *tags, size_t first)
 {
     const int64_t whole = pp_view_whole(profile, scope);
     char value[PP_NUMBER_TEXT_BYTES];
@@ -122,27 +110,46 @@ static size_t put_key(struct pp_buffer *out, const struct pprofc_profile *profil
     return end;
 }
 
-int pp_tags_write(const struct pprofc_profile *profile, const struct pp_view_scope *scope,
-                  struct pp_buffer *out, struct pprofc_error *err)
+int pp_tags_make(const struct pprofc_profile *profile, uint32_t type, const char *unit,
+                 struct pp_tags *tags_out, struct pprofc_error *err)
 {
-    static const char message[] = "cannot write the labels: out of memory";
-    __attribute__((cleanup(tags_done))) struct tags tags = {.tags = NULL};
     pp_autofree double *of_set = calloc(profile->n_label_sets, sizeof *of_set);
     pp_autofree bool *is_used = calloc(profile->n_label_sets, sizeof *is_used);
 
-    if (of_set == NULL || is_used == NULL)
-        return pp_fail(err, -ENOMEM, 0, message);
-    for (uint32_t i = 0; i < profile->n_samples; i++) {
+    *tags_out = (struct pp_tags){.tags = NULL};
+    for (uint32_t i = 0; of_set != NULL && is_used != NULL && i < profile->n_samples; i++) {
         of_set[profile->sample_labels[i]] +=
-            (double)profile->sample_values[(size_t)i * profile->n_types + scope->type];
+            (double)profile->sample_values[(size_t)i * profile->n_types + type];
         is_used[profile->sample_labels[i]] = true;
     }
-    if (gather(&tags, profile, of_set, is_used, scope->unit) != 0)
-        return pp_fail(err, -ENOMEM, 0, message);
+    return of_set == NULL || is_used == NULL ||
+                   gather(tags_out, profile, of_set, is_used, unit) != 0
+               ? pp_fail(err, -ENOMEM, 0, "cannot put the labels together: out of memory")
+               : 0;
+}
+
+int pp_tags_write(const struct pprofc_profile *profile, const struct pp_view_scope *scope,
+                  struct pp_buffer *out, struct pprofc_error *err)
+{
+    __attribute__((cleanup(pp_tags_done))) struct pp_tags tags;
+    const int failed = pp_tags_make(profile, scope->type, scope->unit, &tags, err);
+
+    if (failed != 0)
+        return failed;
     pp_profile_head_write(profile, scope, out);
     for (size_t i = 0; i < tags.n_tags;)
         i = put_key(out, profile, scope, &tags, i);
     if (tags.n_tags == 0)
         pp_buffer_text(out, "No sample has a label.\n");
-    return out->failed ? pp_fail(err, -ENOMEM, 0, message) : 0;
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the labels: out of memory") : 0;
+}
+
+int pp_comments_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                      struct pprofc_error *err)
+{
+    for (uint32_t i = 0; i < profile->n_comments; i++) {
+        pp_clean_text_append(out, pp_profile_chars(profile, profile->comments[i]));
+        pp_buffer_text(out, "\n");
+    }
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the comments: out of memory") : 0;
 }

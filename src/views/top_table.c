@@ -120,16 +120,18 @@ static const char *group_name(enum pp_group group)
     return names[group];
 }
 
-static void put_row(struct pp_buffer *out, const struct pp_top *top, const struct pp_top_row *row,
-                    const char *unit, const char *shown_unit, uint32_t n_name_chars)
+static void put_row(struct pp_buffer *out, const struct pprofc_profile *profile,
+                    const struct pp_view_scope *scope, const struct pp_top *top,
+                    const struct pp_top_row *row, uint32_t n_name_chars)
 {
+    const char *unit = pp_profile_chars(profile, profile->types[scope->type].unit);
     char samples[PP_NUMBER_TEXT_BYTES], flat[PP_NUMBER_TEXT_BYTES], cum[PP_NUMBER_TEXT_BYTES];
 
     (void)pp_count_text(top->is_estimated ? (int64_t)(row->flat_estimate.n_sampled + 0.5)
                                           : row->n_flat_samples,
                         samples);
-    (void)pp_value_text_in(row->flat, unit, shown_unit, flat);
-    (void)pp_value_text_in(row->cum, unit, shown_unit, cum);
+    (void)pp_view_value(profile, scope, row->flat, flat);
+    (void)pp_view_value(profile, scope, row->cum, cum);
     pp_buffer_printf(out, "%10s %11s ", samples, flat);
     if (top->is_estimated)
         put_error(out, &row->flat_estimate, unit);
@@ -187,6 +189,22 @@ static void leave_out(struct pp_top *top, const struct pp_top_table_options *opt
     top->n_rows = n_rows;
 }
 
+static int64_t mean(int64_t value, int64_t n)
+{
+    return n != 0 ? value / n : value;
+}
+
+/* Each row's values by its own count, in the order that the sums have, as pprof does it. */
+static void take_means(struct pp_top *top)
+{
+    top->total = mean(top->total, top->n_samples);
+    for (uint32_t i = 0; i < top->n_rows; i++) {
+        top->rows[i].flat = mean(top->rows[i].flat, top->rows[i].n_flat_samples);
+        top->rows[i].cum = mean(top->rows[i].cum, top->rows[i].n_cum_samples);
+    }
+    top->is_estimated = false;
+}
+
 int pp_top_table_rows(const struct pprofc_profile *profile,
                       const struct pp_top_table_options *options, struct pp_top *top,
                       struct pprofc_error *err)
@@ -203,6 +221,8 @@ int pp_top_table_rows(const struct pprofc_profile *profile,
     leave_out(top, options);
     if (options->by_cum)
         pp_top_sort_by_cum(top);
+    if (options->is_mean)
+        take_means(top);
     return 0;
 }
 
@@ -215,21 +235,21 @@ int pp_top_table_write(const struct pprofc_profile *profile,
                                         .whole = options->whole,
                                         .unit = options->unit,
                                         .filters = options->filters,
-                                        .base = options->base};
+                                        .base = options->base,
+                                        .divide_by = options->divide_by,
+                                        .is_compact = options->is_compact};
     struct pp_top top;
     uint32_t n_rows, n_name_chars;
-    const char *unit;
     const int failed = pp_top_table_rows(profile, options, &top, err);
 
     if (failed != 0)
         return failed;
-    unit = pp_profile_chars(profile, profile->types[options->type].unit);
     n_rows = top.n_rows < n_wanted ? top.n_rows : n_wanted;
     n_name_chars = widest_name(&top, n_rows);
     pp_profile_head_write(profile, &scope, out);
     put_column_names(out, profile, options, &top);
     for (uint32_t i = 0; i < n_rows; i++)
-        put_row(out, &top, &top.rows[i], unit, options->unit, n_name_chars);
+        put_row(out, profile, &scope, &top, &top.rows[i], n_name_chars);
     if (n_rows < top.n_rows)
         pp_buffer_printf(out, "%10s and %u more\n", "", top.n_rows - n_rows);
     put_legend(out, &top, n_rows);

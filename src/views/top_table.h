@@ -16,6 +16,9 @@ struct pp_top_table_options {
     bool drops_negative;   /* rows that have become less in a difference are left out */
     int64_t whole;         /* this and the next as in struct pp_view_scope */
     const char *unit, *filters, *base;
+    double divide_by;
+    bool is_compact;
+    bool is_mean; /* values are what one count is worth: a wait, an object; 'whole' is so already */
 };
 
 /* The rows that the options ask for, however many; pp_top_done(). */

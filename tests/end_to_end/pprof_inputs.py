@@ -154,5 +154,12 @@ def recursive():
     return made.encode()
 
 
+def one_line(file, line):
+    """A sample of 7 at one line of work()."""
+    writer = Writer([("samples", "count")], comments=["made by hand"])
+    writer.sample([writer.location(0x1100, ("work", file, line))], [7])
+    return writer.encode()
+
+
 ALL = {"cpu": cpu, "cpusmall": cpu_small, "heap": heap, "heap_tags": lambda: heap(True), "long_name_funcs": long_names,
        "recursive": recursive}

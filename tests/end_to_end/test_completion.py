@@ -13,7 +13,8 @@ VERBS = ["bench", "convert", "diff", "help", "leaks", "merge", "off", "report", 
 TABLES = {"run": "run_options.c", "report": "report_options.c", "convert": "cmd_convert.c", "merge": "cmd_merge.c",
           "diff": "cmd_diff.c", "bench": "cmd_bench.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "off": "cmd_off.c"}
 # Regular expressions: nothing can be offered for them.
-FREE = {"--peek", "--list", "--focus", "--ignore", "--hide", "--show", "--show_from", "--prune_from", "--tagshow", "--taghide"}
+FREE = {"--peek", "--list", "--focus", "--ignore", "--hide", "--show", "--show_from", "--prune_from", "--tagshow", "--taghide",
+        "--case", "--filter", "--disasm", "--weblist"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
 ASK = r"""

@@ -15,6 +15,8 @@ from peers import speedscope  # noqa: E402
 
 # main 10 s in all: heavy() 6, light() 3, of it 1 in heavy() again, itself 1.
 FOLDED = "main 1\nmain;heavy 6\nmain;light 2\nmain;light;heavy 1\n"
+TWO_THREADS = "".join(f"{thread} {tid} {i}.5:  1 cpu-clock: \n\t  a1 {function} (/bin/x)\n\t  b1 main (/bin/x)\n\n"
+                      for i, (thread, tid, function) in enumerate(3 * [("worker", 12, "work")] + [("main", 11, "idle")]))
 
 
 def release_or_skip():
@@ -91,7 +93,9 @@ class RealSpeedscope(harness.EndToEnd):
         texts = self.page.wait_for("const rows = [...document.querySelectorAll('tr')].map(row => row.innerText);"
                                    "return rows.length > 1 && rows", seconds=20)
         found = {}
-        for text in texts[1:]:
+        # With several profiles there is a list of them before the table.
+        self.listed = [text for text in texts if "\t" not in text]
+        for text in (text for text in texts if "\t" in text and "Symbol" not in text):
             words = text.split()
             found[words[4]] = (words[0], words[2])
         return found
@@ -102,6 +106,61 @@ class RealSpeedscope(harness.EndToEnd):
         rows = self.rows(self.folder / "x.speedscope.json")
         print(rows)
         self.assertEqual(rows, {"main": ("10", "1"), "heavy": ("7", "7"), "light": ("3", "2")})
+
+
+    def test_opens_threads(self):
+        """Of a file with a profile a thread it shows the heaviest at first, and the next one on request, each with its own functions."""
+        (self.folder / "in.txt").write_text(TWO_THREADS)
+        self.assertEqual(self.pprofc("convert", "--by", "thread", "in.txt", "t.speedscope.json").status, 0)
+        self.assertEqual(self.rows(self.folder / "t.speedscope.json"),
+                         {"worker": ("3.00ns", "0.00ns"), "main": ("3.00ns", "0.00ns"), "work": ("3.00ns", "3.00ns")})
+        self.assertEqual(self.listed[1:], ["1worker (12)3.00ns", "2main (11)1.00ns"])
+        self.page.keys("n")  # the next profile
+        texts = self.page.wait_for("const rows = [...document.querySelectorAll('tr')].map(row => row.innerText);"
+                                   "return rows.some(row => row.includes('idle')) && rows", seconds=20)
+        self.assertFalse(any("\twork" in text for text in texts), texts)
+
+
+class SpeedscopeThreads(harness.EndToEnd):
+    """`convert --by`: a profile of a speedscope file is a thread, or a value of a label."""
+
+    def test_threads(self):
+        """A profile each with what that thread has, in all what the whole has; read again they are threads."""
+        finished, path = self.run_profiled("-F", "1000", "--", self.program("threads_60_40"))
+        whole = json.loads(self.pprofc("report", "--by", "thread", "--json", path).out)
+        finished = self.pprofc("convert", "--by", "thread", path, "t.speedscope.json")
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertIn("t.speedscope.json has the sample type cpu alone; --sample NAME gives another", finished.err)
+        document = json.loads((self.folder / "t.speedscope.json").read_text())
+        wanted = {row["thread"]: row["flat"] for row in whole["top"]}
+        self.assertGreaterEqual(len(wanted), 2)
+        self.assertEqual({one["name"]: sum(one["weights"]) for one in document["profiles"]}, wanted)
+        totals = [one["endValue"] for one in document["profiles"]]
+        self.assertEqual((totals, {one["unit"] for one in document["profiles"]}), (sorted(totals, reverse=True), {"nanoseconds"}))
+        again = json.loads(self.pprofc("report", "--by", "label:thread_name", "--json", "t.speedscope.json").out)
+        self.assertEqual({row["label"]: row["flat"] for row in again["top"]}, wanted)
+
+    def test_labels_and_schema(self):
+        """Values of a label, samples without it too; the file is as speedscope's schema says."""
+        (self.folder / "in.txt").write_text(TWO_THREADS)
+        self.assertEqual(self.pprofc("convert", "--by", "label:thread_name", "in.txt", "l.speedscope.json").status, 0)
+        document = json.loads((self.folder / "l.speedscope.json").read_text())
+        self.assertEqual([(one["name"], one["endValue"]) for one in document["profiles"]], [("worker", 3), ("main", 1)])
+        self.assertEqual(self.pprofc("convert", "--by", "label:no", "in.txt", "n.speedscope.json").status, 0)
+        nothing = json.loads((self.folder / "n.speedscope.json").read_text())
+        self.assertEqual([(one["name"], one["endValue"]) for one in nothing["profiles"]], [("(no no)", 4)])
+        schema = json.loads((release_or_skip() / "file-format-schema.json").read_text())
+        self.assertEqual(list(violations(document, schema, schema)), [])
+
+    def test_usage(self):
+        """Any other format, and any other word, is refused."""
+        (self.folder / "in.txt").write_text(TWO_THREADS)
+        for words, said in ((["--by", "thread", "in.txt", "x.pb.gz"], "'x.pb.gz' is none; give OUT.speedscope.json"),
+                            (["--by", "file", "in.txt", "x.speedscope.json"], "give thread or label:KEY")):
+            finished = self.pprofc("convert", *words)
+            self.assertEqual(finished.status, 2)
+            self.assertIn(said, finished.err)
+            self.assertEqual(list(self.folder.glob("x.*")), [])
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

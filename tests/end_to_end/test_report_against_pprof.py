@@ -5,7 +5,9 @@ the stack (pprof cuts it there too, so that callers are lost), likewise with dro
 without names (pprof drops them); a bare number in --tagfocus is the label's number whatever its unit, and 8kb is no number whose unit
 is not known (it is for pprof); and pprof drops samples without frames whenever anything is filtered.
 """
+import collections
 import os
+import re
 import subprocess
 import unittest
 
@@ -68,6 +70,102 @@ class Beside(test_report_views.Report):
             for options in filters:
                 with self.subTest(f"{name} {' '.join(options)}"):
                     self.assert_same("tree", name, "filefunctions", *options)
+
+    def test_filters_through_views(self):
+        """Each filter in the other views too: top, peek, traces and tags have what pprof's have."""
+        for name, filters in FILTERS.items():
+            for options in filters:
+                with self.subTest(f"{name} {' '.join(options)}"):
+                    path = f"{name}.pb.gz"
+                    self.assert_same("top", name, "filefunctions", *options)
+                    theirs = self.theirs("-peek=.", "-filefunctions", "-trim=false", "-unit=ns", *options, path)
+                    self.assert_rows(self.calls("-peek=.", "-filefunctions", *options, path), pprof_text.calls(theirs))
+                    self.assert_same_traces(path, *options)
+                    self.assert_same_tags(path, *options)
+
+    def assert_same_traces(self, path, *options):
+        """The same stacks with the same sums; pprof leaves out samples without frames."""
+        sums = collections.Counter()
+        for trace in self.report_json("-traces", *options, path)["traces"]:
+            names = tuple(frame["name"] for frame in trace["frames"])
+            if names:
+                sums[names] += trace["value"]
+        wanted = collections.defaultdict(list)
+        for _, value, frames in pprof_text.traces(self.theirs("-traces", "-functions", "-unit=ns", *options, path)):
+            wanted[tuple(name for name, _ in frames)].append(value)
+        self.assertEqual(set(sums), set(wanted))
+        for names, values in wanted.items():
+            self.assertAlmostEqual(sum(value.number for value in values), sums[names], delta=1 + sum(value.slack for value in values))
+
+    def assert_same_tags(self, path, *options):
+        """The same keys, and for each of them the same values."""
+        theirs = pprof_text.tags(self.theirs("-tags", "-unit=ns", *options, path))
+        ours = {one["key"]: sorted(value["value"] for value in one["values"]) for one in self.report_json("-tags", "-unit=ns", *options, path)["tags"]}
+        self.assertEqual(ours, {key: sorted(int(value.number) for value in rows.values()) for key, rows in theirs.items()})
+
+    def test_disassembly(self):
+        """Each instruction of a real program has what pprof's listing has, to the nanosecond."""
+        _, path = self.run_profiled("-F", "1000", "--", self.program("two_to_one"), "0.3", output="disasm.pb.gz")
+        theirs, where = {}, ""
+        for line in self.theirs("-disasm=heavy|main", "-unit=ns", "disasm.pb.gz").splitlines():
+            where = line.split()[-1] if line.startswith("ROUTINE") else where
+            row = re.match(r" *(\.|[\d.]+ns) +(\.|[\d.]+ns) +([0-9a-f]+): ", line)
+            if row and row.group(2) != ".":
+                theirs[where, row.group(3)] = tuple(int(value.rstrip("ns") or 0) if value != "." else 0 for value in row.groups()[:2])
+        ours, where = {}, ""
+        for line in self.report("-disasm=^(heavy|main)$", "-unit=ns", path).splitlines():
+            where = line.split()[0] if "  in /" in line else where
+            row = re.match(r" *(\.|[\d]+) ?n?s? +(\.|[\d]+) ?n?s? +([0-9a-f]+):  ", line)
+            if row and row.group(2) != ".":
+                ours[where, row.group(3)] = tuple(int(value) if value != "." else 0 for value in row.groups()[:2])
+        theirs = {key: value for key, value in theirs.items() if key[0] in ("heavy", "main")}
+        self.assertGreater(len(theirs), 5)
+        self.assertEqual(ours, theirs)
+
+    def test_mean(self):
+        """What a wait was worth on average, and the flags of contention profiles."""
+        for name, flag in (("cppbench.contention", "-mean_delay"), ("cppbench.contention", "-total_delay"), ("cppbench.contention", "-contentions")):
+            (self.folder / "wait.pb.gz").unlink(missing_ok=True)
+            (self.folder / "wait.pb.gz").symlink_to(test_pprof_tool.CORPUS / "google-pprof" / name)
+            with self.subTest(flag):
+                text = self.theirs("-top", "-addresses", "-trim=false", "-unit=ns", flag, "wait.pb.gz")
+                theirs = {name.split(" [")[0]: values for name, values in pprof_text.top(text).items()}
+                self.assert_rows(self.top("-addresses", flag, "wait.pb.gz"), theirs)
+
+    def test_divide_by(self):
+        """Values are shown divided, shares stay."""
+        theirs = pprof_text.top(self.theirs("-top", "-functions", "-unit=ns", "-trim=false", "-divide_by=1000", "cpu.pb.gz"))
+        text = self.report("-top", "-functions", "-unit=ns", "-divide_by=1000", "-compact_labels", "cpu.pb.gz")
+        rows = re.findall(r"(?m) ([\d.]+) ns +[\d.]+ % +([\d.]+) ns +[\d.]+ %  (\S+)", text)
+        self.assert_rows({name: (float(flat), float(cum)) for flat, cum, name in rows}, theirs)
+        self.assertNotIn("Total", self.report("-compact_labels", "cpu.pb.gz"))
+
+    def test_proto(self):
+        """--proto is the profile behind the filters, which pprof reads as it would have filtered it."""
+        self.report("--proto", "-focus=fib", "-hide=^step$", "-o", "left.pb.gz", "recursive.pb.gz")
+        theirs = [self.theirs("-top", "-filefunctions", "-trim=false", "-unit=ns", *options)
+                  for options in (("-focus=fib", "-hide=^step$", "recursive.pb.gz"), ("left.pb.gz",))]
+        self.assertEqual(*({name: tuple(map(repr, values)) for name, values in pprof_text.top(text).items()} for text in theirs))
+
+    def test_all_options(self):
+        """Each option of `pprof -help` is taken, or refused by one line that says what to do instead."""
+        done = subprocess.run([self.pprof, "-help"], capture_output=True, text=True, timeout=60, env=self.env)
+        names = re.findall(r"^ +-(\w+)", done.stdout + done.stderr, re.M)
+        self.assertGreater(len(names), 60)
+        values = {"divide_by": "2", "granularity": "lines", "sort": "cum", "unit": "ms", "sample_index": "1", "nodecount": "5",
+                  "nodefraction": "0.1", "edgefraction": "0.1", "trim": "false", "symbolize": "none", "output": "-", "base": "cpu.pb.gz",
+                  "diff_base": "cpu.pb.gz"}
+        refused = set()
+        for name in names:
+            done = self.pprofc("report", f"-{name}", "cpu.pb.gz")
+            if "needs a value" in done.err or done.status == 0 and name in values:
+                done = self.pprofc("report", f"-{name}={values.get(name, '.')}", "cpu.pb.gz")
+            self.assertNotIn("unknown option", done.err, name)
+            if f"has no -{name}: " in done.err:
+                refused.add(name)
+                self.assertEqual((done.status, len(done.err.splitlines())), (2, 1), done.err)
+        print(f"{len(names)} options of pprof, refused with what to do instead: {' '.join(sorted(refused))}")
+        self.assertLess(len(refused), len(names) / 2.5)
 
     def test_granularities(self):
         """Each kind of row; a profile of 20 000 samples, all of its rows and calls."""

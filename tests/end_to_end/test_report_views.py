@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 
 import pprof_inputs
@@ -304,12 +305,97 @@ class Views(Report):
     def test_picture(self):
         """With graphviz --dot -o x.svg is a picture; without it the reason is said and what to do."""
         if shutil.which("dot"):
-            self.report("--dot", "-o", "graph.svg", "cpu.pb.gz")
-            self.assertIn("<svg", (self.folder / "graph.svg").read_text())
+            for options, name, begin in ((("--dot",), "graph.svg", b"<?xml"), (("--svg",), "x.svg", b"<?xml"), (("--png",), "x.png", b"\x89PNG"),
+                                         (("--dot",), "y.png", b"\x89PNG"), (("--pdf",), "x.pdf", b"%PDF"), (("--gif",), "x.gif", b"GIF8"),
+                                         (("--ps",), "x.ps", b"%!PS")):
+                self.report(*options, "-o", name, "cpu.pb.gz")
+                self.assertTrue((self.folder / name).read_bytes().startswith(begin), name)
+            # What the real dot has drawn: a node each with its name and value, and the edges between them.
+            picture = (self.folder / "graph.svg").read_text()
+            wanted = self.report("--dot", "cpu.pb.gz")
+            for kind, pattern in (("node", r"(?m)^n\d+ \[|\{ legend \["), ("edge", r"(?m)^n\d+ -> n\d+ \[")):
+                self.assertEqual(len(re.findall(f'<g id="[^"]*" class="{kind}">', picture)), len(re.findall(pattern, wanted)), kind)
+            self.assertIn(">line1000</text>", picture)
+            self.assertIn("1.10 s", picture)
         done = self.pprofc("report", "--dot", "-o", "none.svg", "cpu.pb.gz", env={"PATH": "/nowhere"})
         self.assertEqual(done.status, 1)
         self.assertIn("needs graphviz", done.err)
         self.assertFalse((self.folder / "none.svg").exists())
+
+    def test_json(self):
+        """Traces, labels, source lines and comments for programs: the numbers of the text, with all that it leaves out."""
+        traces = self.report_json("--traces", "recursive.pb.gz")
+        whole = self.report_json("--top", "recursive.pb.gz")
+        self.assertEqual(sum(trace["value"] for trace in traces["traces"]), whole["total"])
+        self.assertEqual((traces["total"], traces["shown"], traces["unit"]), (whole["total"], whole["total"], whole["unit"]))
+        frame = next(frame for trace in traces["traces"] for frame in trace["frames"])
+        self.assertEqual(set(frame), {"name", "source_file", "source_line", "module_path", "address", "is_inlined"})
+        labels = [label for trace in traces["traces"] for label in trace["labels"]]
+        self.assertTrue(any(label.get("text") == "b" for label in labels) and any("number" in label for label in labels), labels)
+        tags = {one["key"]: one for one in self.report_json("--tags", "--tagfocus", "name=b", "recursive.pb.gz")["tags"]}
+        self.assertTrue(any(value["text"] == "b" and value["value"] > 0 for value in tags["name"]["values"]), tags)
+        (self.folder / "src.c").write_text("".join(f"line {i}\n" for i in range(1, 4)))
+        (self.folder / "s.pb.gz").write_bytes(pprof_inputs.one_line("src.c", 2))
+        (function,) = self.report_json("--list", "work", "s.pb.gz")["functions"]
+        self.assertEqual((function["problem"], function["lines"]), (None, [{"line": 2, "flat": 7, "cum": 7, "text": "line 2"}]))
+        (self.folder / "src.c").unlink()
+        (function,) = self.report_json("--list", "work", "s.pb.gz")["functions"]
+        self.assertIn("give --source_path FOLDER", function["problem"])
+        self.assertIsNone(function["lines"][0]["text"])
+        self.assertEqual(self.report_json("--comments", "s.pb.gz"), {"comments": ["made by hand"]})
+        self.assertEqual(self.report("--comments", "s.pb.gz"), "made by hand\n")
+
+    def test_page(self):
+        """--weblist is one page without scripts, its lines by their heat; what strangers have named is text in it, not markup."""
+        source = self.folder / "src.c"
+        source.write_text("".join(f"if (a < {i} && b) \t<script>x</script>\n" for i in range(1, 30)))
+        (self.folder / "s.pb.gz").write_bytes(pprof_inputs.one_line("src.c", 20))
+        self.report("--weblist", "work", "-o", "page.html", "s.pb.gz")
+        page = (self.folder / "page.html").read_text()
+        self.assertEqual(re.findall(r'<tr class="h4"><td>7</td><td>7</td><td>20</td><td>(.*)</td></tr>', page),
+                         ["if (a &lt; 20 &amp;&amp; b)  &lt;script&gt;x&lt;/script&gt;"])
+        self.assertEqual((len(re.findall("<tr class=", page)), "<script" in page), (17, False))
+        xml.etree.ElementTree.fromstring(re.sub(r"<!DOCTYPE html>|<meta [^>]*>", "", page))  # all that is opened is closed
+        source.unlink()
+        self.assertIn("give --source_path FOLDER", self.report("--weblist", "work", "s.pb.gz"))
+        self.assertEqual(self.pprofc("report", "--weblist", "nothing", "s.pb.gz").status, 1)
+
+    def test_disassembly(self):
+        """Instructions come from objdump: in either syntax, and with a reason where they cannot be had."""
+        if shutil.which("objdump") is None:
+            self.skipTest("objdump is not installed")
+        program = self.folder / "program"
+        shutil.copy(self.program("two_to_one"), program)
+        _, path = self.run_profiled("-F", "1000", "--", program, "0.2")
+        text = self.report("--disasm", "^heavy$", path)
+        self.assertRegex(text, r"(?m)^heavy  in /.*/program$")
+        self.assertRegex(text, r"(?m) ms +[0-9a-f]+:  [a-z]+ .*%r.*  ; two_to_one\.c:\d+$")
+        self.assertNotIn("%r", self.report("--disasm", "^heavy$", "--intel_syntax", path).split("total\n", 1)[1])
+        for name, pattern, env, said in ((path, "nothing_like_it", None, "no function matches"), (path, "^heavy$", {"PATH": "/nowhere"}, "install binutils"),
+                                         ("no_addresses.folded", "main", None, "has no addresses")):
+            (self.folder / "no_addresses.folded").write_text("main;a 3\n")
+            done = self.pprofc("report", "--disasm", pattern, name, env=env)
+            self.assertEqual((done.status, done.out), (1, ""))
+            self.assertIn(said, done.err)
+        shutil.copy(self.program("bench_cases"), program)
+        self.assertIn("is not the program that was profiled: its build id differs", self.report("--disasm", "^heavy$", path))
+        program.unlink()
+        self.assertIn("/program", self.report("--disasm", "^heavy$", path))
+
+    def test_program_before(self):
+        """A program before its profiles, as pprof takes it, is no profile; alone it is refused."""
+        done = self.pprofc("report", self.program("two_to_one"), "cpu.pb.gz", "cpu.pb.gz")
+        self.assertEqual((done.status, done.out), (0, self.report("cpu.pb.gz", "cpu.pb.gz")))
+        self.assertIn("two_to_one is the program, not a profile", done.err)
+        self.assertEqual(self.pprofc("report", self.program("two_to_one")).status, 1)
+
+    def test_foreign_options(self):
+        """What pprof has and we have not is refused in one line that says what to do, not as unknown."""
+        for option in ("-web", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
+            done = self.pprofc("report", option, "cpu.pb.gz")
+            self.assertEqual((done.status, len(done.err.splitlines())), (2, 1))
+            self.assertRegex(done.err, r"^pprofc: pprofc report has no --?[\w-]+: .*[a-z]", option)
+        self.assertIn("unknown option --webb", self.pprofc("report", "--webb", "cpu.pb.gz").err)
 
     def test_units(self):
         self.assertRegex(self.report("--unit", "ms", "cpu.pb.gz"), r"1100 ms +98\.2 %")
@@ -321,7 +407,8 @@ class Views(Report):
         self.assertIn("line1000", self.report("-top", "cpu.pb.gz"))
         self.assertEqual(self.report("-top", "-cum", "-nodecount=3", "cpu.pb.gz"), self.report("--top", "3", "--sort=cum", "cpu.pb.gz"))
         self.assertEqual(self.report("--show-from=line2", "cpu.pb.gz"), self.report("-show_from", "line2", "cpu.pb.gz"))
-        for wrong in (("-tree", "-traces"), ("-lines", "-files"), ("-cum", "-flat"), ("-normalize",), ("-nodefraction=2",), ("-traces", "-json")):
+        for wrong in (("-tree", "-traces"), ("-lines", "-files"), ("-cum", "-flat"), ("-normalize",), ("-nodefraction=2",), ("-raw", "-json"), ("-mean", "-tree"),
+                      ("-divide_by=0",), ("-symbolize=local",), ("-disasm=x", "-json")):
             done = self.pprofc("report", *wrong, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1), (wrong, done.err))
 

@@ -10,9 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/bench_times.h"
 #include "formats/formats.h"
+#include "formats/google_benchmark.h"
 #include "formats/lines.h"
+#include "base/error.h"
 #include "profile/filter_tags.h"
+#include "profile/runs.h"
 #include "profile/top.h"
 #include "random_profile.h"
 #include "views/call_table.h"
@@ -163,6 +167,53 @@ static int write_speedscope(struct pprofc_error *err)
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
 
     return pp_speedscope_write(source, &out, err);
+}
+
+static int write_speedscope_by(struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+
+    return pp_speedscope_write_by(source, 0, PP_BY_THREAD, NULL, &out, err);
+}
+
+static int part_runs(struct pprofc_error *err)
+{
+    struct pprofc_profile *parts[2] = {NULL, NULL}, *sum = pp_profile_new();
+    struct pprofc_profile *runs[2] = {source, source};
+    int failed =
+        sum == NULL ? pp_fail(err, -ENOMEM, 0, "no memory") : pp_runs_join(sum, runs, 2, err);
+
+    if (failed == 0) {
+        failed = pp_runs_part(sum, 2, parts, err);
+        assert_true((failed == 0) == (parts[0] != NULL && parts[1] != NULL));
+    }
+    pprofc_profile_free(parts[0]);
+    pprofc_profile_free(parts[1]);
+    pprofc_profile_free(sum);
+    return failed;
+}
+
+static int read_bench_times(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"pprofc_bench\":1,\"case\":\"\\u00e9\",\"command\":\"a\",\"machine\":\"b\","
+        "\"wall_seconds\":[1,2],\"cpu_seconds\":[1,2],\"spin_wall_seconds\":[1,2],"
+        "\"spin_cpu_seconds\":[1,2],\"empty_wall_seconds\":[1,2],\"empty_cpu_seconds\":[1,2]}";
+    struct pp_bench_times times = {.name = NULL};
+    const int failed = pp_bench_times_read(text, sizeof text - 1, "x", &times, err);
+
+    assert_true((failed == 0) == (times.name != NULL));
+    pp_bench_times_done(&times);
+    return failed;
+}
+
+static int read_google_benchmark(struct pprofc_error *err)
+{
+    static const char text[] =
+        "{\"benchmarks\":[{\"time_unit\":\"\\u006ds\",\"real_time\":1,\"cpu_time\":1}]}";
+    struct pp_google_times times;
+
+    return pp_google_benchmark_read(text, sizeof text - 1, "x", &times, err);
 }
 
 static int write_otlp(struct pprofc_error *err)
@@ -500,6 +551,10 @@ static void test_sweep(void **state)
         {"read OTLP in JSON", read_otlp_json},
         {"read cpuprofile", read_cpuprofile},
         {"read Firefox", read_firefox},
+        {"speedscope by thread, write", write_speedscope_by},
+        {"runs of a benchmark", part_runs},
+        {"times of a benchmark", read_bench_times},
+        {"Google Benchmark's JSON", read_google_benchmark},
         {"write speedscope", write_speedscope},
         {"write OTLP", write_otlp},
         {"write CSV", write_csv},

@@ -202,6 +202,66 @@ static void test_json(void **state)
     pprofc_profile_free(profile);
 }
 
+/* Profiles of one id and one type are one that was sent twice: counted once, and said.  Another
+ * type, another id, no id and zeroes are profiles of their own; the time is from the first begin to
+ * the last end. */
+static void test_profile_ids(void **state)
+{
+#define SAMPLE "{\"samples\":[{\"stackIndex\":1,\"values\":[\"1\"]}]," TYPE
+    static const char text[] = HEAD SAMPLE
+        ",\"profileId\":\"00000000000000000000000000000001\",\"timeUnixNano\":\"2000\","
+        "\"durationNano\":\"500\"}," SAMPLE
+        ",\"profileId\":\"00000000000000000000000000000001\",\"timeUnixNano\":\"2000\"}," SAMPLE
+        ",\"profileId\":\"00000000000000000000000000000002\",\"timeUnixNano\":\"1000\","
+        "\"durationNano\":\"100\"}," SAMPLE
+        ",\"profileId\":\"00000000000000000000000000000000\"}," SAMPLE
+        ",\"profileId\":\"00000000000000000000000000000000\"}," SAMPLE
+        ",\"profileId\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}," SAMPLE "},"
+        "{\"samples\":[{\"stackIndex\":1,\"values\":[\"1\"]}],\"sampleType\":{\"typeStrindex\":3},"
+        "\"profileId\":\"00000000000000000000000000000001\"}" TAIL;
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err = {.message = ""};
+
+    (void)state;
+    if (read_json(text, &profile, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(profile->n_types, 2);
+    assert_int_equal(pp_profile_total(profile, 0), 6);
+    assert_int_equal(pp_profile_total(profile, 1), 1);
+    assert_int_equal(profile->time_ns, 1000);
+    assert_int_equal(profile->duration_ns, 1500);
+    assert_int_equal(profile->n_notes, 1);
+    assert_non_null(strstr(profile->strings[profile->comments[profile->n_comments - 1]],
+                           "1 profiles have the id of one before them"));
+    pprofc_profile_free(profile);
+}
+
+/* The same in protobuf: a file twice in a row is one message with all profiles twice. */
+static void test_profile_ids_protobuf(void **state)
+{
+    static const unsigned char one[] = {
+        /* resource_profiles { scope_profiles { profiles { sample_type {} samples { values: 5 }
+           profile_id: 16 bytes } } } */
+        0x0a, 0x1d, 0x12, 0x1b, 0x12, 0x19, 0x0a, 0x00, 0x12, 0x03, 0x22, 0x01, 0x05, 0x3a, 0x10, 1,
+        2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13,   14,   15,   16};
+    unsigned char twice[2 * sizeof one];
+    struct pprofc_profile *profile = NULL;
+    struct pprofc_error err = {.message = ""};
+
+    (void)state;
+    memcpy(twice, one, sizeof one);
+    memcpy(twice + sizeof one, one, sizeof one);
+    if (pp_otlp_read(twice, sizeof twice, "x", &profile, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(pp_profile_total(profile, 0), 5);
+    assert_int_equal(profile->n_notes, 1);
+    pprofc_profile_free(profile);
+    twice[sizeof twice - 1] = 17; /* another id */
+    assert_int_equal(pp_otlp_read(twice, sizeof twice, "x", &profile, &err), 0);
+    assert_int_equal(pp_profile_total(profile, 0), 10);
+    pprofc_profile_free(profile);
+}
+
 /* Each is refused, and the message names the field. */
 static void test_refusals(void **state)
 {
@@ -265,9 +325,10 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_dictionary), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_dictionary),  cmocka_unit_test(test_json),
+        cmocka_unit_test(test_profile_ids), cmocka_unit_test(test_profile_ids_protobuf),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_truncated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

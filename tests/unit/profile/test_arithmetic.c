@@ -278,6 +278,32 @@ static void test_merge_quality(void **state)
     pprofc_profile_free(one);
 }
 
+/* Where two profiles have no time axis in common the sum has none, and samples that differed in
+ * their time only are one. */
+static void test_merge_drops_slices(void **state)
+{
+    struct pprofc_profile *sliced = new_counting(), *plain = new_counting();
+    const int64_t two = 2;
+
+    (void)state;
+    sliced->slice_ns = 100;
+    add_folded(sliced, "main;a", 1);
+    for (uint32_t slice = 1; slice <= 5; slice++)
+        pp_profile_add(sliced, sliced->sample_stack[0], 0, slice, &two);
+    assert_int_equal(sliced->n_samples, 6);
+    add_folded(plain, "main;b", 4);
+    add_folded(plain, "main;a", 8);
+    assert_int_equal(pp_profile_merge(sliced, plain, NULL), 0);
+    assert_int_equal(sliced->slice_ns, 0);
+    assert_int_equal(sliced->n_samples, 2);
+    assert_int_equal(sliced->sample_values[0], 1 + 5 * 2 + 8);
+    assert_int_equal(pp_profile_total(sliced, 0), 23);
+    pp_profile_add(sliced, sliced->sample_stack[0], 0, 0, &two); /* known by what it is now */
+    assert_int_equal(sliced->n_samples, 2);
+    pprofc_profile_free(sliced);
+    pprofc_profile_free(plain);
+}
+
 /* Two profiles on one time axis: the slices of the later one move behind, whichever is merged into
  * which. */
 static void test_merge_slices(void **state)
@@ -478,21 +504,14 @@ static void test_quality_line_capacity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recursion),
-        cmocka_unit_test(test_both_walks),
-        cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_inlined),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_types),
-        cmocka_unit_test(test_merge_quality),
-        cmocka_unit_test(test_merge_slices),
-        cmocka_unit_test(test_block_names),
-        cmocka_unit_test(test_block_folds),
-        cmocka_unit_test(test_block_drops),
-        cmocka_unit_test(test_quality_line),
-        cmocka_unit_test(test_quality_line_capacity),
+        cmocka_unit_test(test_recursion),     cmocka_unit_test(test_both_walks),
+        cmocka_unit_test(test_deep),          cmocka_unit_test(test_inlined),
+        cmocka_unit_test(test_groups),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_merge),         cmocka_unit_test(test_merge_types),
+        cmocka_unit_test(test_merge_quality), cmocka_unit_test(test_merge_drops_slices),
+        cmocka_unit_test(test_merge_slices),  cmocka_unit_test(test_block_names),
+        cmocka_unit_test(test_block_folds),   cmocka_unit_test(test_block_drops),
+        cmocka_unit_test(test_quality_line),  cmocka_unit_test(test_quality_line_capacity),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

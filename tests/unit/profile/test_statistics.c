@@ -127,6 +127,45 @@ static void pairs(void **state)
     assert_true(isinf(found.high));
 }
 
+/* The same as two groups: R's t.test(extra ~ group) gives limits of -3.3654832 and 0.2054832 for
+ * the first less the second, and p = 0.07939.  A doubt widens limits by itself and takes what is
+ * within it for nothing. */
+static void unpaired(void **state)
+{
+    static const double first[10] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
+    static const double second[10] = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
+    double before[10], after[10];
+    struct pp_ratio found, doubted;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        before[i] = exp(first[i]);
+        after[i] = exp(second[i]);
+    }
+    found = pp_unpaired_ratio(before, 10, after, 10, 0);
+    assert_near(log(found.ratio), 1.58, 1e-9);
+    assert_near(log(found.limits.low), -0.2054832, 2e-5);
+    assert_near(log(found.limits.high), 3.3654832, 2e-5);
+    assert_near(found.p, 0.07939, 1e-5);
+    doubted = pp_unpaired_ratio(before, 10, after, 10, 0.5);
+    assert_near(log(doubted.limits.high), log(found.limits.high) + 0.5, 1e-9);
+    assert_true(doubted.p > found.p);
+    assert_near(pp_unpaired_ratio(before, 10, after, 10, 2).p, 1, 0);
+    assert_true(isinf(pp_unpaired_ratio(before, 1, after, 10, 0).limits.high));
+    assert_near(pp_unpaired_ratio(before, 1, after, 10, 0).p, 1, 0);
+}
+
+/* Runs that are all alike: the same is no difference, and any other is one. */
+static void unpaired_without_variance(void **state)
+{
+    static const double same[3] = {2, 2, 2}, other[3] = {3, 3, 3};
+
+    (void)state;
+    assert_near(pp_unpaired_ratio(same, 3, same, 3, 0).p, 1, 0);
+    assert_near(pp_unpaired_ratio(same, 3, other, 3, 0).p, 0, 0);
+    assert_near(pp_unpaired_ratio(same, 3, other, 3, 0).limits.low, 1.5, 1e-12);
+}
+
 /* The fifteen p values of Benjamini and Hochberg 1995, section 3.3: at 5 % four are found, where
  * Bonferroni finds three.  The adjusted values are p * 15 / rank, none above one behind it. */
 static void benjamini_hochberg(void **state)
@@ -171,6 +210,8 @@ int main(void)
         cmocka_unit_test(wilson),
         cmocka_unit_test(newcombe),
         cmocka_unit_test(pairs),
+        cmocka_unit_test(unpaired),
+        cmocka_unit_test(unpaired_without_variance),
         cmocka_unit_test(benjamini_hochberg),
         cmocka_unit_test(weights),
     };
