@@ -1,7 +1,7 @@
 /* What profiling may cost, as arithmetic. */
 #include "capture/budget.h"
 
-static const double dearest_sample_ns = 20000; /* delivery, handler and the helper's part */
+static const double dearest_sample_ns = 40000; /* delivery, handler and the helper's part */
 static const double idle_cpus = 0.1;           /* who uses less counts as one who uses so much */
 static const double window_ns = 5e8;
 static const double urgent_ns = 2e9; /* a budget of so long, spent at once, does not wait */
@@ -10,6 +10,7 @@ static const double saved_ns = 2e9;  /* a budget of so long may be saved */
 static const double back_ns = 20e9;  /* a debt is paid back in about as long */
 static const double lowest_hz = 1, low_hz = 10;
 static const double least_wait_ns = 2e9; /* from one move to one upwards */
+static const double moves_share = 0.1;   /* of the budget, that moves may take */
 enum { MOST_INTERVALS = 64 };
 
 void pp_budget_init(struct pp_budget *budget, const struct pp_budget_wish *wish)
@@ -124,6 +125,17 @@ static bool raise(struct pp_budget *budget, double rate_hz, double wanted_hz, do
 
 /* ---- one step ---- */
 
+void pp_budget_moved(struct pp_budget *budget, uint64_t own_ns)
+{
+    budget->move_ns = (double)own_ns;
+}
+
+/* Whether moves are seldom enough for another one. */
+static bool may_move(const struct pp_budget *budget)
+{
+    return budget->since_move_ns * budget->wish.share * moves_share >= budget->move_ns;
+}
+
 static double base_of(const struct pp_budget_used *used)
 {
     const double idle_ns = idle_cpus * (double)used->wall_ns;
@@ -136,7 +148,6 @@ static void add(struct pp_budget *budget, const struct pp_budget_used *used)
     budget->window.wall_ns += used->wall_ns;
     budget->window.program_ns += used->program_ns;
     budget->window.own_ns += used->own_ns;
-    budget->since_move_ns += (double)used->wall_ns;
 }
 
 /* The window is over: what it has cost counts. */
@@ -145,6 +156,7 @@ static void close_window(struct pp_budget *budget)
     const double base_ns = base_of(&budget->window), own_ns = (double)budget->window.own_ns;
     const double share = budget->wish.share;
 
+    budget->since_move_ns += base_ns;
     budget->debt_ns += own_ns - share * base_ns;
     if (budget->debt_ns < -share * saved_ns)
         budget->debt_ns = -share * saved_ns;
@@ -167,9 +179,11 @@ enum pp_budget_move pp_budget_step(struct pp_budget *budget, const struct pp_bud
         return PP_BUDGET_KEPT;
     close_window(budget);
     aim = target(budget);
-    if (budget->cost > 1.15 * aim && lower(budget, rate_hz, aim / budget->cost))
+    if (budget->cost > 1.15 * aim && (may_move(budget) || budget->cost > 2 * budget->wish.share) &&
+        lower(budget, rate_hz, aim / budget->cost))
         move = PP_BUDGET_LOWERED;
     else if (budget->cost < 0.6 * aim && budget->since_move_ns >= least_wait_ns &&
+             may_move(budget) &&
              raise(budget, rate_hz, wanted_hz, budget->cost > 0 ? 0.9 * aim / budget->cost : 2))
         move = PP_BUDGET_RAISED;
     if (move != PP_BUDGET_KEPT) /* what was before says nothing of what comes */

@@ -35,7 +35,8 @@ struct pp_budget {
     struct pp_budget_used window; /* since the last judgement */
     double own_ns, base_ns;       /* of late: sums that forget */
     double cost;                  /* of late, as a share, when it was last judged */
-    double since_move_ns;
+    double since_move_ns;         /* of what the budget is a share of */
+    double move_ns;               /* what the last move itself has cost */
 };
 
 /* Begins with a rate that no delivery makes dearer than the budget. */
@@ -46,6 +47,10 @@ double pp_budget_rate(const struct pp_budget *budget, double wanted_hz);
 
 /* 'own_ns' were spent once, and are to be paid back: of the start, say. */
 void pp_budget_owe(struct pp_budget *budget, uint64_t own_ns);
+
+/* What it has cost to do as the last step said: moves are made so seldom that they take a tenth of
+ * the budget at most, but where twice the budget is spent. */
+void pp_budget_moved(struct pp_budget *budget, uint64_t own_ns);
 
 /* Add what was used, and change 'most_hz' or 'heap_interval_bytes' where it is time and there is
  * reason to. */

@@ -6,16 +6,17 @@
  */
 #include "capture/governor.h"
 
-#include <stdio.h>
+#include <time.h>
 
 #include "capture/commands.h"
 #include "capture/heap.h"
+#include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/heap.h"
 #include "sigsafe/store.h"
 
 enum {
-    DELIVERY_NS = 5000,    /* of a sample, until it is measured here */
+    DELIVERY_NS = 20000,   /* of a sample, until it is measured here */
     HEAP_SAMPLE_NS = 2000, /* of one: its stack, its site, the map */
     HEAP_CALL_NS = 5,      /* of an allocation and its free that are not sampled */
 };
@@ -104,7 +105,7 @@ static void tell(struct pp_session *session, enum pp_budget_move move)
     if (n == 0)
         pp_session_message(session->header,
                            "profiling cost %.2f %% of the program's CPU and its budget is %.4g %%: "
-                           "from now on %.4g Hz; all changes are in /debug/pprof/overhead",
+                           "from now on %g Hz; all changes are in /debug/pprof/overhead",
                            100 * budget->cost, 100 * budget->wish.share, (double)rate / 1000);
 }
 
@@ -121,7 +122,7 @@ static void begin_telling(struct pp_session *session, double rate_hz)
     atomic_store(&told->longest_interval_bytes, budget->heap_interval_bytes);
     if (budget->wish.is_sampled && rate_hz < asked_hz)
         pp_session_message(session->header,
-                           "a budget of %.4g %% begins with %.4g Hz, not %.4g: the rate rises "
+                           "a budget of %.4g %% begins with %g Hz, not %g: the rate rises "
                            "while it holds",
                            100 * budget->wish.share, rate_hz, asked_hz);
 }
@@ -161,11 +162,14 @@ double pp_governor_rate(const struct pp_session *session, double wanted)
 static void apply(struct pp_session *session, uint64_t interval_before)
 {
     const uint64_t interval = session->governor.budget.heap_interval_bytes;
+    const uint64_t before_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
     if (interval != interval_before)
         (void)pp_heap_set_interval(session, interval);
     else
-        pp_commands_set_rate(session);
+        pp_commands_set_rate(session); /* an interruption a thread */
+    pp_budget_moved(&session->governor.budget,
+                    pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns);
 }
 
 void pp_governor_turn(struct pp_session *session, uint64_t now_ns)

@@ -95,9 +95,9 @@ static int set_budget(struct pp_run_options *options, const char *value, struct 
     if (rc < 0)
         return rc;
     if (!(share >= 0.0001 && share <= 1))
-        return pp_fail(err, -ERANGE, 0,
-                       "a budget of %s is out of range; give 0.01 %% to 100 %% of the program's CPU",
-                       value);
+        return pp_fail(
+            err, -ERANGE, 0,
+            "a budget of %s is out of range; give 0.01 %% to 100 %% of the program's CPU", value);
     options->budget = value;
     return 0;
 }
