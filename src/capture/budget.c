@@ -4,7 +4,8 @@
 static const double dearest_sample_ns = 40000; /* delivery, handler and the helper's part */
 static const double idle_cpus = 0.1;           /* who uses less counts as one who uses so much */
 static const double window_ns = 5e8;
-static const double urgent_ns = 2e9; /* a budget of so long, spent at once, does not wait */
+static const double urgent_ns = 2e9; /* a budget of so long, spent at once, does not wait .. */
+static const double soon_ns = 1e8;   /* .. but so long: counts come in pieces */
 static const double forget = 0.75;   /* of a window's sums, what the next one keeps */
 static const double saved_ns = 2e9;  /* a budget of so long may be saved */
 static const double back_ns = 20e9;  /* a debt is paid back in about as long */
@@ -64,22 +65,29 @@ static bool lower_heap(struct pp_budget *budget, double factor)
     const uint64_t longest = longest_interval(budget);
     uint64_t *interval = &budget->heap_interval_bytes;
 
-    if (*interval == 0 || *interval >= budget->wish.most_heap_interval_bytes)
+    if (*interval >= longest) /* also where there is none */
         return false;
-    if (*interval >= longest) {
-        *interval = budget->wish.most_heap_interval_bytes;
-        return true;
-    }
     *interval *= factor < 0.5 ? 4 : 2;
     if (*interval > longest)
         *interval = longest;
     return true;
 }
 
+static bool rest_heap(struct pp_budget *budget)
+{
+    if (budget->heap_interval_bytes >= budget->wish.most_heap_interval_bytes)
+        return false;
+    budget->heap_interval_bytes = budget->wish.most_heap_interval_bytes;
+    return true;
+}
+
 static bool lower(struct pp_budget *budget, double rate_hz, double factor)
 {
-    return lower_rate(budget, rate_hz, factor, low_hz) || lower_heap(budget, factor) ||
-           lower_rate(budget, rate_hz, factor, lowest_hz);
+    if (lower_rate(budget, rate_hz, factor, low_hz) || lower_heap(budget, factor))
+        return true;
+    /* Next to nothing is measured any more then: not only to pay something back. */
+    return budget->cost > budget->wish.share &&
+           (rest_heap(budget) || lower_rate(budget, rate_hz, factor, lowest_hz));
 }
 
 /* ---- up ---- */
@@ -174,8 +182,9 @@ enum pp_budget_move pp_budget_step(struct pp_budget *budget, const struct pp_bud
     double aim;
 
     add(budget, used);
-    if ((double)budget->window.wall_ns < window_ns &&
-        (double)budget->window.own_ns < budget->wish.share * urgent_ns)
+    if ((double)budget->window.wall_ns < soon_ns ||
+        ((double)budget->window.wall_ns < window_ns &&
+         (double)budget->window.own_ns < budget->wish.share * urgent_ns))
         return PP_BUDGET_KEPT;
     close_window(budget);
     aim = target(budget);
