@@ -204,6 +204,7 @@ int main(void)
     sigwait(&ends, &signo);
     pprofc_http_stop(NULL);
     MHD_stop_daemon(daemon);
-    pprofc_stop(NULL, NULL);
+    if (!pprofc_is_switched_on) /* else it ends with us, and leaves its file */
+        pprofc_stop(NULL, NULL);
     return 0;
 }

@@ -309,6 +309,7 @@ int main(int argc, char **argv)
         status = 1;
     }
     service_stop(&service);
-    pprofc_stop(NULL, NULL);
+    if (!pprofc_is_switched_on) /* else it ends with us, and leaves its file */
+        pprofc_stop(NULL, NULL);
     return status;
 }
