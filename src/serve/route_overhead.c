@@ -21,30 +21,32 @@ static double percent_of(double part_s, const struct cost *cost)
     return cost->program_s > 0 ? 100 * part_s / cost->program_s : 0;
 }
 
-/* The change 'k' that was made, counted from the first; NULL when it is kept no more. */
-static const struct pp_rec_budget_change *change_at(const struct pp_rec_budget *budget, uint32_t k)
-{
-    const uint32_t n = atomic_load(&budget->n_lowered) + atomic_load(&budget->n_raised);
-
-    return k < n && k + PP_REC_N_BUDGET_CHANGES >= n ? &budget->changes[k % PP_REC_N_BUDGET_CHANGES]
-                                                     : NULL;
-}
-
 static uint32_t n_changes(const struct pp_rec_budget *budget)
 {
     return atomic_load(&budget->n_lowered) + atomic_load(&budget->n_raised);
 }
 
+/* Of 'n' changes the oldest that is kept. */
+static uint32_t first_change(uint32_t n)
+{
+    return n > PP_REC_N_BUDGET_CHANGES ? n - PP_REC_N_BUDGET_CHANGES : 0;
+}
+
+static const struct pp_rec_budget_change *change_at(const struct pp_rec_budget *budget, uint32_t k)
+{
+    return &budget->changes[k % PP_REC_N_BUDGET_CHANGES];
+}
+
 static void write_budget_text(struct pp_buffer *out, const struct pp_rec_budget *budget)
 {
+    const uint32_t n = n_changes(budget);
+
     pp_buffer_printf(out, "budget %g %%; of late %.3f %%; lowered %u times, raised %u times\n",
                      percent_of_ppm(atomic_load(&budget->share_ppm)),
                      percent_of_ppm(atomic_load(&budget->cost_ppm)),
                      atomic_load(&budget->n_lowered), atomic_load(&budget->n_raised));
-    for (uint32_t k = 0; k < n_changes(budget); k++) {
+    for (uint32_t k = first_change(n); k < n; k++) {
         const struct pp_rec_budget_change *change = change_at(budget, k);
-        if (change == NULL)
-            continue;
         pp_buffer_printf(out, "  %.1f s  cost %.3f %%: from then on %g Hz",
                          (double)change->time_ns / 1e9, percent_of_ppm(change->cost_ppm),
                          (double)change->rate_millihertz / 1000);
@@ -95,6 +97,8 @@ static void write_change(struct pp_json *json, const struct pp_rec_budget_change
 
 static void write_budget_json(struct pp_json *json, const struct pp_rec_budget *budget)
 {
+    const uint32_t n = n_changes(budget);
+
     pp_json_begin_object(json, "budget");
     pp_json_number(json, "percent", percent_of_ppm(atomic_load(&budget->share_ppm)));
     pp_json_fraction(json, "cost_of_late_percent", percent_of_ppm(atomic_load(&budget->cost_ppm)));
@@ -103,9 +107,8 @@ static void write_budget_json(struct pp_json *json, const struct pp_rec_budget *
     pp_json_integer(json, "n_lowered", atomic_load(&budget->n_lowered));
     pp_json_integer(json, "n_raised", atomic_load(&budget->n_raised));
     pp_json_begin_array(json, "changes");
-    for (uint32_t k = 0; k < n_changes(budget); k++)
-        if (change_at(budget, k) != NULL)
-            write_change(json, change_at(budget, k));
+    for (uint32_t k = first_change(n); k < n; k++)
+        write_change(json, change_at(budget, k));
     pp_json_end_array(json);
     pp_json_end_object(json);
 }
