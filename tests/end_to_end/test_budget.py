@@ -37,6 +37,14 @@ class Budget(EndToEnd):
         self.assertEqual(self.quality_of(path)["budget_ppm"], percent * 10000)
 
     @not_sanitized("its own work is the cost")
+    def test_shares_while_it_changes(self):
+        """Of a program whose rate is changed again and again by a small budget, the shares and the sum are right."""
+        finished, _, result = self.assert_truth("shares_50_30_20", long_or(20, 4), rate_hz=10000, options=("--budget", "0.3%"), timeout_s=300)
+        line = next(one for one in finished.own_lines if ", budget " in one)
+        print(line)
+        self.assertRegex(line, r"\(\d+ changes?\)")
+
+    @not_sanitized("its own work is the cost")
     def test_changes_are_told(self):
         """A rate that is too high for its budget comes down: the first change is a message, all stand in the recording."""
         finished, recording = self.run_profiled("-F", "10000", "--budget", "0.05%", "--", self.program("shares_50_30_20"), "3",
