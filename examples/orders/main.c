@@ -2,6 +2,7 @@
  *
  * libmicrohttpd moves bytes on a thread of its own.  A request that is complete is suspended and
  * given to a worker, which writes its answer and wakes it. */
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -11,12 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <pprofc/pprofc.h>
 #include <pprofc/serve.h>
 
+#include "call.h"
 #include "orders.h"
 #include "pool.h"
+#include "trace.h"
 
 enum { MAX_BODY_BYTES = 64 * 1024, MAX_CONNECTIONS = 1000, IDLE_S = 30 };
 
@@ -24,6 +28,7 @@ struct service {
     struct MHD_Daemon *daemon;
     struct pool *pool;
     struct orders *orders;
+    const char *inventory; /* "http://host:port" of the other service; "": there is none */
 };
 
 struct request {
@@ -34,33 +39,74 @@ struct request {
     bool is_post, is_too_large;
     int status;   /* 0: not answered yet */
     char *answer; /* JSON */
+    struct trace trace;
+    struct timespec begin;
 };
 
 /* ---- a request ---- */
+
+static int reserve(void *context, const char *items)
+{
+    const struct request *request = context;
+    const int status =
+        call_service(request->service->inventory, "/api/reserve", &request->trace, items);
+
+    return status == 200 ? 0 : status == 409 ? 409 : 503;
+}
+
+static double milliseconds_since(const struct timespec *begin)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - begin->tv_sec) * 1e3 +
+           (double)(now.tv_nsec - begin->tv_nsec) / 1e6;
+}
 
 static void answer_request(void *argument)
 {
     struct request *request = argument;
     struct orders *orders = request->service->orders;
+    const bool has_inventory = request->service->inventory[0] != '\0';
 
     request->status = request->is_post
-                          ? orders_create(orders, request->body, request->n_bytes, &request->answer)
+                          ? orders_create(orders, request->body, request->n_bytes,
+                                          has_inventory ? reserve : NULL, request, &request->answer)
                           : orders_list(orders, &request->answer);
+    trace_log(&request->trace, "orders", request->is_post ? "POST /api/orders" : "GET /api/orders",
+              request->status, milliseconds_since(&request->begin));
     MHD_resume_connection(request->connection);
 }
 
-static enum MHD_Result reply(struct MHD_Connection *connection, int status, char *json)
+static struct request *begin_request(struct MHD_Connection *connection)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (request == NULL)
+        return NULL;
+    clock_gettime(CLOCK_MONOTONIC, &request->begin);
+    trace_begin(&request->trace,
+                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"),
+                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "tracestate"));
+    return request;
+}
+
+static enum MHD_Result reply(struct MHD_Connection *connection, const struct request *request,
+                             int status, char *json)
 {
     static char no_memory[] = "{\"error\":\"no memory\"}";
     struct MHD_Response *response = MHD_create_response_from_buffer(
         strlen(json != NULL ? json : no_memory), json != NULL ? json : no_memory,
         json != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    char traceparent[TRACEPARENT_BYTES];
     enum MHD_Result result;
 
     if (response == NULL) {
         free(json);
         return MHD_NO;
     }
+    trace_header(&request->trace, traceparent);
+    MHD_add_response_header(response, "traceparent", traceparent);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     if (status == 503) /* or its client would ask again at once */
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -69,12 +115,13 @@ static enum MHD_Result reply(struct MHD_Connection *connection, int status, char
     return result;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, int status, const char *why)
+static enum MHD_Result refuse(struct MHD_Connection *connection, const struct request *request,
+                              int status, const char *why)
 {
     char json[100];
 
     snprintf(json, sizeof json, "{\"error\":\"%s\"}", why);
-    return reply(connection, status, strdup(json));
+    return reply(connection, request, status, strdup(json));
 }
 
 static enum MHD_Result add_to_body(struct request *request, const char *bytes, size_t n_bytes)
@@ -115,8 +162,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
 
     if (request == NULL) { /* the first of several calls */
-        *state = request = calloc(1, sizeof *request);
-        return request != NULL ? MHD_YES : MHD_NO;
+        *state = begin_request(connection);
+        return *state != NULL ? MHD_YES : MHD_NO;
     }
     if (*n_bytes > 0) {
         result = add_to_body(request, bytes, *n_bytes);
@@ -124,17 +171,17 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return result;
     }
     if (request->status != 0) {
-        result = reply(connection, request->status, request->answer);
+        result = reply(connection, request, request->status, request->answer);
         request->answer = NULL;
         return result;
     }
     if (strcmp(path, "/api/orders") != 0)
-        return refuse(connection, 404, "there is only /api/orders");
+        return refuse(connection, request, 404, "there is only /api/orders");
     request->is_post = strcmp(method, "POST") == 0;
     if (!request->is_post && strcmp(method, "GET") != 0)
-        return refuse(connection, 405, "GET lists orders, POST makes one");
+        return refuse(connection, request, 405, "GET lists orders, POST makes one");
     if (request->is_too_large)
-        return refuse(connection, 413, "an order is at most 64 KiB");
+        return refuse(connection, request, 413, "an order is at most 64 KiB");
     request->service = context;
     request->connection = connection;
     return hand_over(request);
@@ -155,12 +202,12 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
 
 /* ---- the service ---- */
 
-static bool service_start(struct service *service, int port, unsigned n_workers)
+static bool service_start(struct service *service, const char *host, int port, unsigned n_workers)
 {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        return false;
     service->pool = pool_new(n_workers, MAX_CONNECTIONS);
     if (service->pool == NULL || service->orders == NULL)
         return false;
@@ -171,7 +218,7 @@ static bool service_start(struct service *service, int port, unsigned n_workers)
         MHD_OPTION_END);
     if (service->daemon == NULL)
         return false;
-    printf("orders: serving at http://127.0.0.1:%u/api/orders with %u workers\n",
+    printf("orders: serving at http://%s:%u/api/orders with %u workers\n", host,
            MHD_get_daemon_info(service->daemon, MHD_DAEMON_INFO_BIND_PORT)->port, n_workers);
     fflush(stdout);
     return true;
@@ -201,15 +248,14 @@ static void serve_profiles(const char *address)
 
 /* ---- the program ---- */
 
-enum { PORT, PROFILE, WORKERS, PAYMENT_MS, PARSE_ONCE, N_SETTINGS };
+enum { PORT, PROFILE, WORKERS, PAYMENT_MS, PARSE_ONCE, ADDRESS, INVENTORY, N_SETTINGS };
 
 static const struct {
     const char *variable, *otherwise;
-} settings[N_SETTINGS] = {{"ORDERS_PORT", "3000"},
-                          {"ORDERS_PROFILE", "127.0.0.1:8080"},
-                          {"ORDERS_WORKERS", "16"},
-                          {"ORDERS_PAYMENT_MS", "50"},
-                          {"ORDERS_PARSE_ONCE", "0"}};
+} settings[N_SETTINGS] = {{"ORDERS_PORT", "3000"},    {"ORDERS_PROFILE", "127.0.0.1:8080"},
+                          {"ORDERS_WORKERS", "16"},   {"ORDERS_PAYMENT_MS", "50"},
+                          {"ORDERS_PARSE_ONCE", "0"}, {"ORDERS_ADDRESS", "127.0.0.1"},
+                          {"ORDERS_INVENTORY", ""}};
 
 static void read_settings(int argc, char **argv, const char *values[N_SETTINGS])
 {
@@ -218,6 +264,8 @@ static void read_settings(int argc, char **argv, const char *values[N_SETTINGS])
                                             {"workers", required_argument, NULL, WORKERS},
                                             {"payment-ms", required_argument, NULL, PAYMENT_MS},
                                             {"parse-once", no_argument, NULL, PARSE_ONCE},
+                                            {"address", required_argument, NULL, ADDRESS},
+                                            {"inventory", required_argument, NULL, INVENTORY},
                                             {NULL, 0, NULL, 0}};
 
     for (int i = 0; i < N_SETTINGS; i++)
@@ -225,9 +273,10 @@ static void read_settings(int argc, char **argv, const char *values[N_SETTINGS])
             getenv(settings[i].variable) ? getenv(settings[i].variable) : settings[i].otherwise;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == '?') {
-            fputs("usage: orders [--port N] [--profile ADDRESS|off] [--workers N] [--payment-ms N]"
-                  " [--parse-once]\nor ORDERS_PORT and so on in the environment\n",
-                  stderr);
+            fputs(
+                "usage: orders [--port N] [--profile ADDRESS|off] [--workers N] [--payment-ms N]"
+                " [--parse-once] [--address A] [--inventory URL]\nor ORDERS_PORT and so on in the environment\n",
+                stderr);
             exit(2);
         }
         values[c] = optarg != NULL ? optarg : "1";
@@ -249,7 +298,9 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
 
     service.orders = orders_new((unsigned)atoi(values[PAYMENT_MS]), atoi(values[PARSE_ONCE]) != 0);
-    if (service_start(&service, atoi(values[PORT]), (unsigned)atoi(values[WORKERS]))) {
+    service.inventory = values[INVENTORY];
+    if (service_start(&service, values[ADDRESS], atoi(values[PORT]),
+                      (unsigned)atoi(values[WORKERS]))) {
         serve_profiles(values[PROFILE]);
         sigwait(&ends, &signo);
         pprofc_http_stop(NULL); /* a client that waits for a profile does not hold us up */
@@ -258,6 +309,7 @@ int main(int argc, char **argv)
         status = 1;
     }
     service_stop(&service);
-    pprofc_stop(NULL, NULL);
+    if (!pprofc_is_switched_on) /* else it ends with us, and leaves its file */
+        pprofc_stop(NULL, NULL);
     return status;
 }

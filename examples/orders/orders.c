@@ -137,18 +137,35 @@ static json_t *as_json(const struct order *order)
                      (json_int_t)order->total_cents);
 }
 
-int orders_create(struct orders *orders, const char *body, size_t n_bytes, char **answer_out)
+/* 0, or the status that the order is refused with. */
+static int reserve_items(const json_t *body, orders_reserve *reserve, void *context)
+{
+    char *items = json_dumps(json_object_get(body, "items"), JSON_COMPACT);
+    const int status = items != NULL ? reserve(context, items) : 500;
+
+    free(items);
+    return status;
+}
+
+int orders_create(struct orders *orders, const char *body, size_t n_bytes, orders_reserve *reserve,
+                  void *context, char **answer_out)
 {
     struct order order = {0};
     json_error_t error;
     json_t *json = json_loadb(body, n_bytes, 0, &error);
     const char *wrong = json != NULL ? read_order(orders, json, &order) : error.text;
+    int refused = 0;
 
     if (wrong != NULL) {
         json_decref(json);
         return fail(400, wrong, answer_out);
     }
+    if (reserve != NULL)
+        refused = reserve_items(json, reserve, context);
     json_decref(json);
+    if (refused != 0)
+        return fail(refused, refused == 409 ? "not in stock" : "no answer from the inventory",
+                    answer_out);
     await_payment(orders->payment_ms);
     keep(orders, &order);
     json = as_json(&order);

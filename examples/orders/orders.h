@@ -13,9 +13,15 @@ struct orders;
 struct orders *orders_new(unsigned payment_ms, bool parses_once);
 void orders_free(struct orders *orders);
 
-/* Take the order in 'body', or list the last ones.  Any thread.  Gives the status; the JSON in
- * 'answer_out' is the caller's to free(), or NULL when there was no memory. */
-int orders_create(struct orders *orders, const char *body, size_t n_bytes, char **answer_out);
+/* Asks for the items of an order (JSON) to be put aside: 0, or the status that the order is refused
+ * with. */
+typedef int orders_reserve(void *context, const char *items);
+
+/* Take the order in 'body' ('reserve' is called for its items where it is not NULL), or list the
+ * last ones.  Any thread.  Gives the status; the JSON in 'answer_out' is the caller's to free(), or
+ * NULL when there was no memory. */
+int orders_create(struct orders *orders, const char *body, size_t n_bytes, orders_reserve *reserve,
+                  void *context, char **answer_out);
 int orders_list(struct orders *orders, char **answer_out);
 
 #endif

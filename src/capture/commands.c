@@ -8,6 +8,7 @@
 
 #include "capture/accounts.h"
 #include "capture/cpu.h"
+#include "capture/governor.h"
 #include "capture/heap.h"
 #include "capture/labels.h"
 #include "capture/leak.h"
@@ -42,13 +43,18 @@ static void set_pause_by_program(struct pp_session *session, bool paused)
     set_pause(session, paused);
 }
 
-static void set_rate(struct pp_session *session)
+double pp_commands_wanted_hz(const struct pp_session *session)
 {
     const double wanted_hz = (double)session->wanted_millihertz / 1000;
     const bool is_theirs =
         wanted_hz > 0 && (session->is_paused_by_program || wanted_hz > session->settings.rate_hz);
 
-    pp_cpu_set_rate(session, is_theirs ? wanted_hz : session->settings.rate_hz);
+    return is_theirs ? wanted_hz : session->settings.rate_hz;
+}
+
+void pp_commands_set_rate(struct pp_session *session)
+{
+    pp_cpu_set_rate(session, pp_governor_rate(session, pp_commands_wanted_hz(session)));
 }
 
 /* Readers come, change their minds and go: the first wakes the sampler, after the last it is as the
@@ -62,7 +68,7 @@ static void follow_readers(struct pp_session *session)
     if (wanted == before)
         return;
     session->wanted_millihertz = wanted;
-    set_rate(session);
+    pp_commands_set_rate(session);
     if (before == 0)
         set_pause(session, false);
     else if (wanted == 0)
@@ -115,7 +121,7 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
     else if (request == PP_REQUEST_FLUSH)
         follow_readers(session);
     if (request == PP_REQUEST_RATE && result == 0)
-        set_rate(session);
+        pp_commands_set_rate(session);
     if (request == PP_REQUEST_FLUSH || request == PP_REQUEST_STACKS)
         pp_labels_publish(session);
     if (request == PP_REQUEST_FLUSH)

@@ -17,6 +17,11 @@ void pp_commands_answer_stop(struct pp_session *session);
 /* Pause or go on where the cycle (PPROFC_CYCLE) says so. */
 void pp_commands_tend_cycle(struct pp_session *session, uint64_t now_ns);
 
+/* The rate that the program or its readers want, the highest of them; and to have it, or what the
+ * budget leaves of it. */
+double pp_commands_wanted_hz(const struct pp_session *session);
+void pp_commands_set_rate(struct pp_session *session);
+
 /* Now and then: undo what readers wanted that are gone. */
 void pp_commands_look_at_readers(struct pp_session *session, uint64_t now_ns);
 

@@ -122,6 +122,16 @@ static void read_heap_interval(const char *name, const char *value)
                  "an interval is like 512K, 64KiB, 1 (every allocation)");
 }
 
+static void read_budget(const char *name, const char *value)
+{
+    const double percent = pp_environment_percent(value);
+
+    if (percent >= 0.01 && percent <= 100)
+        pp_environment.budget_percent = percent;
+    else
+        complain("cannot read", name, value, "a budget is like 1% or 0.5%, of the program's CPU");
+}
+
 static void read_duration(const char *name, const char *value)
 {
     pp_environment.duration_s = pp_environment_duration(value);
@@ -218,6 +228,7 @@ static const struct known {
     {"PPROFC_MODE", read_rate},
     {"PPROFC_DURATION", read_duration},
     {"PPROFC_HEAP_INTERVAL", read_heap_interval},
+    {"PPROFC_BUDGET", read_budget},
     {"PPROFC_HEAP_PEAK", read_text},
     {"PPROFC_HEAP_MMAP", read_text},
     {"PPROFC_HEAP_USABLE", read_text},
@@ -240,7 +251,6 @@ static const struct known {
     /* Of later versions. */
     {"PPROFC_KEEP", refuse},
     {"PPROFC_EXPORT", refuse},
-    {"PPROFC_BUDGET", refuse},
     /* The report side's. */
     {"PPROFC_DEBUG_PATH", ignore},
     {"PPROFC_TLS_CERT", ignore},

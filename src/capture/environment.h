@@ -24,6 +24,7 @@ struct pp_environment {
     bool block_drops;
     bool heap_peak, heap_mmap, heap_usable, heap_lifetimes;
     uint64_t heap_interval_bytes; /* 0: not said */
+    double budget_percent;        /* of the program's CPU time; 0: not said */
     bool has_run_id;
     uint8_t run_id[16];
     char block_libraries[256];
@@ -70,6 +71,9 @@ uint64_t pp_environment_bytes(const char *text);
 
 /* Seconds of "30s", "500ms", "5m", "1h", "30"; -1 when it is none. */
 double pp_environment_duration(const char *text);
+
+/* Per cent of "1%", "0.5%", "0.5"; -1 when it is none. */
+double pp_environment_percent(const char *text);
 
 /* 10, 100, 1000 for low, standard, high; -1 otherwise. */
 double pp_environment_mode(const char *text);

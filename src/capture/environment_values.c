@@ -36,6 +36,15 @@ double pp_environment_number(const char *text)
     return end != NULL && *end == '\0' ? number : -1;
 }
 
+double pp_environment_percent(const char *text)
+{
+    double number;
+    const char *end = read_decimal(text, &number);
+
+    return end != NULL && (*end == '\0' || strcmp(end, "%") == 0 || strcmp(end, " %") == 0) ? number
+                                                                                            : -1;
+}
+
 double pp_environment_duration(const char *text)
 {
     double number;

@@ -21,6 +21,7 @@
 #include "capture/cpu.h"
 #include "capture/delivery_watch.h"
 #include "capture/got.h"
+#include "capture/governor.h"
 #include "capture/heap.h"
 #include "capture/kernel_time.h"
 #include "capture/labels.h"
@@ -193,6 +194,7 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
         pp_cpu_jitter(session, now_ns);
         calibrate(session);
         pp_accounts_update(session);
+        pp_governor_turn(session, now_ns);
     }
     pp_labels_publish(session);
     pp_spans_publish(session);
@@ -306,7 +308,8 @@ static int begin(struct pp_session *session)
     if ((session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
         (result = pp_heap_begin(session, err)) != 0)
         return result;
-    pp_cpu_set_rate(session, session->settings.rate_hz);
+    pp_governor_begin(session);
+    pp_commands_set_rate(session);
     pp_throttle_begin(pp_environment.cgroup);
     pp_threads_scan(session);
     if (session->delay_ns == 0) { /* a forked child counts from its first nanosecond */

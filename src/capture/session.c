@@ -147,6 +147,7 @@ int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *
     settings->heap_follows_mappings = env->heap_mmap;
     settings->heap_usable = env->heap_usable;
     settings->heap_lifetimes = env->heap_lifetimes;
+    settings->budget_share = env->budget_percent / 100;
     settings->block_drops = env->block_drops;
     pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
     if (options != NULL && (result = take_options(settings, options, err)) != 0)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/budget.h"
 #include "capture/delivery.h"
 #include "capture/environment.h"
 #include "capture/memory_file.h"
@@ -28,6 +29,7 @@ struct pp_settings {
     uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
     uint64_t heap_interval_bytes;
     bool heap_follows_peak, heap_follows_mappings, heap_usable, heap_lifetimes;
+    double budget_share; /* of the program's CPU time, that profiling may cost; 0: any */
 };
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
@@ -72,6 +74,16 @@ struct pp_leak_work {
     struct pp_leak_object *suspects;
     uint64_t suspects_bytes;
     uint32_t n_suspects;
+};
+
+/* What keeps to the budget (capture/governor.c). */
+struct pp_governor {
+    bool is_on;
+    struct pp_budget budget;
+    /* At the last turn; time_ns is CLOCK_MONOTONIC, 0: there was none. */
+    struct pp_governor_seen {
+        uint64_t time_ns, program_ns, helper_ns, handlers_ns, n_samples, n_allocs, n_bytes;
+    } seen;
 };
 
 struct pp_session {
@@ -130,6 +142,7 @@ struct pp_session {
     _Atomic uint64_t asking_since_ns; /* the allocator, whose lock somebody may never give back */
 
     struct pp_leak_work leak;
+    struct pp_governor governor;
 
     uint64_t stop_at_ns; /* CLOCK_MONOTONIC; 0: nobody has set an end */
     void (*on_end)(struct pp_session *

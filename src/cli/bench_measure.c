@@ -223,7 +223,8 @@ int pp_bench_measure(struct pp_bench_suite *suite)
     struct pprofc_error err;
     int code = PP_EXIT_FAILED;
 
-    if (pp_bench_init(&measuring.bench, suite->options->keep, suite->options->rate_hz, &err) < 0) {
+    if (pp_bench_init(&measuring.bench, suite->options->keep, PP_KIND_CPU, suite->options->rate_hz,
+                      &err) < 0) {
         pp_complain("%s", err.message);
     } else {
         (void)snprintf(measuring.google_path, sizeof measuring.google_path, "%s/google.json",

@@ -263,7 +263,8 @@ static int measure(struct benchmark *benchmark)
         pp_complain("no memory for %u runs", benchmark->n_runs);
         return PP_EXIT_FAILED;
     }
-    if (pp_bench_init(&bench, benchmark->options->keep, benchmark->options->rate_hz, &err) < 0) {
+    if (pp_bench_init(&bench, benchmark->options->keep, PP_KIND_CPU, benchmark->options->rate_hz,
+                      &err) < 0) {
         pp_complain("%s", err.message);
     } else {
         code = run_all(benchmark, &bench);

@@ -224,6 +224,7 @@ void pp_child_reap(struct pp_child *child)
         child->cpu_ns = cpu.tv_sec * second_ns + cpu.tv_nsec;
     while (wait4(child->pid, &child->wait_status, 0, &usage) < 0 && errno == EINTR)
         continue;
+    child->peak_bytes = usage.ru_maxrss * INT64_C(1024);
     if (child->cpu_ns >= 0) {
         /* The usage counts the child and what it has waited for. */
         const int64_t all_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);

@@ -22,6 +22,8 @@ struct pp_child {
     int wait_status;          /* once reaped */
     int64_t cpu_ns;           /* of the process itself; -1: not known */
     int64_t children_cpu_ns;  /* of the children it waited for; -1: not known */
+    int64_t peak_bytes;       /* the largest resident size of one of them; no less than ours was
+                                 when the child was made, which the kernel counts as its own */
 };
 
 int64_t pp_monotonic_ns(void);

@@ -16,6 +16,7 @@ static const char overview[] =
     "  pprofc diff BEFORE.. -- AFTER..             what became dearer or cheaper, beyond chance\n"
     "  pprofc bench --before CMD --after CMD       two commands run in turn, and what differs\n"
     "  pprofc bench -- PROGRAM                     benchmarks now, against what they took before\n"
+    "  pprofc overhead -- PROGRAM ARGUMENTS        what profiling costs this program, measured\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
@@ -54,6 +55,8 @@ static const char run_help[] =
     "      --block-lib LIBS fold the frames of these libraries (libc,libm) into their callers\n"
     "      --block-drop     leave their samples out instead, and count them\n"
     "      --http ADDR      serve /debug/pprof meanwhile, at HOST:PORT, :PORT or unix:PATH\n"
+    "      --budget P       let profiling cost no more than P % of the program's CPU (1%): the rate\n"
+    "                       falls and rises as it must\n"
     "      --signal NAME    the program's switch: USR2 pauses and resumes profiling\n"
     "      --strict         do not run the program when it cannot be profiled\n"
     "  -q, --quiet          errors only          -v, --verbose   more\n"
@@ -207,6 +210,24 @@ static const char bench_help[] =
     "\n"
     "Exit status: 0, the command's own when one fails, 1 failed, 2 usage, 3 beyond --fail-above.\n";
 
+static const char overhead_help[] =
+    "pprofc overhead [OPTIONS] -- PROGRAM ARGUMENTS\n"
+    "\n"
+    "Runs the program without the profiler, with it, and without again, in changing order, and tells\n"
+    "what profiling costs: time and CPU time with 95 % limits, beside the floor, by which runs differ\n"
+    "that nothing was done to; what the profiler itself counts; memory, and bytes written.  The\n"
+    "program has an empty standard input, and its output goes nowhere.\n"
+    "\n"
+    "  -n, --runs N         rounds of three runs, 1 to 1000 (10)\n"
+    "  -k, --kinds KINDS    what is measured meanwhile: cpu, heap, cpu,heap, leak (cpu)\n"
+    "  -F, --frequency HZ   samples per CPU second, 1 to 10000 (100)\n"
+    "      --mode MODE      low (10 Hz), standard (100 Hz) or high (1000 Hz)\n"
+    "      --json           for programs\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, the program's own when a run fails, 1 failed, 2 usage, 126 not executable, 127 not\n"
+    "found.\n";
+
 static const char serve_help[] =
     "pprofc serve [OPTIONS] PID|RECORDING..\n"
     "\n"
@@ -277,11 +298,11 @@ static const char off_help[] =
 static const struct {
     const char *verb, *text;
 } texts[] = {
-    {"", overview},          {"help", overview},        {"run", run_help},
-    {"report", report_help}, {"convert", convert_help}, {"serve", serve_help},
-    {"merge", merge_help},   {"diff", diff_help},       {"bench", bench_help},
-    {"stacks", stacks_help}, {"leaks", leaks_help},     {"symbolize", symbolize_help},
-    {"off", off_help},
+    {"", overview},          {"help", overview},          {"run", run_help},
+    {"report", report_help}, {"convert", convert_help},   {"serve", serve_help},
+    {"merge", merge_help},   {"diff", diff_help},         {"bench", bench_help},
+    {"stacks", stacks_help}, {"leaks", leaks_help},       {"symbolize", symbolize_help},
+    {"off", off_help},       {"overhead", overhead_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -308,7 +329,7 @@ int pp_cmd_help(char **words)
         "unknown verb '%s'; %s%s", verb,
         nearest != NULL
             ? "did you mean "
-            : "there are run, report, convert, merge, diff, bench, serve, stacks, leaks, symbolize, off "
+            : "there are run, report, convert, merge, diff, bench, overhead, serve, stacks, leaks, symbolize, off "
               "and help",
         nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;

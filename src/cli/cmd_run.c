@@ -77,17 +77,6 @@ static int prepare(struct pp_run *run)
     return 0;
 }
 
-static const char *kinds_text(uint32_t kinds)
-{
-    const bool has_cpu = (kinds & PP_KIND_CPU) != 0;
-
-    if ((kinds & PP_KIND_LEAK) != 0)
-        return has_cpu ? "cpu,leak" : "leak";
-    if ((kinds & PP_KIND_HEAP) == 0)
-        return "cpu";
-    return has_cpu ? "cpu,heap" : "heap";
-}
-
 static void set_heap_environment(const struct pp_run_options *options,
                                  struct pp_child_environment *environment)
 {
@@ -116,7 +105,7 @@ static void set_environment(const struct pp_run *run, const char *run_id,
     if (!run->target.links_capture)
         pp_child_environment_preload(environment, run->preload.path);
     (void)snprintf(rate, sizeof rate, "%g", options->rate_hz);
-    pp_child_environment_set(environment, "PPROFC", kinds_text(options->kinds));
+    pp_child_environment_set(environment, "PPROFC", pp_kinds_text(options->kinds));
     set_heap_environment(options, environment);
     if (options->has_rate) /* else PPROFC_CONFIG may say one */
         pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
@@ -127,6 +116,8 @@ static void set_environment(const struct pp_run *run, const char *run_id,
         pp_child_environment_set(environment, "PPROFC_BLOCK_DROP", "1");
     if (options->follows)
         pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
+    if (options->budget != NULL)
+        pp_child_environment_set(environment, "PPROFC_BUDGET", options->budget);
     if (options->signal != NULL)
         pp_child_environment_set(environment, "PPROFC_SIGNAL", options->signal);
 }

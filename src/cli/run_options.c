@@ -31,6 +31,7 @@ enum {
     OPTION_HEAP_USABLE,
     OPTION_HEAP_LIFETIMES,
     OPTION_HTTP,
+    OPTION_BUDGET,
     N_OPTIONS
 };
 
@@ -55,6 +56,7 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HEAP_USABLE] = {"heap-usable", 0, false, false},
     [OPTION_HEAP_LIFETIMES] = {"heap-lifetimes", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
+    [OPTION_BUDGET] = {"budget", 0, true, false},
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -82,6 +84,21 @@ static int add_blocked(struct pp_run_options *options, const char *value, struct
         return pp_fail(err, -ENOMEM, 0, "no memory for options");
     if (options->block.n_bytes > 255)
         return pp_fail(err, -E2BIG, 0, "--block-lib names more than 255 characters of libraries");
+    return 0;
+}
+
+static int set_budget(struct pp_run_options *options, const char *value, struct pprofc_error *err)
+{
+    double share;
+    const int rc = pp_parse_percent(value, &share, err);
+
+    if (rc < 0)
+        return rc;
+    if (!(share >= 0.0001 && share <= 1))
+        return pp_fail(
+            err, -ERANGE, 0,
+            "a budget of %s is out of range; give 0.01 %% to 100 %% of the program's CPU", value);
+    options->budget = value;
     return 0;
 }
 
@@ -138,6 +155,8 @@ static int take(struct pp_run_options *options, int option, const char *value,
     case OPTION_HTTP:
         options->http = value;
         return 0;
+    case OPTION_BUDGET:
+        return set_budget(options, value, err);
     case OPTION_HELP:
         options->wants_help = true;
         return 0;

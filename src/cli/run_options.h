@@ -18,6 +18,7 @@ struct pp_run_options {
     const char *output;           /* -o, or NULL */
     const char *signal;           /* "USR2", or NULL */
     const char *http;             /* where to serve meanwhile, or NULL */
+    const char *budget;           /* "1%", or NULL */
     struct pp_buffer block;       /* "libc,libm"; text, empty when nothing is blocked */
     bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak, follows_mappings,
         counts_heap_usable, keeps_heap_lifetimes;

@@ -156,6 +156,17 @@ int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *e
     return 0;
 }
 
+const char *pp_kinds_text(uint32_t kinds)
+{
+    const bool has_cpu = (kinds & PP_KIND_CPU) != 0;
+
+    if ((kinds & PP_KIND_LEAK) != 0)
+        return has_cpu ? "cpu,leak" : "leak";
+    if ((kinds & PP_KIND_HEAP) == 0)
+        return "cpu";
+    return has_cpu ? "cpu,heap" : "heap";
+}
+
 int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error *err)
 {
     static const char units[] = "kmgt";

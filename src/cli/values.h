@@ -21,6 +21,9 @@ enum { PP_KIND_CPU = 1, PP_KIND_HEAP = 8, PP_KIND_LEAK = 32 /* with PP_KIND_HEAP
 /* "cpu", "cpu,heap": all of them must be in this version. */
 int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *err);
 
+/* The same kinds as one word for PPROFC=. */
+const char *pp_kinds_text(uint32_t kinds);
+
 /* "512K", "1.5M", "64KiB", "1": 1 at least.  -EINVAL. */
 int pp_parse_bytes(const char *text, uint64_t *n_bytes_out, struct pprofc_error *err);
 

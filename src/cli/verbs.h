@@ -21,6 +21,7 @@ int pp_cmd_run(char **words);
 int pp_cmd_report(char **words);
 int pp_cmd_diff(char **words);
 int pp_cmd_bench(char **words);
+int pp_cmd_overhead(char **words);
 int pp_cmd_convert(char **words);
 int pp_cmd_merge(char **words);
 int pp_cmd_serve(char **words);

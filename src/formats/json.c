@@ -85,6 +85,10 @@ static void put_quality(struct pp_json *json, const struct pprofc_profile *profi
     put_known(json, "n_throttled", quality->n_throttled);
     put_known(json, "throttled_ns", quality->throttled_ns);
     put_known(json, "children_cpu_ns", quality->children_cpu_ns);
+    if (quality->budget_ppm > 0) {
+        pp_json_integer(json, "budget_ppm", quality->budget_ppm);
+        put_known(json, "budget_changes", quality->n_budget_changes);
+    }
     put_string(json, "delivery", profile, quality->delivery);
     put_string(json, "delivery_reason", profile, quality->delivery_reason);
     put_string(json, "missing_modules", profile, quality->missing_modules);

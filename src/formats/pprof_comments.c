@@ -27,8 +27,16 @@ static const struct {
     {"throttled", offsetof(struct pp_quality, n_throttled)},
     {"throttled_ns", offsetof(struct pp_quality, throttled_ns)},
     {"children_cpu_ns", offsetof(struct pp_quality, children_cpu_ns)},
+    {"budget_ppm", offsetof(struct pp_quality, budget_ppm)},
+    {"budget_changes", offsetof(struct pp_quality, n_budget_changes)},
 };
-enum { N_FIGURES = sizeof figures / sizeof figures[0] };
+enum { N_FIGURES = sizeof figures / sizeof figures[0], FIRST_OF_BUDGET = N_FIGURES - 2 };
+
+/* Those of a budget only where there is one. */
+static bool is_written(const struct pp_quality *quality, size_t i, int64_t value)
+{
+    return value >= 0 && (i < FIRST_OF_BUDGET || quality->budget_ppm > 0);
+}
 
 static int64_t *figure_of(struct pp_quality *quality, size_t i)
 {
@@ -140,7 +148,7 @@ static void write_quality(const struct writer *writer, const struct pprofc_profi
     /* For people: readers have it from the figures. */
     write_rate(writer, "delivered_hz", pp_quality_delivered_hz(&quality));
     for (size_t i = 0; i < N_FIGURES; i++) {
-        if (*figure_of(&quality, i) >= 0)
+        if (is_written(&quality, i, *figure_of(&quality, i)))
             write_number(writer, figures[i].key, *figure_of(&quality, i));
     }
     for (uint32_t i = 0; i < quality.n_losses && i < PP_N_LOSSES; i++) {

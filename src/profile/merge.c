@@ -333,6 +333,11 @@ static void merge_quality(struct pp_quality *target, const struct pp_quality *so
     add_known(&target->n_throttled, source->n_throttled);
     add_known(&target->throttled_ns, source->throttled_ns);
     add_known(&target->children_cpu_ns, source->children_cpu_ns);
+    if (source->budget_ppm > target->budget_ppm)
+        target->budget_ppm = source->budget_ppm;
+    if (source->n_budget_changes > 0)
+        target->n_budget_changes = pp_add_values(
+            target->n_budget_changes > 0 ? target->n_budget_changes : 0, source->n_budget_changes);
     for (uint32_t i = 0; i < source->n_losses; i++)
         add_loss(target, to->strings[source->losses[i].cause], source->losses[i].n);
     if (target->delivery != to->strings[source->delivery])

@@ -79,18 +79,20 @@ struct pp_quality {
         int64_t n;
     } losses[PP_N_LOSSES];
     uint32_t n_losses;
-    int64_t n_truncated;     /* stacks that do not reach their root */
-    int64_t n_unsymbolised;  /* samples whose leaf has no name */
-    int64_t n_dropped;       /* samples left out on request (--block-drop) */
-    int64_t cpu_ns;          /* true CPU time by the kernel's clock */
-    int64_t sampled_ns;      /* of it, booked on stacks */
-    int64_t unsampled_ns;    /* of it, booked on [unsampled] */
-    int64_t own_cpu_ns;      /* what profiling cost the program */
-    int64_t n_throttled;     /* times that its control group was kept from the CPU */
-    int64_t throttled_ns;    /* and how long, over all CPUs */
-    int64_t children_cpu_ns; /* CPU of children that were not followed */
-    pp_id delivery;          /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
-    pp_id delivery_reason;   /* string: why not a better one */
+    int64_t n_truncated;      /* stacks that do not reach their root */
+    int64_t n_unsymbolised;   /* samples whose leaf has no name */
+    int64_t n_dropped;        /* samples left out on request (--block-drop) */
+    int64_t cpu_ns;           /* true CPU time by the kernel's clock */
+    int64_t sampled_ns;       /* of it, booked on stacks */
+    int64_t unsampled_ns;     /* of it, booked on [unsampled] */
+    int64_t own_cpu_ns;       /* what profiling cost the program */
+    int64_t n_throttled;      /* times that its control group was kept from the CPU */
+    int64_t throttled_ns;     /* and how long, over all CPUs */
+    int64_t children_cpu_ns;  /* CPU of children that were not followed */
+    int64_t budget_ppm;       /* what profiling may cost, in millionths of cpu_ns; 0: no budget */
+    int64_t n_budget_changes; /* times that the rate or the heap's interval followed it */
+    pp_id delivery;           /* string: "perf-sigtrap", "perf-signal", "cpu-timer" */
+    pp_id delivery_reason;    /* string: why not a better one */
     pp_id
         missing_modules; /* string: "orders, libc.so.6", sampled, but with no file here: no names */
 };

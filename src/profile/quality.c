@@ -87,6 +87,16 @@ static void append_throttling(struct line *line, const struct pp_quality *qualit
                pp_duration_text((double)quality->throttled_ns, time));
 }
 
+static void append_budget(struct line *line, const struct pp_quality *quality)
+{
+    if (quality->budget_ppm <= 0)
+        return;
+    append(line, ", budget %.4g %%", (double)quality->budget_ppm / 1e4);
+    if (quality->n_budget_changes > 0)
+        append(line, " (%lld change%s)", (long long)quality->n_budget_changes,
+               quality->n_budget_changes == 1 ? "" : "s");
+}
+
 void pp_profile_quality_line(const struct pprofc_profile *profile, char *text, size_t capacity)
 {
     const struct pp_quality *quality = &profile->quality;
@@ -110,6 +120,7 @@ void pp_profile_quality_line(const struct pprofc_profile *profile, char *text, s
     append_throttling(&line, quality);
     if (quality->own_cpu_ns >= 0 && quality->cpu_ns > 0)
         append(&line, ", cost %.2f %%", pp_percent(quality->own_cpu_ns, quality->cpu_ns));
+    append_budget(&line, quality);
 }
 
 void pp_profile_missing_line(const struct pprofc_profile *profile, char *text, size_t capacity)

@@ -29,7 +29,7 @@
 #define PP_REC_MAGIC "pprofc\r\n"
 
 enum {
-    PP_REC_LAYOUT = 2, /* 2: heap */
+    PP_REC_LAYOUT = 3, /* 2: heap; 3: budget, labels, spans */
     PP_REC_HEADER_BYTES = 32 * 1024,
     PP_REC_MAX_SEGMENTS = 128,
     PP_REC_MAX_SPARES = 4,
@@ -42,6 +42,7 @@ enum {
     PP_REC_EVENT_ALIGN = 8,
     PP_REC_MAX_VALUES = 8,
     PP_REC_N_TREND = 32, /* points of each site's history */
+    PP_REC_N_BUDGET_CHANGES = 16,
     PP_REC_N_LIFETIMES = 36,
     PP_REC_LIFETIME_OF_1_MS = 10,
     PP_REC_MAX_LABELS = 16,
@@ -295,6 +296,22 @@ struct pp_rec_heap {
     struct pp_rec_table lifetimes; /* one a site, where they are kept */
 };
 
+/* What profiling may cost, and what was done to keep to it (capture/governor.c).  Shares are in
+ * millionths of the program's CPU time. */
+struct pp_rec_budget {
+    _Atomic uint64_t share_ppm; /* 0: there is none, and all of this is 0 */
+    _Atomic uint64_t cost_ppm;  /* of late */
+    _Atomic uint64_t asked_millihertz, lowest_millihertz; /* lowest: that it came down to */
+    _Atomic uint64_t asked_interval_bytes, longest_interval_bytes; /* the heap's, likewise */
+    _Atomic uint32_t n_lowered, n_raised;                          /* changes */
+    struct pp_rec_budget_change {
+        uint64_t time_ns;
+        uint64_t rate_millihertz, heap_interval_bytes; /* from then on */
+        uint64_t cost_ppm;                             /* that it was made for */
+    } changes[PP_REC_N_BUDGET_CHANGES]; /* the last of them: change k is item k % that many */
+    uint64_t spare[8];
+};
+
 enum pp_rec_allocator {
     PP_ALLOCATOR_UNKNOWN,
     PP_ALLOCATOR_GLIBC,
@@ -449,7 +466,8 @@ struct pp_rec_header {
     char messages[PP_REC_N_MESSAGES]
                  [PP_REC_MESSAGE_BYTES]; /* for a person: what, why, what to do */
 
-    struct pp_rec_heap heap; /* since layout 2; all zero before */
+    struct pp_rec_heap heap;     /* since layout 2; all zero before */
+    struct pp_rec_budget budget; /* since layout 3; all zero before */
 };
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");

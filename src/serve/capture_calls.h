@@ -7,6 +7,7 @@
 #pragma weak pprofc_start
 #pragma weak pprofc_pause
 #pragma weak pprofc_stats
+#pragma weak pprofc_stop
 #pragma weak pprofc_thread_ignore
 #pragma weak pprofc_profile_call
 #pragma weak pprofc_recording_free

@@ -113,6 +113,31 @@ static void write_rate(struct metrics *metrics, struct pp_served *target,
                      is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
 }
 
+static void write_budget(struct metrics *metrics, struct pp_served *target,
+                         const struct pprofc_profile *profile)
+{
+    const uint64_t share_ppm = atomic_load(&pp_served_header(target)->budget.share_ppm);
+
+    (void)profile;
+    if (share_ppm > 0)
+        pp_buffer_printf(metrics->out, "profiling_budget_ratio{%s} %g\n", metrics->process,
+                         (double)share_ppm / 1e6);
+}
+
+static void write_budget_changes(struct metrics *metrics, struct pp_served *target,
+                                 const struct pprofc_profile *profile)
+{
+    const struct pp_rec_budget *budget = &pp_served_header(target)->budget;
+
+    (void)profile;
+    if (atomic_load(&budget->share_ppm) == 0)
+        return;
+    pp_buffer_printf(metrics->out, "profiling_budget_changes_total{%s,direction=\"down\"} %u\n",
+                     metrics->process, atomic_load(&budget->n_lowered));
+    pp_buffer_printf(metrics->out, "profiling_budget_changes_total{%s,direction=\"up\"} %u\n",
+                     metrics->process, atomic_load(&budget->n_raised));
+}
+
 /* ---- the heap: of processes that measure it ---- */
 
 static void write_heap_count(struct metrics *metrics, struct pp_served *target, const char *name,
@@ -320,6 +345,11 @@ static const struct {
      "CPU time that profiling took of the process.", write_own_cpu, NULL},
     {"profiling_frequency_hertz", "gauge", "hertz",
      "Samples a CPU second asked for now; 0: paused or ended.", write_rate, NULL},
+    {"profiling_budget_ratio", "gauge", "ratio",
+     "What profiling may cost of the program's CPU time, where there is a budget.", write_budget,
+     NULL},
+    {"profiling_budget_changes", "counter", "",
+     "Times that the budget has lowered or raised what is sampled.", write_budget_changes, NULL},
     {"profiling_allocations", "counter", "", "Calls that allocated memory, exactly.",
      write_allocations, NULL},
     {"profiling_reallocations", "counter", "",

@@ -228,7 +228,10 @@ static inline __attribute__((always_inline)) void sample_here(struct pp_rec_head
             add(&header->n_truncated, 1);
         if ((event.flags & PP_EVENT_INFERRED) != 0)
             add(&header->n_inferred, 1);
-        if (atomic_load_explicit(&slot->n_samples, memory_order_relaxed) % COST_SAMPLED_EVERY == 0)
+        /* By the thread as well: of many that take few samples each, some are measured. */
+        if ((atomic_load_explicit(&slot->n_samples, memory_order_relaxed) + event.thread) %
+                COST_SAMPLED_EVERY ==
+            0)
             add(&header->handler_cpu_ns,
                 (pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns - time_ns) *
                     COST_SAMPLED_EVERY);

@@ -198,7 +198,7 @@ class Readers(Orders):
 
     def test_beside_it(self):
         """The same without a line in the program: it is served by `pprofc run --http` just as well."""
-        served = self.start(PPROFC, "run", "-q", "--http", "127.0.0.1:0", "-o", self.folder / "whole.pb.gz", "--", SERVICE,
+        served = self.start(PPROFC, "run", "-q", "-F", "1000", "--http", "127.0.0.1:0", "-o", self.folder / "whole.pb.gz", "--", SERVICE,
                             "--port", "0", "--profile", "off")
         port = self.port_said(served, 0, r"at http://127\.0\.0\.1:(\d+)/api/orders")
         found = self.finish(self.start(LOAD, "--requests", "100", f"http://127.0.0.1:{port}/api/orders"))

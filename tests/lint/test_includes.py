@@ -23,7 +23,7 @@ ARROWS = {
 REPORT_SIDE = {"base", "recording", "binary", "profile", "formats", "views"}
 # Who makes windows hands them to sinks.
 ARROWS["export"] = REPORT_SIDE | REPORT_PUBLIC | CAPTURE_PUBLIC | {"pprofc/export.h"}
-ARROWS["serve"] = REPORT_SIDE | {"export"} | REPORT_PUBLIC | CAPTURE_PUBLIC | {"pprofc/serve.h", "pprofc/compare.h", "pprofc/export.h"}
+ARROWS["serve"] = REPORT_SIDE | {"export"} | REPORT_PUBLIC | CAPTURE_PUBLIC | {"pprofc/serve.h", "pprofc/compare.h", "pprofc/overhead.h", "pprofc/export.h"}
 ARROWS["cli"] = REPORT_SIDE | {"serve", "export", "pprofc"}
 
 # Headers that hold for a single file instead of its room.

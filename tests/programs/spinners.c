@@ -2,7 +2,7 @@
  * seconds each (2). */
 #include "threads.h"
 
-enum { MAX_THREADS = 64 };
+enum { MAX_THREADS = 256 };
 
 int main(int argc, char **argv)
 {

@@ -161,7 +161,7 @@ static inline uint64_t truth_program_ns(void)
 static inline void truth_print(const char *program, const struct truth_phase *phases, int n_phases,
                                const char *const *roots, const char *extra)
 {
-    char line[16384];
+    char line[32768]; /* some hundred phases */
     size_t used = 0;
     const size_t room = sizeof line;
 

@@ -25,6 +25,15 @@ static const struct {
     {"memfd_create", SYS_memfd_create},
     {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo},
     {"fallocate", SYS_fallocate},
+    {"setns", SYS_setns},
+    {"mount", SYS_mount},
+    {"umount2", SYS_umount2},
+    {"pivot_root", SYS_pivot_root},
+    {"bpf", SYS_bpf},
+    {"userfaultfd", SYS_userfaultfd},
+    {"add_key", SYS_add_key},
+    {"keyctl", SYS_keyctl},
+    {"kcmp", SYS_kcmp},
 };
 
 static const struct {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include <signal.h>
 #include <stdio.h>
@@ -147,7 +148,33 @@ static void names_of_others(void **state)
     assert_int_equal(env->n_complaints, 0);
     assert_one_complaint("PPROFC_KEEP=24h", "cannot do PPROFC_KEEP=24h");
     assert_one_complaint("PPROFC_EXPORT=otlp", "cannot do PPROFC_EXPORT=otlp");
-    assert_one_complaint("PPROFC_BUDGET=1%", "cannot do PPROFC_BUDGET=1%");
+}
+
+/* A budget is per cent, with the sign or without, from a hundredth to all of it. */
+static void budgets(void **state)
+{
+    static const struct {
+        const char *variable;
+        double percent;
+    } budgets[] = {{"PPROFC_BUDGET=1%", 1},
+                   {"PPROFC_BUDGET=0.5%", 0.5},
+                   {"PPROFC_BUDGET=2", 2},
+                   {"PPROFC_BUDGET=0.01 %", 0.01},
+                   {"PPROFC_BUDGET=100%", 100}};
+    static const char *const wrong[] = {
+        "PPROFC_BUDGET=",    "PPROFC_BUDGET=0",   "PPROFC_BUDGET=-1%", "PPROFC_BUDGET=101%",
+        "PPROFC_BUDGET=1%%", "PPROFC_BUDGET=nan", "PPROFC_BUDGET=1e9", "PPROFC_BUDGET=0.009%"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++) {
+        read_all(budgets[i].variable, NULL);
+        assert_int_equal(env->n_complaints, 0);
+        assert_true(fabs(env->budget_percent - budgets[i].percent) < 1e-9);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_one_complaint(wrong[i], "a budget is like 1% or 0.5%");
+        assert_true(fabs(env->budget_percent) < 1e-9);
+    }
 }
 
 /* Kinds by name, and an interval as people write sizes. */
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(off_beats_everything),
         cmocka_unit_test(every_name),
         cmocka_unit_test(names_of_others),
+        cmocka_unit_test(budgets),
         cmocka_unit_test(heap),
         cmocka_unit_test(bad_values),
         cmocka_unit_test(unknown_names),

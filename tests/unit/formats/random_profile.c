@@ -100,6 +100,8 @@ static void random_quality(struct pprofc_profile *profile, uint64_t *state)
                                    .n_throttled = -1,
                                    .throttled_ns = below(state, 1000),
                                    .children_cpu_ns = below(state, 10),
+                                   .budget_ppm = 5000,
+                                   .n_budget_changes = below(state, 10),
                                    .delivery = pp_profile_text(profile, "perf-sigtrap"),
                                    .delivery_reason = random_string(profile, state),
                                    .missing_modules = random_string(profile, state)};
@@ -252,6 +254,7 @@ static bool same_quality(const struct pprofc_profile *a, const struct pprofc_pro
            x->n_dropped == y->n_dropped && x->cpu_ns == y->cpu_ns &&
            x->sampled_ns == y->sampled_ns && x->unsampled_ns == y->unsampled_ns &&
            x->own_cpu_ns == y->own_cpu_ns && x->children_cpu_ns == y->children_cpu_ns &&
+           x->budget_ppm == y->budget_ppm && x->n_budget_changes == y->n_budget_changes &&
            x->n_throttled == y->n_throttled && x->throttled_ns == y->throttled_ns &&
            same_string(a, x->delivery, b, y->delivery) &&
            same_string(a, x->delivery_reason, b, y->delivery_reason) &&

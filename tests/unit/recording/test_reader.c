@@ -231,7 +231,7 @@ static void refuses_with_a_reason(void **state)
 
     head->layout = PP_REC_LAYOUT + 1;
     assert_int_equal(refusal(&writer, writer.n_next, &err), -ENOTSUP);
-    assert_non_null(strstr(err.message, "newer pprof-c (layout 3"));
+    assert_non_null(strstr(err.message, "newer pprof-c (layout 4"));
     head->layout = 0;
     assert_int_equal(refusal(&writer, writer.n_next, &err), -EBADMSG);
     assert_int_equal(err.offset_bytes, 8);
