@@ -18,14 +18,19 @@
 
 enum { LOOK_MS = 250, TICK_MS = 500 };
 
-/* What the worker knows of a target. */
-struct followed {
-    bool is_known, has_ended, is_open;
-    struct pp_schedule schedule;
+/* One that is open: nothing is where it has neither kind. */
+struct window {
     uint64_t begin_ns; /* CLOCK_REALTIME */
     bool has_cpu, has_heap;
     uint32_t cpu_window;
     struct pp_heap_mark heap_mark;
+};
+
+/* What the worker knows of a target. */
+struct followed {
+    bool is_known, has_ended;
+    struct pp_schedule schedule;
+    struct window window;
 };
 
 struct pp_continuous {
@@ -92,63 +97,63 @@ static bool wants(const struct pp_continuous *continuous, uint32_t kind)
     return continuous->options.kinds == 0 || (continuous->options.kinds & kind) != 0;
 }
 
-static int mark_heap(struct pp_served *target, struct pp_heap_mark *mark_out,
+/* The heap as it is now, for the end of one window and the begin of the next. */
+static int copy_heap(struct pp_served *target, struct pp_recording_reader **copy_out,
                      struct pprofc_error *err)
 {
-    struct pp_recording_reader *reader = NULL;
-    int status = pp_served_fresh_snapshot(target, &reader, err);
-
-    if (status == 0 && pp_heap_mark_take(reader, mark_out) != 0)
-        status = pp_fail(err, -ENOMEM, 0, "no memory for a window of the heap");
-    pp_recording_close(reader);
-    return status;
+    return pp_served_has_heap(target) ? pp_served_fresh_snapshot(target, copy_out, err) : -ENODATA;
 }
 
-/* A kind that cannot begin leaves the others alone. */
-static void open_window(struct pp_continuous *continuous, struct pp_served *target,
-                        struct followed *followed)
+static bool is_open(const struct window *window)
 {
+    return window->has_cpu || window->has_heap;
+}
+
+/* A kind that cannot begin leaves the others alone.  'heap' is a copy of this moment, or NULL. */
+static void open_window(struct pp_continuous *continuous, struct pp_served *target,
+                        const struct pp_recording_reader *heap, struct window *window_out)
+{
+    struct window window = {.begin_ns = clock_ns(CLOCK_REALTIME)};
     struct pprofc_error err;
 
-    followed->begin_ns = clock_ns(CLOCK_REALTIME);
     if (wants(continuous, PP_SAMPLING_CPU) && measures_cpu(target)) {
-        followed->has_cpu = pp_served_begin_window(target, continuous->options.rate_hz,
-                                                   &followed->cpu_window, &err) == 0;
-        if (!followed->has_cpu)
+        window.has_cpu = pp_served_begin_window(target, continuous->options.rate_hz,
+                                                &window.cpu_window, &err) == 0;
+        if (!window.has_cpu)
             count_missed(continuous, &err);
     }
-    if (wants(continuous, PP_SAMPLING_HEAP) && pp_served_has_heap(target)) {
-        followed->has_heap = mark_heap(target, &followed->heap_mark, &err) == 0;
-        if (!followed->has_heap) {
-            pp_heap_mark_done(&followed->heap_mark);
+    if (heap != NULL) {
+        window.has_heap = pp_heap_mark_take(heap, &window.heap_mark) == 0;
+        if (!window.has_heap) {
+            pp_heap_mark_done(&window.heap_mark);
+            (void)pp_fail(&err, -ENOMEM, 0, "no memory for a window of the heap");
             count_missed(continuous, &err);
         }
     }
-    followed->is_open = followed->has_cpu || followed->has_heap;
+    *window_out = window;
 }
 
 /* ---- and ends ---- */
 
 /* To every sink: what one of them cannot do is its own matter, and it has counted it. */
 static void hand_over(struct pp_continuous *continuous, const struct pp_served *target,
-                      const struct followed *followed, const char *kind,
-                      struct pprofc_profile *profile)
+                      const struct window *window, const char *kind, struct pprofc_profile *profile)
 {
-    const struct pp_export_window window = {.kind = kind,
-                                            .program = target->program,
-                                            .pid = target->pid,
-                                            .begin_ns = followed->begin_ns,
-                                            .end_ns = clock_ns(CLOCK_REALTIME),
-                                            .profile = profile};
+    const struct pp_export_window exported = {.kind = kind,
+                                              .program = target->program,
+                                              .pid = target->pid,
+                                              .begin_ns = window->begin_ns,
+                                              .end_ns = clock_ns(CLOCK_REALTIME),
+                                              .profile = profile};
 
     for (uint32_t i = 0; i < continuous->n_sinks; i++)
-        (void)continuous->sinks[i]->take(continuous->sinks[i], &window, NULL);
+        (void)continuous->sinks[i]->take(continuous->sinks[i], &exported, NULL);
     count_window(continuous);
     pprofc_profile_free(profile);
 }
 
 static void close_cpu(struct pp_continuous *continuous, struct pp_served *target,
-                      struct followed *followed)
+                      const struct window *window)
 {
     const struct pp_profile_wish wish = {.target = target,
                                          .rate_hz = continuous->options.rate_hz,
@@ -156,26 +161,21 @@ static void close_cpu(struct pp_continuous *continuous, struct pp_served *target
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
 
-    followed->has_cpu = false;
-    if (pp_service_end_window(continuous->service, &wish, followed->cpu_window, &profile, &err) !=
-        0)
+    if (pp_service_end_window(continuous->service, &wish, window->cpu_window, &profile, &err) != 0)
         count_missed(continuous, &err);
     else
-        hand_over(continuous, target, followed, "cpu", profile);
+        hand_over(continuous, target, window, "cpu", profile);
 }
 
-static int read_heap(struct pp_continuous *continuous, struct pp_served *target,
+/* What was allocated in the window, and what is in use at its end. */
+static int read_heap(struct pp_continuous *continuous, struct pp_recording_reader *copy,
                      const struct pp_heap_mark *since, struct pprofc_profile **profile_out,
                      struct pprofc_error *err)
 {
     const struct pp_recording_profile_options options = {
         .kind = PP_FAMILY_HEAP, .is_fresh = true, .heap_since = since, .has_whole_in_use = true};
-    struct pp_recording_reader *reader = NULL;
-    int status = pp_served_fresh_snapshot(target, &reader, err);
+    int status = pp_service_read(continuous->service, copy, &options, true, profile_out, err);
 
-    if (status == 0)
-        status = pp_service_read(continuous->service, reader, &options, true, profile_out, err);
-    pp_recording_close(reader);
     if (status == 0 && continuous->options.block[0] != '\0') {
         status = pp_profile_block(*profile_out, continuous->options.block, false, err);
         if (status != 0)
@@ -184,29 +184,41 @@ static int read_heap(struct pp_continuous *continuous, struct pp_served *target,
     return status;
 }
 
-/* What was allocated in the window, and what is in use at its end. */
 static void close_heap(struct pp_continuous *continuous, struct pp_served *target,
-                       struct followed *followed)
+                       const struct window *window, struct pp_recording_reader *copy)
 {
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
 
-    followed->has_heap = false;
-    if (read_heap(continuous, target, &followed->heap_mark, &profile, &err) != 0)
+    if (read_heap(continuous, copy, &window->heap_mark, &profile, &err) != 0)
         count_missed(continuous, &err);
     else
-        hand_over(continuous, target, followed, "heap", profile);
-    pp_heap_mark_done(&followed->heap_mark);
+        hand_over(continuous, target, window, "heap", profile);
 }
 
-static void close_window(struct pp_continuous *continuous, struct pp_served *target,
-                         struct followed *followed)
+/* End the window that is open, if any is, and with 'goes_on' begin the next one at the same moment:
+ * names are made while that is under way, so that nothing is left out between the two. */
+static void turn_over(struct pp_continuous *continuous, struct pp_served *target,
+                      struct followed *followed, bool goes_on)
 {
-    followed->is_open = false;
-    if (followed->has_cpu)
-        close_cpu(continuous, target, followed);
-    if (followed->has_heap)
-        close_heap(continuous, target, followed);
+    struct window ended = followed->window;
+    struct pp_recording_reader *heap = NULL;
+    struct pprofc_error err;
+
+    followed->window = (struct window){.has_cpu = false};
+    if (wants(continuous, PP_SAMPLING_HEAP) && (ended.has_heap || goes_on)) {
+        const int status = copy_heap(target, &heap, &err);
+        if (status != 0 && status != -ENODATA)
+            count_missed(continuous, &err);
+    }
+    if (goes_on)
+        open_window(continuous, target, heap, &followed->window);
+    if (ended.has_cpu)
+        close_cpu(continuous, target, &ended);
+    if (ended.has_heap && heap != NULL)
+        close_heap(continuous, target, &ended, heap);
+    pp_heap_mark_done(&ended.heap_mark);
+    pp_recording_close(heap);
 }
 
 /* ---- the worker ---- */
@@ -232,6 +244,15 @@ static void meet(struct pp_continuous *continuous, struct pp_served *target,
         (void)pp_served_command(target, PP_REQUEST_PAUSE, 0, NULL);
 }
 
+/* The window is over, or could not begin: the next one, at once where there is no rest. */
+static void go_on(struct pp_continuous *continuous, struct pp_served *target,
+                  struct followed *followed, bool is_alive)
+{
+    pp_schedule_next(&followed->schedule, clock_ns(CLOCK_MONOTONIC));
+    turn_over(continuous, target, followed,
+              is_alive && followed->schedule.begin_ns <= clock_ns(CLOCK_MONOTONIC));
+}
+
 static void tend(struct pp_continuous *continuous, struct pp_served *target,
                  struct followed *followed)
 {
@@ -242,15 +263,16 @@ static void tend(struct pp_continuous *continuous, struct pp_served *target,
         return;
     if (!followed->is_known && is_alive)
         meet(continuous, target, followed, now_ns);
-    if (followed->is_open && (!is_alive || now_ns >= followed->schedule.end_ns)) {
-        close_window(continuous, target, followed);
-        pp_schedule_next(&followed->schedule, clock_ns(CLOCK_MONOTONIC));
-    }
     followed->has_ended = !is_alive;
-    if (is_alive && !followed->is_open && now_ns >= followed->schedule.begin_ns) {
-        open_window(continuous, target, followed);
-        if (!followed->is_open)
-            pp_schedule_next(&followed->schedule, now_ns);
+    if (!followed->is_known)
+        return;
+    if (is_open(&followed->window)) {
+        if (!is_alive || now_ns >= followed->schedule.end_ns)
+            go_on(continuous, target, followed, is_alive);
+    } else if (is_alive && now_ns >= followed->schedule.end_ns) {
+        pp_schedule_next(&followed->schedule, now_ns); /* it could not begin */
+    } else if (is_alive && now_ns >= followed->schedule.begin_ns) {
+        turn_over(continuous, target, followed, true);
     }
 }
 
@@ -262,7 +284,7 @@ static uint64_t next_ns(const struct pp_continuous *continuous, uint32_t n_targe
     for (uint32_t i = 0; i < n_targets; i++) {
         const struct followed *followed = &continuous->followed[i];
         const uint64_t at_ns =
-            followed->is_open ? followed->schedule.end_ns : followed->schedule.begin_ns;
+            is_open(&followed->window) ? followed->schedule.end_ns : followed->schedule.begin_ns;
         if (followed->is_known && !followed->has_ended && at_ns < next)
             next = at_ns;
     }
@@ -292,8 +314,7 @@ static void finish(struct pp_continuous *continuous)
     const uint32_t n_targets = atomic_load(&continuous->service->n_targets);
 
     for (uint32_t i = 0; i < n_targets; i++)
-        if (continuous->followed[i].is_open)
-            close_window(continuous, continuous->service->targets[i], &continuous->followed[i]);
+        turn_over(continuous, continuous->service->targets[i], &continuous->followed[i], false);
     for (uint32_t i = 0; i < continuous->n_sinks; i++) {
         const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
         (void)continuous->sinks[i]->drain(
