@@ -149,7 +149,7 @@ bool pp_window_name_read(const char *text, struct pp_window_name *name_out,
         at += 4;
     }
     if (*at != '.' || !take_last_part(at, &end, name.kind, sizeof name.kind) ||
-        !take_last_part(at, &end, pid, sizeof pid) || !read_pid(pid, &name.pid) || end <= at ||
+        !take_last_part(at, &end, pid, sizeof pid) || !read_pid(pid, &name.pid) || end <= at + 1 ||
         (size_t)(end - at - 1) >= sizeof name.program)
         return false;
     memcpy(name.program, at + 1, (size_t)(end - at - 1));
