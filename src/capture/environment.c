@@ -195,6 +195,8 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->token_file, sizeof env->token_file, value);
     else if (strcmp(name, "PPROFC_HISTORY") == 0)
         pp_copy_text(env->history, sizeof env->history, value);
+    else if (strcmp(name, "PPROFC_FLIGHT") == 0)
+        pp_copy_text(env->flight, sizeof env->flight, value);
     else if (strcmp(name, "PPROFC_KEEP") == 0)
         pp_copy_text(env->keep, sizeof env->keep, value);
     else if (strcmp(name, "PPROFC_OUTPUT") == 0)
@@ -248,6 +250,7 @@ static const struct known {
     /* The report side's. */
     {"PPROFC_HISTORY", read_text},
     {"PPROFC_KEEP", read_text},
+    {"PPROFC_FLIGHT", read_text},
     {"PPROFC_DEBUG_PATH", ignore},
     {"PPROFC_TLS_CERT", ignore},
     {"PPROFC_TLS_KEY", ignore},

@@ -51,6 +51,7 @@ static void add_windows(struct arguments *arguments, const char *rate)
     add(arguments, "--history", env->history);
     add(arguments, "--cycle", env->cycle);
     add(arguments, "--keep", env->keep);
+    add(arguments, "--flight", env->flight);
     add(arguments, "--frequency", rate);
     add(arguments, "--block-lib", env->block_libraries);
 }

@@ -135,6 +135,7 @@ static void set_environment(const struct pp_run *run, const char *run_id,
 static void leave_windows_to_us(struct pp_child_environment *environment)
 {
     pp_child_environment_remove(environment, "PPROFC_HISTORY");
+    pp_child_environment_remove(environment, "PPROFC_FLIGHT");
     pp_child_environment_remove(environment, "PPROFC_CYCLE");
 }
 

@@ -1,6 +1,7 @@
 /* pprofc serve: /debug/pprof for processes and recordings, beside them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ enum {
     OPTION_HISTORY,
     OPTION_CYCLE,
     OPTION_KEEP,
+    OPTION_FLIGHT,
     OPTION_KINDS,
     OPTION_RATE,
     OPTION_BLOCK,
@@ -46,6 +48,7 @@ static const struct pp_option serve_options[N_OPTIONS] = {
     [OPTION_HISTORY] = {"history", 0, true, false},
     [OPTION_CYCLE] = {"cycle", 0, true, false},
     [OPTION_KEEP] = {"keep", 0, true, false},
+    [OPTION_FLIGHT] = {"flight", 0, true, false},
     [OPTION_KINDS] = {"kinds", 'k', true, false},
     [OPTION_RATE] = {"frequency", 'F', true, false},
     [OPTION_BLOCK] = {"block-lib", 0, true, false},
@@ -79,6 +82,8 @@ static int take_continuous(struct pp_continuous_options *continuous, int option,
         return pp_continuous_take(continuous, PP_CONTINUOUS_CYCLE, value, err);
     case OPTION_KEEP:
         return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
+    case OPTION_FLIGHT:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
     case OPTION_KINDS:
         return pp_continuous_take(continuous, PP_CONTINUOUS_KINDS, value, err);
     case OPTION_RATE:
@@ -159,13 +164,24 @@ static int read_options(char **words, struct serving *serving, struct pprofc_err
     return 0;
 }
 
-/* Until we are told to end: by ^C or TERM, which no thread of the server takes. */
-static void wait_for_end(const sigset_t *ends)
+/* Until we are told to end: by ^C or TERM, which no thread of the server takes.  The flight
+ * recorder's signal has it write a bundle of each process. */
+static void wait_for_end(const sigset_t *signals, int flight_signo,
+                         struct pp_continuous *continuous)
 {
-    int signal_number;
+    struct pprofc_error err;
+    char path[PATH_MAX];
+    int signo = 0;
 
-    while (sigwait(ends, &signal_number) != 0)
-        ;
+    while (sigwait(signals, &signo) != 0 || signo == flight_signo) {
+        if (signo != flight_signo || continuous == NULL)
+            continue;
+        if (pp_continuous_flight(continuous, NULL, "signal", NULL, path, &err) == 0)
+            pp_say("wrote %s", path);
+        else
+            pp_complain("%s", err.message);
+        signo = 0;
+    }
 }
 
 /* Beside a program that has exec'ed the server of the old image may be ending just now. */
@@ -203,14 +219,29 @@ static void say_urls(const struct pp_service *service, const char *url)
     pp_say_more("next:  go tool pprof '%s/debug/pprof/profile?seconds=5'", url);
 }
 
+/* What we wait for; no thread of ours takes it. */
+static void block_signals(sigset_t *signals, int flight_signo)
+{
+    (void)sigemptyset(signals);
+    (void)sigaddset(signals, SIGINT);
+    (void)sigaddset(signals, SIGTERM);
+    (void)sigaddset(signals, SIGHUP);
+    if (flight_signo != 0)
+        (void)sigaddset(signals, flight_signo);
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
 /* Serve until we are told to end; the windows' last ones are written then. */
-static int attend(struct serving *serving, struct pp_service *service, const sigset_t *ends,
+static int attend(struct serving *serving, struct pp_service *service, struct pp_server *server,
                   struct pprofc_error *err)
 {
+    const int flight_signo = serving->continuous.is_on ? serving->continuous.triggers.signo : 0;
+    sigset_t signals;
     struct pp_continuous *continuous = NULL;
     struct pp_continuous_facts facts;
     int status = 0;
 
+    block_signals(&signals, flight_signo);
     if (serving->continuous.is_on)
         status = pp_continuous_start(service, &serving->continuous, &continuous, err);
     if (status != 0)
@@ -219,7 +250,8 @@ static int attend(struct serving *serving, struct pp_service *service, const sig
         pp_continuous_say_begin(&serving->continuous);
     if (serving->is_child)
         let_go_of_output();
-    wait_for_end(ends);
+    wait_for_end(&signals, flight_signo, continuous);
+    pp_server_stop(server);
     if (continuous == NULL)
         return 0;
     pp_continuous_finish(continuous, &facts);
@@ -227,37 +259,29 @@ static int attend(struct serving *serving, struct pp_service *service, const sig
     return 0;
 }
 
-static void block_ends(sigset_t *ends)
-{
-    (void)sigemptyset(ends);
-    (void)sigaddset(ends, SIGINT);
-    (void)sigaddset(ends, SIGTERM);
-    (void)sigaddset(ends, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
-}
-
 static int serve(struct serving *serving, struct pp_service *service, struct pprofc_error *err)
 {
     struct pp_server *server = NULL;
     struct pp_listener listener;
     char url[sizeof listener.url];
-    sigset_t ends;
+    sigset_t signals;
     int status;
 
-    block_ends(&ends);
     if (serving->address == NULL)
-        return attend(serving, service, &ends, err);
+        return attend(serving, service, NULL, err);
     status = listen_at(serving, &listener, err);
     if (status != 0)
         return status;
+    block_signals(&signals, 0); /* before there are threads */
     memcpy(url, listener.url, sizeof url);
     status = pp_server_start(service, &listener, &serving->options, &server, err);
     pp_tls_done(&serving->options.tls);
     if (status != 0)
         return status;
     say_urls(service, url);
-    status = attend(serving, service, &ends, err);
-    pp_server_stop(server);
+    status = attend(serving, service, server, err);
+    if (status != 0)
+        pp_server_stop(server);
     return status;
 }
 

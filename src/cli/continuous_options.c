@@ -49,6 +49,9 @@ int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous
         options->has_details = true;
         pp_continuous_set_block(value, options);
         return 0;
+    case PP_CONTINUOUS_FLIGHT:
+        options->has_details = true;
+        return pp_triggers_parse(value, &options->triggers, err);
     }
     return -EINVAL;
 }
@@ -98,6 +101,9 @@ void pp_continuous_say_end(const struct pp_continuous_options *options,
                     facts->last_error);
     for (uint32_t i = 0; i < facts->n_sinks; i++)
         say_sink(facts->sinks[i].name, &facts->sinks[i].facts);
+    if (facts->n_flights > 0)
+        pp_say("the flight recorder wrote %llu bundle%s", (unsigned long long)facts->n_flights,
+               facts->n_flights == 1 ? "" : "s");
     pp_say("%llu window%s in %s;   next:  pprofc history --dir %s",
            (unsigned long long)facts->n_windows, facts->n_windows == 1 ? "" : "s", options->folder,
            options->folder);

@@ -15,6 +15,7 @@ enum pp_continuous_option {
     PP_CONTINUOUS_KINDS,
     PP_CONTINUOUS_RATE,
     PP_CONTINUOUS_BLOCKED,
+    PP_CONTINUOUS_FLIGHT,
 };
 
 /* Take one.  -EINVAL. */

@@ -87,11 +87,11 @@ void pp_run_http_stop(struct pp_run_http *http)
 
     if (!http->has_service)
         return;
+    pp_server_stop(http->server);
     if (http->continuous != NULL) {
         pp_continuous_finish(http->continuous, &facts);
         pp_continuous_say_end(&http->windows, &facts);
     }
-    pp_server_stop(http->server);
     pp_service_done(&http->service);
     http->continuous = NULL;
     http->server = NULL;

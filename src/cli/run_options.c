@@ -36,6 +36,7 @@ enum {
     OPTION_HISTORY,
     OPTION_CYCLE,
     OPTION_KEEP,
+    OPTION_FLIGHT,
     N_OPTIONS
 };
 
@@ -64,6 +65,7 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HISTORY] = {"history", 0, true, false},
     [OPTION_CYCLE] = {"cycle", 0, true, false},
     [OPTION_KEEP] = {"keep", 0, true, false},
+    [OPTION_FLIGHT] = {"flight", 0, true, false},
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -106,6 +108,8 @@ static int take_continuous(struct pp_continuous_options *continuous, int option,
         return pp_continuous_take(continuous, PP_CONTINUOUS_CYCLE, value, err);
     case OPTION_KEEP:
         return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
+    case OPTION_FLIGHT:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
     default:
         return -EINVAL;
     }

@@ -4,6 +4,8 @@
 #ifndef PP_SERVE_CONTINUOUS_H
 #define PP_SERVE_CONTINUOUS_H
 
+#include <limits.h>
+
 #include "export/sink.h"
 #include "serve/continuous_options.h"
 #include "serve/service.h"
@@ -31,12 +33,21 @@ struct pp_continuous_facts {
 int pp_continuous_start(struct pp_service *service, const struct pp_continuous_options *options,
                         struct pp_continuous **continuous_out, struct pprofc_error *err);
 
-/* End the windows that are open, hand them to the sinks, and give those the options' seconds to get
- * done.  NULL is fine. */
+/* End the windows that are open (whoever serves 'service' has stopped), hand them to the sinks, and
+ * give those the options' seconds to get done.  NULL is fine. */
 void pp_continuous_stop(struct pp_continuous *continuous);
 
 /* The same, and what it came to. */
 void pp_continuous_finish(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out);
+
+/* Have the flight recorder write a bundle of 'target' (NULL: of all that run) for 'trigger', as
+ * "request", and wait for it, or until the client of 'client' (may be NULL) has gone; 'path_out' is
+ * where its facts lie.  -EAGAIN when there was one a
+ * moment ago, which 'err' names; -ENOTSUP without a folder; -ESRCH; -ETIMEDOUT, and then it may
+ * still come; else what writing it gives. */
+int pp_continuous_flight(struct pp_continuous *continuous, struct pp_served *target,
+                         const char *trigger, const struct pp_http_request *client,
+                         char path_out[PATH_MAX], struct pprofc_error *err);
 
 void pp_continuous_look(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out);
 

@@ -19,6 +19,7 @@ void pp_continuous_options_init(struct pp_continuous_options *options)
         .on_ns = 60 * second_ns,
         .whole_ns = 60 * second_ns,
         .block = PP_CONTINUOUS_BLOCK,
+        .triggers = {.every_ns = 600 * second_ns},
         .end_seconds = 5,
     };
 }
@@ -92,6 +93,12 @@ static int set_block(const char *text, struct pp_continuous_options *options,
     return 0;
 }
 
+static int set_flight(const char *text, struct pp_continuous_options *options,
+                      struct pprofc_error *err)
+{
+    return pp_triggers_parse(text, &options->triggers, err);
+}
+
 int pp_continuous_options_read(struct pp_continuous_options *options, struct pprofc_error *err)
 {
     static const struct {
@@ -99,7 +106,8 @@ int pp_continuous_options_read(struct pp_continuous_options *options, struct ppr
         int (*set)(const char *, struct pp_continuous_options *, struct pprofc_error *);
     } variables[] = {{"PPROFC_HISTORY", set_folder}, {"PPROFC_CYCLE", pp_continuous_parse_cycle},
                      {"PPROFC_KEEP", set_keep},      {"PPROFC_MODE", set_mode},
-                     {"PPROFC_FREQUENCY", set_rate}, {"PPROFC_BLOCK", set_block}};
+                     {"PPROFC_FREQUENCY", set_rate}, {"PPROFC_BLOCK", set_block},
+                     {"PPROFC_FLIGHT", set_flight}};
 
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
         const char *value = getenv(variables[i].name);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "export/keep.h"
+#include "serve/triggers.h"
 
 struct pp_continuous_options {
     bool is_on;
@@ -16,9 +17,10 @@ struct pp_continuous_options {
     double rate_hz;
     int64_t on_ns, whole_ns; /* on for the first in every second; equal: always on */
     const char *block;       /* libraries whose frames are folded into their callers; "": none */
-    double end_seconds;      /* for what waits, at the end */
-    bool has_details;        /* something of the above was asked for by an option */
-    bool rests;              /* what is served samples in windows only: pause it between them */
+    struct pp_triggers triggers; /* of the flight recorder */
+    double end_seconds;          /* for what waits, at the end */
+    bool has_details;            /* something of the above was asked for by an option */
+    bool rests;                  /* what is served samples in windows only: pause it between them */
 };
 
 /* The libraries of the guide. */
@@ -36,8 +38,8 @@ int pp_continuous_parse_cycle(const char *text, struct pp_continuous_options *op
 void pp_continuous_set_block(const char *text, struct pp_continuous_options *options);
 
 /* What of it the environment says: PPROFC_HISTORY switches it on; PPROFC_CYCLE, PPROFC_KEEP,
- * PPROFC_FREQUENCY, PPROFC_MODE and PPROFC_BLOCK count as options do.  Texts stay the
- * environment's.  -EINVAL for what cannot be read, with the variable's name. */
+ * PPROFC_FLIGHT, PPROFC_FREQUENCY, PPROFC_MODE and PPROFC_BLOCK count as options do.  Texts stay
+ * the environment's.  -EINVAL for what cannot be read, with the variable's name. */
 int pp_continuous_options_read(struct pp_continuous_options *options, struct pprofc_error *err);
 
 #endif

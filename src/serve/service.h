@@ -24,6 +24,8 @@ enum {
     PP_SERVE_MAX_WAITING = 32, /* profiles being sampled: others are answered meanwhile */
 };
 
+struct pp_continuous;
+
 struct pp_service {
     /* Only ever added to: who found one may use it until the service ends. */
     struct pp_served *targets[PP_SERVE_MAX_TARGETS];
@@ -33,6 +35,8 @@ struct pp_service {
     struct pp_sampling sampling;
     _Atomic int n_waiting;
     struct pp_hot_functions hot_functions;
+    struct pp_continuous
+        *_Atomic continuous; /* its flight recorder can be asked; NULL: it is off */
     bool hides_command_line;
     bool is_in_program; /* the process serves itself: no DWARF here */
 };
