@@ -34,12 +34,14 @@ struct pprofc_continuous_options {
         sizeof(struct pprofc_continuous_options), 0, NULL, NULL, NULL \
     }
 
-/* Keep windows in 'folder' (NULL: what PPROFC_HISTORY says, else "profiles"), a file
- * profile_YYYYmmdd_HHMMSS.PROGRAM.PID.KIND.pb.gz each with its .svg beside it, in a folder a day
- * (UTC), within the limits that 'keep' says ("24h,1GiB"; NULL: what PPROFC_KEEP says, else that).
- * Counts from the next pprofc_continuous_start().  -EINVAL for limits that cannot be read,
- * -ENAMETOOLONG. Cost:    remembers two texts; the folder is made when it begins. Threads: any
- * thread. Signals: not from a signal handler: it takes a lock. Fork:    a child begins without. */
+/* Keep windows in 'folder' (NULL: what PPROFC_HISTORY says, else "profiles"): of each a file
+ * profile_YYYYmmdd_HHMMSS.PROGRAM.PID.KIND.pb.gz (UTC) with its .svg beside it, in a folder a day,
+ * within the limits that 'keep' says ("24h,1GiB"; NULL: what PPROFC_KEEP says, else that).  Counts
+ * from the next pprofc_continuous_start().  -EINVAL for limits that cannot be read, -ENAMETOOLONG.
+ * Cost:    remembers two texts; the folder is made when it begins.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it takes a lock.
+ * Fork:    a child begins without. */
 int pprofc_export_directory(const char *folder, const char *keep, struct pprofc_error *err);
 
 /* Take windows from now on, of what the program measures (its CPU time, and its heap where that is
