@@ -51,9 +51,10 @@ int pprofc_export_directory(const char *folder, const char *keep, struct pprofc_
  * initialised, -ENOSYS without libpprofc, what making the folder gives, errors of pprofc_start();
  * -ENOMEM.
  * Cost:    two threads that sleep, none of them profiled; at the end of a window names are looked
- * up: milliseconds, and memory for the symbols of the modules that were sampled. Threads: any
- * thread. Signals: not from a signal handler: it allocates and takes a lock. Fork:    a child takes
- * no windows; it may call this for itself. */
+ *          up: milliseconds, and memory for the symbols of the modules that were sampled.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates and takes a lock.
+ * Fork:    a child takes no windows; it may call this for itself. */
 int pprofc_continuous_start(const struct pprofc_continuous_options *options,
                             struct pprofc_error *err);
 
@@ -69,8 +70,10 @@ int pprofc_continuous_stop(struct pprofc_error *err);
  * nothing has begun, -EAGAIN when there was one a moment ago ("every" of the options), -ETIMEDOUT;
  * what writing gives; -ENOMEM.
  * Cost:    tens of milliseconds of CPU on a thread of its own; in a rest of the cycle it waits for
- * ten seconds of samples. Threads: any thread. Signals: not from a signal handler: it allocates and
- * waits. Fork:    in a child, about the child's own. */
+ *          ten seconds of samples.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates and waits.
+ * Fork:    in a child, about the child's own. */
 int pprofc_flight_record(const char *reason, struct pprofc_error *err);
 
 #pragma GCC visibility pop
