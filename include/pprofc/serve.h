@@ -21,12 +21,13 @@ extern "C" {
  * NULL: what PPROFC_HTTP says, else "127.0.0.1:6060".  An address that is not loopback needs
  * PPROFC_TOKEN_FILE; PPROFC_TLS_CERT and PPROFC_TLS_KEY (PEM files) make it HTTPS, but for unix
  * sockets.  One line with the URL goes to PPROFC_LOG, else to standard error.  PPROFC_HISTORY
- * begins continuous mode too (pprofc_continuous_start()).  -EALREADY when it serves already,
- * -EACCES without a token or with a key that others may read, -ENOSYS without libpprofc, or what
- * listening or starting failed with. Cost:    two threads that sleep, a third while a request is
- * answered; none of them is profiled. Threads: any thread. Signals: not from a signal handler: it
- * allocates and takes a lock. Fork:    a child does not serve; it may call this for itself, at
- * another address. */
+ * begins continuous mode, too (pprofc/export.h).  -EALREADY when it serves already, -EACCES without
+ * a token or with a key that others may read, -ENOSYS without libpprofc, or what listening or
+ * starting failed with.
+ * Cost:    two threads that sleep, a third while a request is answered; none of them is profiled.
+ * Threads: any thread.
+ * Signals: not from a signal handler: it allocates and takes a lock.
+ * Fork:    a child does not serve; it may call this for itself, at another address. */
 int pprofc_http_serve(const char *address, struct pprofc_error *err);
 
 /* The URL that is served at ("http://127.0.0.1:6060", "https://..", "unix:PATH"), with its NUL in
