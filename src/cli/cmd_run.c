@@ -163,6 +163,7 @@ static int start(struct pp_run *run)
                             : pp_child_start(&run->child, run->target.path, run->options.command,
                                              environment.entries, &err);
     pp_child_environment_done(&environment);
+    run->options.continuous.is_on &= run->is_profiled;
     if (rc == 0 && pp_run_http_start(&run->http, &run->options.continuous, &err) < 0)
         pp_complain("%s", err.message); /* the program runs, and its profile is made */
     if (rc == 0)

@@ -134,7 +134,7 @@ bool pp_window_name_read(const char *text, struct pp_window_name *name_out,
     struct pp_window_name name = {.is_flight = strncmp(text, "flight_", strlen("flight_")) == 0};
     const size_t n_prefix = strlen(prefix(name.is_flight));
     const char *end = find_extension(text), *at = text + n_prefix;
-    char pid[12], again[PP_WINDOW_NAME_BYTES];
+    char pid[12], program[64], again[PP_WINDOW_NAME_BYTES];
 
     *extension_out = end;
     if (end == NULL || strncmp(text, prefix(name.is_flight), n_prefix) != 0 ||
@@ -154,8 +154,10 @@ bool pp_window_name_read(const char *text, struct pp_window_name *name_out,
         return false;
     memcpy(name.program, at + 1, (size_t)(end - at - 1));
     /* What would be written otherwise was not written by us. */
+    pp_window_program(name.program, program);
     pp_window_name_write(&name, *extension_out, again);
-    if (strcmp(again, text) != 0)
+    if (strcmp(again, text) != 0 || strcmp(program, name.program) != 0 ||
+        strspn(name.kind, "abcdefghijklmnopqrstuvwxyz_") != strlen(name.kind))
         return false;
     *name_out = name;
     return true;

@@ -244,12 +244,38 @@ void pp_continuous_finish(struct pp_continuous *continuous, struct pp_continuous
     pp_continuous_stop(continuous);
 }
 
+struct pp_continuous *pp_continuous_borrow(struct pp_service *service)
+{
+    struct pp_continuous *continuous;
+
+    (void)atomic_fetch_add(&service->n_continuous_users, 1);
+    continuous = atomic_load(&service->continuous);
+    if (continuous == NULL)
+        pp_continuous_give_back(service);
+    return continuous;
+}
+
+void pp_continuous_give_back(struct pp_service *service)
+{
+    (void)atomic_fetch_sub(&service->n_continuous_users, 1);
+}
+
+/* Who waits for a bundle has been woken; nobody else holds it for longer than a moment. */
+static void wait_for_users(struct pp_service *service)
+{
+    const struct timespec moment = {0, 1000000};
+
+    while (atomic_load(&service->n_continuous_users) > 0)
+        (void)nanosleep(&moment, NULL);
+}
+
 void pp_continuous_stop(struct pp_continuous *continuous)
 {
     if (continuous == NULL)
         return;
     atomic_store(&continuous->service->continuous, NULL);
     end_threads(continuous);
+    wait_for_users(continuous->service);
     for (uint32_t i = 0; i < continuous->n_sinks; i++)
         continuous->sinks[i]->free(continuous->sinks[i]);
     for (uint32_t i = 0; i < PP_SERVE_MAX_TARGETS; i++)

@@ -49,6 +49,10 @@ int pp_continuous_flight(struct pp_continuous *continuous, struct pp_served *tar
                          const char *trigger, const struct pp_http_request *client,
                          char path_out[PATH_MAX], struct pprofc_error *err);
 
+/* Continuous mode of 'service', or NULL; it stays until it is given back. */
+struct pp_continuous *pp_continuous_borrow(struct pp_service *service);
+void pp_continuous_give_back(struct pp_service *service);
+
 void pp_continuous_look(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out);
 
 #endif

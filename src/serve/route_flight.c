@@ -18,7 +18,7 @@ static int status_of(int error)
 
 void pp_route_flight(struct pp_call *call)
 {
-    struct pp_continuous *continuous = atomic_load(&call->service->continuous);
+    struct pp_continuous *continuous = pp_continuous_borrow(call->service);
     struct pprofc_error err;
     char path[PATH_MAX];
     int status;
@@ -30,6 +30,7 @@ void pp_route_flight(struct pp_call *call)
         return;
     }
     status = pp_continuous_flight(continuous, call->target, "request", call->request, path, &err);
+    pp_continuous_give_back(call->service);
     if (status != 0)
         pp_http_status_json(call->answer, status_of(status), "%s", err.message);
     else

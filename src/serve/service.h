@@ -35,8 +35,9 @@ struct pp_service {
     struct pp_sampling sampling;
     _Atomic int n_waiting;
     struct pp_hot_functions hot_functions;
-    struct pp_continuous
-        *_Atomic continuous; /* its flight recorder can be asked; NULL: it is off */
+    /* Continuous mode, where it is on, and how many look at it now: continuous.h. */
+    struct pp_continuous *_Atomic continuous;
+    _Atomic int n_continuous_users;
     bool hides_command_line;
     bool is_in_program; /* the process serves itself: no DWARF here */
 };

@@ -212,6 +212,13 @@ class OfAServer(Served, Kept):
         self.assertIn("another one is not for 3600 s", said["message"])
         self.assertEqual(len(self.files("flight_*.facts.json")), 1)
         self.assertEqual(self.ask("/debug/pprof/flight")[0], 405)
+        metrics = dict(re.findall(r"^(profiling_(?:windows|flight|export)\S*) (\d+)$", self.ask("/metrics")[2].decode(), re.M))
+        self.assertEqual(metrics['profiling_flight_bundles_total{state="written"}'], "1")
+        self.assertEqual(metrics['profiling_flight_bundles_total{state="held_back"}'], "1")
+        self.assertEqual(metrics['profiling_windows_total{state="missed"}'], "0")
+        # The bundle is one of what the folder has taken.
+        self.assertGreater(int(metrics['profiling_exported_windows_total{sink="directory",state="done"}']), 3)
+        self.assertGreater(int(metrics['profiling_exported_bytes_total{sink="directory"}']), 10000)
 
 
 class WithoutIt(Served):
