@@ -20,9 +20,10 @@ extern "C" {
 /* Serve at 'address': "HOST:PORT", ":PORT" (loopback; port 0 takes a free one) or "unix:PATH";
  * NULL: what PPROFC_HTTP says, else "127.0.0.1:6060".  An address that is not loopback needs
  * PPROFC_TOKEN_FILE; PPROFC_TLS_CERT and PPROFC_TLS_KEY (PEM files) make it HTTPS, but for unix
- * sockets.  One line with the URL goes to PPROFC_LOG, else to standard error.  -EALREADY when it
- * serves already, -EACCES without a token or with a key that others may read, -ENOSYS without
- * libpprofc, or what listening or starting failed with.
+ * sockets.  One line with the URL goes to PPROFC_LOG, else to standard error.  PPROFC_HISTORY
+ * begins continuous mode, too (pprofc/export.h).  -EALREADY when it serves already, -EACCES without
+ * a token or with a key that others may read, -ENOSYS without libpprofc, or what listening or
+ * starting failed with.
  * Cost:    two threads that sleep, a third while a request is answered; none of them is profiled.
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates and takes a lock.

@@ -71,8 +71,8 @@ extern int pprofc_http_serve(const char *address, struct pprofc_error *err) __at
 
 static bool wants_server(void)
 {
-    return pp_environment.http[0] != '\0' && !pp_environment.has_run_id &&
-           getpid() == pp_root_pid && pprofc_http_serve == NULL;
+    return (pp_environment.http[0] != '\0' || pp_environment.history[0] != '\0') &&
+           !pp_environment.has_run_id && getpid() == pp_root_pid && pprofc_http_serve == NULL;
 }
 
 void pp_autostart_attend(struct pp_session *session)

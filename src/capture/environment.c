@@ -156,6 +156,7 @@ static void read_cycle(const char *name, const char *value)
         complain("cannot read", name, value, "a cycle is like 60s/360s: on for 60 s, every 360 s");
         return;
     }
+    pp_copy_text(pp_environment.cycle, sizeof pp_environment.cycle, value);
     pp_environment.cycle_on_s = on_s;
     pp_environment.cycle_s = whole_s > on_s ? whole_s : 0; /* always on is no cycle */
 }
@@ -202,6 +203,12 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->http, sizeof env->http, value);
     else if (strcmp(name, "PPROFC_TOKEN_FILE") == 0)
         pp_copy_text(env->token_file, sizeof env->token_file, value);
+    else if (strcmp(name, "PPROFC_HISTORY") == 0)
+        pp_copy_text(env->history, sizeof env->history, value);
+    else if (strcmp(name, "PPROFC_FLIGHT") == 0)
+        pp_copy_text(env->flight, sizeof env->flight, value);
+    else if (strcmp(name, "PPROFC_KEEP") == 0)
+        pp_copy_text(env->keep, sizeof env->keep, value);
     else if (strcmp(name, "PPROFC_OUTPUT") == 0)
         pp_copy_text(env->output, sizeof env->output, value);
 }
@@ -249,9 +256,11 @@ static const struct known {
     {"PPROFC_HTTP", read_text},
     {"PPROFC_TOKEN_FILE", read_text},
     /* Of later versions. */
-    {"PPROFC_KEEP", refuse},
     {"PPROFC_EXPORT", refuse},
     /* The report side's. */
+    {"PPROFC_HISTORY", read_text},
+    {"PPROFC_KEEP", read_text},
+    {"PPROFC_FLIGHT", read_text},
     {"PPROFC_DEBUG_PATH", ignore},
     {"PPROFC_TLS_CERT", ignore},
     {"PPROFC_TLS_KEY", ignore},
@@ -459,6 +468,9 @@ void pp_environment_read(char **variables)
             read_variable(*at);
     if (!pp_environment.has_wish)
         read_gperftools(variables);
+    /* Windows are taken by whoever serves, and the cycle is theirs. */
+    if (pp_environment.history[0] != '\0')
+        pp_environment.cycle_s = 0;
     if (pp_environment.signo != 0 && pp_environment.cycle_s > 0) {
         pp_environment.cycle_s = 0;
         complain("cannot do", "PPROFC_CYCLE", "", "PPROFC_SIGNAL is set, and the signal counts");

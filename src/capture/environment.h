@@ -33,6 +33,10 @@ struct pp_environment {
     char log[256];
     char http[256];       /* where `pprofc serve` should listen; "" */
     char token_file[512]; /* for it */
+    char history[512];    /* the folder of its windows; "" = none are taken */
+    char cycle[64];       /* as it was written, for whoever takes them */
+    char keep[64];        /* likewise */
+    char flight[256];     /* likewise */
     char delivery[32];    /* for tests of the fall-backs */
     char kernel[32];      /* likewise: deliver as on this Linux, "5.10" */
     char cgroup[256];     /* likewise: the folder in which a cpu.stat tells of throttling */

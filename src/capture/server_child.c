@@ -22,39 +22,71 @@ void pp_server_child_want(void)
     atomic_store(&is_wanted, true);
 }
 
+/* The address; without one windows are taken for a folder alone. */
+static const char *where(void)
+{
+    return pp_environment.http[0] != '\0' ? pp_environment.http : pp_environment.history;
+}
+
+struct arguments {
+    const char *words[24];
+    size_t n;
+};
+
+static void add(struct arguments *arguments, const char *option, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    arguments->words[arguments->n++] = option;
+    arguments->words[arguments->n++] = value;
+}
+
+/* What the environment said of windows: it is no longer there to be read. */
+static void add_windows(struct arguments *arguments, const char *rate)
+{
+    const struct pp_environment *env = &pp_environment;
+
+    if (env->history[0] == '\0')
+        return;
+    add(arguments, "--history", env->history);
+    add(arguments, "--cycle", env->cycle);
+    add(arguments, "--keep", env->keep);
+    add(arguments, "--flight", env->flight);
+    add(arguments, "--frequency", rate);
+    add(arguments, "--block-lib", env->block_libraries);
+}
+
 static void start(void)
 {
     const struct pp_environment *env = &pp_environment;
-    char command[4096], pid[24], line[600];
-    const char *const arguments[] = {"pprofc",
-                                     "serve",
-                                     "--child",
-                                     "--listen",
-                                     env->http,
-                                     pid,
-                                     env->token_file[0] == '\0' ? NULL : "--token-file",
-                                     env->token_file,
-                                     NULL};
+    char command[4096], pid[24], rate[24] = "", line[600];
+    struct arguments arguments = {{"pprofc", "serve", "--child"}, 3};
     int log;
 
     if (!pp_command_find(command, sizeof command)) {
         (void)snprintf(line, sizeof line,
                        "no 'pprofc' to be found to serve at %.200s; set PPROFC_COMMAND, or run "
                        "pprofc serve %d",
-                       env->http, (int)getpid());
+                       where(), (int)getpid());
         pp_result_say(line);
         return;
     }
     (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+    if (env->rate_hz > 0)
+        (void)snprintf(rate, sizeof rate, "%u", (unsigned)env->rate_hz);
+    add(&arguments, "--listen", env->http);
+    add(&arguments, "--token-file", env->token_file);
+    add_windows(&arguments, rate);
+    arguments.words[arguments.n++] = pid;
     log = pp_program_output_open();
-    child = pp_hidden_start(command, arguments, log);
+    child = pp_hidden_start(command, arguments.words, log);
     owner = getpid();
     if (log >= 0)
         (void)close(log);
     if (child > 0)
         return;
     (void)snprintf(line, sizeof line, "cannot start %.200s to serve at %.200s: %s", command,
-                   env->http, strerror(-child));
+                   where(), strerror(-child));
     pp_result_say(line);
     child = 0;
 }

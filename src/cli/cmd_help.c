@@ -18,6 +18,7 @@ static const char overview[] =
     "  pprofc bench -- PROGRAM                     benchmarks now, against what they took before\n"
     "  pprofc overhead -- PROGRAM ARGUMENTS        what profiling costs this program, measured\n"
     "  pprofc serve PID|RECORDING..                /debug/pprof over HTTP, as Go programs have it\n"
+    "  pprofc history [VIEW]                       windows that were kept: list, top, flame, diff\n"
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
     "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
@@ -57,6 +58,12 @@ static const char run_help[] =
     "      --http ADDR      serve /debug/pprof meanwhile, at HOST:PORT, :PORT or unix:PATH\n"
     "      --budget P       let profiling cost no more than P % of the program's CPU (1%): the rate\n"
     "                       falls and rises as it must\n"
+    "      --continuous     take windows all the time and keep them in ./profiles; 10 Hz unless -F\n"
+    "      --history FOLDER keep them there (or PPROFC_HISTORY); implies --continuous\n"
+    "      --cycle CYCLE    60s: windows of a minute; 60s/360s: and rest for five\n"
+    "      --keep LIMITS    how long and how much: 24h,1GiB\n"
+    "      --flight TRIGGERS  write down the last ten minutes when the program uses more than\n"
+    "                       cpu=90%,memory=80% (of memory.max; or 1GiB), or waits: pressure=20%\n"
     "      --signal NAME    the program's switch: USR2 pauses and resumes profiling\n"
     "      --strict         do not run the program when it cannot be profiled\n"
     "  -q, --quiet          errors only          -v, --verbose   more\n"
@@ -241,9 +248,45 @@ static const char serve_help[] =
     "      --insecure       another address than loopback without a token\n"
     "      --hide-cmdline   /debug/pprof/cmdline answers 403\n"
     "      --child          as the library starts it (PPROFC_HTTP): be patient with the address\n"
+    "Windows, one after the other, kept as files (see pprofc history):\n"
+    "      --continuous     take them, and keep them in ./profiles\n"
+    "      --history FOLDER keep them there (or PPROFC_HISTORY); implies --continuous\n"
+    "      --cycle CYCLE    60s: windows of a minute; 60s/360s: and rest for five (60s)\n"
+    "      --keep LIMITS    how long and how much (24h,1GiB)\n"
+    "      --flight TRIGGERS  write down the last ten minutes, as POST /debug/pprof/flight does, at\n"
+    "                       cpu=90%,memory=80%,pressure=20%,signal=USR1; once in every=10m\n"
+    "  -F, --frequency HZ   samples per CPU second (10)\n"
+    "  -k, --kinds KINDS    cpu, heap or cpu,heap (what the process measures)\n"
+    "      --block-lib LIBS fold these libraries' frames into their callers, or none\n"
+    "                       (libc,libpthread,ld-linux)\n"
     "  -q, --quiet          errors only\n"
     "\n"
     "Exit status: 0 when it was ended by a signal, 1 failed, 2 usage, 5 not permitted.\n";
+
+static const char history_help[] =
+    "pprofc history [OPTIONS] [list|top|flame|diff|export]\n"
+    "\n"
+    "Shows the windows that continuous mode (pprofc serve, pprofc run, PPROFC_HISTORY) has kept: a\n"
+    "list of them; the hottest functions of all, or one flame graph; what changed from one span of\n"
+    "time to another, each window counting as a run; or all of them as one file.\n"
+    "\n"
+    "      --dir FOLDER     the history (PPROFC_HISTORY, or ./profiles)\n"
+    "      --since TIME     windows that began then or later: 2h (ago), 2026-11-26T22:00 (UTC)\n"
+    "      --until TIME     and before then\n"
+    "      --base-since TIME, --base-until TIME   what diff compares with (as long a span just\n"
+    "                       before; without --since the last hour, and the one before it)\n"
+    "  -k, --kind KIND      cpu or heap (cpu, where there is any)\n"
+    "      --program NAME   of that program        --pid N   of that process\n"
+    "      --label KEY=RE   only samples with that label\n"
+    "      --sample NAME    the sample type; --sample_index is the same\n"
+    "      --top N          rows (20)              --cum     functions with what they call\n"
+    "      --json           for programs: of list, top and diff\n"
+    "  -o, --output FILE    where flame (history.svg), export (history.pb.gz, any format) and diff\n"
+    "                       write; list and top go there instead of standard output\n"
+    "  -f, --force          overwrite what is there\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Exit status: 0, 1 when the history cannot be read, 2 for usage, 4 when no window is met.\n";
 
 static const char stacks_help[] =
     "pprofc stacks [OPTIONS] PID\n"
@@ -302,7 +345,7 @@ static const struct {
     {"report", report_help}, {"convert", convert_help},   {"serve", serve_help},
     {"merge", merge_help},   {"diff", diff_help},         {"bench", bench_help},
     {"stacks", stacks_help}, {"leaks", leaks_help},       {"symbolize", symbolize_help},
-    {"off", off_help},       {"overhead", overhead_help},
+    {"off", off_help},       {"overhead", overhead_help}, {"history", history_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -329,7 +372,7 @@ int pp_cmd_help(char **words)
         "unknown verb '%s'; %s%s", verb,
         nearest != NULL
             ? "did you mean "
-            : "there are run, report, convert, merge, diff, bench, overhead, serve, stacks, leaks, symbolize, off "
+            : "there are run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, off "
               "and help",
         nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;

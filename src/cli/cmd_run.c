@@ -122,6 +122,14 @@ static void set_environment(const struct pp_run *run, const char *run_id,
         pp_child_environment_set(environment, "PPROFC_SIGNAL", options->signal);
 }
 
+/* The program is not to take windows of its own, nor to rest when ours begin. */
+static void leave_windows_to_us(struct pp_child_environment *environment)
+{
+    pp_child_environment_remove(environment, "PPROFC_HISTORY");
+    pp_child_environment_remove(environment, "PPROFC_FLIGHT");
+    pp_child_environment_remove(environment, "PPROFC_CYCLE");
+}
+
 /* 0, or what to exit with. */
 static int start(struct pp_run *run)
 {
@@ -140,11 +148,14 @@ static int start(struct pp_run *run)
     pp_child_environment_init(&environment);
     if (run->is_profiled)
         set_environment(run, run_id, &environment);
+    if (run->options.continuous.is_on)
+        leave_windows_to_us(&environment);
     rc = environment.failed ? pp_fail(&err, -ENOMEM, 0, "no memory for the environment")
                             : pp_child_start(&run->child, run->target.path, run->options.command,
                                              environment.entries, &err);
     pp_child_environment_done(&environment);
-    if (rc == 0 && pp_run_http_start(&run->http, &err) < 0)
+    run->options.continuous.is_on &= run->is_profiled;
+    if (rc == 0 && pp_run_http_start(&run->http, &run->options.continuous, &err) < 0)
         pp_complain("%s", err.message); /* the program runs, and its profile is made */
     if (rc == 0)
         return 0;

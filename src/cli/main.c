@@ -23,6 +23,7 @@ static const struct {
     {"bench", pp_cmd_bench},
     {"overhead", pp_cmd_overhead},
     {"serve", pp_cmd_serve},
+    {"history", pp_cmd_history},
     {"stacks", pp_cmd_stacks},
     {"leaks", pp_cmd_leaks},
     {"symbolize", pp_cmd_symbolize},
@@ -31,7 +32,6 @@ static const struct {
     {"attach", NULL},
     {"top", NULL},
     {"doctor", NULL},
-    {"history", NULL},
     {"push", NULL},
 };
 
@@ -65,7 +65,7 @@ static int run_or_explain(char **words)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
         pp_complain(
-            "'%s' is neither a verb (run, report, convert, merge, diff, bench, overhead, serve, stacks, leaks, symbolize, off, "
+            "'%s' is neither a verb (run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, off, "
             "help) nor a program in PATH; see pprofc help",
             word);
     return PP_EXIT_USAGE;

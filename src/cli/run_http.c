@@ -1,10 +1,11 @@
-/* The server of a run. */
+/* The server of a run, and its windows. */
 #include "cli/run_http.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/continuous_options.h"
 #include "cli/messages.h"
 
 int pp_run_http_open(struct pp_run_http *http, const char *address, struct pprofc_error *err)
@@ -29,28 +30,47 @@ int pp_run_http_open(struct pp_run_http *http, const char *address, struct pprof
     return 0;
 }
 
-int pp_run_http_start(struct pp_run_http *http, struct pprofc_error *err)
+static int start_server(struct pp_run_http *http, struct pprofc_error *err)
+{
+    const int status =
+        pp_server_start(&http->service, &http->listener, &http->options, &http->server, err);
+
+    http->is_on = status == 0;
+    if (status == 0)
+        pp_say("serving at %s/debug/pprof/", http->url);
+    return status;
+}
+
+static int start_windows(struct pp_run_http *http, struct pprofc_error *err)
+{
+    const int status = pp_continuous_start(&http->service, &http->windows, &http->continuous, err);
+
+    if (status == 0)
+        pp_continuous_say_begin(&http->windows);
+    return status;
+}
+
+int pp_run_http_start(struct pp_run_http *http, const struct pp_continuous_options *windows,
+                      struct pprofc_error *err)
 {
     int status;
 
-    if (!http->is_on)
+    if (!http->is_on && !windows->is_on)
         return 0;
+    http->windows = *windows;
     status = pp_service_init(&http->service, false, err);
-    if (status == 0)
-        status =
-            pp_server_start(&http->service, &http->listener, &http->options, &http->server, err);
+    http->has_service = status == 0;
+    if (status == 0 && http->is_on)
+        status = start_server(http, err);
     pp_tls_done(&http->options.tls);
-    if (status == 0) {
-        pp_say("serving at %s/debug/pprof/", http->url);
-        return 0;
-    }
-    http->is_on = false;
+    if (status == 0 && windows->is_on)
+        status = start_windows(http, err);
     return status;
 }
 
 void pp_run_http_look(struct pp_run_http *http, struct pp_run_files *files)
 {
-    for (size_t i = 0; http->is_on && i < files->n_files; i++) {
+    for (size_t i = 0; http->has_service && i < files->n_files; i++) {
         struct pp_run_file *file = &files->files[i];
         char pid[24];
         if (file->is_served || (file->path[0] == '\0' && file->pid <= 0))
@@ -63,9 +83,17 @@ void pp_run_http_look(struct pp_run_http *http, struct pp_run_files *files)
 
 void pp_run_http_stop(struct pp_run_http *http)
 {
-    if (!http->is_on)
+    struct pp_continuous_facts facts;
+
+    if (!http->has_service)
         return;
     pp_server_stop(http->server);
+    if (http->continuous != NULL) {
+        pp_continuous_finish(http->continuous, &facts);
+        pp_continuous_say_end(&http->windows, &facts);
+    }
     pp_service_done(&http->service);
-    http->is_on = false;
+    http->continuous = NULL;
+    http->server = NULL;
+    http->has_service = http->is_on = false;
 }

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/continuous_options.h"
 #include "cli/options.h"
 #include "cli/values.h"
 
-static const double standard_hz = 100;
+static const double standard_hz = 100, low_hz = 10;
 
 enum {
     OPTION_KINDS,
@@ -32,6 +33,11 @@ enum {
     OPTION_HEAP_LIFETIMES,
     OPTION_HTTP,
     OPTION_BUDGET,
+    OPTION_CONTINUOUS,
+    OPTION_HISTORY,
+    OPTION_CYCLE,
+    OPTION_KEEP,
+    OPTION_FLIGHT,
     N_OPTIONS
 };
 
@@ -57,6 +63,11 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HEAP_LIFETIMES] = {"heap-lifetimes", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
     [OPTION_BUDGET] = {"budget", 0, true, false},
+    [OPTION_CONTINUOUS] = {"continuous", 0, false, false},
+    [OPTION_HISTORY] = {"history", 0, true, false},
+    [OPTION_CYCLE] = {"cycle", 0, true, false},
+    [OPTION_KEEP] = {"keep", 0, true, false},
+    [OPTION_FLIGHT] = {"flight", 0, true, false},
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -100,6 +111,25 @@ static int set_budget(struct pp_run_options *options, const char *value, struct 
             "a budget of %s is out of range; give 0.01 %% to 100 %% of the program's CPU", value);
     options->budget = value;
     return 0;
+}
+
+static int take_continuous(struct pp_continuous_options *continuous, int option, const char *value,
+                           struct pprofc_error *err)
+{
+    switch (option) {
+    case OPTION_CONTINUOUS:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_ON, value, err);
+    case OPTION_HISTORY:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_HISTORY, value, err);
+    case OPTION_CYCLE:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_CYCLE, value, err);
+    case OPTION_KEEP:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
+    case OPTION_FLIGHT:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
+    default:
+        return -EINVAL;
+    }
 }
 
 static int take(struct pp_run_options *options, int option, const char *value,
@@ -161,7 +191,7 @@ static int take(struct pp_run_options *options, int option, const char *value,
         options->wants_help = true;
         return 0;
     default:
-        return -EINVAL;
+        return take_continuous(&options->continuous, option, value, err);
     }
 }
 
@@ -183,7 +213,20 @@ static int take_environment(struct pp_run_options *options, struct pprofc_error 
         rc = pp_parse_duration(duration, &options->duration_ns, err);
     options->has_rate = options->rate_hz > 0;
     if (options->rate_hz == 0)
-        options->rate_hz = standard_hz;
+        options->rate_hz = options->continuous.is_on ? low_hz : standard_hz;
+    return rc;
+}
+
+/* The windows are of what the run measures. */
+static int settle_continuous(struct pp_run_options *options, struct pprofc_error *err)
+{
+    struct pp_continuous_options *continuous = &options->continuous;
+    const int rc = pp_continuous_check(continuous, err);
+
+    continuous->rate_hz = options->rate_hz;
+    continuous->rests = true;
+    if (options->block.n_bytes > 0)
+        pp_continuous_set_block(options->block.bytes, continuous);
     return rc;
 }
 
@@ -205,13 +248,18 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
                                       .verb = "run",
                                       .words = words,
                                       .stops_at_word = true};
-    int option;
+    struct pprofc_error unread;
+    int option, rc;
 
     memset(options, 0, sizeof *options);
     options->loudness = PP_NORMAL;
     options->kinds = PP_KIND_CPU;
+    pp_continuous_options_init(&options->continuous);
+    rc = pp_continuous_options_read(&options->continuous, &unread);
+    if (rc < 0 && options->continuous.is_on)
+        return pp_fail(err, rc, 0, "%s", unread.message);
     while ((option = pp_option_next(&reader, err)) >= 0) {
-        const int rc = take(options, option, reader.value, err);
+        rc = take(options, option, reader.value, err);
         if (rc < 0)
             return rc;
         if (options->wants_help)
@@ -233,7 +281,8 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
         return pp_fail(err, -EINVAL, 0,
                        "-o - holds one profile and two kinds were asked for; give one of them, or "
                        "-o with a folder");
-    return take_environment(options, err);
+    rc = take_environment(options, err);
+    return rc < 0 ? rc : settle_continuous(options, err);
 }
 
 void pp_run_options_done(struct pp_run_options *options)

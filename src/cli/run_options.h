@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "cli/messages.h"
+#include "serve/continuous_options.h"
 
 struct pp_run_options {
     uint32_t kinds; /* PP_KIND_CPU and others */
@@ -22,6 +23,7 @@ struct pp_run_options {
     struct pp_buffer block;       /* "libc,libm"; text, empty when nothing is blocked */
     bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak, follows_mappings,
         counts_heap_usable, keeps_heap_lifetimes;
+    struct pp_continuous_options continuous;
     enum pp_loudness loudness;
     char **command; /* the program and its arguments; not empty */
 };

@@ -218,6 +218,8 @@ static int write_files(struct pp_run *run, struct process *process, const char *
     const pid_t pid = process->files[0].pid;
     int rc;
 
+    if (run->options.continuous.is_on && run->options.output == NULL)
+        return 0; /* the windows are the result */
     if (format == PP_FORMAT_RECORDING) {
         rc = write_raw(run, process, program, is_one_of_several, files, err);
         return rc < 0 ? rc : 1;

@@ -295,7 +295,7 @@ void pp_run_say_written(const struct pp_run *run, const struct pp_output_file *f
     const char *path = files[0].path;
     char size[PP_NUMBER_TEXT_BYTES], also[PATH_MAX + 8] = "";
 
-    if (run->output.kind == PP_OUTPUT_STDOUT)
+    if (run->output.kind == PP_OUTPUT_STDOUT || n_files == 0)
         return;
     if (n_files > 1)
         (void)snprintf(also, sizeof also, " and %s", files[1].path);

@@ -25,6 +25,7 @@ int pp_cmd_overhead(char **words);
 int pp_cmd_convert(char **words);
 int pp_cmd_merge(char **words);
 int pp_cmd_serve(char **words);
+int pp_cmd_history(char **words);
 int pp_cmd_stacks(char **words);
 int pp_cmd_leaks(char **words);
 int pp_cmd_symbolize(char **words);

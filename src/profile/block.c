@@ -77,6 +77,9 @@ static bool entry_names(struct span entry, struct span name)
         return true;
     if (same(entry, span_of("libc")) && same(own, span_of("libpthread")))
         return true; /* one library since glibc 2.34, two files before */
+    if (same(entry, span_of("ld-linux")) && own.n_bytes > entry.n_bytes &&
+        memcmp(own.bytes, "ld-linux-", strlen("ld-linux-")) == 0)
+        return true; /* whatever the machine */
     return memmem(entry.bytes, entry.n_bytes, ".so", 3) != NULL && name.n_bytes > entry.n_bytes &&
            memcmp(name.bytes, entry.bytes, entry.n_bytes) == 0 && name.bytes[entry.n_bytes] == '.';
 }

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "pprofc/export.h"
 #include "serve/capture_calls.h"
+#include "serve/own_service.h"
 #include "serve/server.h"
 
 /* What there is of this process's own. */
@@ -71,6 +73,19 @@ static int have_service(struct pprofc_error *err)
     return status == 0 ? pp_service_add(&own.service, pid, err) : status;
 }
 
+int pp_own_service(struct pp_service **service_out, struct pprofc_error *err)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&own.lock);
+    forget_parent();
+    status = have_service(err);
+    (void)pthread_mutex_unlock(&own.lock);
+    if (status == 0)
+        *service_out = &own.service;
+    return status;
+}
+
 /* ---- serving ---- */
 
 static void log_url(void)
@@ -121,6 +136,17 @@ static int serve(const char *address, struct pprofc_error *err)
     return status;
 }
 
+/* PPROFC_HISTORY switches continuous mode on; who has started it before has it. */
+static int take_windows(struct pprofc_error *err)
+{
+    const char *folder = getenv("PPROFC_HISTORY");
+    int status = 0;
+
+    if (folder != NULL && folder[0] != '\0')
+        status = pprofc_continuous_start(NULL, err);
+    return status == -EALREADY ? 0 : status;
+}
+
 int pprofc_http_serve(const char *address, struct pprofc_error *err)
 {
     int status;
@@ -128,6 +154,11 @@ int pprofc_http_serve(const char *address, struct pprofc_error *err)
     (void)pthread_mutex_lock(&own.lock);
     status = serve(address, err);
     (void)pthread_mutex_unlock(&own.lock);
+    if (status != 0)
+        return status;
+    status = take_windows(err);
+    if (status != 0)
+        (void)pprofc_http_stop(NULL); /* all of it, or nothing */
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "formats/recording_facts.h"
 #include "formats/recording_heap.h"
 #include "profile/top.h"
+#include "serve/metrics_windows.h"
 #include "serve/routes.h"
 
 enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120, PROCESS_BYTES = 192 };
@@ -330,6 +331,31 @@ static void write_queue(struct metrics *metrics)
                      atomic_load(&metrics->service->n_waiting));
 }
 
+static void write_windows(struct metrics *metrics)
+{
+    pp_metrics_windows_write(metrics->service, PP_METRIC_WINDOWS, metrics->out);
+}
+
+static void write_flights(struct metrics *metrics)
+{
+    pp_metrics_windows_write(metrics->service, PP_METRIC_FLIGHTS, metrics->out);
+}
+
+static void write_exports(struct metrics *metrics)
+{
+    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORTS, metrics->out);
+}
+
+static void write_exported_bytes(struct metrics *metrics)
+{
+    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORTED_BYTES, metrics->out);
+}
+
+static void write_export_queues(struct metrics *metrics)
+{
+    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORT_QUEUES, metrics->out);
+}
+
 /* Each is written for every process, or at once. */
 static const struct {
     const char *name, *type, *unit, *help;
@@ -379,6 +405,17 @@ static const struct {
      write_all_functions},
     {"profiling_queue_depth", "gauge", "",
      "Requests that wait for what is being sampled, or looked for; 32 at most.", NULL, write_queue},
+    {"profiling_windows", "counter", "",
+     "Windows of continuous mode; missed: the process did not answer, or there was no memory.",
+     NULL, write_windows},
+    {"profiling_flight_bundles", "counter", "",
+     "Of the flight recorder; held_back: too soon after the one before.", NULL, write_flights},
+    {"profiling_exported_windows", "counter", "",
+     "By where windows go, and what became of them there.", NULL, write_exports},
+    {"profiling_exported_bytes", "counter", "bytes", "Stored, or sent and accepted.", NULL,
+     write_exported_bytes},
+    {"profiling_export_queue_depth", "gauge", "", "Windows that wait to be sent.", NULL,
+     write_export_queues},
 };
 
 static void write_all(struct metrics *metrics)

@@ -33,6 +33,7 @@ static const struct {
     {"/debug/fgprof", pp_route_later_kind, GET},
     {"/debug/pprof/cmdline", pp_route_cmdline, GET},
     {"/debug/pprof/symbol", pp_route_symbol, GET | POST},
+    {"/debug/pprof/flight", pp_route_flight, POST},
     {"/debug/pprof/trace", pp_route_trace, GET},
     {"/debug/pprof/quality", pp_route_quality, GET},
     {"/debug/pprof/overhead", pp_route_overhead, GET},

@@ -20,6 +20,9 @@ pp_route pp_route_top;        /* the table of what the recording holds */
 pp_route pp_route_tree;       /* its call tree */
 pp_route pp_route_later_kind; /* kinds that this version does not measure: valid and empty */
 
+/* route_flight.c */
+pp_route pp_route_flight; /* the flight recorder's bundle */
+
 /* route_heap.c */
 pp_route pp_route_heap; /* heap, allocs, delta_heap, growth */
 

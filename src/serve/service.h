@@ -24,6 +24,8 @@ enum {
     PP_SERVE_MAX_WAITING = 32, /* profiles being sampled: others are answered meanwhile */
 };
 
+struct pp_continuous;
+
 struct pp_service {
     /* Only ever added to: who found one may use it until the service ends. */
     struct pp_served *targets[PP_SERVE_MAX_TARGETS];
@@ -33,6 +35,9 @@ struct pp_service {
     struct pp_sampling sampling;
     _Atomic int n_waiting;
     struct pp_hot_functions hot_functions;
+    /* Continuous mode, where it is on, and how many look at it now: continuous.h. */
+    struct pp_continuous *_Atomic continuous;
+    _Atomic int n_continuous_users;
     bool hides_command_line;
     bool is_in_program; /* the process serves itself: no DWARF here */
 };

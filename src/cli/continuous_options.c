@@ -1,0 +1,110 @@
+/* Options and messages of continuous mode. */
+#include "cli/continuous_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/numbers.h"
+#include "base/quantities.h"
+#include "cli/messages.h"
+#include "cli/values.h"
+
+static int set_kinds(struct pp_continuous_options *options, const char *value,
+                     struct pprofc_error *err)
+{
+    uint32_t kinds = 0;
+    const int status = pp_parse_kinds(value, &kinds, err);
+
+    if (status != 0)
+        return status;
+    options->kinds = ((kinds & PP_KIND_CPU) != 0 ? PP_SAMPLING_CPU : 0) |
+                     ((kinds & PP_KIND_HEAP) != 0 ? PP_SAMPLING_HEAP : 0);
+    return 0;
+}
+
+int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous_option option,
+                       const char *value, struct pprofc_error *err)
+{
+    switch (option) {
+    case PP_CONTINUOUS_ON:
+        options->is_on = true;
+        return 0;
+    case PP_CONTINUOUS_HISTORY:
+        options->is_on = true;
+        options->folder = value;
+        return 0;
+    case PP_CONTINUOUS_CYCLE:
+        options->has_details = true;
+        return pp_continuous_parse_cycle(value, options, err);
+    case PP_CONTINUOUS_KEEP:
+        options->has_details = true;
+        return pp_keep_parse(value, &options->keep, err);
+    case PP_CONTINUOUS_KINDS:
+        options->has_details = true;
+        return set_kinds(options, value, err);
+    case PP_CONTINUOUS_RATE:
+        options->has_details = true;
+        return pp_parse_rate(value, &options->rate_hz, err);
+    case PP_CONTINUOUS_BLOCKED:
+        options->has_details = true;
+        pp_continuous_set_block(value, options);
+        return 0;
+    case PP_CONTINUOUS_FLIGHT:
+        options->has_details = true;
+        return pp_triggers_parse(value, &options->triggers, err);
+    }
+    return -EINVAL;
+}
+
+int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_error *err)
+{
+    if (!options->is_on && options->has_details)
+        return pp_fail(err, -EINVAL, 0,
+                       "--cycle, --keep and what else says how to sample needs --continuous or "
+                       "--history FOLDER");
+    if (options->is_on && options->folder == NULL)
+        options->folder = PP_CONTINUOUS_FOLDER;
+    return 0;
+}
+
+/* ---- messages ---- */
+
+void pp_continuous_say_begin(const struct pp_continuous_options *options)
+{
+    char on[PP_NUMBER_TEXT_BYTES], whole[PP_NUMBER_TEXT_BYTES];
+
+    (void)pp_duration_text((double)options->on_ns, on);
+    (void)pp_duration_text((double)options->whole_ns, whole);
+    if (options->whole_ns > options->on_ns)
+        pp_say("continuous: %g Hz, %s in every %s, kept in %s", options->rate_hz, on, whole,
+               options->folder);
+    else
+        pp_say("continuous: %g Hz, windows of %s, kept in %s", options->rate_hz, on,
+               options->folder);
+}
+
+static void say_sink(const char *name, const struct pp_sink_facts *facts)
+{
+    if (facts->n_dropped + facts->n_refused + facts->n_waiting == 0)
+        return;
+    pp_complain("%s: %llu windows dropped, %llu refused, %llu wait%s%s", name,
+                (unsigned long long)facts->n_dropped, (unsigned long long)facts->n_refused,
+                (unsigned long long)facts->n_waiting, facts->last_error[0] != '\0' ? ": " : "",
+                facts->last_error);
+}
+
+void pp_continuous_say_end(const struct pp_continuous_options *options,
+                           const struct pp_continuous_facts *facts)
+{
+    if (facts->n_missed > 0)
+        pp_complain("%llu windows could not be taken: %s", (unsigned long long)facts->n_missed,
+                    facts->last_error);
+    for (uint32_t i = 0; i < facts->n_sinks; i++)
+        say_sink(facts->sinks[i].name, &facts->sinks[i].facts);
+    if (facts->n_flights > 0)
+        pp_say("the flight recorder wrote %llu bundle%s", (unsigned long long)facts->n_flights,
+               facts->n_flights == 1 ? "" : "s");
+    pp_say("%llu window%s in %s;   next:  pprofc history --dir %s",
+           (unsigned long long)facts->n_windows, facts->n_windows == 1 ? "" : "s", options->folder,
+           options->folder);
+}

@@ -1,0 +1,288 @@
+/* Continuous mode's threads. */
+#include "serve/continuous.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export/directory.h"
+#include "serve/continuous_private.h"
+#include "serve/threads.h"
+
+enum { LOOK_MS = 250, TICK_MS = 500 };
+
+void pp_continuous_look(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out)
+{
+    (void)pthread_mutex_lock(&continuous->lock);
+    *facts_out = continuous->facts;
+    (void)pthread_mutex_unlock(&continuous->lock);
+    facts_out->n_sinks = continuous->n_sinks;
+    for (uint32_t i = 0; i < continuous->n_sinks; i++) {
+        facts_out->sinks[i].name = continuous->sinks[i]->name;
+        continuous->sinks[i]->facts(continuous->sinks[i], &facts_out->sinks[i].facts);
+    }
+}
+
+/* ---- the worker ---- */
+
+static uint64_t draw_seed(void)
+{
+    uint64_t seed = 0;
+
+    /* Early in a machine's life there may be none: the clock and the process will do. */
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = pp_continuous_clock_ns(CLOCK_REALTIME) ^ (uint64_t)getpid() << 32;
+    return seed;
+}
+
+static void meet(struct pp_continuous *continuous, struct pp_served *target,
+                 struct pp_followed *followed, uint64_t now_ns)
+{
+    followed->is_known = true;
+    pp_schedule_init(&followed->schedule, (uint64_t)continuous->options.on_ns,
+                     (uint64_t)continuous->options.whole_ns, draw_seed(), now_ns);
+    /* Windows wake a paused session. */
+    if (continuous->options.rests)
+        (void)pp_served_command(target, PP_REQUEST_PAUSE, 0, NULL);
+}
+
+/* The window is over, or could not begin: the next one, at once where there is no rest. */
+static void go_on(struct pp_continuous *continuous, struct pp_served *target,
+                  struct pp_followed *followed, bool is_alive)
+{
+    pp_schedule_next(&followed->schedule, pp_continuous_clock_ns(CLOCK_MONOTONIC));
+    pp_continuous_turn_over(continuous, target, followed,
+                            is_alive && followed->schedule.begin_ns <=
+                                            pp_continuous_clock_ns(CLOCK_MONOTONIC));
+}
+
+static void tend(struct pp_continuous *continuous, struct pp_served *target,
+                 struct pp_followed *followed)
+{
+    const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
+    const bool is_alive = pp_served_is_alive(target);
+
+    if (followed->has_ended)
+        return;
+    if (!followed->is_known && is_alive)
+        meet(continuous, target, followed, now_ns);
+    followed->has_ended = !is_alive;
+    if (!followed->is_known)
+        return;
+    if (continuous->directory != NULL) {
+        if (is_alive)
+            pp_continuous_look_at_triggers(continuous, target, followed, now_ns);
+        pp_continuous_tend_flight(continuous, target, followed, now_ns, is_alive);
+    }
+    if (pp_continuous_is_open(&followed->window)) {
+        if (!is_alive || (now_ns >= followed->schedule.end_ns &&
+                          followed->schedule.begin_ns <= now_ns && followed->trigger == NULL))
+            go_on(continuous, target, followed, is_alive);
+    } else if (is_alive && now_ns >= followed->schedule.end_ns) {
+        pp_schedule_next(&followed->schedule, now_ns); /* it could not begin */
+    } else if (is_alive && now_ns >= followed->schedule.begin_ns) {
+        pp_continuous_turn_over(continuous, target, followed, true);
+    }
+}
+
+/* When something is to be done; nobody tells us that a process has ended. */
+static uint64_t next_ns(const struct pp_continuous *continuous, uint32_t n_targets)
+{
+    uint64_t next = pp_continuous_clock_ns(CLOCK_MONOTONIC) + LOOK_MS * UINT64_C(1000000);
+
+    for (uint32_t i = 0; i < n_targets; i++) {
+        const struct pp_followed *followed = &continuous->followed[i];
+        const uint64_t at_ns = pp_continuous_is_open(&followed->window)
+                                   ? followed->schedule.end_ns
+                                   : followed->schedule.begin_ns;
+        if (followed->is_known && !followed->has_ended && at_ns < next)
+            next = at_ns;
+    }
+    return next;
+}
+
+/* False when it is time to end. */
+static bool wait_until(struct pp_continuous *continuous, uint64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                   .tv_nsec = (long)(until_ns % 1000000000)};
+    bool goes_on;
+
+    (void)pthread_mutex_lock(&continuous->lock);
+    while (!continuous->is_stopping && !continuous->request.is_asked &&
+           pthread_cond_timedwait(&continuous->is_woken, &continuous->lock, &until) != ETIMEDOUT)
+        continue;
+    goes_on = !continuous->is_stopping;
+    (void)pthread_mutex_unlock(&continuous->lock);
+    return goes_on;
+}
+
+static void finish(struct pp_continuous *continuous)
+{
+    const uint64_t limit_ns =
+        pp_continuous_clock_ns(CLOCK_MONOTONIC) + (uint64_t)(continuous->options.end_seconds * 1e9);
+    const uint32_t n_targets = atomic_load(&continuous->service->n_targets);
+
+    for (uint32_t i = 0; i < n_targets; i++)
+        pp_continuous_turn_over(continuous, continuous->service->targets[i],
+                                &continuous->followed[i], false);
+    for (uint32_t i = 0; i < continuous->n_sinks; i++) {
+        const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
+        (void)continuous->sinks[i]->drain(
+            continuous->sinks[i], now_ns < limit_ns ? (double)(limit_ns - now_ns) / 1e9 : 0, NULL);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct pp_continuous *continuous = argument;
+    uint32_t n_targets;
+
+    pp_serve_thread_leave_profiles();
+    do {
+        n_targets = atomic_load(&continuous->service->n_targets);
+        pp_continuous_take_request(continuous, n_targets);
+        for (uint32_t i = 0; i < n_targets; i++)
+            tend(continuous, continuous->service->targets[i], &continuous->followed[i]);
+    } while (wait_until(continuous, next_ns(continuous, n_targets)));
+    finish(continuous);
+    return NULL;
+}
+
+/* Names may take seconds, the wants hold for three. */
+static void *ticker_main(void *argument)
+{
+    struct pp_continuous *continuous = argument;
+
+    pp_serve_thread_leave_profiles();
+    do
+        pp_service_tick(continuous->service);
+    while (wait_until(continuous,
+                      pp_continuous_clock_ns(CLOCK_MONOTONIC) + TICK_MS * UINT64_C(1000000)));
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static int make_sinks(struct pp_continuous *continuous, struct pprofc_error *err)
+{
+    const struct pp_continuous_options *options = &continuous->options;
+    int status = 0;
+
+    if (options->folder != NULL)
+        status = pp_directory_new(options->folder, &options->keep, &continuous->sinks[0], err);
+    continuous->n_sinks = status == 0 && options->folder != NULL;
+    continuous->directory = continuous->sinks[0];
+    return status;
+}
+
+static int start_threads(struct pp_continuous *continuous, struct pprofc_error *err)
+{
+    int status = pp_serve_thread_start(&continuous->ticker, false, ticker_main, continuous);
+
+    continuous->has_ticker = status == 0;
+    if (status == 0)
+        status = pp_serve_thread_start(&continuous->worker, false, worker_main, continuous);
+    continuous->has_worker = continuous->has_ticker && status == 0;
+    return status == 0 ? 0
+                       : pp_fail(err, status, 0, "cannot start the threads of continuous mode: %s",
+                                 strerror(-status));
+}
+
+int pp_continuous_start(struct pp_service *service, const struct pp_continuous_options *options,
+                        struct pp_continuous **continuous_out, struct pprofc_error *err)
+{
+    struct pp_continuous *continuous = calloc(1, sizeof *continuous);
+    pthread_condattr_t attributes;
+    int status;
+
+    if (continuous == NULL)
+        return pp_fail(err, -ENOMEM, 0, "no memory for continuous mode");
+    continuous->service = service;
+    continuous->options = *options;
+    (void)pthread_mutex_init(&continuous->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&continuous->is_woken, &attributes);
+    (void)pthread_cond_init(&continuous->is_written, &attributes);
+    (void)pthread_mutex_init(&continuous->request_lock, NULL);
+    (void)pthread_condattr_destroy(&attributes);
+    status = make_sinks(continuous, err);
+    if (status == 0)
+        status = start_threads(continuous, err);
+    if (status != 0) {
+        pp_continuous_stop(continuous);
+        return status;
+    }
+    atomic_store(&service->continuous, continuous);
+    *continuous_out = continuous;
+    return 0;
+}
+
+static void end_threads(struct pp_continuous *continuous)
+{
+    (void)pthread_mutex_lock(&continuous->lock);
+    continuous->is_stopping = true;
+    (void)pthread_cond_broadcast(&continuous->is_woken);
+    (void)pthread_cond_broadcast(&continuous->is_written);
+    (void)pthread_mutex_unlock(&continuous->lock);
+    if (continuous->has_worker)
+        (void)pthread_join(continuous->worker, NULL);
+    if (continuous->has_ticker)
+        (void)pthread_join(continuous->ticker, NULL);
+    continuous->has_worker = continuous->has_ticker = false;
+}
+
+void pp_continuous_finish(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out)
+{
+    end_threads(continuous);
+    pp_continuous_look(continuous, facts_out);
+    pp_continuous_stop(continuous);
+}
+
+struct pp_continuous *pp_continuous_borrow(struct pp_service *service)
+{
+    struct pp_continuous *continuous;
+
+    (void)atomic_fetch_add(&service->n_continuous_users, 1);
+    continuous = atomic_load(&service->continuous);
+    if (continuous == NULL)
+        pp_continuous_give_back(service);
+    return continuous;
+}
+
+void pp_continuous_give_back(struct pp_service *service)
+{
+    (void)atomic_fetch_sub(&service->n_continuous_users, 1);
+}
+
+/* Who waits for a bundle has been woken; nobody else holds it for longer than a moment. */
+static void wait_for_users(struct pp_service *service)
+{
+    const struct timespec moment = {0, 1000000};
+
+    while (atomic_load(&service->n_continuous_users) > 0)
+        (void)nanosleep(&moment, NULL);
+}
+
+void pp_continuous_stop(struct pp_continuous *continuous)
+{
+    if (continuous == NULL)
+        return;
+    atomic_store(&continuous->service->continuous, NULL);
+    end_threads(continuous);
+    wait_for_users(continuous->service);
+    for (uint32_t i = 0; i < continuous->n_sinks; i++)
+        continuous->sinks[i]->free(continuous->sinks[i]);
+    for (uint32_t i = 0; i < PP_SERVE_MAX_TARGETS; i++)
+        pp_flight_ring_done(&continuous->followed[i].ring);
+    (void)pthread_cond_destroy(&continuous->is_woken);
+    (void)pthread_cond_destroy(&continuous->is_written);
+    (void)pthread_mutex_destroy(&continuous->lock);
+    (void)pthread_mutex_destroy(&continuous->request_lock);
+    free(continuous);
+}

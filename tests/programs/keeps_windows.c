@@ -1,0 +1,45 @@
+/* Spins like shares_50_30_20 and keeps windows of its own profiles.  Arguments: CPU seconds, the
+ * folder, the cycle; "flight" has the flight recorder write a bundle in the middle.  Prints what
+ * each call returned; leaves the last window to exit(). */
+#include <string.h>
+
+#include "pprofc/export.h"
+#include "shares.h"
+
+static void spin(double seconds)
+{
+    const uint64_t end_ns = truth_deadline_ns(seconds);
+    static uint64_t random = 2463534242u;
+
+    while (truth_thread_ns() < end_ns)
+        (void)run_slice(&random);
+}
+
+static void say(const char *what, int status, const struct pprofc_error *err)
+{
+    printf("%s %d%s%s\n", what, status, status != 0 ? " " : "", status != 0 ? err->message : "");
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct pprofc_continuous_options options = PPROFC_CONTINUOUS_OPTIONS_INIT;
+    struct pprofc_error err = {0};
+    const double seconds = truth_argument(argc, argv, 1, 2);
+
+    if (argc < 4)
+        return 2;
+    (void)truth_calibrate();
+    options.cycle = argv[3];
+    options.frequency_hz = 200;
+    say("stop", pprofc_continuous_stop(&err), &err);
+    say("directory", pprofc_export_directory(argv[2], "1h,1GiB", &err), &err);
+    say("limits", pprofc_export_directory(argv[2], "much", &err), &err);
+    say("start", pprofc_continuous_start(&options, &err), &err);
+    say("again", pprofc_continuous_start(&options, &err), &err);
+    spin(seconds / 2);
+    if (argc > 4 && strcmp(argv[4], "flight") == 0)
+        say("flight", pprofc_flight_record("too slow", &err), &err);
+    spin(seconds);
+    return 0;
+}
