@@ -112,8 +112,13 @@ static int make_profiles(const struct pp_upload *upload, struct pp_buffer *messa
                          struct pprofc_error *err)
 {
     const struct pp_window_part *resource = &upload->record->parts[PART_RESOURCE];
-    const struct pp_otlp_origin origin = {resource->bytes != NULL ? resource->bytes : "",
-                                          resource->n_bytes, upload->record->id, true};
+    const struct pp_otlp_origin origin = {
+        .resource = resource->bytes != NULL ? resource->bytes : "",
+        .n_resource_bytes = resource->n_bytes,
+        .id = upload->record->id,
+        .time_ns = (int64_t)upload->record->begin_ns,
+        .duration_ns = (int64_t)(upload->record->end_ns - upload->record->begin_ns),
+        .has_common_names = true};
     struct pprofc_profile *profile = NULL;
     int rc = pp_pprof_read(upload->gz, upload->n_gz_bytes, "a window", &profile, err);
 

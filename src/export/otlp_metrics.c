@@ -334,16 +334,22 @@ void pp_otlp_metrics_put(struct pp_buffer *out, const struct pp_resource *resour
                          const struct pp_metric_series *series,
                          const struct pp_export_window *window)
 {
+    const size_t n_before = out->n_bytes;
     const size_t begin = pp_wire_begin(out, REQUEST_RESOURCE_METRICS);
-    size_t begin_scope;
+    size_t begin_scope, n_empty;
 
     pp_otlp_put_resource(out, RM_RESOURCE, resource);
     begin_scope = pp_wire_begin(out, RM_SCOPE_METRICS);
     pp_otlp_put_scope(out, SM_SCOPE, "profiling-metrics");
+    n_empty = out->n_bytes;
     for (int metric = 0; metric < N_METRICS; metric++)
         put_sum(out, series, (enum metric)metric);
     put_functions(out, window);
     put_heap(out, window);
+    if (out->n_bytes == n_empty) { /* nothing is known */
+        out->n_bytes = n_before;
+        return;
+    }
     pp_wire_end(out, begin_scope);
     pp_wire_end(out, begin);
 }

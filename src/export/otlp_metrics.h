@@ -34,7 +34,8 @@ struct pp_metric_store {
 struct pp_metric_series *pp_metrics_count(struct pp_metric_store *store,
                                           const struct pp_export_window *window);
 
-/* Append an ExportMetricsServiceRequest: the counts of 'series', and what is true of the window. */
+/* Append an ExportMetricsServiceRequest: the counts of 'series', and what is true of the window.
+ * Nothing, when nothing is known. */
 void pp_otlp_metrics_put(struct pp_buffer *out, const struct pp_resource *resource,
                          const struct pp_metric_series *series,
                          const struct pp_export_window *window);

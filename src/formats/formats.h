@@ -78,6 +78,7 @@ struct pp_otlp_origin {
         *resource; /* a Resource message, in the place of the command line; NULL: as in files */
     size_t n_resource_bytes;
     const uint8_t *id;     /* 16 bytes, from which the profiles' ids are made; NULL: none */
+    int64_t time_ns, duration_ns; /* of a profile that does not know its own */
     bool has_common_names; /* allocated_space rather than alloc_space, off_cpu rather than wait */
 };
 int pp_otlp_write_request(const struct pprofc_profile *profile, const struct pp_otlp_origin *origin,

@@ -352,8 +352,12 @@ static void put_profile(struct writer *writer, uint32_t type, const struct pp_bu
 
     put_type(writer, PP_OTLP_P_SAMPLE_TYPE, &profile->types[type], out);
     put_samples(writer, type, out);
-    pp_wire_put_fixed64(out, PP_OTLP_P_TIME, (uint64_t)profile->time_ns);
-    pp_wire_put_integer(out, PP_OTLP_P_DURATION, (uint64_t)profile->duration_ns);
+    pp_wire_put_fixed64(
+        out, PP_OTLP_P_TIME,
+        (uint64_t)(profile->time_ns != 0 ? profile->time_ns : writer->origin.time_ns));
+    pp_wire_put_integer(
+        out, PP_OTLP_P_DURATION,
+        (uint64_t)(profile->duration_ns != 0 ? profile->duration_ns : writer->origin.duration_ns));
     put_type(writer, PP_OTLP_P_PERIOD_TYPE, &profile->period_type, out);
     pp_wire_put_integer(out, PP_OTLP_P_PERIOD, (uint64_t)profile->period);
     put_id(writer, type, out);
