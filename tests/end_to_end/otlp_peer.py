@@ -96,9 +96,10 @@ def profile_problems(request):
             for index in one.attribute_indices:
                 use("attribute_table", index, f"{name} {i}")
     for resource in request.resource_profiles:
-        for one in resource.resource.attributes:  # the Collector refers to the table here
-            use("string_table", one.key_strindex, "a resource")
-            use("string_table", one.value.string_value_strindex, "a resource")
+        for holder in (resource.resource, *(scope.scope for scope in resource.scope_profiles)):
+            for one in holder.attributes:  # the Collector refers to the table here
+                use("string_table", one.key_strindex, "a resource or scope")
+                use("string_table", one.value.string_value_strindex, "a resource or scope")
         for scope in resource.scope_profiles:
             for profile in scope.profiles:
                 found += sample_problems(profile, use)
