@@ -118,13 +118,11 @@ void pp_pyroscope_put_query(struct pp_buffer *out, const struct pp_resource *res
     put_name(&name, resource);
     pp_buffer_text(out, "name=");
     put_encoded(out, &name);
-    pp_buffer_printf(out,
-                     "&from=%" PRIu64 "&until=%" PRIu64
-                     "&sampleRate=%ld&spyName=pprofc&units=samples&aggregationType=sum",
+    pp_buffer_printf(out, "&from=%" PRIu64 "&until=%" PRIu64 "&sampleRate=%ld&spyName=pprofc",
                      window->begin_ns, window->end_ns,
                      asked_hz >= 1 && asked_hz < 1e6 ? (long)asked_hz : (long)DEFAULT_HZ);
     if (pp_pyroscope_type_config(window->kind) == NULL)
-        pp_buffer_text(out, "&format=pprof");
+        pp_buffer_text(out, "&units=samples&aggregationType=sum&format=pprof");
     out->failed |= name.failed || resource->failed;
 }
 

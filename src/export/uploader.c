@@ -40,6 +40,9 @@ struct uploader {
     pthread_cond_t is_changed;
     struct pp_queue queue;
     struct pp_sink_facts facts; /* less what the queue knows */
+    /* What was told last: not told again. */
+    char told_refusal[sizeof(((struct pp_sink_facts *)0)->last_error)];
+    char told_failure[sizeof(((struct pp_sink_facts *)0)->last_error)];
     struct pp_backoff backoff;
     uint64_t retry_at_ns; /* CLOCK_MONOTONIC; 0: at once */
     bool was_asked;       /* by the server, to wait so long */
@@ -70,11 +73,13 @@ static void note_error(struct uploader *uploader, const char *request, const cha
                        bool is_for_good)
 {
     char line[sizeof uploader->facts.last_error];
+    char *told = is_for_good ? uploader->told_refusal : uploader->told_failure;
     bool is_new;
 
     (void)snprintf(line, sizeof line, "%s: %.200s", request, text);
     (void)pthread_mutex_lock(&uploader->lock);
-    is_new = strcmp(line, uploader->facts.last_error) != 0;
+    is_new = strcmp(line, told) != 0;
+    memcpy(told, line, sizeof line);
     memcpy(uploader->facts.last_error, line, sizeof line);
     (void)pthread_mutex_unlock(&uploader->lock);
     if (is_new && (is_for_good || uploader->tells_all))
@@ -87,7 +92,7 @@ static void note_accepted(struct uploader *uploader, const char *request,
 {
     (void)pthread_mutex_lock(&uploader->lock);
     uploader->facts.bytes_done += outcome->n_bytes_sent;
-    uploader->facts.last_error[0] = '\0';
+    uploader->facts.last_error[0] = uploader->told_failure[0] = '\0';
     pp_backoff_succeeded(&uploader->backoff);
     (void)pthread_mutex_unlock(&uploader->lock);
     if (outcome->text[0] != '\0')
