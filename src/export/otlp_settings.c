@@ -264,10 +264,13 @@ static void read_headers(struct reading *reading, struct pp_otlp_signal *signal)
     struct headers headers = {reading, signal, 0, false};
     char name[NAME_BYTES];
     const char *value = of_signal(reading, "HEADERS", name, NULL);
+    int rc;
 
     if (value == NULL)
         return;
-    if (!pp_pairs_read(value, take_header, &headers) || headers.is_bad) /* may hold secrets */
+    rc = pp_pairs_read(value, take_header, &headers);
+    reading->failed |= rc == -ENOMEM;
+    if (rc == -EINVAL || headers.is_bad) /* without the value: it may hold secrets */
         pp_tell(reading->teller,
                 "%s is not a list of name=value; what is none of its pairs is left out", name);
 }

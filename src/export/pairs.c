@@ -1,6 +1,8 @@
 /* Reading them. */
 #include "export/pairs.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,13 +44,15 @@ static char *trim(char *text)
     return text;
 }
 
-bool pp_pairs_read(const char *text,
-                   void (*take)(void *context, const char *key, const char *value), void *context)
+int pp_pairs_read(const char *text, void (*take)(void *context, const char *key, const char *value),
+                  void *context)
 {
     pp_autofree char *copy = strdup(text);
     char *rest = copy, *pair;
-    bool is_good = copy != NULL;
+    bool is_good = true;
 
+    if (copy == NULL)
+        return -ENOMEM;
     while (rest != NULL && (pair = strsep(&rest, ",")) != NULL) {
         char *value = strchr(pair, '=');
         if (value == NULL) {
@@ -66,5 +70,5 @@ bool pp_pairs_read(const char *text,
         pp_percent_decode(value);
         take(context, pair, value);
     }
-    return is_good;
+    return is_good ? 0 : -EINVAL;
 }

@@ -1,6 +1,7 @@
 /* The attributes of a process, of its machine, and what the variables say. */
 #include "export/resource.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,10 @@ static void put_given(struct pp_resource *resource, const struct pp_resource_wis
 {
     const char *pairs = secure_getenv("OTEL_RESOURCE_ATTRIBUTES");
     const char *name = secure_getenv("OTEL_SERVICE_NAME");
+    const int rc = pairs != NULL ? pp_pairs_read(pairs, take_pair, resource) : 0;
 
-    if (pairs != NULL && !pp_pairs_read(pairs, take_pair, resource))
+    resource->failed |= rc == -ENOMEM;
+    if (rc == -EINVAL)
         pp_tell(teller,
                 "OTEL_RESOURCE_ATTRIBUTES=%.200s is not a list of key=value; what is none of its "
                 "pairs is left out",
