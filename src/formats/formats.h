@@ -77,7 +77,7 @@ struct pp_otlp_origin {
     const void
         *resource; /* a Resource message, in the place of the command line; NULL: as in files */
     size_t n_resource_bytes;
-    const uint8_t *id;     /* 16 bytes, from which the profiles' ids are made; NULL: none */
+    const uint8_t *id;            /* 16 bytes, from which the profiles' ids are made; NULL: none */
     int64_t time_ns, duration_ns; /* of a profile that does not know its own */
     bool has_common_names; /* allocated_space rather than alloc_space, off_cpu rather than wait */
 };
