@@ -21,9 +21,9 @@ def send_cost(is_long):
     large = json_of(program, N_SAMPLES, 10000, rounds)
     a_sample = minute["pprof_bytes"] / N_SAMPLES
     return [
-        Row(".pb.gz of 60 s, 12 000 samples, 2 000 stacks", a_sample, "B/sample", "<= 27", a_sample <= 27,
+        Row(".pb.gz of 60 s, 12 000 samples, 2 000 stacks", a_sample, " B/sample", "<= 27", a_sample <= 27,
             f"{minute['pprof_bytes']} bytes; as OTLP {minute['otlp_bytes']}"),
-        Row("encode and compress 10 000 stacks", large["pprof_ms"], "ms CPU", "<= 20", large["pprof_ms"] <= 20,
+        Row("encode and compress 10 000 stacks", large["pprof_ms"], " ms CPU", "<= 20", large["pprof_ms"] <= 20,
             f"as OTLP {large['otlp_ms']:.1f} ms; the best of {rounds}"),
     ]
 

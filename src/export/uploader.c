@@ -41,6 +41,7 @@ struct uploader {
     struct pp_queue queue;
     struct pp_sink_facts facts; /* less what the queue knows */
     /* What was told last: not told again. */
+    char told_warning[sizeof(((struct pp_sink_facts *)0)->last_error)];
     char told_refusal[sizeof(((struct pp_sink_facts *)0)->last_error)];
     char told_failure[sizeof(((struct pp_sink_facts *)0)->last_error)];
     struct pp_backoff backoff;
@@ -87,17 +88,25 @@ static void note_error(struct uploader *uploader, const char *request, const cha
                 is_for_good ? "; it is not sent again" : "");
 }
 
+/* Warnings, and what was rejected of it, are told once where not every answer is. */
 static void note_accepted(struct uploader *uploader, const char *request,
                           const struct pp_outcome *outcome)
 {
+    bool is_told = uploader->tells_all;
+
     (void)pthread_mutex_lock(&uploader->lock);
     uploader->facts.bytes_done += outcome->n_bytes_sent;
-    uploader->facts.last_error[0] = uploader->told_failure[0] = '\0';
+    uploader->told_failure[0] = '\0';
     pp_backoff_succeeded(&uploader->backoff);
+    if (outcome->text[0] != '\0' && strncmp(outcome->text, uploader->told_warning, 200) != 0) {
+        (void)snprintf(uploader->told_warning, sizeof uploader->told_warning, "%.200s",
+                       outcome->text);
+        is_told = true;
+    }
+    (void)snprintf(uploader->facts.last_error, sizeof uploader->facts.last_error, "%.200s",
+                   outcome->text);
     (void)pthread_mutex_unlock(&uploader->lock);
-    if (outcome->text[0] != '\0')
-        note_error(uploader, request, outcome->text, false);
-    if (uploader->tells_all)
+    if (is_told)
         pp_tell(&uploader->teller, "%s: %s accepted%s%s", uploader->protocol->name, request,
                 outcome->text[0] != '\0' ? "; " : "", outcome->text);
 }
@@ -123,7 +132,7 @@ static enum result send_request(struct uploader *uploader, struct pp_queue_item 
     uploader->protocol->send(uploader->state, uploader->client, upload, request, &outcome);
     if (outcome.verdict == PP_VERDICT_ACCEPTED) {
         note_accepted(uploader, name, &outcome);
-        return DONE;
+        return outcome.n_rejected > 0 ? REFUSED : DONE; /* never sent again, says OTLP */
     }
     if (atomic_load(&uploader->is_cancelled))
         return LATER;

@@ -262,15 +262,15 @@ class Otlp(EndToEnd):
         self.assertEqual(len(server.messages(PROFILES)), 1)
 
     def test_partial_success(self):
-        """What was rejected of an accepted request is said, a warning is said, neither is tried again."""
-        for path, body, words in [(PROFILES, b"\x0a\x0b\x08\x03\x12\x07too old", "3 of its items were rejected: too old"),
-                                  (PROFILES, b"\x0a\x05\x12\x03hmm", "the server warns: hmm")]:
+        """What was rejected of an accepted request is said and makes the status 1, a warning is said, neither is tried again."""
+        for status, body, words in [(1, b"\x0a\x0b\x08\x03\x12\x07too old", "accepted; 3 of its items were rejected: too old"),
+                                    (0, b"\x0a\x05\x12\x03hmm", "accepted; the server warns: hmm")]:
             server = self.answering((200, body, {"Content-Type": "application/x-protobuf"}))
-            finished = self.push(to=server.url)
+            finished = self.push(to=server.url, status=status)
             self.assertIn(words, finished.err)
             self.assertEqual(len(server.times), 1)
         server = self.answering((200, b'{"partialSuccess":{"rejectedProfiles":"2","errorMessage":"bad"}}', {"Content-Type": "application/json"}))
-        self.assertIn("2 of its items were rejected: bad", self.push("--protocol", "http/json", to=server.url).err)
+        self.assertIn("2 of its items were rejected: bad", self.push("--protocol", "http/json", to=server.url, status=1).err)
 
     def test_redirect(self):
         """A redirect is not followed: credentials go where the user said."""
