@@ -10,7 +10,7 @@ import threading
 import unittest
 
 import otlp_peer
-from harness import EndToEnd, clean_environment
+from harness import PPROFC, EndToEnd, clean_environment
 
 PROFILES, METRICS, TRACES = "/v1development/profiles", "/v1/metrics", "/v1/traces"
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -254,6 +254,20 @@ class Sending(EndToEnd):
         self.tell(child, "take 1")
         self.assertEqual(self.tell(child, "drain 20"), "drained")
         self.end(child)
+
+    def test_is_not_profiled(self):
+        """The thread that sends is in no profile of the program."""
+        commands = self.folder / "commands"
+        commands.write_text("take 100\ndrain 40\n")
+        path = self.folder / "own.pb.gz"
+        with open(commands) as stdin:
+            finished = self.run_command(PPROFC, "run", "-F", "2000", "-f", "-o", path, "--", self.program("sends"), "otlp", self.server.url, "-", "0",
+                                        self.folder / "a.folded", stdin=stdin)
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertIn("drained", finished.out)
+        names = {frame for stack in self.stacks(path).stacks for frame in stack.frames}
+        self.assertIn("pprofc_sink_take", names)
+        self.assertEqual({name for name in names if re.match("upload$|send_window|pp_http_client_post|curl_easy_perform", name)}, set())
 
     def test_two_senders(self):
         """Two processes over one folder send each window once."""
