@@ -295,7 +295,8 @@ static void put_functions(struct pp_buffer *out, const struct pp_export_window *
         begin = begin_metric(out, "profiling_function_cpu_time_ratio", "1",
                              "Share of the window's CPU time spent in the function itself.");
         begin_gauge = pp_wire_begin(out, M_GAUGE);
-        for (uint32_t row = 0; row < top.n_rows && row < MAX_FUNCTIONS; row++)
+        for (uint32_t row = 0; row < top.n_rows && row < MAX_FUNCTIONS && top.rows[row].flat > 0;
+             row++)
             put_function(out, window, &top, row);
         pp_wire_end(out, begin_gauge);
         pp_wire_end(out, begin);
