@@ -272,6 +272,13 @@ class Otlp(EndToEnd):
         server = self.answering((200, b'{"partialSuccess":{"rejectedProfiles":"2","errorMessage":"bad"}}', {"Content-Type": "application/json"}))
         self.assertIn("2 of its items were rejected: bad", self.push("--protocol", "http/json", to=server.url, status=1).err)
 
+    def test_large_answer(self):
+        """An answer larger than anything a collector says is passed over."""
+        for status, code in ((200, 0), (400, 1)):
+            server = self.answering((status, b"x" * (9 << 20), {}))
+            finished = self.push(to=server.url, status=code)
+            self.assertLess(len(finished.err), 600)
+
     def test_redirect(self):
         """A redirect is not followed: credentials go where the user said."""
         server = self.answering((307, b"", {"Location": self.server.url + PROFILES}))

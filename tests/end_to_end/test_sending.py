@@ -269,6 +269,23 @@ class Sending(EndToEnd):
         self.assertIn("pprofc_sink_take", names)
         self.assertEqual({name for name in names if re.match("upload$|send_window|pp_http_client_post|curl_easy_perform", name)}, set())
 
+    def test_memory_is_flat(self):
+        """A thousand windows more leave the sender's memory as it was, within 2 MB."""
+        def resident_bytes():
+            return int(re.search(r"^Anonymous:\s+(\d+) kB", open(f"/proc/{child.pid}/smaps_rollup").read(), re.M).group(1)) * 1024
+        self.server.answer = lambda handler, path, body: handler.reply(200) or True  # nothing of it is kept here
+        child = self.sender("-")
+        self.tell(child, "take 300")
+        self.assertEqual(self.tell(child, "drain 50"), "drained")
+        before = resident_bytes()
+        for _ in range(10):
+            self.tell(child, "take 100")
+            self.assertEqual(self.tell(child, "drain 50"), "drained")
+        grown = resident_bytes() - before
+        self.end(child)
+        print(f"sending: 1000 windows more: {grown / 1e6:+.2f} MB")
+        self.assertLess(grown, 2e6)
+
     def test_two_senders(self):
         """Two processes over one folder send each window once."""
         self.is_up = False
