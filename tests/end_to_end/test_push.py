@@ -306,6 +306,12 @@ class Otlp(EndToEnd):
             self.assertEqual(finished.status, 2, finished.err)
             self.assertEqual(len(finished.own_lines), 1, finished.err)
 
+    def test_without_libcurl(self):
+        """Where there is no libcurl one line says what to install."""
+        (self.folder / "libcurl.so.4").touch()  # found first, and no library
+        finished = self.push(status=1, LD_LIBRARY_PATH=self.folder)
+        self.assertEqual(finished.err, "pprofc: cannot send: there is no libcurl.so.4 here; install libcurl4\n")
+
     def test_unreadable(self):
         """A file that is not there is said; the others are sent."""
         finished = self.pprofc("push", "/nowhere.pb.gz", self.path, "--to", self.server.url, env=clean_environment())
