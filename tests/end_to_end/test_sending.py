@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 import unittest
 
 import otlp_peer
@@ -268,6 +269,20 @@ class Sending(EndToEnd):
         names = {frame for stack in self.stacks(path).stacks for frame in stack.frames}
         self.assertIn("pprofc_sink_take", names)
         self.assertEqual({name for name in names if re.match("upload$|send_window|pp_http_client_post|curl_easy_perform", name)}, set())
+
+    def test_slow_server(self):
+        """While a server holds a request the program goes on, and ends when it wants to; the folder keeps what waits."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.server.answer = lambda handler, path, body: release.wait(60)
+        for protocol in ("pyroscope", "otlp"):
+            child = self.sender(self.queue / protocol, protocol=protocol)
+            began_s = time.monotonic()
+            self.assertEqual(self.tell(child, "take 20"), "failed 0 ")
+            self.assertIn("20 windows could not be sent", self.tell(child, "drain 0.2"))
+            self.end(child)
+            self.assertLess(time.monotonic() - began_s, 8)
+            self.assertEqual(len(list((self.queue / protocol).glob("*.pb.gz"))), 20)
 
     def test_memory_is_flat(self):
         """A thousand windows more leave the sender's memory as it was, within 2 MB."""
