@@ -10,7 +10,7 @@
 #include "export/otlp_request.h"
 #include "export/otlp_traces.h"
 #include "export/otlp_values.h"
-#include "export/resource.h"
+#include "export/resource_cache.h"
 #include "formats/formats.h"
 #include "formats/wire.h"
 
@@ -25,6 +25,7 @@ struct otlp {
     bool hides_command;
     struct pp_teller teller;
     struct pp_metric_store metrics;
+    struct pp_resource_cache resources;
     struct pp_buffer parts[PP_N_SIGNALS];
 };
 
@@ -34,6 +35,7 @@ static void free_otlp(void *state)
 
     for (int i = 0; i < PP_N_SIGNALS; i++)
         pp_buffer_done(&otlp->parts[i]);
+    pp_resource_cache_done(&otlp->resources);
     pp_otlp_settings_done(&otlp->settings);
     free(otlp->service_name);
     free(otlp);
@@ -70,22 +72,21 @@ static int describe(void *state, const struct pp_export_window *window,
     const struct pp_resource_wish wish = {otlp->service_name, window->program, window->pid,
                                           otlp->hides_command};
     struct pp_metric_series *series = pp_metrics_count(&otlp->metrics, window);
-    struct pp_resource resource = {.failed = false};
+    const struct pp_resource *resource =
+        pp_resource_cache_get(&otlp->resources, &wish, &otlp->teller);
     bool failed = false;
 
     for (int i = 0; i < PP_N_SIGNALS; i++) {
         pp_buffer_done(&otlp->parts[i]);
         otlp->parts[i] = (struct pp_buffer)PP_BUFFER_INIT;
     }
-    pp_resource_make(&resource, &wish, &otlp->teller);
-    put_resource(&otlp->parts[PART_RESOURCE], &resource);
+    put_resource(&otlp->parts[PART_RESOURCE], resource);
     if (are_metrics_due(otlp, series)) {
-        pp_otlp_metrics_put(&otlp->parts[PP_SIGNAL_METRICS], &resource, series, window);
+        pp_otlp_metrics_put(&otlp->parts[PP_SIGNAL_METRICS], resource, series, window);
         series->sent_ns = series->used_ns;
     }
     if (otlp->settings.signals[PP_SIGNAL_TRACES].is_on)
-        pp_otlp_span_put(&otlp->parts[PP_SIGNAL_TRACES], &resource, window, record->id);
-    pp_resource_done(&resource);
+        pp_otlp_span_put(&otlp->parts[PP_SIGNAL_TRACES], resource, window, record->id);
     for (int i = 0; i < PP_N_SIGNALS; i++) {
         record->parts[i] = (struct pp_window_part){otlp->parts[i].bytes, otlp->parts[i].n_bytes};
         failed |= otlp->parts[i].failed;

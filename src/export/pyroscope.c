@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "export/otlp_reply.h"
 #include "export/pyroscope_request.h"
-#include "export/resource.h"
+#include "export/resource_cache.h"
 
 enum { PART_QUERY, MAX_HEADERS = 8, TIMEOUT_MS = 30000, URL_BYTES = 160 };
 
@@ -22,6 +22,7 @@ struct pyroscope {
     const char *service_name;
     struct pp_teller teller;
     struct pp_buffer query;
+    struct pp_resource_cache resources;
     bool failed; /* no memory */
 };
 
@@ -30,6 +31,7 @@ static void free_pyroscope(void *state)
     struct pyroscope *pyroscope = state;
 
     pp_buffer_done(&pyroscope->query);
+    pp_resource_cache_done(&pyroscope->resources);
     pp_arena_done(&pyroscope->arena);
     free(pyroscope);
 }
@@ -42,13 +44,12 @@ static int describe(void *state, const struct pp_export_window *window,
     struct pyroscope *pyroscope = state;
     const struct pp_resource_wish wish = {pyroscope->service_name, window->program, window->pid,
                                           true};
-    struct pp_resource resource = {.failed = false};
 
     pp_buffer_done(&pyroscope->query);
     pyroscope->query = (struct pp_buffer)PP_BUFFER_INIT;
-    pp_resource_make(&resource, &wish, &pyroscope->teller);
-    pp_pyroscope_put_query(&pyroscope->query, &resource, window);
-    pp_resource_done(&resource);
+    pp_pyroscope_put_query(&pyroscope->query,
+                           pp_resource_cache_get(&pyroscope->resources, &wish, &pyroscope->teller),
+                           window);
     record->parts[PART_QUERY] =
         (struct pp_window_part){pyroscope->query.bytes, pyroscope->query.n_bytes};
     return pyroscope->query.failed ? pp_fail(err, -ENOMEM, 0, "no memory to describe a window") : 0;

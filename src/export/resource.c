@@ -161,24 +161,29 @@ static uint64_t add_text(uint64_t hash, const char *text)
     return hash;
 }
 
+uint64_t pp_process_start(int32_t pid)
+{
+    char stat[512];
+    const char *at;
+
+    (void)read_file(pid, "stat", stat, sizeof stat);
+    at = strrchr(stat, ')'); /* a name may hold anything */
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at != NULL ? strtoull(at + 1, NULL, 10) : 0;
+}
+
 /* The same process has the same id whoever sends for it: of the machine's start, the pid and the
  * process's start. */
 static void put_instance(struct pp_resource *resource, const struct pp_resource_wish *wish,
                          const char *host)
 {
-    char stat[512], boot[64], id[40];
-    const char *behind_name;
+    char boot[64], id[40];
     uint64_t high, low;
 
-    (void)read_file(wish->pid, "stat", stat, sizeof stat);
-    behind_name = strrchr(stat, ')');
-    for (int field = 2; behind_name != NULL && field < 22; field++) /* 22: the start */
-        behind_name = strchr(behind_name + 1, ' ');
-    if (behind_name != NULL)
-        ((char *)behind_name + 1)[strcspn(behind_name + 1, " ")] = '\0';
     (void)read_file(wish->pid, "../sys/kernel/random/boot_id", boot, sizeof boot);
     high = add_text(add_text(pp_hash_add(1, (uint64_t)(uint32_t)wish->pid), host), boot);
-    high = add_text(high, behind_name != NULL ? behind_name + 1 : "");
+    high = pp_hash_add(high, pp_process_start(wish->pid));
     low = pp_hash_add(high, 2);
     (void)snprintf(id, sizeof id, "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(high >> 32),
                    (unsigned)(high >> 16) & 0xffff, (unsigned)high & 0xfff,

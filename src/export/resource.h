@@ -35,6 +35,9 @@ void pp_resource_make(struct pp_resource *resource, const struct pp_resource_wis
                       const struct pp_teller *teller);
 void pp_resource_done(struct pp_resource *resource);
 
+/* When the process began, in ticks since the machine's start; 0: it has ended. */
+uint64_t pp_process_start(int32_t pid);
+
 /* The text of an attribute, or NULL. */
 const char *pp_resource_text(const struct pp_resource *resource, const char *key);
 

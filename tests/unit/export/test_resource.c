@@ -3,15 +3,28 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "export/container_id.h"
 #include "export/otlp_traces.h"
-#include "export/resource.h"
+#include "export/resource_cache.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static int n_lines;
+
+static void count_line(void *context, const char *line)
+{
+    (void)context, (void)line;
+    n_lines++;
+}
+
+static const struct pp_teller teller = {count_line, NULL};
 
 /* Control groups of both versions, as docker, containerd, CRI-O, podman and ECS name them. */
 static void test_cgroup(void **state)
@@ -96,6 +109,48 @@ static void test_process(void **state)
     pp_resource_done(&other);
 }
 
+/* A process that has ended is who it was; its pid taken by another is another; what the variables
+ * say wrongly is told once a process. */
+static void test_cache(void **state)
+{
+    static struct pp_resource_cache cache;
+    struct pp_resource_wish wish = {NULL, "prog", 0, false};
+    char id[64];
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(setenv("OTEL_RESOURCE_ATTRIBUTES", "nonsense", 1), 0);
+    n_lines = 0;
+    child = fork();
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    wish.pid = child;
+    for (int i = 0; i < 3; i++)
+        (void)snprintf(
+            id, sizeof id, "%s",
+            pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "service.instance.id"));
+    assert_int_equal(n_lines, 1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(pp_process_start(child), 0);
+    assert_string_equal(
+        pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "service.instance.id"), id);
+    assert_non_null(
+        pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "process.command"));
+    cache.processes[0].pid = getpid(); /* as if its pid were ours now */
+    wish.pid = getpid();
+    assert_string_not_equal(
+        pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "service.instance.id"), id);
+    for (int32_t pid = 1000000; pid < 1000000 + 2 * PP_MAX_KNOWN_PROCESSES; pid++) {
+        wish.pid = pid;
+        assert_non_null(pp_resource_cache_get(&cache, &wish, NULL));
+    }
+    pp_resource_cache_done(&cache);
+    assert_int_equal(unsetenv("OTEL_RESOURCE_ATTRIBUTES"), 0);
+}
+
 /* A traceparent is whole, in lower case and not zero, or none. */
 static void test_traceparent(void **state)
 {
@@ -124,9 +179,8 @@ static void test_traceparent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cgroup),
-        cmocka_unit_test(test_mountinfo),
-        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_cgroup),      cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_process),     cmocka_unit_test(test_cache),
         cmocka_unit_test(test_traceparent),
     };
 
