@@ -4,14 +4,16 @@ import email.utils
 import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
 import otlp_peer
-from harness import EndToEnd, clean_environment
+from harness import ROOT, EndToEnd, clean_environment
 
 PROFILES = "/v1development/profiles"
+NAMES = otlp_peer.CACHE / f"prometheus-names-{re.search(r'^names=(.*)', (ROOT / 'scripts/peers').read_text(), re.M).group(1)}"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -131,6 +133,21 @@ class Otlp(EndToEnd):
         [scope] = spans.resource_spans[0].scope_spans
         self.assertEqual(scope.scope.name, "distributed-profiling")
         self.assertEqual(scope.spans[0].parent_span_id, b"")
+
+    @unittest.skipUnless(NAMES.exists(), "no otlptranslator: scripts/peers names builds a program over it")
+    def test_prometheus_keeps_names(self):
+        """Prometheus's own translation calls each metric what we call it; so does it those of the heap, the locks and waits."""
+        path = self.run_profiled("-k", "heap", "--heap-interval", "1", "--", self.program("heap_sites"))[1]
+        self.push("--signals", "metrics", path=path)
+        self.push("--signals", "metrics", path=self.run_profiled("--", self.program("two_to_one"))[1])
+        sent = {(one.name, one.unit, "sum" if one.HasField("sum") else "gauge") for message in self.server.messages("/v1/metrics")
+                for one in message.resource_metrics[0].scope_metrics[0].metrics}
+        table = (ROOT / "src/export/otlp_metrics.c").read_text()
+        sent |= {(name, unit, "sum") for name, unit in re.findall(r'\{"(profiling_\w+_total)",\s+"([^"]+)"', table)}
+        self.assertGreater(len(sent), 12)
+        lines = "".join("\t".join(one) + "\n" for one in sorted(sent))
+        said = subprocess.run([NAMES], input=lines, capture_output=True, text=True, check=True).stdout.split()
+        self.assertEqual(said, [name for name, _, _ in sorted(sent)])
 
     def test_long_names(self):
         """A name is cut between two characters."""
