@@ -413,6 +413,15 @@ static int take_from_memory(struct pp_queue *queue, struct pp_queue_item **item_
     return 1;
 }
 
+void pp_queue_give_back(struct pp_queue *queue, struct pp_queue_item *item)
+{
+    (void)queue;
+    if (item->fd >= 0)
+        (void)close(item->fd);
+    item->fd = -1;
+    item->is_taken = false;
+}
+
 int pp_queue_take(struct pp_queue *queue, struct pp_queue_item **item_out, struct pp_buffer *bytes)
 {
     if (queue->folder < 0)
@@ -435,9 +444,11 @@ int pp_queue_take(struct pp_queue *queue, struct pp_queue_item **item_out, struc
             *item_out = item;
             return 1;
         }
+        pp_queue_give_back(queue, item);
+        if (rc == -ENOMEM) /* another time */
+            return rc;
         queue->n_dropped++;
         forget(queue, i);
-        return rc;
     }
     return 0;
 }
@@ -452,13 +463,4 @@ void pp_queue_note_done(struct pp_queue *queue, struct pp_queue_item *item, unsi
     /* Failing that, it is sent once more than it need be, should we be killed now. */
     if (queue->folder >= 0 && renameat(queue->folder, before, queue->folder, name) == 0)
         item->named = done;
-}
-
-void pp_queue_give_back(struct pp_queue *queue, struct pp_queue_item *item)
-{
-    (void)queue;
-    if (item->fd >= 0)
-        (void)close(item->fd);
-    item->fd = -1;
-    item->is_taken = false;
 }

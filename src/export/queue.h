@@ -50,8 +50,8 @@ int pp_queue_put(struct pp_queue *queue, const struct pp_window_record *record,
 /* Drop what is older than the limit. */
 void pp_queue_expire(struct pp_queue *queue, uint64_t now_ns);
 
-/* Take the oldest for sending: 1 and its content, 0 when nothing waits that nobody else sends, or a
- * negative errno (the item is gone then, and counted).  It stays in the queue, marked. */
+/* Take the oldest for sending: 1 and its content, 0 when nothing waits that nobody else sends, or
+ * -ENOMEM.  It stays in the queue, marked.  One that cannot be read is dropped, and counted. */
 int pp_queue_take(struct pp_queue *queue, struct pp_queue_item **item_out, struct pp_buffer *bytes);
 
 /* Of the item taken: some requests are done, all are, or it goes back. */

@@ -25,7 +25,8 @@ enum { STACK_BYTES = 512 * 1024 };
 static const uint64_t LOOK_NS = UINT64_C(5000000000);
 
 struct uploader {
-    struct pp_sink sink; /* first */
+    struct pp_sink sink;   /* first */
+    struct uploader *next; /* of those that run */
     const struct pp_protocol *protocol;
     void *state;
     pid_t pid;
@@ -49,6 +50,15 @@ struct uploader {
     bool was_asked;       /* by the server, to wait so long */
     bool wants_end;
 };
+
+/* Those whose threads run: a program that just ends must not have one of them inside TLS while that
+ * is taken down. */
+static struct {
+    pthread_mutex_t lock;
+    struct uploader *first;
+    bool is_registered;
+    pid_t pid;
+} running = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -336,6 +346,45 @@ static void stop_thread(struct uploader *uploader)
     (void)pthread_join(uploader->thread, NULL);
 }
 
+static void stop_all(void)
+{
+    if (running.pid != getpid()) /* a child of fork() has no threads, and perhaps no lock */
+        return;
+    (void)pthread_mutex_lock(&running.lock);
+    for (struct uploader *uploader = running.first; uploader != NULL; uploader = uploader->next) {
+        stop_thread(uploader);
+        uploader->has_thread = false;
+    }
+    running.first = NULL;
+    (void)pthread_mutex_unlock(&running.lock);
+}
+
+/* Registered after libcurl was loaded, so that it is called before what libcurl registered. */
+static void note_running(struct uploader *uploader)
+{
+    (void)pthread_mutex_lock(&running.lock);
+    if (!running.is_registered)
+        running.is_registered = atexit(stop_all) == 0;
+    if (running.pid != getpid())
+        running.first = NULL;
+    running.pid = getpid();
+    uploader->next = running.first;
+    running.first = uploader;
+    (void)pthread_mutex_unlock(&running.lock);
+}
+
+static void note_stopped(const struct uploader *uploader)
+{
+    (void)pthread_mutex_lock(&running.lock);
+    for (struct uploader **at = &running.first; *at != NULL; at = &(*at)->next) {
+        if (*at == uploader) {
+            *at = uploader->next;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&running.lock);
+}
+
 /* In a child of fork() another thread may have held anything: what is there stays there. */
 static void free_sink(struct pp_sink *sink)
 {
@@ -343,6 +392,7 @@ static void free_sink(struct pp_sink *sink)
 
     if (uploader == NULL || uploader->pid != getpid())
         return;
+    note_stopped(uploader);
     stop_thread(uploader);
     pp_queue_close(&uploader->queue);
     pp_http_client_free(uploader->client);
@@ -396,6 +446,7 @@ int pp_uploader_new(const struct pp_protocol *protocol, void *state,
         free_sink(&uploader->sink);
         return rc;
     }
+    note_running(uploader);
     *sink_out = &uploader->sink;
     return 0;
 }

@@ -284,6 +284,19 @@ class Sending(EndToEnd):
             self.assertLess(time.monotonic() - began_s, 8)
             self.assertEqual(len(list((self.queue / protocol).glob("*.pb.gz"))), 20)
 
+    def test_exit_while_it_sends(self):
+        """A program that calls exit() while a request is on its way ends with its own status."""
+        arrived, release = threading.Semaphore(0), threading.Event()
+        self.addCleanup(release.set)
+        self.server.answer = lambda handler, path, body: arrived.release() or release.wait(60)
+        child = self.sender()
+        self.tell(child, "take 5")
+        self.assertTrue(arrived.acquire(timeout=20))
+        child.stdin.write(b"leave\n")
+        child.stdin.flush()
+        self.assertEqual(self.finish(child).status, 3)
+        self.assertEqual(len(self.files()), 5)
+
     def test_memory_is_flat(self):
         """A thousand windows more leave the sender's memory as it was, within 2 MB."""
         def resident_bytes():

@@ -1,8 +1,8 @@
 /* Gives a sink windows, all of the one profile.  Arguments: otlp or pyroscope, endpoint, folder of
  * the queue ("-": memory), its bytes (0: the default), profile, traceparent (or nothing).
  * Reads commands from standard input and answers each with a line: "take N", "drain SECONDS",
- * "counts", "limit BYTES" (of a file: RLIMIT_FSIZE), "fork" (a child tries to take one); end of
- * input ends it all. */
+ * "counts", "limit BYTES" (of a file: RLIMIT_FSIZE), "fork" (a child tries to take one), "leave"
+ * (by exit(), at once); end of input ends it all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +79,8 @@ static void obey(struct pprofc_sink *sink, const char *line)
         printf("limit %d\n", setrlimit(RLIMIT_FSIZE, &limit));
     } else if (strncmp(line, "fork", 4) == 0)
         fork_one(sink);
+    else if (strncmp(line, "leave", 5) == 0)
+        exit(3);
     else
         show_counts(sink);
     (void)fflush(stdout);
