@@ -12,29 +12,30 @@
 
 static const char *const names[PP_MAX_SINKS] = {"otlp", "pyroscope"};
 
-static int make_one(const char *name, const struct pp_uploader_options *upload,
-                    struct pp_sink **sink_out, struct pprofc_error *err)
+static int make_one(const struct pp_sinks_wish *wish, const char *name,
+                    const struct pp_uploader_options *upload, struct pp_sink **sink_out,
+                    struct pprofc_error *err)
 {
-    const struct pp_otlp_options otlp = {.upload = *upload};
+    const struct pp_otlp_options otlp = {.hides_command = wish->hides_command, .upload = *upload};
     const struct pp_pyroscope_options pyroscope = {.upload = *upload};
 
     return strcmp(name, "otlp") == 0 ? pp_otlp_sink_new(&otlp, sink_out, err)
                                      : pp_pyroscope_sink_new(&pyroscope, sink_out, err);
 }
 
-static int make(const char *name, const char *queue_folder, const struct pp_teller *teller,
-                struct pp_sink **sink_out, struct pprofc_error *err)
+static int make(const struct pp_sinks_wish *wish, const char *name, struct pp_sink **sink_out,
+                struct pprofc_error *err)
 {
-    struct pp_uploader_options upload = {.teller = *teller};
+    struct pp_uploader_options upload = {.teller = wish->teller};
     pp_autobuffer struct pp_buffer folder = PP_BUFFER_INIT;
 
-    if (queue_folder != NULL) {
-        pp_buffer_printf(&folder, "%s/%s", queue_folder, name);
+    if (wish->queue_folder != NULL) {
+        pp_buffer_printf(&folder, "%s/%s", wish->queue_folder, name);
         if (folder.failed)
             return pp_fail(err, -ENOMEM, 0, "cannot prepare sending: out of memory");
         upload.queue_folder = folder.bytes;
     }
-    return make_one(name, &upload, sink_out, err);
+    return make_one(wish, name, &upload, sink_out, err);
 }
 
 /* Which of them a list names, as bits. */
@@ -61,22 +62,22 @@ static int read_list(const char *list, unsigned *wanted_out, struct pprofc_error
     return 0;
 }
 
-int pp_sinks_from_list(const char *list, const char *queue_folder, const struct pp_teller *teller,
-                       struct pp_sink *sinks_out[PP_MAX_SINKS], struct pprofc_error *err)
+int pp_sinks_make(const struct pp_sinks_wish *wish, struct pp_sink *sinks_out[PP_MAX_SINKS],
+                  struct pprofc_error *err)
 {
     struct pp_sink *sinks[PP_MAX_SINKS];
     struct pprofc_error why;
     unsigned wanted = 0;
-    int n = 0, rc = read_list(list, &wanted, err);
+    int n = 0, rc = read_list(wish->list, &wanted, err);
 
     for (unsigned i = 0; i < PP_MAX_SINKS && rc == 0; i++) {
         if ((wanted >> i & 1) == 0)
             continue;
-        rc = make(names[i], queue_folder, teller, &sinks[n], &why);
+        rc = make(wish, names[i], &sinks[n], &why);
         if (rc == 0) {
             n++;
         } else if (rc == -ECANCELED) {
-            pp_tell(teller, "%s", why.message);
+            pp_tell(&wish->teller, "%s", why.message);
             rc = 0;
         } else {
             (void)pp_fail(err, rc, 0, "%s", why.message);

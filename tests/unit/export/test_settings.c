@@ -237,6 +237,13 @@ static void test_bad_wish(void **state)
         assert_int_equal(pp_otlp_settings_read(&wishes[i], &teller, &settings, &err), -EINVAL);
 }
 
+static int make_sinks(const char *list, struct pp_sink **sinks, struct pprofc_error *err)
+{
+    const struct pp_sinks_wish wish = {.list = list, .teller = teller};
+
+    return pp_sinks_make(&wish, sinks, err);
+}
+
 /* PPROFC_EXPORT names the sinks; OTEL_SDK_DISABLED leaves one out with a line; the variables alone
  * make none. */
 static void test_sinks(void **state)
@@ -247,14 +254,14 @@ static void test_sinks(void **state)
     (void)state;
     clear();
     assert_int_equal(setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1", 1), 0);
-    assert_int_equal(pp_sinks_from_list("", NULL, &teller, sinks, &err), 0);
-    assert_int_equal(pp_sinks_from_list("otlp,smoke", NULL, &teller, sinks, &err), -EINVAL);
-    assert_int_equal(pp_sinks_from_list("pyroscope,otlp", NULL, &teller, sinks, &err), 2);
+    assert_int_equal(make_sinks("", sinks, &err), 0);
+    assert_int_equal(make_sinks("otlp,smoke", sinks, &err), -EINVAL);
+    assert_int_equal(make_sinks("pyroscope,otlp", sinks, &err), 2);
     assert_string_equal(sinks[0]->name, "otlp");
     for (int i = 0; i < 2; i++)
         sinks[i]->free(sinks[i]);
     assert_int_equal(setenv("OTEL_SDK_DISABLED", "true", 1), 0);
-    assert_int_equal(pp_sinks_from_list("otlp", NULL, &teller, sinks, &err), 0);
+    assert_int_equal(make_sinks("otlp", sinks, &err), 0);
     assert_int_equal(n_lines, 1);
     clear();
 }
