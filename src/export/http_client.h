@@ -23,7 +23,7 @@ struct pp_http_post {
     const char *const *headers; /* "Name: value", NULL-terminated */
     const void *body;
     size_t n_body_bytes;
-    long timeout_ms; /* of all of it */
+    long timeout_ms; /* of all of it; 0: no limit */
     bool is_http2;   /* by prior knowledge without TLS: what gRPC speaks */
     struct pp_http_tls tls;
     const atomic_bool *is_cancelled; /* looked at while it runs; NULL: never */

@@ -53,7 +53,8 @@ static void make_headers(const struct pp_otlp_signal *settings, char *grpc_timeo
         (void)snprintf(grpc_timeout, capacity, "grpc-timeout: %ldm", settings->timeout_ms);
         headers[n++] = "Content-Type: application/grpc";
         headers[n++] = "TE: trailers";
-        headers[n++] = settings->timeout_ms < 100000000 ? grpc_timeout : "grpc-timeout: 99999S";
+        if (settings->timeout_ms > 0) /* of eight digits at most */
+            headers[n++] = settings->timeout_ms < 100000000 ? grpc_timeout : "grpc-timeout: 99999S";
         if (settings->is_gzipped)
             headers[n++] = "grpc-encoding: gzip";
     } else {

@@ -283,7 +283,7 @@ static long read_timeout(const struct reading *reading)
 
     if (value == NULL)
         return DEFAULT_TIMEOUT_MS;
-    if (pp_parse_int64(value, strlen(value), &timeout_ms) && timeout_ms > 0 &&
+    if (pp_parse_int64(value, strlen(value), &timeout_ms) && timeout_ms >= 0 &&
         timeout_ms <= INT32_MAX)
         return (long)timeout_ms;
     pp_tell(reading->teller, "%s=%s is no number of milliseconds; %d are taken", name, value,

@@ -22,7 +22,7 @@ struct pp_otlp_signal {
     enum pp_otlp_protocol protocol;
     const char *url;                              /* with its path */
     const char *headers[PP_OTLP_MAX_HEADERS + 1]; /* "Name: value", NULL-terminated */
-    long timeout_ms;
+    long timeout_ms;                              /* 0: no limit */
     bool is_gzipped;
     struct pp_http_tls tls;
 };

@@ -197,13 +197,25 @@ static void test_headers(void **state)
     pp_otlp_settings_done(&settings);
 }
 
+/* 0 milliseconds are no limit. */
+static void test_no_limit(void **state)
+{
+    static const char *const variables[] = {"OTEL_EXPORTER_OTLP_TIMEOUT", "0", NULL};
+    struct pp_otlp_settings settings = settings_of(variables, NULL);
+
+    (void)state;
+    assert_int_equal(settings.signals[0].timeout_ms, 0);
+    assert_int_equal(n_lines, 0);
+    pp_otlp_settings_done(&settings);
+}
+
 /* Bad values become the defaults, with a line each. */
 static void test_bad_values(void **state)
 {
     static const char *const variables[] = {"OTEL_EXPORTER_OTLP_PROTOCOL",
                                             "smoke",
                                             "OTEL_EXPORTER_OTLP_TIMEOUT",
-                                            "0",
+                                            "-1",
                                             "OTEL_EXPORTER_OTLP_COMPRESSION",
                                             "zstd",
                                             "OTEL_SDK_DISABLED",
@@ -272,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_urls),     cmocka_unit_test(test_own_before_general),
         cmocka_unit_test(test_headers),  cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_wish), cmocka_unit_test(test_sinks),
+        cmocka_unit_test(test_no_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
