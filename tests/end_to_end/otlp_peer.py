@@ -9,6 +9,8 @@ import http.server
 import json
 import os
 import re
+import socket
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -145,6 +147,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.answer = answer
         self.requests = []  # (path, message or body, headers)
         self.problems = []
+        self.n_resets = 0  # so many requests are cut off
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
@@ -180,7 +183,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def reset(self):
+        """End the connection as a crash does."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
     def do_POST(self):
+        if self.server.n_resets > 0:  # in the middle of the request's body
+            self.server.n_resets -= 1
+            self.rfile.read(100)
+            return self.reset()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.server.answer and self.server.answer(self, self.path, body):
             return

@@ -2,8 +2,6 @@
 everything by opentelemetry-proto and checks the profiles' tables."""
 import email.utils
 import re
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -269,14 +267,21 @@ class Otlp(EndToEnd):
             handler.server.cuts -= 1
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
             handler.wfile.flush()
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            handler.connection.close()
-            handler.close_connection = True
+            handler.reset()
             return True
         server = self.new_server(cut)
         server.cuts = 1
         self.push(to=server.url)
         self.assertEqual(len(server.messages(PROFILES)), 1)
+
+    def test_reset_in_a_body(self):
+        """A connection that is reset in the middle of a request of some megabytes: sent again, whole."""
+        self.path.write_text("".join(f"main;of_{i % 97};function_number_{i} {i + 1}\n" for i in range(60000)))
+        self.server.n_resets = 2
+        self.push()
+        [message] = self.server.messages(PROFILES)
+        self.assertEqual(len(message.resource_profiles[0].scope_profiles[0].profiles[0].samples), 60000)
+        self.assertEqual(self.server.n_resets, 0)
 
     def test_partial_success(self):
         """What was rejected of an accepted request is said and makes the status 1, a warning is said, neither is tried again."""
