@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "export/otlp_metrics.h"
 #include "export/otlp_request.h"
@@ -24,6 +25,7 @@ struct otlp {
     char *service_name;
     bool hides_command;
     struct pp_teller teller;
+    uint64_t start_ns; /* CLOCK_REALTIME: of the sink */
     struct pp_metric_store metrics;
     struct pp_resource_cache resources;
     struct pp_buffer parts[PP_N_SIGNALS];
@@ -66,7 +68,8 @@ static bool are_metrics_due(const struct otlp *otlp, const struct pp_metric_seri
 }
 
 static int describe(void *state, const struct pp_export_window *window,
-                    struct pp_window_record *record, struct pprofc_error *err)
+                    const struct pp_sink_facts *facts, struct pp_window_record *record,
+                    struct pprofc_error *err)
 {
     struct otlp *otlp = state;
     const struct pp_resource_wish wish = {otlp->service_name, window->program, window->pid,
@@ -82,7 +85,8 @@ static int describe(void *state, const struct pp_export_window *window,
     }
     put_resource(&otlp->parts[PART_RESOURCE], resource);
     if (are_metrics_due(otlp, series)) {
-        pp_otlp_metrics_put(&otlp->parts[PP_SIGNAL_METRICS], resource, series, window);
+        pp_otlp_metrics_put(&otlp->parts[PP_SIGNAL_METRICS], resource, series, window,
+                            &(struct pp_sent){otlp->start_ns, *facts});
         series->sent_ns = series->used_ns;
     }
     if (otlp->settings.signals[PP_SIGNAL_TRACES].is_on)
@@ -190,6 +194,7 @@ int pp_otlp_sink_new(const struct pp_otlp_options *options, struct pp_sink **sin
                      struct pprofc_error *err)
 {
     struct otlp *otlp = calloc(1, sizeof *otlp);
+    struct timespec now;
     int rc = otlp == NULL ? pp_fail(err, -ENOMEM, 0, "cannot prepare sending: out of memory")
                           : pp_otlp_settings_read(&options->wish, &options->upload.teller,
                                                   &otlp->settings, err);
@@ -200,6 +205,8 @@ int pp_otlp_sink_new(const struct pp_otlp_options *options, struct pp_sink **sin
     }
     otlp->teller = options->upload.teller;
     otlp->hides_command = options->hides_command;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    otlp->start_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
     rc = check_signals(otlp, options, err);
     if (rc == 0 && options->service_name != NULL) {
         otlp->service_name = strdup(options->service_name);

@@ -331,9 +331,58 @@ static void put_heap(struct pp_buffer *out, const struct pp_export_window *windo
                   "Of the heap in memory, what holds no object.", fragmentation.ratio);
 }
 
+/* ---- the sink itself ---- */
+
+static void put_sent_point(struct pp_buffer *out, const struct pp_sent *sent, uint64_t time_ns,
+                           const char *outcome, uint64_t n)
+{
+    const size_t begin = begin_point(out, sent->start_ns, time_ns);
+
+    pp_otlp_put_fixed64_field(out, P_INT, n);
+    if (outcome != NULL)
+        pp_otlp_put_text(out, P_ATTRIBUTES, "outcome", outcome);
+    pp_wire_end(out, begin);
+}
+
+static size_t begin_sent(struct pp_buffer *out, const char *name, const char *unit,
+                         const char *description, size_t *sum_out)
+{
+    const size_t begin = begin_metric(out, name, unit, description);
+
+    *sum_out = pp_wire_begin(out, M_SUM);
+    return begin;
+}
+
+static void end_sent(struct pp_buffer *out, size_t begin, size_t sum)
+{
+    pp_wire_put_integer(out, SUM_TEMPORALITY, CUMULATIVE);
+    pp_wire_put_integer(out, SUM_IS_MONOTONIC, 1);
+    pp_wire_end(out, sum);
+    pp_wire_end(out, begin);
+}
+
+static void put_sent(struct pp_buffer *out, const struct pp_sent *sent, uint64_t time_ns)
+{
+    const struct pp_sink_facts *facts = &sent->facts;
+    size_t begin, sum;
+
+    if (facts->n_taken == 0 || time_ns <= sent->start_ns)
+        return;
+    begin = begin_sent(out, "profiling_export_windows_total", "{window}",
+                       "Windows that were given to be sent, by what became of them.", &sum);
+    put_sent_point(out, sent, time_ns, "accepted", facts->n_done);
+    put_sent_point(out, sent, time_ns, "refused", facts->n_refused);
+    put_sent_point(out, sent, time_ns, "dropped", facts->n_dropped);
+    end_sent(out, begin, sum);
+    begin = begin_sent(out, "profiling_export_bytes_total", "By",
+                       "Bytes of requests that were accepted.", &sum);
+    put_sent_point(out, sent, time_ns, NULL, facts->bytes_done);
+    end_sent(out, begin, sum);
+}
+
 void pp_otlp_metrics_put(struct pp_buffer *out, const struct pp_resource *resource,
                          const struct pp_metric_series *series,
-                         const struct pp_export_window *window)
+                         const struct pp_export_window *window, const struct pp_sent *sent)
 {
     const size_t n_before = out->n_bytes;
     const size_t begin = pp_wire_begin(out, REQUEST_RESOURCE_METRICS);
@@ -347,6 +396,8 @@ void pp_otlp_metrics_put(struct pp_buffer *out, const struct pp_resource *resour
         put_sum(out, series, (enum metric)metric);
     put_functions(out, window);
     put_heap(out, window);
+    if (sent != NULL)
+        put_sent(out, sent, window->end_ns);
     if (out->n_bytes == n_empty) { /* nothing is known */
         out->n_bytes = n_before;
         return;

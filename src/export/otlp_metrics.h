@@ -34,10 +34,17 @@ struct pp_metric_store {
 struct pp_metric_series *pp_metrics_count(struct pp_metric_store *store,
                                           const struct pp_export_window *window);
 
-/* Append an ExportMetricsServiceRequest: the counts of 'series', and what is true of the window.
+/* What became of windows that a sink was given before this one. */
+struct pp_sent {
+    uint64_t start_ns; /* when it was made */
+    struct pp_sink_facts facts;
+};
+
+/* Append an ExportMetricsServiceRequest: the counts of 'series', what is true of the window, and
+ * 'sent', unless it is NULL or all is 0.
  * Nothing, when nothing is known. */
 void pp_otlp_metrics_put(struct pp_buffer *out, const struct pp_resource *resource,
                          const struct pp_metric_series *series,
-                         const struct pp_export_window *window);
+                         const struct pp_export_window *window, const struct pp_sent *sent);
 
 #endif

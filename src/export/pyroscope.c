@@ -39,12 +39,14 @@ static void free_pyroscope(void *state)
 /* ---- describing ---- */
 
 static int describe(void *state, const struct pp_export_window *window,
-                    struct pp_window_record *record, struct pprofc_error *err)
+                    const struct pp_sink_facts *facts, struct pp_window_record *record,
+                    struct pprofc_error *err)
 {
     struct pyroscope *pyroscope = state;
     const struct pp_resource_wish wish = {pyroscope->service_name, window->program, window->pid,
                                           true};
 
+    (void)facts;
     pp_buffer_done(&pyroscope->query);
     pyroscope->query = (struct pp_buffer)PP_BUFFER_INIT;
     pp_pyroscope_put_query(&pyroscope->query,

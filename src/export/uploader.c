@@ -259,11 +259,24 @@ static int start_thread(struct uploader *uploader)
 
 /* ---- the sink's calls ---- */
 
+static void facts(struct pp_sink *sink, struct pp_sink_facts *facts_out)
+{
+    struct uploader *uploader = (struct uploader *)(void *)sink;
+
+    (void)pthread_mutex_lock(&uploader->lock);
+    *facts_out = uploader->facts;
+    facts_out->n_dropped += uploader->queue.n_dropped;
+    facts_out->n_waiting = uploader->queue.n_items;
+    facts_out->bytes_waiting = uploader->queue.n_bytes;
+    (void)pthread_mutex_unlock(&uploader->lock);
+}
+
 static int make_bytes(struct uploader *uploader, const struct pp_export_window *window,
                       struct pp_window_record *record, struct pp_buffer *bytes,
                       struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer gz = PP_BUFFER_INIT;
+    struct pp_sink_facts now;
     int rc;
 
     if (getrandom(record->id, sizeof record->id, 0) != (ssize_t)sizeof record->id)
@@ -272,8 +285,9 @@ static int make_bytes(struct uploader *uploader, const struct pp_export_window *
     record->end_ns = window->end_ns;
     (void)snprintf(record->kind, sizeof record->kind, "%s", window->kind);
     rc = pp_pprof_write(window->profile, true, &gz, err);
+    facts(&uploader->sink, &now);
     if (rc == 0)
-        rc = uploader->protocol->describe(uploader->state, window, record, err);
+        rc = uploader->protocol->describe(uploader->state, window, &now, record, err);
     return rc == 0 ? pp_window_file_make(record, gz.bytes, gz.n_bytes, bytes, err) : rc;
 }
 
@@ -320,18 +334,6 @@ static int drain(struct pp_sink *sink, double seconds, struct pprofc_error *err)
         return 0;
     return pp_fail(err, -ETIMEDOUT, 0, "%zu window%s could not be sent in %g s", n_left,
                    n_left == 1 ? "" : "s", seconds);
-}
-
-static void facts(struct pp_sink *sink, struct pp_sink_facts *facts_out)
-{
-    struct uploader *uploader = (struct uploader *)(void *)sink;
-
-    (void)pthread_mutex_lock(&uploader->lock);
-    *facts_out = uploader->facts;
-    facts_out->n_dropped += uploader->queue.n_dropped;
-    facts_out->n_waiting = uploader->queue.n_items;
-    facts_out->bytes_waiting = uploader->queue.n_bytes;
-    (void)pthread_mutex_unlock(&uploader->lock);
 }
 
 static void stop_thread(struct uploader *uploader)

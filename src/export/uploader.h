@@ -33,9 +33,11 @@ struct pp_upload {
 
 struct pp_protocol {
     const char *name; /* "otlp" */
-    /* Fill the record's parts, which stay until the next call. */
+    /* Fill the record's parts, which stay until the next call.  'facts' are those of the sink now.
+     */
     int (*describe)(void *state, const struct pp_export_window *window,
-                    struct pp_window_record *record, struct pprofc_error *err);
+                    const struct pp_sink_facts *facts, struct pp_window_record *record,
+                    struct pprofc_error *err);
     unsigned n_requests;
     const char *(*request_name)(unsigned request); /* for messages: "metrics" */
     bool (*is_wanted)(void *state, const struct pp_upload *upload, unsigned request);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "export/otlp_metrics.h"
+#include "export/otlp_to_json.h"
 
 static struct pp_metric_store store;
 
@@ -123,13 +124,54 @@ static void test_whole_life(void **state)
     assert_int_equal(value_of(series, 0), 2500);
 }
 
+static bool holds(const struct pp_buffer *json, const char *text)
+{
+    return memmem(json->bytes, json->n_bytes, text, strlen(text)) != NULL;
+}
+
+/* What became of earlier windows stands in the next one's metrics, by outcome; a first window, or
+ * one of before the sink, says nothing of it. */
+static void test_sent(void **state)
+{
+    struct pprofc_profile *profile = cpu_profile(5, 0);
+    const struct pp_export_window window = {.kind = "cpu",
+                                            .program = "x",
+                                            .pid = 1,
+                                            .begin_ns = 100 * SECOND,
+                                            .end_ns = 101 * SECOND,
+                                            .profile = profile};
+    struct pp_sent sent = {.start_ns = 50 * SECOND,
+                           .facts = {.n_taken = 9, .n_done = 6, .n_dropped = 3, .bytes_done = 77}};
+    const struct pp_resource resource = {.failed = false};
+    struct pp_metric_series *series;
+
+    (void)state;
+    memset(&store, 0, sizeof store);
+    series = pp_metrics_count(&store, &window);
+    for (int i = 0; i < 3; i++) {
+        pp_autobuffer struct pp_buffer message = PP_BUFFER_INIT, json = PP_BUFFER_INIT;
+        sent.start_ns = i == 1 ? 200 * SECOND : 50 * SECOND;
+        sent.facts.n_taken = i == 2 ? 0 : 9;
+        pp_otlp_metrics_put(&message, &resource, series, &window, &sent);
+        assert_int_equal(pp_otlp_to_json(PP_SIGNAL_METRICS, message.bytes, message.n_bytes, &json),
+                         0);
+        assert_true(holds(&json, "profiling_samples_total"));
+        assert_int_equal(holds(&json, "profiling_export_windows_total"), i == 0);
+        assert_int_equal(holds(&json,
+                               "\"asInt\":\"3\",\"attributes\":[{\"key\":\"outcome\",\"value\":"
+                               "{\"stringValue\":\"dropped\"}}]"),
+                         i == 0);
+        assert_int_equal(holds(&json, "\"asInt\":\"77\""), i == 0);
+    }
+    pprofc_profile_free(profile);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_series),
-        cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_whole_life),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_series),
+        cmocka_unit_test(test_eviction), cmocka_unit_test(test_whole_life),
+        cmocka_unit_test(test_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static int describe(void)
                                    query = PP_BUFFER_INIT;
 
     pp_resource_make(&resource, &wish, NULL);
-    pp_otlp_metrics_put(&metrics, &resource, pp_metrics_count(&store, &window), &window);
+    pp_otlp_metrics_put(&metrics, &resource, pp_metrics_count(&store, &window), &window, NULL);
     pp_otlp_span_put(&spans, &resource, &window, id);
     pp_pyroscope_put_query(&query, &resource, &window);
     pp_resource_done(&resource);
