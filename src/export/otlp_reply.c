@@ -35,6 +35,22 @@ void pp_one_line(const void *bytes, size_t n_bytes, char *line, size_t capacity)
     line[n] = '\0';
 }
 
+const char *pp_hint_of_status(long status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return " (check the credentials: headers, token)";
+    case 404:
+    case 405:
+        return " (check the address, and that the server takes this there)";
+    case 413:
+        return " (raise the server's limit for requests, or send shorter windows)";
+    default:
+        return "";
+    }
+}
+
 /* ---- protobuf ---- */
 
 static void take_message(struct pp_wire bytes, struct pp_otlp_reply *reply)

@@ -20,6 +20,9 @@ void pp_otlp_reply_read(const void *bytes, size_t n_bytes, bool is_json,
 void pp_otlp_refusal_read(const void *bytes, size_t n_bytes, const char *content_type,
                           struct pp_otlp_reply *reply_out);
 
+/* What to do about a refusal of HTTP, in parentheses and with a blank before; "" for the others. */
+const char *pp_hint_of_status(long status);
+
 /* The beginning of 'bytes' as one line of printable text. */
 void pp_one_line(const void *bytes, size_t n_bytes, char *line, size_t capacity);
 

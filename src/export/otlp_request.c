@@ -152,8 +152,9 @@ static void read_http(const char *url, const struct pp_http_reply *reply,
     if (reply->location[0] != '\0')
         (void)snprintf(said.message, sizeof said.message, "it is at %.150s; give that address",
                        reply->location);
-    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s", url,
-                   reply->status, said.message[0] != '\0' ? ": " : "", said.message);
+    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s%s", url,
+                   reply->status, said.message[0] != '\0' ? ": " : "", said.message,
+                   pp_hint_of_status(reply->status));
 }
 
 void pp_otlp_outcome(const struct pp_otlp_signal *settings, struct pp_http_reply *reply,

@@ -92,8 +92,9 @@ static void read_reply(const struct pyroscope *pyroscope, const struct pp_http_r
     if (reply->location[0] != '\0')
         (void)snprintf(said.message, sizeof said.message, "it is at %.150s; give that address",
                        reply->location);
-    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s", url,
-                   reply->status, said.message[0] != '\0' ? ": " : "", said.message);
+    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s%s", url,
+                   reply->status, said.message[0] != '\0' ? ": " : "", said.message,
+                   pp_hint_of_status(reply->status));
 }
 
 /* A line between the parts of a form that is in none of them: of the window's id. */

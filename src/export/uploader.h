@@ -20,7 +20,7 @@ struct pp_outcome {
     double asked_s;      /* wait so long, says the server; negative: it does not */
     int64_t n_rejected;  /* of what it accepted in part */
     size_t n_bytes_sent; /* its body */
-    char text[480];      /* what to tell: why not, or about the part; "" */
+    char text[560];      /* what to tell: why not, or about the part; "" */
 };
 
 /* What is sent of a window, in the order of the bits. */

@@ -116,7 +116,8 @@ class Collector(EndToEnd):
         self.assertIn("profiles not", finished.err)
         finished = self.pprofc("push", self.profile(), "--to", f"http://127.0.0.1:{self.ports['http']}/nowhere")
         self.assertEqual(finished.status, 1)
-        self.assertRegex(finished.err, r"profiles not accepted: http://127.*/nowhere/v1development/profiles answers 404: 404 page not found; "
+        self.assertRegex(finished.err, r"profiles not accepted: http://127.*/nowhere/v1development/profiles answers 404: 404 page not found "
+                                       r"\(check the address, and that the server takes this there\); "
                                        "it is not sent again")
 
 

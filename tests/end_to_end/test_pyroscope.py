@@ -120,7 +120,7 @@ class Pyroscope(EndToEnd):
             self.push(self.path)
         self.ingest.n_seen = 0
         self.ingest.answers = [(413, b"too large")] * 2
-        self.assertIn("answers 413: too large; it is not sent again", self.push(self.path, status=1).err)
+        self.assertIn("answers 413: too large (raise the server's limit for requests, or send shorter windows); it is not sent again", self.push(self.path, status=1).err)
         self.assertEqual(self.ingest.n_seen, 1)
         self.ingest.answers = [(422, b'{"code":"unknown","message":"service is unavailable"}')]
         self.push(self.path)
