@@ -145,20 +145,35 @@ void pp_json_fraction(struct pp_json *json, const char *key, double number)
                      (scaled < 0 ? -scaled : scaled) % 10000);
 }
 
-void pp_json_number(struct pp_json *json, const char *key, double number)
+/* With a point in every locale. */
+static void put_digits(struct pp_json *json, const char *key, int n_digits, double number)
 {
-    char text[32], *point;
+    char text[40], *point;
 
-    if (!isfinite(number)) {
-        pp_json_null(json, key);
-        return;
-    }
-    (void)snprintf(text, sizeof text, "%.6g", number);
+    (void)snprintf(text, sizeof text, "%.*g", n_digits, number);
     point = strpbrk(text, ",");
     if (point != NULL)
         *point = '.';
     begin_value(json, key);
     pp_buffer_text(json->out, text);
+}
+
+void pp_json_number(struct pp_json *json, const char *key, double number)
+{
+    if (isfinite(number))
+        put_digits(json, key, 6, number);
+    else
+        pp_json_null(json, key);
+}
+
+void pp_json_double(struct pp_json *json, const char *key, double number)
+{
+    if (isfinite(number))
+        put_digits(json, key, 17, number);
+    else if (isnan(number))
+        pp_json_text(json, key, "NaN");
+    else
+        pp_json_text(json, key, number > 0 ? "Infinity" : "-Infinity");
 }
 
 void pp_json_bool(struct pp_json *json, const char *key, bool value)

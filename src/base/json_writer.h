@@ -28,6 +28,8 @@ void pp_json_fraction(struct pp_json *json, const char *key,
                       double number); /* four decimals; not finite: null */
 void pp_json_number(struct pp_json *json, const char *key,
                     double number); /* six digits, however small; not finite: null */
+/* All 17 digits that a double may need; what is not finite as protobuf's JSON has it: "NaN". */
+void pp_json_double(struct pp_json *json, const char *key, double number);
 void pp_json_bool(struct pp_json *json, const char *key, bool value);
 void pp_json_null(struct pp_json *json, const char *key);
 

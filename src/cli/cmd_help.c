@@ -22,6 +22,7 @@ static const char overview[] =
     "  pprofc stacks PID                           where each of its threads stands now\n"
     "  pprofc leaks PID|RECORDING                  memory that grows, and that nothing leads to\n"
     "  pprofc symbolize FILE [OUT]                 names for a profile that lacks them\n"
+    "  pprofc push FILE.. --to URL                 profiles to a collector or to Pyroscope\n"
     "  pprofc off PID                              the profiler's kill switch for a process\n"
     "  pprofc help [VERB]                          this text, or a verb's options\n"
     "  pprofc --version\n"
@@ -327,6 +328,28 @@ static const char symbolize_help[] =
     "\n"
     "Exit status: 0, 1 when a file cannot be read or written, 2 for usage.\n";
 
+static const char push_help[] =
+    "pprofc push [OPTIONS] FILE.. --to URL\n"
+    "\n"
+    "Sends profiles to an OpenTelemetry collector or to Grafana Pyroscope, and says what was accepted.\n"
+    "FILE is whatever pprofc report reads.\n"
+    "\n"
+    "      --to URL         http://HOST:4318 (OTLP over HTTP), grpc://HOST:4317, or\n"
+    "                       pyroscope+http://HOST:4040; https:// and grpcs:// with TLS.  Without it\n"
+    "                       OTEL_EXPORTER_OTLP_ENDPOINT, or PYROSCOPE_SERVER_ADDRESS\n"
+    "      --protocol NAME  http/protobuf, http/json, grpc or pyroscope, where the address does not\n"
+    "                       say it: port 4317 is gRPC's, 4040 Pyroscope's\n"
+    "      --service NAME   the service's name (OTEL_SERVICE_NAME, else the program's)\n"
+    "      --signals LIST   of OTLP: profiles, metrics, traces or all (profiles)\n"
+    "      --timeout TIME   how long to try (30s)\n"
+    "  -q, --quiet          errors only\n"
+    "\n"
+    "Headers, certificates and compression are those of OTEL_EXPORTER_OTLP_..; credentials for\n"
+    "Pyroscope those of PYROSCOPE_AUTH_TOKEN, or PYROSCOPE_BASIC_AUTH_USER and _PASSWORD, and\n"
+    "PYROSCOPE_TENANT_ID.\n"
+    "\n"
+    "Exit status: 0 when all was accepted, 1 when something was not, 2 usage, 4 no samples.\n";
+
 static const char off_help[] =
     "pprofc off [OPTIONS] PID..\n"
     "\n"
@@ -346,6 +369,7 @@ static const struct {
     {"merge", merge_help},   {"diff", diff_help},         {"bench", bench_help},
     {"stacks", stacks_help}, {"leaks", leaks_help},       {"symbolize", symbolize_help},
     {"off", off_help},       {"overhead", overhead_help}, {"history", history_help},
+    {"push", push_help},
 };
 
 enum { N_TEXTS = sizeof texts / sizeof texts[0] };
@@ -372,7 +396,7 @@ int pp_cmd_help(char **words)
         "unknown verb '%s'; %s%s", verb,
         nearest != NULL
             ? "did you mean "
-            : "there are run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, off "
+            : "there are run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, push, off "
               "and help",
         nearest != NULL ? nearest : "");
     return PP_EXIT_USAGE;

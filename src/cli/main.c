@@ -27,15 +27,15 @@ static const struct {
     {"stacks", pp_cmd_stacks},
     {"leaks", pp_cmd_leaks},
     {"symbolize", pp_cmd_symbolize},
+    {"push", pp_cmd_push},
     {"off", pp_cmd_off},
     {"help", pp_cmd_help},
     {"attach", NULL},
     {"top", NULL},
     {"doctor", NULL},
-    {"push", NULL},
 };
 
-enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 13 };
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], N_VERBS_HERE = 15 };
 
 /* A descriptor 0, 1 or 2 that we were started without must not become one of
  * our files, or messages would be written into it.  The program is started
@@ -65,7 +65,7 @@ static int run_or_explain(char **words)
         pp_complain("unknown verb '%s'; did you mean %s?", word, nearest);
     else
         pp_complain(
-            "'%s' is neither a verb (run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, off, "
+            "'%s' is neither a verb (run, report, convert, merge, diff, bench, overhead, serve, history, stacks, leaks, symbolize, push, off, "
             "help) nor a program in PATH; see pprofc help",
             word);
     return PP_EXIT_USAGE;

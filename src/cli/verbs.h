@@ -29,6 +29,7 @@ int pp_cmd_history(char **words);
 int pp_cmd_stacks(char **words);
 int pp_cmd_leaks(char **words);
 int pp_cmd_symbolize(char **words);
+int pp_cmd_push(char **words);
 int pp_cmd_off(char **words);
 int pp_cmd_help(char **words);
 

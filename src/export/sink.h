@@ -19,7 +19,13 @@ struct pp_export_window {
     int32_t pid;
     uint64_t begin_ns, end_ns; /* CLOCK_REALTIME */
     const struct pprofc_profile *profile;
+    /* What it was measured for, where somebody knows; NULL: nobody does. */
+    const char *operation;   /* the span is called profile:OPERATION */
+    const char *traceparent; /* W3C's header of the span around it */
 };
+
+/* What is 0 of a window's times, as its profile says. */
+void pp_window_times(const struct pprofc_profile *profile, uint64_t *begin_ns, uint64_t *end_ns);
 
 /* Counted since the sink was made; for /metrics and the last lines of a run. */
 struct pp_sink_facts {

@@ -77,6 +77,18 @@ int pp_speedscope_write_by(const struct pprofc_profile *profile, uint32_t type, 
                            const char *label_key, struct pp_buffer *out, struct pprofc_error *err);
 int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                   struct pprofc_error *err);
+
+/* The same as a request to a collector. */
+struct pp_otlp_origin {
+    const void
+        *resource; /* a Resource message, in the place of the command line; NULL: as in files */
+    size_t n_resource_bytes;
+    const uint8_t *id;            /* 16 bytes, from which the profiles' ids are made; NULL: none */
+    int64_t time_ns, duration_ns; /* of a profile that does not know its own */
+    bool has_common_names; /* allocated_space rather than alloc_space, off_cpu rather than wait */
+};
+int pp_otlp_write_request(const struct pprofc_profile *profile, const struct pp_otlp_origin *origin,
+                          struct pp_buffer *out, struct pprofc_error *err);
 int pp_csv_write(const struct pprofc_profile *profile, uint32_t type, struct pp_buffer *out,
                  struct pprofc_error *err);
 

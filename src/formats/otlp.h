@@ -74,7 +74,7 @@ enum pp_otlp_function_field {
 };
 
 enum pp_otlp_link_field { PP_OTLP_LINK_TRACE = 1, PP_OTLP_LINK_SPAN = 2 };
-enum { PP_OTLP_TRACE_BYTES = 16, PP_OTLP_SPAN_BYTES = 8 };
+enum { PP_OTLP_TRACE_BYTES = 16, PP_OTLP_SPAN_BYTES = 8, PP_OTLP_ID_BYTES = 16 };
 
 enum pp_otlp_attribute_field { PP_OTLP_A_KEY = 1, PP_OTLP_A_VALUE = 2, PP_OTLP_A_UNIT = 3 };
 enum pp_otlp_key_value_field { PP_OTLP_KV_KEY = 1, PP_OTLP_KV_VALUE = 2, PP_OTLP_KV_KEY_INDEX = 3 };

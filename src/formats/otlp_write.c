@@ -14,6 +14,7 @@
 
 struct writer {
     const struct pprofc_profile *profile;
+    struct pp_otlp_origin origin;
     struct pp_slice_sums sums;
     struct pp_otlp_tables tables;
     bool is_ours; /* profiled by us: frames are native ones */
@@ -301,14 +302,46 @@ static void put_samples(struct writer *writer, uint32_t type, struct pp_buffer *
     }
 }
 
+/* The names that OpenTelemetry's protocol and other senders have for what pprof calls otherwise. */
+static uint32_t type_index(struct writer *writer, pp_id type)
+{
+    static const struct {
+        const char *ours, *common;
+    } names[] = {
+        {"alloc_objects", "allocated_objects"},
+        {"alloc_space", "allocated_space"},
+        {"inuse_objects", "in_use_objects"},
+        {"inuse_space", "in_use_space"},
+        {"wait", "off_cpu"},
+    };
+    const char *name = writer->profile->strings[type];
+
+    for (size_t i = 0; writer->origin.has_common_names && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i].ours) == 0)
+            return pp_otlp_intern_string(&writer->tables, names[i].common, strlen(names[i].common));
+    return string_index(writer, type);
+}
+
 static void put_type(struct writer *writer, uint32_t field, const struct pp_value_type *type,
                      struct pp_buffer *out)
 {
     const size_t begin = pp_wire_begin(out, field);
 
-    pp_wire_put_integer(out, PP_OTLP_VT_TYPE, string_index(writer, type->type));
+    pp_wire_put_integer(out, PP_OTLP_VT_TYPE, type_index(writer, type->type));
     pp_wire_put_integer(out, PP_OTLP_VT_UNIT, string_index(writer, type->unit));
     pp_wire_end(out, begin);
+}
+
+/* Each sample type is a profile of its own. */
+static void put_id(const struct writer *writer, uint32_t type, struct pp_buffer *out)
+{
+    unsigned char id[PP_OTLP_ID_BYTES];
+
+    if (writer->origin.id == NULL)
+        return;
+    memcpy(id, writer->origin.id, sizeof id);
+    id[sizeof id - 1] ^= (unsigned char)type;
+    pp_wire_put_bytes(out, PP_OTLP_P_ID, id, sizeof id);
 }
 
 static void put_profile(struct writer *writer, uint32_t type, const struct pp_buffer *attributes,
@@ -319,10 +352,15 @@ static void put_profile(struct writer *writer, uint32_t type, const struct pp_bu
 
     put_type(writer, PP_OTLP_P_SAMPLE_TYPE, &profile->types[type], out);
     put_samples(writer, type, out);
-    pp_wire_put_fixed64(out, PP_OTLP_P_TIME, (uint64_t)profile->time_ns);
-    pp_wire_put_integer(out, PP_OTLP_P_DURATION, (uint64_t)profile->duration_ns);
+    pp_wire_put_fixed64(
+        out, PP_OTLP_P_TIME,
+        (uint64_t)(profile->time_ns != 0 ? profile->time_ns : writer->origin.time_ns));
+    pp_wire_put_integer(
+        out, PP_OTLP_P_DURATION,
+        (uint64_t)(profile->duration_ns != 0 ? profile->duration_ns : writer->origin.duration_ns));
     put_type(writer, PP_OTLP_P_PERIOD_TYPE, &profile->period_type, out);
     pp_wire_put_integer(out, PP_OTLP_P_PERIOD, (uint64_t)profile->period);
+    put_id(writer, type, out);
     if (attributes->n_bytes > 0)
         pp_wire_put_bytes(out, PP_OTLP_P_ATTRIBUTES, attributes->bytes, attributes->n_bytes);
     pp_wire_end(out, begin);
@@ -390,7 +428,9 @@ static void put_all(struct writer *writer, struct pp_buffer *out)
     const size_t begin_resource = pp_wire_begin(out, PP_OTLP_RP_RESOURCE);
     size_t begin_scope;
 
-    if (profile->command != 0)
+    if (writer->origin.resource != NULL)
+        pp_buffer_append(out, writer->origin.resource, writer->origin.n_resource_bytes);
+    else if (profile->command != 0)
         put_key_value(out, PP_OTLP_RESOURCE_ATTRIBUTES, PP_OTLP_COMMAND,
                       profile->strings[profile->command]);
     pp_wire_end(out, begin_resource);
@@ -422,11 +462,11 @@ static int prepare(struct writer *writer)
                : 0;
 }
 
-int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                  struct pprofc_error *err)
+int pp_otlp_write_request(const struct pprofc_profile *profile, const struct pp_otlp_origin *origin,
+                          struct pp_buffer *out, struct pprofc_error *err)
 {
-    __attribute__((cleanup(writer_done))) struct writer writer = {.profile = profile,
-                                                                  .is_ours = profile->kind != 0};
+    __attribute__((cleanup(writer_done))) struct writer writer = {
+        .profile = profile, .origin = *origin, .is_ours = profile->kind != 0};
     int failed = prepare(&writer);
 
     if (failed == 0) {
@@ -435,4 +475,12 @@ int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
     }
     return failed != 0 ? pp_fail(err, failed, 0, "cannot write the OTLP profiles: out of memory")
                        : 0;
+}
+
+int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                  struct pprofc_error *err)
+{
+    const struct pp_otlp_origin none = {.resource = NULL};
+
+    return pp_otlp_write_request(profile, &none, out, err);
 }

@@ -1,56 +1,16 @@
 /* Profiles over HTTP: what a server hands out as /debug/pprof/profile, or a file in a store. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/error.h"
 #include "base/gzip.h"
+#include "formats/curl_library.h"
 #include "formats/formats.h"
 
 /* A server that measures for ?seconds= says nothing meanwhile. */
 enum { CONNECT_S = 10, SILENCE_S = 60, MOST_SECONDS = 24 * 3600, MOST_REDIRECTS = 5 };
-
-/* libcurl brings 33 libraries and 3 ms to the start of every process that links it: it is loaded
- * when something is fetched.  Its functions have the types of its header. */
-struct curl_library {
-    void *handle;
-    __typeof__(&curl_easy_init) init;
-    __typeof__(&curl_easy_setopt) set;
-    __typeof__(&curl_easy_perform) perform;
-    __typeof__(&curl_easy_getinfo) get;
-    __typeof__(&curl_easy_cleanup) cleanup;
-    __typeof__(&curl_easy_strerror) text;
-};
-
-static bool find(void *handle, const char *name, void *function_pointer)
-{
-    void *found = dlsym(handle, name);
-
-    memcpy(function_pointer, &found, sizeof found);
-    return found != NULL;
-}
-
-/* It stays loaded: it may have threads and exit handlers of its own. */
-static int load(struct curl_library *curl, const char *url, struct pprofc_error *err)
-{
-    curl->handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (curl->handle == NULL || !find(curl->handle, "curl_easy_init", &curl->init) ||
-        !find(curl->handle, "curl_easy_setopt", &curl->set) ||
-        !find(curl->handle, "curl_easy_perform", &curl->perform) ||
-        !find(curl->handle, "curl_easy_getinfo", &curl->get) ||
-        !find(curl->handle, "curl_easy_cleanup", &curl->cleanup) ||
-        !find(curl->handle, "curl_easy_strerror", &curl->text))
-        return pp_fail(
-            err, -ENOENT, 0,
-            "cannot fetch '%s': there is no libcurl.so.4 here; install libcurl4, or fetch "
-            "it with another program and give its file or - for standard input",
-            url);
-    return 0;
-}
 
 bool pp_is_url(const char *path)
 {
@@ -87,7 +47,7 @@ static long silence_s(const char *url)
     return SILENCE_S + (given > 0 && given < MOST_SECONDS ? given : MOST_SECONDS);
 }
 
-static void prepare(const struct curl_library *curl, CURL *request, const char *url,
+static void prepare(const struct pp_curl_library *curl, CURL *request, const char *url,
                     struct body *body, char *why)
 {
     (void)curl->set(request, CURLOPT_URL, url);
@@ -124,28 +84,32 @@ static int refuse(const char *url, long status, const struct pp_buffer *said,
 
 int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *err)
 {
-    struct curl_library curl = {.handle = NULL};
+    const struct pp_curl_library *curl = pp_curl_library();
     struct body body = {bytes, false};
     char why[CURL_ERROR_SIZE] = "";
     long status = 0;
     CURL *request;
     CURLcode code;
 
-    if (load(&curl, url, err) != 0)
-        return -ENOENT;
-    request = curl.init();
+    if (curl == NULL)
+        return pp_fail(
+            err, -ENOENT, 0,
+            "cannot fetch '%s': there is no libcurl.so.4 here; install libcurl4, or fetch "
+            "it with another program and give its file or - for standard input",
+            url);
+    request = curl->init();
     if (request == NULL)
         return pp_fail(err, -ENOMEM, 0, "cannot fetch '%s': out of memory", url);
-    prepare(&curl, request, url, &body, why);
-    code = curl.perform(request);
-    (void)curl.get(request, CURLINFO_RESPONSE_CODE, &status);
-    curl.cleanup(request);
+    prepare(curl, request, url, &body, why);
+    code = curl->perform(request);
+    (void)curl->get(request, CURLINFO_RESPONSE_CODE, &status);
+    curl->cleanup(request);
     if (body.is_too_large)
         return pp_fail(err, -EFBIG, 0, "'%s' is larger than 1 GiB; fetch it to a file", url);
     if (bytes->failed)
         return pp_fail(err, -ENOMEM, 0, "cannot fetch '%s': out of memory", url);
     if (code != CURLE_OK)
         return pp_fail(err, -EIO, 0, "cannot fetch '%s': %s; check the address and the server", url,
-                       why[0] != '\0' ? why : curl.text(code));
+                       why[0] != '\0' ? why : curl->text(code));
     return status >= 200 && status < 300 ? 0 : refuse(url, status, bytes, err);
 }

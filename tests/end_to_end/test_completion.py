@@ -9,9 +9,9 @@ from harness import PPROFC, ROOT, EndToEnd
 
 BASH = ROOT / "completion/pprofc"
 ZSH = ROOT / "completion/_pprofc"
-VERBS = ["bench", "convert", "diff", "help", "history", "leaks", "merge", "off", "overhead", "report", "run", "serve", "stacks", "symbolize"]
+VERBS = ["bench", "convert", "diff", "help", "history", "leaks", "merge", "off", "overhead", "push", "report", "run", "serve", "stacks", "symbolize"]
 TABLES = {"run": "run_options.c", "report": "report_options.c", "convert": "cmd_convert.c", "merge": "cmd_merge.c",
-          "diff": "cmd_diff.c", "bench": "cmd_bench.c", "overhead": "cmd_overhead.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "history": "cmd_history.c", "serve": "cmd_serve.c", "off": "cmd_off.c"}
+          "diff": "cmd_diff.c", "bench": "cmd_bench.c", "overhead": "cmd_overhead.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "history": "cmd_history.c", "serve": "cmd_serve.c", "off": "cmd_off.c", "push": "cmd_push.c"}
 # Regular expressions: nothing can be offered for them.
 FREE = {"--peek", "--list", "--focus", "--ignore", "--hide", "--show", "--show_from", "--prune_from", "--tagshow", "--taghide",
         "--case", "--filter", "--disasm", "--weblist"}

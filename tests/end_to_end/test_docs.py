@@ -133,7 +133,7 @@ class Manual(unittest.TestCase):
         """man and groff take every page without a word."""
         self.assertEqual({page.name for page in PAGES},
                          {"pprofc.1", "pprofc-bench.1", "pprofc-run.1", "pprofc-report.1", "pprofc-convert.1", "pprofc-diff.1",
-                          "pprofc-serve.1", "pprofc-history.1", "pprofc-leaks.1", "pprofc-merge.1", "pprofc-off.1", "pprofc-overhead.1", "pprofc-stacks.1", "pprofc-symbolize.1",
+                          "pprofc-serve.1", "pprofc-history.1", "pprofc-leaks.1", "pprofc-merge.1", "pprofc-off.1", "pprofc-overhead.1", "pprofc-push.1", "pprofc-stacks.1", "pprofc-symbolize.1",
                           "pprofc.3", "pprofc.7"})
         for page in PAGES:
             status, text, said = render(page)
