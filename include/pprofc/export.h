@@ -23,22 +23,28 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
+struct pprofc_sink; /* pprofc_sink_free() */
+
 /* ---- windows, and the folder that they are kept in ---- */
 
 /* Begin with struct pprofc_continuous_options options = PPROFC_CONTINUOUS_OPTIONS_INIT.  What is
  * left NULL or 0 the environment says (PPROFC_CYCLE, PPROFC_FREQUENCY, PPROFC_BLOCK,
- * PPROFC_FLIGHT), else it is as written here. */
+ * PPROFC_FLIGHT, PPROFC_EXPORT), else it is as written here. */
 struct pprofc_continuous_options {
     size_t struct_bytes;
     double frequency_hz;    /* 10 */
     const char *cycle;      /* "60s": windows of a minute; "60s/360s": and rest for five */
     const char *block_libs; /* "libc,libpthread,ld-linux": folded into their callers; "none" */
     const char *flight;     /* when the flight recorder writes: "cpu=90%,memory=80%,every=10m" */
+    /* Where windows are sent, too; the sinks stay the caller's, and live until the end.  With
+     * some, or PPROFC_EXPORT, and no folder named, nothing is kept here. */
+    struct pprofc_sink *const *sinks;
+    size_t n_sinks; /* five at most */
 };
 
-#define PPROFC_CONTINUOUS_OPTIONS_INIT                                \
-    {                                                                 \
-        sizeof(struct pprofc_continuous_options), 0, NULL, NULL, NULL \
+#define PPROFC_CONTINUOUS_OPTIONS_INIT                                         \
+    {                                                                          \
+        sizeof(struct pprofc_continuous_options), 0, NULL, NULL, NULL, NULL, 0 \
     }
 
 /* Keep windows in 'folder' (NULL: what PPROFC_HISTORY says, else "profiles"): of each a file
@@ -84,8 +90,6 @@ int pprofc_continuous_stop(struct pprofc_error *err);
 int pprofc_flight_record(const char *reason, struct pprofc_error *err);
 
 /* ---- sinks over the network ---- */
-
-struct pprofc_sink; /* pprofc_sink_free() */
 
 /* Begin with struct pprofc_export_options options = PPROFC_EXPORT_OPTIONS_INIT. */
 struct pprofc_export_options {

@@ -71,7 +71,8 @@ extern int pprofc_http_serve(const char *address, struct pprofc_error *err) __at
 
 static bool wants_server(void)
 {
-    return (pp_environment.http[0] != '\0' || pp_environment.history[0] != '\0') &&
+    return (pp_environment.http[0] != '\0' || pp_environment.history[0] != '\0' ||
+            pp_environment.export_to[0] != '\0') &&
            !pp_environment.has_run_id && getpid() == pp_root_pid && pprofc_http_serve == NULL;
 }
 

@@ -207,6 +207,8 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->history, sizeof env->history, value);
     else if (strcmp(name, "PPROFC_FLIGHT") == 0)
         pp_copy_text(env->flight, sizeof env->flight, value);
+    else if (strcmp(name, "PPROFC_EXPORT") == 0)
+        pp_copy_text(env->export_to, sizeof env->export_to, value);
     else if (strcmp(name, "PPROFC_KEEP") == 0)
         pp_copy_text(env->keep, sizeof env->keep, value);
     else if (strcmp(name, "PPROFC_OUTPUT") == 0)
@@ -218,11 +220,6 @@ static void read_config(const char *name, const char *value);
 static void ignore(const char *name, const char *value)
 {
     (void)name, (void)value;
-}
-
-static void refuse(const char *name, const char *value)
-{
-    complain("cannot do", name, value, "this version does not know how to");
 }
 
 static const struct known {
@@ -256,7 +253,7 @@ static const struct known {
     {"PPROFC_HTTP", read_text},
     {"PPROFC_TOKEN_FILE", read_text},
     /* Of later versions. */
-    {"PPROFC_EXPORT", refuse},
+    {"PPROFC_EXPORT", read_text},
     /* The report side's. */
     {"PPROFC_HISTORY", read_text},
     {"PPROFC_KEEP", read_text},
@@ -469,7 +466,7 @@ void pp_environment_read(char **variables)
     if (!pp_environment.has_wish)
         read_gperftools(variables);
     /* Windows are taken by whoever serves, and the cycle is theirs. */
-    if (pp_environment.history[0] != '\0')
+    if (pp_environment.history[0] != '\0' || pp_environment.export_to[0] != '\0')
         pp_environment.cycle_s = 0;
     if (pp_environment.signo != 0 && pp_environment.cycle_s > 0) {
         pp_environment.cycle_s = 0;

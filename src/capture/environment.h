@@ -37,6 +37,7 @@ struct pp_environment {
     char cycle[64];       /* as it was written, for whoever takes them */
     char keep[64];        /* likewise */
     char flight[256];     /* likewise */
+    char export_to[64];   /* where windows are sent; "" = nowhere */
     char delivery[32];    /* for tests of the fall-backs */
     char kernel[32];      /* likewise: deliver as on this Linux, "5.10" */
     char cgroup[256];     /* likewise: the folder in which a cpu.stat tells of throttling */

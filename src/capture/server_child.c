@@ -25,7 +25,11 @@ void pp_server_child_want(void)
 /* The address; without one windows are taken for a folder alone. */
 static const char *where(void)
 {
-    return pp_environment.http[0] != '\0' ? pp_environment.http : pp_environment.history;
+    const struct pp_environment *env = &pp_environment;
+
+    return env->http[0] != '\0'      ? env->http
+           : env->history[0] != '\0' ? env->history
+                                     : env->export_to;
 }
 
 struct arguments {
@@ -46,9 +50,10 @@ static void add_windows(struct arguments *arguments, const char *rate)
 {
     const struct pp_environment *env = &pp_environment;
 
-    if (env->history[0] == '\0')
+    if (env->history[0] == '\0' && env->export_to[0] == '\0')
         return;
     add(arguments, "--history", env->history);
+    add(arguments, "--export", env->export_to);
     add(arguments, "--cycle", env->cycle);
     add(arguments, "--keep", env->keep);
     add(arguments, "--flight", env->flight);

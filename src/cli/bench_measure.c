@@ -14,6 +14,7 @@
 #include "cli/bench_run.h"
 #include "cli/bench_yardstick.h"
 #include "cli/messages.h"
+#include "cli/values.h"
 #include "cli/verbs.h"
 #include "formats/formats.h"
 #include "formats/google_benchmark.h"

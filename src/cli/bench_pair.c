@@ -10,6 +10,7 @@
 #include "cli/bench_options.h"
 #include "cli/bench_run.h"
 #include "cli/messages.h"
+#include "cli/values.h"
 #include "cli/verbs.h"
 #include "formats/diff_json.h"
 #include "formats/encode.h"

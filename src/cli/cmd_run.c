@@ -127,6 +127,7 @@ static void leave_windows_to_us(struct pp_child_environment *environment)
 {
     pp_child_environment_remove(environment, "PPROFC_HISTORY");
     pp_child_environment_remove(environment, "PPROFC_FLIGHT");
+    pp_child_environment_remove(environment, "PPROFC_EXPORT");
     pp_child_environment_remove(environment, "PPROFC_CYCLE");
 }
 

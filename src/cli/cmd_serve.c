@@ -28,6 +28,7 @@ enum {
     OPTION_CYCLE,
     OPTION_KEEP,
     OPTION_FLIGHT,
+    OPTION_EXPORT,
     OPTION_KINDS,
     OPTION_RATE,
     OPTION_BLOCK,
@@ -49,6 +50,7 @@ static const struct pp_option serve_options[N_OPTIONS] = {
     [OPTION_CYCLE] = {"cycle", 0, true, false},
     [OPTION_KEEP] = {"keep", 0, true, false},
     [OPTION_FLIGHT] = {"flight", 0, true, false},
+    [OPTION_EXPORT] = {"export", 0, true, false},
     [OPTION_KINDS] = {"kinds", 'k', true, false},
     [OPTION_RATE] = {"frequency", 'F', true, false},
     [OPTION_BLOCK] = {"block-lib", 0, true, false},
@@ -84,6 +86,8 @@ static int take_continuous(struct pp_continuous_options *continuous, int option,
         return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
     case OPTION_FLIGHT:
         return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
+    case OPTION_EXPORT:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_EXPORT, value, err);
     case OPTION_KINDS:
         return pp_continuous_take(continuous, PP_CONTINUOUS_KINDS, value, err);
     case OPTION_RATE:
@@ -150,6 +154,7 @@ static int read_options(char **words, struct serving *serving, struct pprofc_err
     if (rc == 0)
         rc = pp_continuous_check(&serving->continuous, err);
     serving->continuous.rests = serving->is_child;
+    serving->continuous.hides_command = serving->hides_command_line;
     if (rc < 0)
         return rc;
     if (serving->n_names == 0 && !serving->wants_help)

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/buffer.h"
 #include "base/numbers.h"
 #include "base/quantities.h"
 #include "cli/messages.h"
@@ -28,6 +30,12 @@ int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous
     switch (option) {
     case PP_CONTINUOUS_ON:
         options->is_on = true;
+        if (options->folder == NULL)
+            options->folder = PP_CONTINUOUS_FOLDER;
+        return 0;
+    case PP_CONTINUOUS_EXPORT:
+        options->is_on = true;
+        options->export_to = value;
         return 0;
     case PP_CONTINUOUS_HISTORY:
         options->is_on = true;
@@ -56,14 +64,19 @@ int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous
     return -EINVAL;
 }
 
+static void tell(void *context, const char *line)
+{
+    (void)context;
+    pp_complain("%s", line);
+}
+
 int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_error *err)
 {
     if (!options->is_on && options->has_details)
         return pp_fail(err, -EINVAL, 0,
-                       "--cycle, --keep and what else says how to sample needs --continuous or "
-                       "--history FOLDER");
-    if (options->is_on && options->folder == NULL)
-        options->folder = PP_CONTINUOUS_FOLDER;
+                       "--cycle, --keep and what else says how to sample needs --continuous, "
+                       "--history FOLDER or --export LIST");
+    options->teller = (struct pp_teller){.tell = tell};
     return 0;
 }
 
@@ -72,19 +85,27 @@ int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_err
 void pp_continuous_say_begin(const struct pp_continuous_options *options)
 {
     char on[PP_NUMBER_TEXT_BYTES], whole[PP_NUMBER_TEXT_BYTES];
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
 
     (void)pp_duration_text((double)options->on_ns, on);
     (void)pp_duration_text((double)options->whole_ns, whole);
     if (options->whole_ns > options->on_ns)
-        pp_say("continuous: %g Hz, %s in every %s, kept in %s", options->rate_hz, on, whole,
-               options->folder);
+        pp_buffer_printf(&text, "%s in every %s", on, whole);
     else
-        pp_say("continuous: %g Hz, windows of %s, kept in %s", options->rate_hz, on,
-               options->folder);
+        pp_buffer_printf(&text, "windows of %s", on);
+    if (options->folder != NULL)
+        pp_buffer_printf(&text, ", kept in %s", options->folder);
+    if (options->export_to != NULL)
+        pp_buffer_printf(&text, ", sent to %s", options->export_to);
+    if (!text.failed)
+        pp_say("continuous: %g Hz, %s", options->rate_hz, text.bytes);
 }
 
 static void say_sink(const char *name, const struct pp_sink_facts *facts)
 {
+    if (facts->n_done > 0 && strcmp(name, "directory") != 0)
+        pp_say("%s: %llu window%s sent", name, (unsigned long long)facts->n_done,
+               facts->n_done == 1 ? "" : "s");
     if (facts->n_dropped + facts->n_refused + facts->n_waiting == 0)
         return;
     pp_complain("%s: %llu windows dropped, %llu refused, %llu wait%s%s", name,
@@ -104,7 +125,8 @@ void pp_continuous_say_end(const struct pp_continuous_options *options,
     if (facts->n_flights > 0)
         pp_say("the flight recorder wrote %llu bundle%s", (unsigned long long)facts->n_flights,
                facts->n_flights == 1 ? "" : "s");
-    pp_say("%llu window%s in %s;   next:  pprofc history --dir %s",
-           (unsigned long long)facts->n_windows, facts->n_windows == 1 ? "" : "s", options->folder,
-           options->folder);
+    if (options->folder != NULL)
+        pp_say("%llu window%s in %s;   next:  pprofc history --dir %s",
+               (unsigned long long)facts->n_windows, facts->n_windows == 1 ? "" : "s",
+               options->folder, options->folder);
 }

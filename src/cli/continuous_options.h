@@ -16,6 +16,7 @@ enum pp_continuous_option {
     PP_CONTINUOUS_RATE,
     PP_CONTINUOUS_BLOCKED,
     PP_CONTINUOUS_FLIGHT,
+    PP_CONTINUOUS_EXPORT,
 };
 
 /* Take one.  -EINVAL. */

@@ -38,6 +38,7 @@ enum {
     OPTION_CYCLE,
     OPTION_KEEP,
     OPTION_FLIGHT,
+    OPTION_EXPORT,
     N_OPTIONS
 };
 
@@ -68,6 +69,7 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_CYCLE] = {"cycle", 0, true, false},
     [OPTION_KEEP] = {"keep", 0, true, false},
     [OPTION_FLIGHT] = {"flight", 0, true, false},
+    [OPTION_EXPORT] = {"export", 0, true, false},
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -127,6 +129,8 @@ static int take_continuous(struct pp_continuous_options *continuous, int option,
         return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
     case OPTION_FLIGHT:
         return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
+    case OPTION_EXPORT:
+        return pp_continuous_take(continuous, PP_CONTINUOUS_EXPORT, value, err);
     default:
         return -EINVAL;
     }

@@ -13,9 +13,46 @@
 #include "export/pyroscope.h"
 
 struct pprofc_sink {
+    struct pp_sink outer; /* for continuous mode: the caller may use it, too */
     pthread_mutex_t lock; /* take() is called by one thread at a time */
     struct pp_sink *sink;
 };
+
+/* ---- from within ---- */
+
+static struct pprofc_sink *whole(struct pp_sink *outer)
+{
+    return (struct pprofc_sink *)outer;
+}
+
+static int take(struct pp_sink *outer, const struct pp_export_window *window,
+                struct pprofc_error *err)
+{
+    struct pprofc_sink *sink = whole(outer);
+    int rc;
+
+    (void)pthread_mutex_lock(&sink->lock);
+    rc = sink->sink->take(sink->sink, window, err);
+    (void)pthread_mutex_unlock(&sink->lock);
+    return rc;
+}
+
+static int drain(struct pp_sink *outer, double seconds, struct pprofc_error *err)
+{
+    return pprofc_sink_drain(whole(outer), seconds, err);
+}
+
+static void facts(struct pp_sink *outer, struct pp_sink_facts *facts_out)
+{
+    whole(outer)->sink->facts(whole(outer)->sink, facts_out);
+}
+
+struct pp_sink *pp_sink_of(struct pprofc_sink *sink)
+{
+    return &sink->outer;
+}
+
+/* ---- making them ---- */
 
 static int check(const struct pprofc_export_options *options, struct pprofc_error *err)
 {
@@ -41,6 +78,8 @@ static int wrap(struct pp_sink *inner, struct pprofc_sink **sink_out, struct ppr
         inner->free(inner);
         return pp_fail(err, -ENOMEM, 0, "cannot prepare sending: out of memory");
     }
+    sink->outer =
+        (struct pp_sink){.name = inner->name, .take = take, .drain = drain, .facts = facts};
     sink->sink = inner;
     (void)pthread_mutex_init(&sink->lock, NULL);
     *sink_out = sink;
@@ -105,7 +144,6 @@ int pprofc_sink_take(struct pprofc_sink *sink, const struct pprofc_profile *prof
 {
     struct pp_export_window ours = {
         .program = program_invocation_short_name, .pid = getpid(), .profile = profile};
-    int rc;
 
     if (window->struct_bytes != sizeof *window || window->kind == NULL)
         return pp_fail(err, -EINVAL, 0,
@@ -117,10 +155,7 @@ int pprofc_sink_take(struct pprofc_sink *sink, const struct pprofc_profile *prof
     ours.operation = window->operation;
     ours.traceparent = window->traceparent;
     pp_window_times(profile, &ours.begin_ns, &ours.end_ns);
-    (void)pthread_mutex_lock(&sink->lock);
-    rc = sink->sink->take(sink->sink, &ours, err);
-    (void)pthread_mutex_unlock(&sink->lock);
-    return rc;
+    return take(&sink->outer, &ours, err);
 }
 
 int pprofc_sink_drain(struct pprofc_sink *sink, double seconds, struct pprofc_error *err)

@@ -50,4 +50,9 @@ struct pp_sink {
     void (*free)(struct pp_sink *sink);
 };
 
+/* What the public call made, for who takes windows: it may be used by them and the caller at once.
+ */
+struct pprofc_sink;
+struct pp_sink *pp_sink_of(struct pprofc_sink *sink);
+
 #endif

@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "export/directory.h"
+#include "export/from_environment.h"
 #include "serve/continuous_private.h"
 #include "serve/threads.h"
 
@@ -168,6 +170,27 @@ static void *ticker_main(void *argument)
 
 /* ---- start and stop ---- */
 
+/* What waits to be sent lies beside the history, so that the next run finds it. */
+static int make_exporters(struct pp_continuous *continuous, struct pprofc_error *err)
+{
+    const struct pp_continuous_options *options = &continuous->options;
+    struct pp_sinks_wish wish = {.list = options->export_to,
+                                 .hides_command = options->hides_command,
+                                 .teller = options->teller};
+    pp_autobuffer struct pp_buffer queue = PP_BUFFER_INIT;
+    int n;
+
+    if (options->folder != NULL) {
+        pp_buffer_printf(&queue, "%s/queue", options->folder);
+        if (queue.failed)
+            return pp_fail(err, -ENOMEM, 0, "no memory for continuous mode");
+        wish.queue_folder = queue.bytes;
+    }
+    n = pp_sinks_make(&wish, continuous->sinks + continuous->n_sinks, err);
+    continuous->n_sinks += n > 0 ? (uint32_t)n : 0;
+    return n < 0 ? n : 0;
+}
+
 static int make_sinks(struct pp_continuous *continuous, struct pprofc_error *err)
 {
     const struct pp_continuous_options *options = &continuous->options;
@@ -177,6 +200,12 @@ static int make_sinks(struct pp_continuous *continuous, struct pprofc_error *err
         status = pp_directory_new(options->folder, &options->keep, &continuous->sinks[0], err);
     continuous->n_sinks = status == 0 && options->folder != NULL;
     continuous->directory = continuous->sinks[0];
+    if (status == 0 && options->export_to != NULL)
+        status = make_exporters(continuous, err);
+    continuous->n_own_sinks = continuous->n_sinks;
+    for (uint32_t i = 0; status == 0 && i < options->n_others; i++)
+        if (continuous->n_sinks < PP_CONTINUOUS_MAX_SINKS)
+            continuous->sinks[continuous->n_sinks++] = options->others[i];
     return status;
 }
 
@@ -276,7 +305,7 @@ void pp_continuous_stop(struct pp_continuous *continuous)
     atomic_store(&continuous->service->continuous, NULL);
     end_threads(continuous);
     wait_for_users(continuous->service);
-    for (uint32_t i = 0; i < continuous->n_sinks; i++)
+    for (uint32_t i = 0; i < continuous->n_own_sinks; i++)
         continuous->sinks[i]->free(continuous->sinks[i]);
     for (uint32_t i = 0; i < PP_SERVE_MAX_TARGETS; i++)
         pp_flight_ring_done(&continuous->followed[i].ring);

@@ -67,6 +67,15 @@ static int set_folder(const char *text, struct pp_continuous_options *options,
     return 0;
 }
 
+static int set_export(const char *text, struct pp_continuous_options *options,
+                      struct pprofc_error *err)
+{
+    (void)err;
+    options->export_to = text;
+    options->is_on = true;
+    return 0;
+}
+
 static int set_keep(const char *text, struct pp_continuous_options *options,
                     struct pprofc_error *err)
 {
@@ -107,7 +116,7 @@ int pp_continuous_options_read(struct pp_continuous_options *options, struct ppr
     } variables[] = {{"PPROFC_HISTORY", set_folder}, {"PPROFC_CYCLE", pp_continuous_parse_cycle},
                      {"PPROFC_KEEP", set_keep},      {"PPROFC_MODE", set_mode},
                      {"PPROFC_FREQUENCY", set_rate}, {"PPROFC_BLOCK", set_block},
-                     {"PPROFC_FLIGHT", set_flight}};
+                     {"PPROFC_FLIGHT", set_flight},  {"PPROFC_EXPORT", set_export}};
 
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
         const char *value = getenv(variables[i].name);

@@ -7,12 +7,19 @@
 
 #include "base/error.h"
 #include "export/keep.h"
+#include "export/sink.h"
+#include "export/teller.h"
 #include "serve/triggers.h"
 
 struct pp_continuous_options {
     bool is_on;
     const char *folder; /* of the history; NULL: none */
     struct pp_keep keep;
+    const char *export_to;         /* "otlp,pyroscope": where windows are sent too; NULL: nowhere */
+    bool hides_command;            /* and without the command line */
+    struct pp_teller teller;       /* hears what sending has to say */
+    struct pp_sink *const *others; /* of the caller, who frees them after the end; NULL: none */
+    uint32_t n_others;
     uint32_t kinds; /* PP_SAMPLING_CPU and so on; 0: those that the process measures */
     double rate_hz;
     int64_t on_ns, whole_ns; /* on for the first in every second; equal: always on */
@@ -37,9 +44,9 @@ int pp_continuous_parse_cycle(const char *text, struct pp_continuous_options *op
 /* Library names, or "none". */
 void pp_continuous_set_block(const char *text, struct pp_continuous_options *options);
 
-/* What of it the environment says: PPROFC_HISTORY switches it on; PPROFC_CYCLE, PPROFC_KEEP,
- * PPROFC_FLIGHT, PPROFC_FREQUENCY, PPROFC_MODE and PPROFC_BLOCK count as options do.  Texts stay
- * the environment's.  -EINVAL for what cannot be read, with the variable's name. */
+/* What of it the environment says: PPROFC_HISTORY and PPROFC_EXPORT switch it on; PPROFC_CYCLE,
+ * PPROFC_KEEP, PPROFC_FLIGHT, PPROFC_FREQUENCY, PPROFC_MODE and PPROFC_BLOCK count as options do.
+ * Texts stay the environment's.  -EINVAL for what cannot be read, with the variable's name. */
 int pp_continuous_options_read(struct pp_continuous_options *options, struct pprofc_error *err);
 
 #endif

@@ -50,8 +50,8 @@ struct pp_continuous {
     struct pp_service *service;
     struct pp_continuous_options options;
     struct pp_sink *sinks[PP_CONTINUOUS_MAX_SINKS];
-    uint32_t n_sinks;
-    struct pp_sink *directory; /* one of them, where bundles go; NULL: none */
+    uint32_t n_sinks, n_own_sinks; /* the others, behind, are the caller's */
+    struct pp_sink *directory;     /* one of them, where bundles go; NULL: none */
     struct pp_followed followed[PP_SERVE_MAX_TARGETS]; /* the worker's */
     pthread_t worker, ticker;
     bool has_worker, has_ticker;

@@ -136,13 +136,19 @@ static int serve(const char *address, struct pprofc_error *err)
     return status;
 }
 
-/* PPROFC_HISTORY switches continuous mode on; who has started it before has it. */
+static bool is_said(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0';
+}
+
+/* PPROFC_HISTORY and PPROFC_EXPORT switch continuous mode on; who has started it before has it. */
 static int take_windows(struct pprofc_error *err)
 {
-    const char *folder = getenv("PPROFC_HISTORY");
     int status = 0;
 
-    if (folder != NULL && folder[0] != '\0')
+    if (is_said("PPROFC_HISTORY") || is_said("PPROFC_EXPORT"))
         status = pprofc_continuous_start(NULL, err);
     return status == -EALREADY ? 0 : status;
 }

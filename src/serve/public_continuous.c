@@ -22,6 +22,7 @@ static struct {
     char folder[PATH_MAX], keep[64]; /* "": nobody said it */
     /* The options' texts, which live as long as they count. */
     char cycle[64], block[256], reason[128];
+    struct pp_sink *sinks[PP_CONTINUOUS_MAX_SINKS];
     struct pp_continuous *continuous;
 } own = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -76,6 +77,21 @@ static int hold(const char *text, char *place, size_t capacity, struct pprofc_er
     return 0;
 }
 
+/* Beside ours: the folder's, and the two that PPROFC_EXPORT may name. */
+static int take_sinks(const struct pprofc_continuous_options *given,
+                      struct pp_continuous_options *options, struct pprofc_error *err)
+{
+    enum { MOST = PP_CONTINUOUS_MAX_SINKS - 3 };
+
+    if (given->n_sinks > MOST)
+        return pp_fail(err, -EINVAL, 0, "%zu sinks; %d at most", given->n_sinks, MOST);
+    for (size_t i = 0; i < given->n_sinks; i++)
+        own.sinks[i] = pp_sink_of(given->sinks[i]);
+    options->others = own.sinks;
+    options->n_others = (uint32_t)given->n_sinks;
+    return 0;
+}
+
 static int take_options(const struct pprofc_continuous_options *given,
                         struct pp_continuous_options *options, struct pprofc_error *err)
 {
@@ -88,6 +104,8 @@ static int take_options(const struct pprofc_continuous_options *given,
                        given->struct_bytes, sizeof *given);
     if (status == 0)
         status = hold(given->block_libs, own.block, sizeof own.block, err);
+    if (status == 0)
+        status = take_sinks(given, options, err);
     if (status == 0 && given->cycle != NULL)
         status = pp_continuous_parse_cycle(own.cycle, options, err);
     if (status == 0 && given->block_libs != NULL)
@@ -109,13 +127,16 @@ static int read_options(const struct pprofc_continuous_options *given,
 
     pp_continuous_options_init(options);
     status = pp_continuous_options_read(options, err);
-    if (status == 0 && own.folder[0] == '\0')
+    /* Windows that are sent need no folder. */
+    if (status == 0 && own.folder[0] == '\0' &&
+        (options->folder != NULL ||
+         (options->export_to == NULL && (given == NULL || given->n_sinks == 0))))
         status = set_directory(NULL, NULL, err);
     if (status == 0 && own.keep[0] != '\0')
         status = pp_keep_parse(own.keep, &options->keep, err);
     if (status == 0 && given != NULL)
         status = take_options(given, options, err);
-    options->folder = own.folder;
+    options->folder = own.folder[0] != '\0' ? own.folder : NULL;
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* Spins like shares_50_30_20 and keeps windows of its own profiles.  Arguments: CPU seconds, the
- * folder, the cycle; "flight" has the flight recorder write a bundle in the middle.  Prints what
- * each call returned; leaves the last window to exit(). */
+ * folder, the cycle; "flight" has the flight recorder write a bundle in the middle, "sink" sends
+ * the windows by OTLP instead.  Prints what each call returned; leaves the last window to exit().
+ */
 #include <string.h>
 
 #include "pprofc/export.h"
@@ -21,6 +22,28 @@ static void say(const char *what, int status, const struct pprofc_error *err)
     fflush(stdout);
 }
 
+/* Nothing is kept: the folder is not named. */
+static int send_windows(double seconds, const char *cycle)
+{
+    struct pprofc_continuous_options options = PPROFC_CONTINUOUS_OPTIONS_INIT;
+    struct pprofc_sink_counts counts;
+    struct pprofc_sink *sink = NULL;
+    struct pprofc_error err = {0};
+
+    say("sink", pprofc_export_otlp(NULL, &sink, &err), &err);
+    options.cycle = cycle;
+    options.frequency_hz = 200;
+    options.sinks = &sink;
+    options.n_sinks = 1;
+    say("start", pprofc_continuous_start(&options, &err), &err);
+    spin(seconds);
+    say("stop", pprofc_continuous_stop(&err), &err);
+    pprofc_sink_counts(sink, &counts);
+    printf("windows %d\n", (int)counts.n_done);
+    pprofc_sink_free(sink);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct pprofc_continuous_options options = PPROFC_CONTINUOUS_OPTIONS_INIT;
@@ -30,6 +53,8 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     (void)truth_calibrate();
+    if (argc > 4 && strcmp(argv[4], "sink") == 0)
+        return send_windows(seconds, argv[3]);
     options.cycle = argv[3];
     options.frequency_hz = 200;
     say("stop", pprofc_continuous_stop(&err), &err);

@@ -142,14 +142,16 @@ static void every_name(void **state)
     assert_true(env->cycle_s == 0 && env->signo == SIGUSR2 && env->n_complaints == 1);
 }
 
-/* What the report side reads is no mistake; what this version cannot do is said. */
+/* What the report side reads is no mistake. */
 static void names_of_others(void **state)
 {
     (void)state;
     read_all("PPROFC_DEBUG_PATH=/d", "PPROFC_PRELOAD_DIR=/p", "PPROFC_BUILD_DIR=b", "PPROFC_LONG=1",
              NULL);
     assert_int_equal(env->n_complaints, 0);
-    assert_one_complaint("PPROFC_EXPORT=otlp", "cannot do PPROFC_EXPORT=otlp");
+    read_all("PPROFC_EXPORT=otlp,pyroscope", "PPROFC_CYCLE=1s/5s", NULL); /* the windows' cycle */
+    assert_true(strcmp(env->export_to, "otlp,pyroscope") == 0 && env->cycle_s == 0);
+    assert_int_equal(env->n_complaints, 0);
 }
 
 /* A budget is per cent, with the sign or without, from a hundredth to all of it. */
