@@ -135,8 +135,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *n_bytes = 0;
         return MHD_YES;
     }
+    trace_enter(&request->trace, "POST /api/reserve");
     if (strcmp(path, "/api/reserve") == 0 && strcmp(method, "POST") == 0)
         status = reserve_items(request->body != NULL ? request->body : "", request->n_bytes);
+    trace_leave(&request->trace);
     trace_log(&request->trace, "inventory", "POST /api/reserve", status,
               milliseconds_since(&request->begin));
     return reply(connection, request, status);

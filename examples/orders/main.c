@@ -68,13 +68,16 @@ static void answer_request(void *argument)
     struct request *request = argument;
     struct orders *orders = request->service->orders;
     const bool has_inventory = request->service->inventory[0] != '\0';
+    const char *operation = request->is_post ? "POST /api/orders" : "GET /api/orders";
 
+    trace_enter(&request->trace, operation);
     request->status = request->is_post
                           ? orders_create(orders, request->body, request->n_bytes,
                                           has_inventory ? reserve : NULL, request, &request->answer)
                           : orders_list(orders, &request->answer);
-    trace_log(&request->trace, "orders", request->is_post ? "POST /api/orders" : "GET /api/orders",
-              request->status, milliseconds_since(&request->begin));
+    trace_leave(&request->trace);
+    trace_log(&request->trace, "orders", operation, request->status,
+              milliseconds_since(&request->begin));
     MHD_resume_connection(request->connection);
 }
 

@@ -1,6 +1,7 @@
 /* W3C Trace Context, Level 1: https://www.w3.org/TR/trace-context/ */
 #include "trace.h"
 
+#include <pprofc/pprofc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -74,6 +75,24 @@ void trace_header(const struct trace *trace, char traceparent[TRACEPARENT_BYTES]
 {
     snprintf(traceparent, TRACEPARENT_BYTES, "00-%s-%s-%02x", trace->trace_id, trace->span_id,
              trace->flags & 1U);
+}
+
+void trace_enter(const struct trace *trace, const char *operation)
+{
+    char traceparent[TRACEPARENT_BYTES];
+
+    pprofc_label_set("operation", operation, NULL);
+    if (!trace_is_sampled(trace))
+        return;
+    trace_header(trace, traceparent);
+    pprofc_span_begin_traceparent(traceparent, operation, NULL);
+}
+
+void trace_leave(const struct trace *trace)
+{
+    if (trace_is_sampled(trace))
+        pprofc_span_end(NULL, NULL);
+    pprofc_label_clear("operation", NULL);
 }
 
 void trace_log(const struct trace *trace, const char *service, const char *operation, int status,

@@ -32,6 +32,12 @@ static inline bool trace_is_sampled(const struct trace *trace)
 /* The header for whom we call, and for whom we answer: our span is the parent there. */
 void trace_header(const struct trace *trace, char traceparent[TRACEPARENT_BYTES]);
 
+/* This thread works in the span from now on, and until trace_leave(): where somebody wants to see
+ * it its samples carry the trace's and the span's id; all of them carry the operation as a label.
+ */
+void trace_enter(const struct trace *trace, const char *operation);
+void trace_leave(const struct trace *trace);
+
 /* A line about the span, where it is sampled, to standard output.  An exporter of spans would take
  * its place: everything that one needs is in it. */
 void trace_log(const struct trace *trace, const char *service, const char *operation, int status,

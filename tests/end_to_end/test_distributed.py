@@ -72,6 +72,36 @@ class Trace(Orders):
         self.assertEqual(len({PARENT, span, spans["inventory"][1]}), 3)
         self.stop(orders)
 
+    def test_one_trace_in_both_profiles(self):
+        """Samples of both services carry the trace's id, and the id of the span that the service's line names; a request that nobody
+        wants to see has its operation alone."""
+        inventory = self.inventory()
+        orders = self.serve("--payment-ms", "0", "--inventory", f"http://127.0.0.1:{inventory.port}")
+        profiles = {}
+        for name, port in (("orders", orders.profile_port), ("inventory", inventory.profile_port)):
+            profiles[name] = threading.Thread(target=self.fetch, args=(name, port))
+            profiles[name].start()
+        while any(one.is_alive() for one in profiles.values()):
+            self.order(orders, traceparent=f"00-{TRACE}-{PARENT}-01")
+            self.order(orders, traceparent=f"00-{TRACE[::-1]}-{PARENT}-00")
+        lines = SPAN_LINE.findall(self.text(orders, 0) + self.text(inventory, 0))
+        for name, operation in (("orders", "POST /api/orders"), ("inventory", "POST /api/reserve")):
+            labels = [sample.labels for sample in self.read_profile(self.folder / f"{name}.pb.gz").samples if sample.values[0] > 0]
+            traced = [one for one in labels if "trace_id" in one]
+            self.assertGreater(len(traced), 0, name)
+            spans = {line[2] for line in lines if line[0] == name}
+            for one in traced:
+                self.assertEqual((one["trace_id"], one["operation"], one["span_name"], one["profile_id"]), (TRACE, operation, operation, one["span_id"]))
+                self.assertIn(one["span_id"], spans)
+            self.assertTrue(any(one.get("operation") == operation and "trace_id" not in one for one in labels), name)
+        self.stop(orders)
+
+    def fetch(self, name, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/debug/pprof/profile?seconds=2.5&frequency=1000")
+        (self.folder / f"{name}.pb.gz").write_bytes(connection.getresponse().read())
+        connection.close()
+
     def test_what_is_passed_on(self):
         """traceparent with the span of this hop, tracestate as it came, the items; without a wish to see it no line is logged."""
         stand_in = StandIn()
