@@ -10,6 +10,7 @@
 #include "export/otlp_values.h"
 #include "formats/wire.h"
 #include "profile/fragmentation.h"
+#include "profile/tables.h"
 #include "profile/top.h"
 
 enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120 };
@@ -96,7 +97,7 @@ static void count(struct pp_metric_series *series, enum metric metric, const cha
         (void)snprintf(counter->cause, sizeof counter->cause, "%s", cause);
     }
     if (!is_whole)
-        counter->value += value;
+        counter->value = pp_add_values(counter->value, value);
     else if (value > counter->value)
         counter->value = value;
 }
@@ -269,7 +270,7 @@ static void put_function(struct pp_buffer *out, const struct pp_export_window *w
             return;
     for (uint32_t i = row; i < top->n_rows; i++)
         if (is_same_row(&top->rows[i], &top->rows[row]))
-            flat += top->rows[i].flat;
+            flat = pp_add_values(flat, top->rows[i].flat);
     point = begin_point(out, 0, window->end_ns);
     pp_otlp_put_double_field(out, P_DOUBLE, (double)flat / (double)top->total);
     pp_otlp_put_short_text(out, P_ATTRIBUTES, "function", top->rows[row].name, MAX_NAME_BYTES);

@@ -157,12 +157,22 @@ static void read_http(const char *url, const struct pp_http_reply *reply,
                    pp_hint_of_status(reply->status));
 }
 
+static void cut_path(char *url)
+{
+    char *host = strstr(url, "://");
+
+    if (host != NULL)
+        host[3 + strcspn(host + 3, "/")] = '\0';
+}
+
 void pp_otlp_outcome(const struct pp_otlp_signal *settings, struct pp_http_reply *reply,
                      struct pp_outcome *outcome_out)
 {
     char url[URL_BYTES];
 
     pp_url_for_people(settings->url, url, sizeof url);
+    if (settings->protocol == PP_OTLP_GRPC) /* the service's name behind it says nothing */
+        cut_path(url);
     outcome_out->asked_s = -1;
     if (reply->status == 0 && reply->grpc_status < 0) {
         outcome_out->verdict = reply->may_be_repeated ? PP_VERDICT_RETRY : PP_VERDICT_REFUSED;

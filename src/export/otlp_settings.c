@@ -126,14 +126,18 @@ static int find_protocol(const char *name)
     return -1;
 }
 
+static bool is_grpc_url(const char *endpoint)
+{
+    return strncasecmp(endpoint, "grpc://", 7) == 0 || strncasecmp(endpoint, "grpcs://", 8) == 0;
+}
+
 static enum pp_otlp_protocol read_protocol(const struct reading *reading)
 {
     char name[NAME_BYTES];
     const char *value = reading->wish->protocol;
     int found;
 
-    if (value == NULL && reading->wish->endpoint != NULL &&
-        strncmp(reading->wish->endpoint, "grpc", 4) == 0)
+    if (value == NULL && reading->wish->endpoint != NULL && is_grpc_url(reading->wish->endpoint))
         return PP_OTLP_GRPC;
     if (value == NULL)
         value = of_signal(reading, "PROTOCOL", name, NULL);
@@ -171,7 +175,7 @@ static void put_base(struct reading *reading, const char *given, bool is_grpc,
     char name[NAME_BYTES];
     const char *insecure;
 
-    if (strncasecmp(given, "grpc://", 7) == 0 || strncasecmp(given, "grpcs://", 8) == 0) {
+    if (is_grpc_url(given)) {
         pp_buffer_text(url, "http");
         pp_buffer_text(url, given + 4);
         return;
@@ -358,13 +362,16 @@ static int check_wish(const struct pp_otlp_wish *wish, struct pprofc_error *err)
                        "'%s' is no protocol of OTLP: there are grpc, http/protobuf and http/json",
                        wish->protocol);
     if (wish->endpoint == NULL || is_http(wish->endpoint) ||
-        (is_grpc && strstr(wish->endpoint, "://") == NULL) ||
-        strncasecmp(wish->endpoint, "grpc://", 7) == 0 ||
-        strncasecmp(wish->endpoint, "grpcs://", 8) == 0)
+        (is_grpc && strstr(wish->endpoint, "://") == NULL && wish->endpoint[0] != '\0'))
         return 0;
-    return pp_fail(err, -EINVAL, 0,
-                   "'%s' is no address: give http://HOST:4318, https://.. or grpc://HOST:4317",
-                   wish->endpoint);
+    if (!is_grpc_url(wish->endpoint) || strstr(wish->endpoint, "://")[3] == '\0')
+        return pp_fail(err, -EINVAL, 0,
+                       "'%s' is no address: give http://HOST:4318, https://.. or grpc://HOST:4317",
+                       wish->endpoint);
+    return wish->protocol == NULL || is_grpc
+               ? 0
+               : pp_fail(err, -EINVAL, 0, "'%s' is an address of gRPC, not of %s", wish->endpoint,
+                         wish->protocol);
 }
 
 int pp_otlp_settings_read(const struct pp_otlp_wish *wish, const struct pp_teller *teller,

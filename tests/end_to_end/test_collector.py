@@ -2,10 +2,13 @@
 
 Its otlphttp exporter hands on to our strict stand-in what it understood.  scripts/peers collector builds it, once."""
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 import otlp_peer
 from harness import ROOT, EndToEnd, clean_environment
@@ -34,27 +37,36 @@ def free_port():
 @unittest.skipUnless(COLLECTOR.exists(), "no Collector: scripts/peers collector builds it")
 @unittest.skipIf(otlp_peer.WHY_NOT, otlp_peer.WHY_NOT)
 class Collector(EndToEnd):
-    def setUp(self):
-        super().setUp()
-        self.sink = otlp_peer.Server()
-        self.addCleanup(self.sink.close)
-        self.ports = {"grpc": free_port(), "http": free_port()}
-        configuration = self.folder / "collector.yaml"
-        configuration.write_text(CONFIGURATION.format(sink=self.sink.url, **self.ports))
-        self.log = self.folder / "collector.log"
-        with open(self.log, "w") as log:
-            self.collector = subprocess.Popen([COLLECTOR, "--config", configuration, "--feature-gates=service.profilesSupport"],
-                                              stdout=log, stderr=log, env=clean_environment())
-        self.addCleanup(self.stop)
-        deadline_s = time.monotonic() + 40
-        while "Everything is ready" not in self.log.read_text():
-            self.assertIsNone(self.collector.poll(), self.log.read_text())
-            self.assertLess(time.monotonic(), deadline_s, self.log.read_text())
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sink = otlp_peer.Server()
+        cls.addClassCleanup(cls.sink.close)
+        cls.ports = {"grpc": free_port(), "http": free_port()}
+        folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
+        cls.addClassCleanup(shutil.rmtree, folder)
+        configuration = folder / "collector.yaml"
+        configuration.write_text(CONFIGURATION.format(sink=cls.sink.url, **cls.ports))
+        cls.log = folder / "collector.log"
+        with open(cls.log, "w") as log:
+            cls.collector = subprocess.Popen([COLLECTOR, "--config", configuration, "--feature-gates=service.profilesSupport"],
+                                             stdout=log, stderr=log, env=clean_environment())
+        cls.addClassCleanup(cls.stop)
+        deadline_s = time.monotonic() + 60
+        while "Everything is ready" not in cls.log.read_text():
+            if cls.collector.poll() is not None or time.monotonic() > deadline_s:
+                raise AssertionError(cls.log.read_text())
             time.sleep(0.05)
 
-    def stop(self):
-        self.collector.terminate()
-        self.collector.wait()
+    @classmethod
+    def stop(cls):
+        cls.collector.terminate()
+        cls.collector.wait()
+
+    def setUp(self):
+        super().setUp()
+        self.sink.requests.clear()
+        self.sink.problems.clear()
 
     def profile(self):
         """A profile of two_to_one's CPU."""

@@ -9,6 +9,7 @@ import unittest
 
 import browser
 import harness
+import otlp_peer
 
 sys.path.insert(0, str(harness.ROOT / "bench"))
 from peers import speedscope  # noqa: E402
@@ -197,12 +198,11 @@ class OpenTelemetryReads(harness.EndToEnd):
     """OpenTelemetry's own decoder reads our files, and the dictionary keeps the specification's rules."""
 
     def test_decoded(self):
-        try:
-            from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2
-        except ImportError:
-            self.skipTest("opentelemetry-proto is not installed (pip)")
+        if otlp_peer.WHY_NOT:
+            self.skipTest(otlp_peer.WHY_NOT)
         _, path = self.run_profiled("-F", "1000", "--", self.program("two_to_one"), "0.2", output="run.otlp")
-        request = profiles_service_pb2.ExportProfilesServiceRequest.FromString(path.read_bytes())
+        request = otlp_peer.profiles_service_pb2.ExportProfilesServiceRequest.FromString(path.read_bytes())
+        self.assertEqual(otlp_peer.profile_problems(request), [])
         tables = request.dictionary
         for table in (tables.mapping_table, tables.location_table, tables.function_table, tables.attribute_table,
                       tables.stack_table):

@@ -239,7 +239,8 @@ static void test_bad_values(void **state)
 static void test_bad_wish(void **state)
 {
     static const struct pp_otlp_wish wishes[] = {
-        {"h:4318", NULL}, {"http://", NULL}, {"http://a b", NULL}, {NULL, "smoke"}, {"", NULL}};
+        {"h:4318", NULL}, {"http://", NULL}, {"http://a b", NULL},     {NULL, "smoke"},
+        {"", NULL},       {"grpc://", NULL}, {"grpc://h", "http/json"}};
     struct pp_otlp_settings settings;
     struct pprofc_error err;
 
