@@ -574,10 +574,11 @@ static void test_long_command(void **state)
 /* ---- plain profiles ---- */
 
 /* Stacks of 60 functions, each of which begins as another does and leaves it anywhere. */
-static struct pprofc_profile *random_plain(uint32_t n_stacks, uint32_t depth, int64_t most)
+static struct pprofc_profile *random_plain(uint64_t seed, uint32_t n_stacks, uint32_t depth,
+                                           int64_t most)
 {
     struct pprofc_profile *profile = new_profile();
-    uint64_t state = 88172645463325252ULL;
+    uint64_t state = seed;
     pp_id locations[60], node = 0;
 
     for (uint32_t i = 0; i < 60; i++) {
@@ -619,13 +620,41 @@ static void test_plain_profiles(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct pp_flamegraph_options options = {.min_share = cases[i].min_share};
         struct pprofc_profile *profile =
-            random_plain(cases[i].n_stacks, cases[i].depth, cases[i].most);
+            random_plain(7, cases[i].n_stacks, cases[i].depth, cases[i].most);
         pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT, general = PP_BUFFER_INIT;
         assert_int_equal(pp_flamegraph_write(profile, &options, &svg, NULL), 0);
         assert_int_equal(pp_flamegraph_write_general(profile, &options, &general, NULL), 0);
         assert_int_equal(svg.n_bytes, general.n_bytes);
         assert_memory_equal(svg.bytes, general.bytes, svg.n_bytes);
         pprofc_profile_free(profile);
+    }
+}
+
+/* The same of comparisons: with stacks that one side alone has, small, and more than are drawn. */
+static void test_plain_comparisons(void **state)
+{
+    static const struct {
+        uint32_t n_stacks;
+        int64_t most;
+    } cases[] = {{500, 1000}, {500, INT64_C(1) << 40}, {60000, INT64_C(1) << 20}};
+    const struct pp_flamegraph_options options = {0};
+    const struct pp_diff_options how = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pprofc_profile *before = random_plain(7, cases[i].n_stacks, 20, cases[i].most);
+        struct pprofc_profile *after = random_plain(8, cases[i].n_stacks, 20, cases[i].most);
+        const struct pprofc_profile *const befores[] = {before}, *const afters[] = {after};
+        pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT, general = PP_BUFFER_INIT;
+        struct pp_diff *diff = NULL;
+        assert_int_equal(pp_diff_make(befores, 1, afters, 1, &how, &diff, NULL), 0);
+        assert_int_equal(pp_flamegraph_write_diff(diff, &options, &svg, NULL), 0);
+        assert_int_equal(pp_flamegraph_write_diff_general(diff, &options, &general, NULL), 0);
+        assert_int_equal(svg.n_bytes, general.n_bytes);
+        assert_memory_equal(svg.bytes, general.bytes, svg.n_bytes);
+        pp_diff_free(diff);
+        pprofc_profile_free(before);
+        pprofc_profile_free(after);
     }
 }
 
@@ -685,6 +714,7 @@ int main(void)
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_long_command),
         cmocka_unit_test(test_plain_profiles),
+        cmocka_unit_test(test_plain_comparisons),
         cmocka_unit_test(test_failing_allocations),
     };
 
