@@ -23,7 +23,14 @@ enum { MOST_DIGITS = 6 }; /* behind the point; what is finer is rounded, and sai
 /* A frame of the line that was read last. */
 struct frame {
     size_t end; /* of its name in the line, where its ';' stands */
-    pp_id node;
+    pp_id location;
+};
+
+/* A line that is not in the profile yet. */
+struct line {
+    size_t first, n_frames; /* its locations in the batch's, leaf first */
+    size_t n_common;        /* of the frames, with the line before */
+    int64_t value;
 };
 
 struct reader {
@@ -34,8 +41,17 @@ struct reader {
     struct frame *frames;
     size_t n_frames, frames_capacity;
     struct pp_buffer last; /* the stack of the line that 'frames' are of */
-    pp_id waiting_node;    /* of that line, if it is not 0, while its slot is brought here */
-    int64_t waiting_value;
+
+    /* Lines are taken a batch at a time: those that share little with the one before go down the
+     * tree side by side. */
+    struct line lines[PP_PROFILE_MOST_WALKS];
+    struct pp_profile_walk walks[PP_PROFILE_MOST_WALKS];
+    uint32_t n_lines;
+    pp_id *locations;
+    size_t n_locations, locations_capacity;
+    pp_id last_node; /* the stack of the line that was taken last */
+    size_t last_depth;
+
     int n_digits; /* values are so many times ten of the counts */
     uint64_t n_stacks, n_skipped, first_skipped, n_rounded, n_latin1;
 };
@@ -46,6 +62,7 @@ static void reader_done(struct reader *reader)
     pp_text_memo_done(&reader->names);
     pp_buffer_done(&reader->last);
     free(reader->frames);
+    free(reader->locations);
 }
 
 /* ---- names ---- */
@@ -114,32 +131,90 @@ static size_t common_frames(const struct reader *reader, const char *bytes, size
 
 static int push(struct reader *reader, size_t end, pp_id location)
 {
-    const pp_id parent = reader->n_frames > 0 ? reader->frames[reader->n_frames - 1].node : 0;
-    const pp_id node = location != 0 ? pp_profile_child(reader->profile, parent, location) : 0;
-
-    if (node == 0 || (reader->n_frames == reader->frames_capacity &&
-                      pp_array_reserve(&reader->frames, &reader->frames_capacity,
-                                       reader->n_frames + 1, sizeof *reader->frames) != 0))
+    if (location == 0 || (reader->n_frames == reader->frames_capacity &&
+                          pp_array_reserve(&reader->frames, &reader->frames_capacity,
+                                           reader->n_frames + 1, sizeof *reader->frames) != 0))
         return -ENOMEM;
-    reader->frames[reader->n_frames++] = (struct frame){end, node};
+    reader->frames[reader->n_frames++] = (struct frame){end, location};
     return 0;
 }
 
-static void add_waiting(struct reader *reader)
+/* Half of the frames or more are those of the line before: their nodes are known, or will be. */
+static bool follows(const struct line *line)
 {
-    if (reader->waiting_node != 0)
-        pp_profile_add(reader->profile, reader->waiting_node, 0, 0, &reader->waiting_value);
-    reader->waiting_node = 0;
+    return line->n_common >= line->n_frames - line->n_common;
+}
+
+/* The stack of a line; 'walk' is NULL where it goes on from that of the line before. */
+static pp_id take_line(struct reader *reader, const struct line *line,
+                       const struct pp_profile_walk *walk)
+{
+    struct pprofc_profile *profile = reader->profile;
+    pp_id node = walk != NULL ? walk->node : reader->last_node;
+    size_t n_left = walk != NULL ? walk->n_left : line->n_frames - line->n_common;
+
+    for (size_t depth = reader->last_depth; walk == NULL && depth > line->n_common; depth--)
+        node = profile->node_parent[node];
+    while (n_left > 0 && !pp_profile_failed(profile))
+        node = pp_profile_child(profile, node, reader->locations[line->first + --n_left]);
+    reader->last_node = node;
+    reader->last_depth = line->n_frames;
+    return node;
+}
+
+/* 0 or -ENOMEM. */
+static int take_lines(struct reader *reader)
+{
+    pp_id nodes[PP_PROFILE_MOST_WALKS];
+    uint32_t n_walks = 0, walk = 0;
+
+    for (uint32_t i = 0; i < reader->n_lines; i++)
+        if (!follows(&reader->lines[i]))
+            reader->walks[n_walks++] =
+                (struct pp_profile_walk){.locations = reader->locations + reader->lines[i].first,
+                                         .n_left = reader->lines[i].n_frames};
+    pp_profile_walk_known(reader->profile, reader->walks, n_walks);
+    for (uint32_t i = 0; i < reader->n_lines; i++) {
+        nodes[i] = take_line(reader, &reader->lines[i],
+                             follows(&reader->lines[i]) ? NULL : &reader->walks[walk++]);
+        if (pp_profile_failed(reader->profile))
+            return -ENOMEM;
+        pp_profile_fetch_sample(reader->profile, nodes[i], 0, 0);
+    }
+    for (uint32_t i = 0; i < reader->n_lines; i++)
+        pp_profile_add(reader->profile, nodes[i], 0, 0, &reader->lines[i].value);
+    reader->n_lines = 0;
+    reader->n_locations = 0;
+    return 0;
+}
+
+/* Put the line whose frames are complete behind the others. */
+static int add_line(struct reader *reader, size_t n_common, int64_t value)
+{
+    pp_id *to;
+
+    if (pp_array_reserve(&reader->locations, &reader->locations_capacity,
+                         reader->n_locations + reader->n_frames, sizeof(pp_id)) != 0)
+        return -ENOMEM;
+    to = reader->locations + reader->n_locations;
+    for (size_t i = reader->n_frames; i > 0; i--)
+        *to++ = reader->frames[i - 1].location;
+    reader->lines[reader->n_lines++] =
+        (struct line){reader->n_locations, reader->n_frames, n_common, value};
+    reader->n_locations += reader->n_frames;
+    reader->n_stacks++;
+    return reader->n_lines == PP_PROFILE_MOST_WALKS ? take_lines(reader) : 0;
 }
 
 /* A path as deep as the input is long: an array, no recursion. */
 static int read_stack(struct reader *reader, const char *bytes, size_t n_bytes, int64_t value)
 {
+    const size_t n_common = common_frames(reader, bytes, n_bytes);
     size_t at;
     int failed = 0;
 
-    reader->n_frames = common_frames(reader, bytes, n_bytes);
-    at = reader->n_frames > 0 ? reader->frames[reader->n_frames - 1].end + 1 : 0;
+    reader->n_frames = n_common;
+    at = n_common > 0 ? reader->frames[n_common - 1].end + 1 : 0;
     while (failed == 0 && at <= n_bytes) {
         const char *semicolon = at < n_bytes ? memchr(bytes + at, ';', n_bytes - at) : NULL;
         const size_t end = semicolon != NULL ? (size_t)(semicolon - bytes) : n_bytes;
@@ -150,12 +225,7 @@ static int read_stack(struct reader *reader, const char *bytes, size_t n_bytes, 
         return failed;
     reader->last.n_bytes = 0;
     pp_buffer_append(&reader->last, bytes, n_bytes);
-    add_waiting(reader);
-    reader->waiting_node = reader->frames[reader->n_frames - 1].node;
-    reader->waiting_value = value;
-    pp_profile_fetch_sample(reader->profile, reader->waiting_node, 0, 0);
-    reader->n_stacks++;
-    return reader->last.failed ? -ENOMEM : 0;
+    return reader->last.failed ? -ENOMEM : add_line(reader, n_common, value);
 }
 
 /* ---- counts ---- */
@@ -175,7 +245,8 @@ static void scale_values(struct reader *reader, int n_digits)
 {
     struct pprofc_profile *profile = reader->profile;
 
-    add_waiting(reader);
+    for (uint32_t i = 0; i < reader->n_lines; i++)
+        reader->lines[i].value = times_ten(reader->lines[i].value, n_digits - reader->n_digits);
     for (uint32_t i = 0; i < profile->n_samples; i++)
         profile->sample_values[i] =
             times_ten(profile->sample_values[i], n_digits - reader->n_digits);
@@ -274,7 +345,8 @@ static int read_lines(struct reader *reader, struct pp_lines *lines)
         }
         failed = read_line(reader, &line);
     }
-    add_waiting(reader);
+    if (failed == 0)
+        failed = take_lines(reader);
     if (failed == 0 && lines->error != 0)
         return pp_fail(reader->err, lines->error, lines->offset, "cannot read '%s': %s",
                        reader->name, strerror(-lines->error));

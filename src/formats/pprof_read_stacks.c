@@ -144,7 +144,8 @@ void pp_pprof_take_stacks(struct pp_pprof_reader *reader)
     const uint32_t n_new_stacks = reader->n_new_stacks;
 
     for (uint32_t i = 0; i < n_new_stacks; i++)
-        reader->walks[i].locations = reader->stack + reader->new_stacks[i].first;
+        if (reader->walks[i].n_left > 0)
+            reader->walks[i].locations = reader->stack + reader->new_stacks[i].first;
     pp_profile_walk_known(reader->profile, reader->walks, n_new_stacks);
     for (uint32_t i = 0; i < n_new_stacks; i++)
         take_stack(reader, &reader->new_stacks[i], &reader->walks[i]);

@@ -78,10 +78,13 @@ static bool grow(struct pp_pprof_stacks *stacks)
 void pp_pprof_stacks_put(struct pp_pprof_stacks *stacks, struct pp_wire bytes, uint64_t hash,
                          uint32_t node)
 {
-    const uint64_t begin = (uint64_t)(bytes.at - stacks->file);
     const size_t n_bytes = (size_t)(bytes.end - bytes.at);
+    uint64_t begin;
 
-    if (stacks->is_off || n_bytes == 0 || n_bytes > MOST_BYTES || begin > most_begin)
+    if (stacks->is_off || n_bytes == 0 || n_bytes > MOST_BYTES)
+        return;
+    begin = (uint64_t)(bytes.at - stacks->file);
+    if (begin > most_begin)
         return;
     if ((uint64_t)stacks->n_stacks * 3 >= (uint64_t)stacks->n_slots * 2 && !grow(stacks))
         return;

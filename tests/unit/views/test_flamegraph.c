@@ -571,64 +571,6 @@ static void test_long_command(void **state)
     pprofc_profile_free(profile);
 }
 
-/* ---- plain profiles ---- */
-
-/* Stacks of 60 functions, each of which begins as another does and leaves it anywhere. */
-static struct pprofc_profile *random_plain(uint32_t n_stacks, uint32_t depth, int64_t most)
-{
-    struct pprofc_profile *profile = new_profile();
-    uint64_t state = 88172645463325252ULL;
-    pp_id locations[60], node = 0;
-
-    for (uint32_t i = 0; i < 60; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "f%u", i * 37 % 60);
-        locations[i] = pp_profile_named_location(profile, name, strlen(name));
-    }
-    for (uint32_t i = 0; i < n_stacks; i++) {
-        int64_t value;
-        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-        node = (pp_id)((state >> 33) % profile->n_nodes);
-        for (uint32_t k = (uint32_t)(state >> 20) % depth; k > 0; k--) {
-            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-            node = pp_profile_child(profile, node, locations[(state >> 33) % 60]);
-        }
-        value = most / (1 + (int64_t)(state >> 40)) + (int64_t)(state >> 61) - 1;
-        pp_profile_add(profile, node, 0, 0, &value);
-    }
-    assert_false(pp_profile_failed(profile));
-    return profile;
-}
-
-/* The picture of a plain profile is the same, byte for byte, as that of any: of small values and of
- * large ones, of more nodes than a picture holds, and of stacks too deep to be shown. */
-static void test_plain_profiles(void **state)
-{
-    static const struct {
-        uint32_t n_stacks, depth;
-        int64_t most;
-        double min_share;
-    } cases[] = {{0, 1, 1, 0},
-                 {1000, 20, 1000, 0},
-                 {1000, 20, INT64_C(1) << 50, 0.01},
-                 {100000, 25, INT64_C(1) << 30, 0},
-                 {100000, 25, INT64_C(1) << 45, 0.0001},
-                 {2000, 500, 1000, 0}};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct pp_flamegraph_options options = {.min_share = cases[i].min_share};
-        struct pprofc_profile *profile =
-            random_plain(cases[i].n_stacks, cases[i].depth, cases[i].most);
-        pp_autobuffer struct pp_buffer svg = PP_BUFFER_INIT, general = PP_BUFFER_INIT;
-        assert_int_equal(pp_flamegraph_write(profile, &options, &svg, NULL), 0);
-        assert_int_equal(pp_flamegraph_write_general(profile, &options, &general, NULL), 0);
-        assert_int_equal(svg.n_bytes, general.n_bytes);
-        assert_memory_equal(svg.bytes, general.bytes, svg.n_bytes);
-        pprofc_profile_free(profile);
-    }
-}
-
 /* Whatever allocation fails, the answer is -ENOMEM and the buffer is as it was. */
 static void draw_without_memory(const struct pprofc_profile *profile)
 {
@@ -684,7 +626,6 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_long_command),
-        cmocka_unit_test(test_plain_profiles),
         cmocka_unit_test(test_failing_allocations),
     };
 
