@@ -58,6 +58,15 @@ static void put_row(struct pp_json *json, const char *by, const struct pp_top *t
     pp_json_end_object(json);
 }
 
+/* What filters left; of means what one count of that was worth. */
+static int64_t shown_of(const struct pprofc_profile *profile,
+                        const struct pp_top_table_options *options, const struct pp_top *top)
+{
+    const int64_t total = pp_profile_total(profile, options->type);
+
+    return options->is_mean && top->n_samples != 0 ? total / top->n_samples : total;
+}
+
 int pp_report_json_write(const struct pprofc_profile *profile,
                          const struct pp_top_table_options *options, struct pp_buffer *out,
                          struct pprofc_error *err)
@@ -76,7 +85,7 @@ int pp_report_json_write(const struct pprofc_profile *profile,
     if (options->group == PP_BY_LABEL)
         pp_json_text(&json, "label_key", options->label_key);
     pp_json_integer(&json, "total", top.total);
-    pp_json_integer(&json, "shown", pp_profile_total(profile, options->type));
+    pp_json_integer(&json, "shown", shown_of(profile, options, &top));
     pp_json_integer(&json, "n_samples", top.n_samples);
     if (top.is_estimated)
         pp_json_error(&json, "total_error", &top.total_estimate);

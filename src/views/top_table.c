@@ -195,9 +195,10 @@ static int64_t mean(int64_t value, int64_t n)
 }
 
 /* Each row's values by its own count, in the order that the sums have, as pprof does it. */
-static void take_means(struct pp_top *top)
+static void take_means(struct pp_top *top, bool has_whole)
 {
-    top->total = mean(top->total, top->n_samples);
+    if (!has_whole)
+        top->total = mean(top->total, top->n_samples);
     for (uint32_t i = 0; i < top->n_rows; i++) {
         top->rows[i].flat = mean(top->rows[i].flat, top->rows[i].n_flat_samples);
         top->rows[i].cum = mean(top->rows[i].cum, top->rows[i].n_cum_samples);
@@ -222,7 +223,7 @@ int pp_top_table_rows(const struct pprofc_profile *profile,
     if (options->by_cum)
         pp_top_sort_by_cum(top);
     if (options->is_mean)
-        take_means(top);
+        take_means(top, options->whole != 0);
     return 0;
 }
 
@@ -232,7 +233,7 @@ int pp_top_table_write(const struct pprofc_profile *profile,
 {
     const uint32_t n_wanted = options->n_rows == 0 ? DEFAULT_ROWS : options->n_rows;
     const struct pp_view_scope scope = {.type = options->type,
-                                        .whole = options->whole,
+                                        .whole = options->is_mean ? 0 : options->whole,
                                         .unit = options->unit,
                                         .filters = options->filters,
                                         .base = options->base,

@@ -131,6 +131,9 @@ class Beside(test_report_views.Report):
                 text = self.theirs("-top", "-addresses", "-trim=false", "-unit=ns", flag, "wait.pb.gz")
                 theirs = {name.split(" [")[0]: values for name, values in pprof_text.top(text).items()}
                 self.assert_rows(self.top("-addresses", flag, "wait.pb.gz"), theirs)
+                shown = self.report_json("-addresses", flag, "wait.pb.gz")
+                self.assertRegex(text, rf" of {shown['total']}(ns)? total")
+                self.assertEqual(shown["total"], shown["shown"])
 
     def test_divide_by(self):
         """Values are shown divided, shares stay."""
