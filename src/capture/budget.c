@@ -8,7 +8,8 @@ static const double urgent_ns = 2e9; /* a budget of so long, spent at once, does
 static const double soon_ns = 1e8;   /* .. but so long: counts come in pieces */
 static const double forget = 0.75;   /* of a window's sums, what the next one keeps */
 static const double saved_ns = 2e9;  /* a budget of so long may be saved */
-static const double back_ns = 20e9;  /* a debt is paid back in about as long */
+static const double back_ns =
+    10e9; /* a debt as large as a budget of so long is paid back first of all */
 static const double lowest_hz = 1, low_hz = 10;
 static const double least_wait_ns = 2e9; /* from one move to one upwards */
 static const double settle_ns =
