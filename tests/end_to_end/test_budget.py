@@ -38,8 +38,8 @@ class Budget(EndToEnd):
 
     @not_sanitized("its own work is the cost")
     def test_shares_while_it_changes(self):
-        """Of a program whose rate is changed again and again by a small budget, the shares and the sum are right."""
-        finished, _, result = self.assert_truth("shares_50_30_20", long_or(20, 4), rate_hz=10000, options=("--budget", "0.3%"), timeout_s=300)
+        """Of a program whose rate a small budget changes, the shares and the sum are right."""
+        finished, _, result = self.assert_truth("shares_50_30_20", long_or(20, 6), rate_hz=10000, options=("--budget", "0.05%"), timeout_s=300)
         line = next(one for one in finished.own_lines if ", budget " in one)
         print(line)
         self.assertRegex(line, r"\(\d+ changes?\)")
@@ -76,7 +76,7 @@ class Budget(EndToEnd):
         quality = self.quality_of(self.folder / "x.pb.gz")
         self.assertEqual(quality["budget_ppm"], 5000)
         self.assertLess(quality["n_samples"], 1.5 * 2 * 1000)
-        self.assertGreater(quality["n_samples"], 20)
+        self.assertGreater(quality["n_samples"], 5)
 
     def test_without(self):
         """Without a budget nothing is begun lower, nothing changes, and nothing is said of one."""
