@@ -8,10 +8,13 @@ static const double urgent_ns = 2e9; /* a budget of so long, spent at once, does
 static const double soon_ns = 1e8;   /* .. but so long: counts come in pieces */
 static const double forget = 0.75;   /* of a window's sums, what the next one keeps */
 static const double saved_ns = 2e9;  /* a budget of so long may be saved */
-static const double back_ns = 20e9;  /* a debt is paid back in about as long */
+static const double back_ns =
+    10e9; /* a debt as large as a budget of so long is paid back first of all */
 static const double lowest_hz = 1, low_hz = 10;
 static const double least_wait_ns = 2e9; /* from one move to one upwards */
-static const double moves_share = 0.1;   /* of the budget, that moves may take */
+static const double settle_ns =
+    2e9; /* at first tables are made, which lower rates save nothing of */
+static const double moves_share = 0.1; /* of the budget, that moves may take */
 enum { MOST_INTERVALS = 64 };
 
 void pp_budget_init(struct pp_budget *budget, const struct pp_budget_wish *wish)
@@ -85,8 +88,8 @@ static bool lower(struct pp_budget *budget, double rate_hz, double factor)
 {
     if (lower_rate(budget, rate_hz, factor, low_hz) || lower_heap(budget, factor))
         return true;
-    /* Next to nothing is measured any more then: not only to pay something back. */
-    return budget->cost > budget->wish.share &&
+    /* Next to nothing is measured any more then: neither for a moment nor to pay something back. */
+    return budget->cost > budget->wish.share && budget->since_move_ns >= settle_ns &&
            (rest_heap(budget) || lower_rate(budget, rate_hz, factor, lowest_hz));
 }
 
@@ -144,6 +147,13 @@ static bool may_move(const struct pp_budget *budget)
     return budget->since_move_ns * budget->wish.share * moves_share >= budget->move_ns;
 }
 
+static bool may_lower(const struct pp_budget *budget)
+{
+    if (budget->age_ns < settle_ns)
+        return budget->cost > 4 * budget->wish.share;
+    return may_move(budget) || budget->cost > 2 * budget->wish.share;
+}
+
 static double base_of(const struct pp_budget_used *used)
 {
     const double idle_ns = idle_cpus * (double)used->wall_ns;
@@ -164,6 +174,7 @@ static void close_window(struct pp_budget *budget)
     const double base_ns = base_of(&budget->window), own_ns = (double)budget->window.own_ns;
     const double share = budget->wish.share;
 
+    budget->age_ns += base_ns;
     budget->since_move_ns += base_ns;
     budget->debt_ns += own_ns - share * base_ns;
     if (budget->debt_ns < -share * saved_ns)
@@ -188,7 +199,7 @@ enum pp_budget_move pp_budget_step(struct pp_budget *budget, const struct pp_bud
         return PP_BUDGET_KEPT;
     close_window(budget);
     aim = target(budget);
-    if (budget->cost > 1.15 * aim && (may_move(budget) || budget->cost > 2 * budget->wish.share) &&
+    if (budget->cost > 1.15 * aim && may_lower(budget) &&
         lower(budget, rate_hz, aim / budget->cost))
         move = PP_BUDGET_LOWERED;
     else if (budget->cost < 0.6 * aim && budget->since_move_ns >= least_wait_ns &&

@@ -31,6 +31,7 @@ struct pp_budget {
     struct pp_budget_wish wish;
     double most_hz;               /* no higher rate for now */
     uint64_t heap_interval_bytes; /* for now */
+    double age_ns;                /* since the beginning, of what the budget is a share of */
     double debt_ns;               /* spent beyond the budget; negative: saved, up to a limit */
     struct pp_budget_used window; /* since the last judgement */
     double own_ns, base_ns;       /* of late: sums that forget */

@@ -99,7 +99,8 @@ static void set_environment(const struct pp_bench *bench, const struct pp_bench_
     pp_child_environment_set(environment, "PPROFC", pp_kinds_text(bench->kinds));
     pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
     pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);
-    pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
+    if (program->follows)
+        pp_child_environment_set(environment, "PPROFC_FOLLOW", "1");
     pp_child_environment_set(environment, "PPROFC_LOG", "/dev/null");
 }
 
@@ -192,7 +193,8 @@ int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
     char shell[] = "sh", option[] = "-c";
     pp_autofree char *script = strdup(command);
     char *arguments[] = {shell, option, script, NULL};
-    const struct pp_bench_program program = {.path = "/bin/sh", .arguments = arguments};
+    const struct pp_bench_program program = {
+        .path = "/bin/sh", .arguments = arguments, .follows = true};
 
     if (script == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory for a command");
@@ -201,9 +203,10 @@ int pp_bench_run(struct pp_bench *bench, const char *command, const char *name,
 
 /* ---- its profile ---- */
 
-static int add_recording(struct pprofc_profile *sum, const char *path, struct pprofc_error *err)
+static int add_recording(struct pprofc_profile *sum, const char *path, uint32_t kinds,
+                         struct pprofc_error *err)
 {
-    const struct pp_input_wish wish = {.sample = NULL};
+    const struct pp_input_wish wish = {.sample = (kinds & PP_KIND_CPU) != 0 ? "cpu" : NULL};
     struct pprofc_profile *part = NULL;
     uint32_t type;
     int rc;
@@ -227,7 +230,7 @@ int pp_bench_profile(const struct pp_bench *bench, const char *name,
     if (find_recordings(bench, name, &found) != 0)
         rc = pp_fail(err, -ENODATA, 0, "the run left no profile: is the command a static program?");
     for (size_t i = 0; i < found.gl_pathc && rc == 0; i++)
-        rc = add_recording(sum, found.gl_pathv[i], err);
+        rc = add_recording(sum, found.gl_pathv[i], bench->kinds, err);
     globfree(&found);
     if (rc == 0)
         *profile_out = sum;

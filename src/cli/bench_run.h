@@ -28,6 +28,7 @@ struct pp_bench_program {
     bool is_baseline;   /* without the profiler, whatever the environment says */
     bool has_no_input;  /* its standard input is empty, in each run alike */
     bool links_capture; /* it needs no preload */
+    bool follows;       /* the programs that it starts are profiled as well */
 };
 
 struct pp_bench_figures {

@@ -71,6 +71,15 @@ void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause
         add_count(&quality->n_lost, n);
 }
 
+void pp_recorded_budget_add(struct pp_quality *quality, uint64_t share_ppm, uint64_t n_changes)
+{
+    if (share_ppm == 0 || share_ppm > 1000000)
+        return;
+    if ((int64_t)share_ppm > quality->budget_ppm)
+        quality->budget_ppm = (int64_t)share_ppm;
+    add_count(&quality->n_budget_changes, n_changes);
+}
+
 void pp_recorded_quality_add(struct pprofc_profile *profile,
                              const struct pp_recording_reader *reader)
 {
@@ -94,12 +103,8 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
     add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
     add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
     add_count(&quality->own_cpu_ns, n_samples * head->delivery_ns);
-    if (head->budget.share_ppm > INT64_C(0) && head->budget.share_ppm <= 1000000) {
-        if ((int64_t)head->budget.share_ppm > quality->budget_ppm)
-            quality->budget_ppm = (int64_t)head->budget.share_ppm;
-        add_count(&quality->n_budget_changes,
-                  (uint64_t)head->budget.n_lowered + head->budget.n_raised);
-    }
+    pp_recorded_budget_add(quality, head->budget.share_ppm,
+                           (uint64_t)head->budget.n_lowered + head->budget.n_raised);
     if (head->has_throttled == 0) {
         quality->n_throttled = quality->throttled_ns = -1;
     } else if (quality->n_throttled >= 0) {

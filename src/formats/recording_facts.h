@@ -26,6 +26,9 @@ void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
 void pp_recorded_quality_add(struct pprofc_profile *profile,
                              const struct pp_recording_reader *reader);
 
+/* What its budget was, in millionths (0: none), and how often it changed something. */
+void pp_recorded_budget_add(struct pp_quality *quality, uint64_t share_ppm, uint64_t n_changes);
+
 /* "no_space". */
 const char *pp_recorded_loss_name(enum pp_rec_loss cause);
 

@@ -26,6 +26,10 @@ void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recordin
     mark_out->own_cpu_ns = load(&head->helper_cpu_ns) + load(&head->handler_cpu_ns);
     for (int i = 0; i < PP_LOSS_COUNT; i++)
         mark_out->losses[i] = load(&head->losses[i]);
+    mark_out->budget_ppm = load(&head->budget.share_ppm);
+    mark_out->n_budget_changes =
+        (uint64_t)atomic_load_explicit(&head->budget.n_lowered, memory_order_relaxed) +
+        atomic_load_explicit(&head->budget.n_raised, memory_order_relaxed);
 }
 
 bool pp_recording_window_takes(const struct pp_recording_window *window,
@@ -126,6 +130,8 @@ void pp_recording_window_quality(const struct pp_recording_window *window,
 
     quality->cpu_ns = grown(begin->cpu_ns, end->cpu_ns);
     quality->own_cpu_ns = grown(begin->own_cpu_ns, end->own_cpu_ns);
+    pp_recorded_budget_add(quality, end->budget_ppm,
+                           (uint64_t)grown(begin->n_budget_changes, end->n_budget_changes));
     quality->n_lost = 0;
     quality->n_losses = 0;
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)

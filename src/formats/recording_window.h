@@ -12,6 +12,7 @@ struct pp_recording_mark {
     uint64_t cpu_ns, own_cpu_ns;
     uint64_t n_samples; /* of the whole; those of the window are counted from its events */
     uint64_t losses[PP_LOSS_COUNT];
+    uint64_t budget_ppm, n_budget_changes;
 };
 
 struct pp_recording_window {

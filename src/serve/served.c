@@ -210,7 +210,9 @@ static int follow_windows(struct pp_served *target, struct pp_rec_header *head,
     status = command(target, PP_REQUEST_FLUSH, 0, err);
     if (status != 0)
         return status;
-    if (rate_hz > 0 && (double)atomic_load(&head->rate_millihertz) < (uint32_t)(rate_hz * 1000))
+    /* A budget may leave less of it. */
+    if (rate_hz > 0 && atomic_load(&head->budget.share_ppm) == 0 &&
+        (double)atomic_load(&head->rate_millihertz) < (uint32_t)(rate_hz * 1000))
         return pp_fail(err, -ENOTSUP, 0,
                        "%s runs with an older libpprofc, which takes no windows: give it that of "
                        "this pprofc",

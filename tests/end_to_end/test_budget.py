@@ -38,8 +38,8 @@ class Budget(EndToEnd):
 
     @not_sanitized("its own work is the cost")
     def test_shares_while_it_changes(self):
-        """Of a program whose rate is changed again and again by a small budget, the shares and the sum are right."""
-        finished, _, result = self.assert_truth("shares_50_30_20", long_or(20, 4), rate_hz=10000, options=("--budget", "0.3%"), timeout_s=300)
+        """Of a program whose rate a small budget changes, the shares and the sum are right."""
+        finished, _, result = self.assert_truth("shares_50_30_20", long_or(20, 6), rate_hz=10000, options=("--budget", "0.05%"), timeout_s=300)
         line = next(one for one in finished.own_lines if ", budget " in one)
         print(line)
         self.assertRegex(line, r"\(\d+ changes?\)")
@@ -62,6 +62,21 @@ class Budget(EndToEnd):
         self.assertRegex(text, rf"(?m)^budget 0\.05 %; of late [\d.]+ %; lowered {budget['n_lowered']} times, raised {budget['n_raised']} times$")
         self.assertEqual(metrics, [("profiling_budget_ratio", "0.0005"), ("profiling_budget_changes_total", str(budget["n_lowered"])),
                                    ("profiling_budget_changes_total", str(budget["n_raised"]))])
+
+    @not_sanitized("its own work is the cost")
+    def test_served(self):
+        """A client's rate is lowered, too: its profile comes, and is right."""
+        finished = self.start(PPROFC, "run", "-q", "-F", "10", "--budget", "0.5%", "--http", "unix:served", "-o", self.folder / "whole.pb.gz", "--",
+                              self.program("shares_50_30_20"), "4")
+        Served.wait_for(self, lambda: " at " in self.text(finished, 1) or (self.folder / "served").exists())
+        taken = self.run_command("curl", "-sSf", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--unix-socket", "served", "-o", "x.pb.gz",
+                                 "http://localhost/debug/pprof/profile?seconds=1.5&frequency=10000")
+        self.assertEqual(taken.status, 0, taken.err)
+        self.assertEqual(self.finish(finished, 120).status, 0)
+        quality = self.quality_of(self.folder / "x.pb.gz")
+        self.assertEqual(quality["budget_ppm"], 5000)
+        self.assertLess(quality["n_samples"], 1.5 * 2 * 1000)
+        self.assertGreater(quality["n_samples"], 5)
 
     def test_without(self):
         """Without a budget nothing is begun lower, nothing changes, and nothing is said of one."""

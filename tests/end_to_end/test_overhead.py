@@ -50,7 +50,8 @@ class Overhead(EndToEnd):
         self.assertIn("one round has no limits: give -n 2 or more", one.out)
 
     def test_runs_are_what_they_are_said_to_be(self):
-        """The baselines have PPROFC=off and no library of ours, the profiled run has both; all have the same empty input."""
+        """The baselines have PPROFC=off and no library of ours; the profiled run has it, and what it starts has not, as under `pprofc run`; all
+        have the same empty input."""
         script = self.folder / "says.sh"
         script.write_text('#!/bin/sh\necho "${PPROFC:-none} $(grep -c libpprofc-preload /proc/$$/maps) $(wc -c)" >> "$1"\n')
         script.chmod(0o755)
@@ -58,7 +59,7 @@ class Overhead(EndToEnd):
         self.assertEqual(finished.status, 0, finished.err)
         said = [line.split() for line in (self.folder / "said").read_text().splitlines()]
         self.assertEqual(len(said), 18)
-        kinds = "".join("b" if words[:2] == ["off", "0"] else "p" if words[0] == "cpu" and int(words[1]) > 0 else "?" for words in said)
+        kinds = "".join("b" if words[:2] == ["off", "0"] else "p" if words[0] == "none" and int(words[1]) > 0 else "?" for words in said)
         self.assertEqual([sorted(kinds[i:i + 3]) for i in range(0, 18, 3)], [["b", "b", "p"]] * 6, kinds)
         self.assertEqual({kinds[i:i + 3].index("p") for i in range(0, 18, 3)}, {0, 1, 2})
         self.assertEqual({words[2] for words in said}, {"0"})
