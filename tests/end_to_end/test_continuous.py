@@ -77,7 +77,8 @@ class OfARun(Kept):
         def has_libc(*options):
             done = self.pprofc("run", "--history", "h", "--cycle", "300ms", "-F", "500", *options, "--", self.program("libc_heavy"), "1.5")
             self.assertEqual(done.status, 0, done.err)
-            found = any(frame.startswith("mem") for path in self.files() for stack in self.stacks(path).stacks for frame in stack.frames)
+            self.assertNotEqual(self.files(), [], done.err)
+            found = any("libc.so" in frame.module for path in self.files() for sample in self.read_profile(path).samples for frame in sample.frames[:3])
             subprocess.run(["rm", "-r", str(self.folder / "h")], check=True)
             return found
 
@@ -352,8 +353,13 @@ class Queries(Kept):
         cls.addClassCleanup(cls.keeper.doCleanups)
         EndToEnd.setUp(cls.keeper)
         for program, seconds in (("shares_50_30_20", "3"), ("two_to_one", "2")):
-            done = cls.keeper.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "250", "--", cls.keeper.program(program), seconds)
-            assert done.status == 0, done.err
+            said = []
+            # Where hundreds of others want the CPU a program may not answer in time: its windows are missed then, and that is said.
+            while len(cls.keeper.files(f"*.{program}*.pb.gz")) < 5 and len(said) < 5:
+                done = cls.keeper.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "250", "--", cls.keeper.program(program), seconds)
+                assert done.status == 0, done.err
+                said.append(done.err)
+            assert len(said) < 5, said
 
     def setUp(self):
         super().setUp()
