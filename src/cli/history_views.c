@@ -2,6 +2,7 @@
 #include "cli/history_views.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -146,6 +147,13 @@ uint32_t pp_history_drop_odd(struct pp_history_windows *windows)
 
 /* ---- what could have been found ---- */
 
+/* "0.034", "1.2", "54": two digits that say something. */
+static const char *percent_text(double percent, char text[PP_NUMBER_TEXT_BYTES])
+{
+    (void)snprintf(text, PP_NUMBER_TEXT_BYTES, percent >= 10 ? "%.0f" : "%.2g", percent);
+    return text;
+}
+
 static struct pp_spread spread_of(const struct pp_history_windows *windows)
 {
     const int64_t usual_ns = median_length(windows);
@@ -161,13 +169,14 @@ void pp_history_power_write(const struct pp_history_windows *windows, struct pp_
 {
     const struct pp_spread spread = spread_of(windows);
     const double change = pp_detectable_change(&spread, &spread);
+    char text[PP_NUMBER_TEXT_BYTES];
 
     if (!isfinite(change) || spread.mean <= 0)
         return;
     pp_buffer_printf(out,
                      "Power    %zu windows: beside another span like this a change of the whole by "
-                     "%.2g %% would have been found (four times in five, at 5 %%)\n",
-                     spread.n, 100 * change / spread.mean);
+                     "%s %% would have been found (four times in five, at 5 %%)\n",
+                     spread.n, percent_text(100 * change / spread.mean, text));
 }
 
 /* What a window pays for the function's own part. */
@@ -199,10 +208,11 @@ static void put_power(const struct pp_spread *before, const struct pp_spread *af
                       const char *name, struct pp_buffer *out)
 {
     const double change = pp_detectable_change(before, after);
+    char text[PP_NUMBER_TEXT_BYTES];
 
     if (isfinite(change) && whole > 0)
-        pp_buffer_printf(out, "         %6.2g %% of the whole for %s\n", 100 * change / whole,
-                         name);
+        pp_buffer_printf(out, "         %6s %% of the whole for %s\n",
+                         percent_text(100 * change / whole, text), name);
 }
 
 void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDES],
