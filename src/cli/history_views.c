@@ -215,10 +215,20 @@ static void put_power(const struct pp_spread *before, const struct pp_spread *af
                          percent_text(100 * change / whole, text), name);
 }
 
+/* The first row that is a function: not "[unsampled]". */
+static const char *first_function(const struct pp_diff *diff)
+{
+    for (uint32_t i = 0; i < diff->n_rows; i++)
+        if (diff->rows[i].name[0] != '[')
+            return diff->rows[i].name;
+    return NULL;
+}
+
 void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDES],
                                  const struct pp_diff *diff, struct pp_buffer *out)
 {
     struct pp_spread totals[PP_N_SIDES] = {{.n = 0}}, rows[PP_N_SIDES];
+    const char *function = first_function(diff);
     const size_t begin = out->n_bytes;
     size_t head;
 
@@ -230,11 +240,10 @@ void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDE
                           "five, at 5 %%:\n");
     head = out->n_bytes;
     put_power(&totals[PP_BEFORE], &totals[PP_AFTER], totals[PP_BEFORE].mean, "the whole", out);
-    if (diff->n_rows > 0) {
+    if (function != NULL) {
         for (int side = 0; side < PP_N_SIDES; side++)
-            rows[side] = spread_of_function(&sides[side], diff->rows[0].name);
-        put_power(&rows[PP_BEFORE], &rows[PP_AFTER], totals[PP_BEFORE].mean, diff->rows[0].name,
-                  out);
+            rows[side] = spread_of_function(&sides[side], function);
+        put_power(&rows[PP_BEFORE], &rows[PP_AFTER], totals[PP_BEFORE].mean, function, out);
     }
     if (out->n_bytes == head) { /* one window a side tells nothing */
         out->n_bytes = begin;

@@ -71,6 +71,9 @@ class OfARun(Kept):
         for path in files[:-1]:
             self.assertAlmostEqual(self.read_profile(path).duration_ns / 1e9, 0.2, delta=0.15)
         self.assertLess(self.seconds(files), 5 * 0.35)
+        self.assertRegex(done.err, r"exited 0 after \S+ s; [\d ]+ cpu samples in its windows, 0 lost")
+        self.assertNotIn("slept", done.err)
+        self.assertNotIn("no recording", done.err)
 
     def test_libraries_are_folded(self):
         """libc's frames count for their callers, unless another list, or none, is given."""
