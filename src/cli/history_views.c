@@ -2,6 +2,7 @@
 #include "cli/history_views.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -146,6 +147,13 @@ uint32_t pp_history_drop_odd(struct pp_history_windows *windows)
 
 /* ---- what could have been found ---- */
 
+/* "0.034", "1.2", "54": two digits that say something. */
+static const char *percent_text(double percent, char text[PP_NUMBER_TEXT_BYTES])
+{
+    (void)snprintf(text, PP_NUMBER_TEXT_BYTES, percent >= 10 ? "%.0f" : "%.2g", percent);
+    return text;
+}
+
 static struct pp_spread spread_of(const struct pp_history_windows *windows)
 {
     const int64_t usual_ns = median_length(windows);
@@ -161,13 +169,14 @@ void pp_history_power_write(const struct pp_history_windows *windows, struct pp_
 {
     const struct pp_spread spread = spread_of(windows);
     const double change = pp_detectable_change(&spread, &spread);
+    char text[PP_NUMBER_TEXT_BYTES];
 
     if (!isfinite(change) || spread.mean <= 0)
         return;
     pp_buffer_printf(out,
                      "Power    %zu windows: beside another span like this a change of the whole by "
-                     "%.2g %% would have been found (four times in five, at 5 %%)\n",
-                     spread.n, 100 * change / spread.mean);
+                     "%s %% would have been found (four times in five, at 5 %%)\n",
+                     spread.n, percent_text(100 * change / spread.mean, text));
 }
 
 /* What a window pays for the function's own part. */
@@ -199,16 +208,27 @@ static void put_power(const struct pp_spread *before, const struct pp_spread *af
                       const char *name, struct pp_buffer *out)
 {
     const double change = pp_detectable_change(before, after);
+    char text[PP_NUMBER_TEXT_BYTES];
 
     if (isfinite(change) && whole > 0)
-        pp_buffer_printf(out, "         %6.2g %% of the whole for %s\n", 100 * change / whole,
-                         name);
+        pp_buffer_printf(out, "         %6s %% of the whole for %s\n",
+                         percent_text(100 * change / whole, text), name);
+}
+
+/* The first row that is a function: not "[unsampled]". */
+static const char *first_function(const struct pp_diff *diff)
+{
+    for (uint32_t i = 0; i < diff->n_rows; i++)
+        if (diff->rows[i].name[0] != '[')
+            return diff->rows[i].name;
+    return NULL;
 }
 
 void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDES],
                                  const struct pp_diff *diff, struct pp_buffer *out)
 {
     struct pp_spread totals[PP_N_SIDES] = {{.n = 0}}, rows[PP_N_SIDES];
+    const char *function = first_function(diff);
     const size_t begin = out->n_bytes;
     size_t head;
 
@@ -220,11 +240,10 @@ void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDE
                           "five, at 5 %%:\n");
     head = out->n_bytes;
     put_power(&totals[PP_BEFORE], &totals[PP_AFTER], totals[PP_BEFORE].mean, "the whole", out);
-    if (diff->n_rows > 0) {
+    if (function != NULL) {
         for (int side = 0; side < PP_N_SIDES; side++)
-            rows[side] = spread_of_function(&sides[side], diff->rows[0].name);
-        put_power(&rows[PP_BEFORE], &rows[PP_AFTER], totals[PP_BEFORE].mean, diff->rows[0].name,
-                  out);
+            rows[side] = spread_of_function(&sides[side], function);
+        put_power(&rows[PP_BEFORE], &rows[PP_AFTER], totals[PP_BEFORE].mean, function, out);
     }
     if (out->n_bytes == head) { /* one window a side tells nothing */
         out->n_bytes = begin;

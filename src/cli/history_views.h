@@ -19,7 +19,7 @@ void pp_history_list_json(const struct pp_history *history,
  * fewer than two windows of about one length. */
 void pp_history_power_write(const struct pp_history_windows *windows, struct pp_buffer *out);
 
-/* The same of a comparison that was made: of the whole, and of the function of its first row. */
+/* The same of a comparison that was made: of the whole, and of the first function in it. */
 void pp_history_diff_power_write(const struct pp_history_windows sides[PP_N_SIDES],
                                  const struct pp_diff *diff, struct pp_buffer *out);
 

@@ -267,7 +267,8 @@ static void say_process(const struct pp_run *run, const struct process *process,
                                     : "heap");
         pp_run_say_leaks(process->files[process->n_files - 1].reader, symbolizer);
     } else if (is_program) {
-        pp_run_say_hints(run, process->profile);
+        if (!run->options.continuous.is_on)
+            pp_run_say_hints(run, process->profile);
         pp_run_say_result(run, process->profile);
     } else {
         pp_profile_quality_line(process->profile, quality, sizeof quality);

@@ -169,11 +169,27 @@ void pp_run_say_hot_lines(const struct pprofc_profile *profile)
     }
 }
 
+/* Between windows nothing was sampled: what part of the program's time that is says nothing. */
+static void say_windows(const char *end, const struct pprofc_profile *profile)
+{
+    char samples[PP_NUMBER_TEXT_BYTES], lost[PP_NUMBER_TEXT_BYTES];
+
+    pp_say("%s; %s cpu samples in its windows, %s lost", end,
+           pp_count_text(profile->quality.n_samples, samples),
+           pp_count_text(profile->quality.n_lost, lost));
+    if (profile->quality.n_samples > 0)
+        pp_run_say_hot_lines(profile);
+}
+
 void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *profile)
 {
     char end[256], quality[QUALITY_BYTES] = "";
 
     pp_run_end_text(run, end, sizeof end);
+    if (run->options.continuous.is_on) {
+        say_windows(end, profile);
+        return;
+    }
     if (profile->quality.is_known && profile->quality.n_samples == 0) {
         char cpu[PP_NUMBER_TEXT_BYTES];
         const int64_t cpu_ns = run->child.cpu_ns >= 0 ? run->child.cpu_ns : profile->quality.cpu_ns;

@@ -169,13 +169,21 @@ static void put_known(struct pp_json *json, const char *key, double value)
         pp_json_number(json, key, value);
 }
 
+static void put_bytes(struct pp_json *json, const char *key, int64_t n_bytes)
+{
+    if (n_bytes < 0)
+        pp_json_null(json, key);
+    else
+        pp_json_integer(json, key, n_bytes);
+}
+
 static void put_values(struct pp_json *json, const struct pp_trigger_values *values)
 {
     pp_json_begin_object(json, "seen");
     put_known(json, "cpu_ratio", values->cpu_ratio);
-    put_known(json, "memory_bytes", (double)values->memory_bytes);
-    put_known(json, "group_bytes", (double)values->group_bytes);
-    put_known(json, "group_max_bytes", (double)values->group_max_bytes);
+    put_bytes(json, "memory_bytes", values->memory_bytes);
+    put_bytes(json, "group_bytes", values->group_bytes);
+    put_bytes(json, "group_max_bytes", values->group_max_bytes);
     put_known(json, "memory_share", values->memory_share);
     put_known(json, "pressure", values->pressure);
     pp_json_text(json, "pressure_of", values->pressure_of);
@@ -186,8 +194,8 @@ static void put_limits(struct pp_json *json, const struct pp_triggers *triggers)
 {
     pp_json_begin_object(json, "limits");
     put_known(json, "cpu_ratio", triggers->cpu_ratio > 0 ? triggers->cpu_ratio : -1);
-    put_known(json, "memory_bytes",
-              triggers->memory_bytes > 0 ? (double)triggers->memory_bytes : -1);
+    put_bytes(json, "memory_bytes",
+              triggers->memory_bytes > 0 ? (int64_t)triggers->memory_bytes : -1);
     put_known(json, "memory_share", triggers->memory_share > 0 ? triggers->memory_share : -1);
     put_known(json, "pressure", triggers->pressure > 0 ? triggers->pressure : -1);
     put_known(json, "every_s", (double)triggers->every_ns / 1e9);

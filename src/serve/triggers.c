@@ -76,6 +76,9 @@ int pp_triggers_parse(const char *text, struct pp_triggers *triggers_out, struct
     return 0;
 }
 
+/* Version 1 says it with the largest number of whole pages. */
+#define NO_LIMIT (INT64_C(1) << 60)
+
 /* ---- reading ---- */
 
 static bool read_text(const char *path, char *text, size_t capacity)
@@ -208,6 +211,8 @@ static void look_at_group(const char *folder, struct pp_trigger_values *values)
     int64_t inactive_bytes = -1;
 
     values->group_max_bytes = read_number(folder, "memory.max", "memory.limit_in_bytes");
+    if (values->group_max_bytes >= NO_LIMIT)
+        values->group_max_bytes = -1;
     if (used_bytes < 0)
         return;
     if (read_file(folder, "memory.stat", text, sizeof text)) {

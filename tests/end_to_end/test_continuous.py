@@ -71,13 +71,17 @@ class OfARun(Kept):
         for path in files[:-1]:
             self.assertAlmostEqual(self.read_profile(path).duration_ns / 1e9, 0.2, delta=0.15)
         self.assertLess(self.seconds(files), 5 * 0.35)
+        self.assertRegex(done.err, r"exited 0 after \S+ s; [\d ]+ cpu samples in its windows, 0 lost")
+        self.assertNotIn("slept", done.err)
+        self.assertNotIn("no recording", done.err)
 
     def test_libraries_are_folded(self):
         """libc's frames count for their callers, unless another list, or none, is given."""
         def has_libc(*options):
             done = self.pprofc("run", "--history", "h", "--cycle", "300ms", "-F", "500", *options, "--", self.program("libc_heavy"), "1.5")
             self.assertEqual(done.status, 0, done.err)
-            found = any(frame.startswith("mem") for path in self.files() for stack in self.stacks(path).stacks for frame in stack.frames)
+            self.assertNotEqual(self.files(), [], done.err)
+            found = any("libc.so" in frame.module for path in self.files() for sample in self.read_profile(path).samples for frame in sample.frames[:3])
             subprocess.run(["rm", "-r", str(self.folder / "h")], check=True)
             return found
 
@@ -119,24 +123,33 @@ class OfARun(Kept):
         self.assertEqual(done.status, 3, done.err)
         self.assertIn("cannot keep a history in 'no/such'", done.err)
 
+    def sizes(self, command):
+        """(of the command in memory, of the program's recording), in bytes."""
+        resident = int(Path(f"/proc/{command.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        pid = NAME.fullmatch(self.files()[0].name).group(4)
+        return resident, os.stat(f"/dev/shm/pprofc.{os.getuid()}.{pid}").st_blocks * 512
+
     def test_memory_is_flat(self):
-        """Windows of a program whose stacks are random leave nothing behind in the command."""
+        """Windows of a program whose stacks are random leave nothing behind in the command: it grows by no more than the copy that it
+        has of the program's recording, which is bounded (8 MiB of sums)."""
         n_windows = long_or(1000, 60)
         child = self.start(PPROFC, "run", "--history", "h", "--cycle", "50ms", "--keep", "200K", "-F", "1000", "--",
                            self.program("random_stacks"), str(n_windows * 0.05 + 5))
-        sizes = []
         deadline = time.monotonic() + n_windows * 0.5 + 60
-        seen = set()
+        seen, half = set(), None
         while len(seen) < n_windows and child.poll() is None:
             self.assertLess(time.monotonic(), deadline, f"{len(seen)} windows only")
             seen |= {path.name for path in self.files()}
-            sizes.append((len(seen), int(Path(f"/proc/{child.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")))
+            if len(seen) >= n_windows / 2 and half is None:
+                half = self.sizes(child)
             time.sleep(0.05)
+        self.assertIsNone(child.poll(), f"{len(seen)} windows only: {self.text(child, 1)}")
+        end = self.sizes(child)
         child.send_signal(signal.SIGINT)
-        half = [size for n, size in sizes if n_windows / 4 <= n <= n_windows / 2]
-        self.assertTrue(half and len(seen) >= n_windows * 3 / 4, f"{len(seen)} windows: {self.text(child, 1)}")
-        print(f"memory after {n_windows // 2} windows {max(half) >> 10} KiB, after {len(seen)} {sizes[-1][1] >> 10} KiB", flush=True)
-        self.assertLess(sizes[-1][1] - max(half), long_or(2 << 20, 4 << 20))
+        print(f"after {n_windows // 2} windows {half[0] >> 10} KiB beside a recording of {half[1] >> 10}, "
+              f"after {len(seen)} {end[0] >> 10} KiB beside {end[1] >> 10}", flush=True)
+        # The command reads it twice: for its windows, and for the end.
+        self.assertLess(end[0] - half[0] - 2 * (end[1] - half[1]), 2 << 20)
 
 
 class OfAServer(Served, Kept):
@@ -352,8 +365,13 @@ class Queries(Kept):
         cls.addClassCleanup(cls.keeper.doCleanups)
         EndToEnd.setUp(cls.keeper)
         for program, seconds in (("shares_50_30_20", "3"), ("two_to_one", "2")):
-            done = cls.keeper.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "250", "--", cls.keeper.program(program), seconds)
-            assert done.status == 0, done.err
+            said = []
+            # Where hundreds of others want the CPU a program may not answer in time: its windows are missed then, and that is said.
+            while len(cls.keeper.files(f"*.{program}*.pb.gz")) < 5 and len(said) < 5:
+                done = cls.keeper.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "250", "--", cls.keeper.program(program), seconds)
+                assert done.status == 0, done.err
+                said.append(done.err)
+            assert len(said) < 5, said
 
     def setUp(self):
         super().setUp()
