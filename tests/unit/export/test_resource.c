@@ -139,7 +139,9 @@ static void test_cache(void **state)
         pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "service.instance.id"), id);
     assert_non_null(
         pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "process.command"));
-    cache.processes[0].pid = getpid(); /* as if its pid were ours now */
+    /* As if its pid were ours now; we may have begun in the same tick of the clock. */
+    cache.processes[0].pid = getpid();
+    cache.processes[0].start = pp_process_start(getpid()) - 1;
     wish.pid = getpid();
     assert_string_not_equal(
         pp_resource_text(pp_resource_cache_get(&cache, &wish, &teller), "service.instance.id"), id);
