@@ -255,6 +255,7 @@ static void test_many_lines(void **state)
         value += i == 4990 ? 500 : 0;
         pp_profile_add(wanted, node, 0, 0, &value);
     }
+    wanted->types[0].unit = pp_profile_text(wanted, "thousandths");
     found = read_bytes(text.bytes, text.n_bytes);
     assert_int_equal(found->n_nodes, wanted->n_nodes);
     assert_int_equal(found->n_samples, wanted->n_samples);
