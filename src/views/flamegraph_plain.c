@@ -118,7 +118,7 @@ static void sum_frames(const struct pp_flame_draft *draft)
     }
 }
 
-/* By location, whether its frame is that of its name or its own. */
+/* The frames, and each location's in frame_of_location, whether it has a name or not. */
 static int find_frames(struct pp_flame_draft *draft)
 {
     const struct pprofc_profile *profile = draft->profile;

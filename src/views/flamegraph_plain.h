@@ -24,8 +24,8 @@ struct pp_flame_kept {
 };
 
 /* Sum the values of 'type', for two profiles those of 'type_after' too (PP_FLAME_NO_TYPE: one), and
- * find the frames, which are tree->frames then.  1; 0 when the profile
- * is not plain, or so deep or so heavy that it needs the other way; or -ENOMEM. */
+ * find the frames, which are tree->frames then.  1; 0 when the profile is not plain, or so deep or
+ * so heavy that it needs the other way; or -ENOMEM. */
 int pp_flame_plain_init(struct pp_flame_draft *draft, const struct pprofc_profile *profile,
                         uint32_t type, uint32_t type_after, struct pp_flame_tree *tree);
 
@@ -51,7 +51,7 @@ static inline uint32_t pp_flame_kept_frame(const struct pp_flame_draft *draft,
 }
 
 /* Show 'visit' the nodes that are drawn, in the order of pp_flame_tree, with what is gathered;
- * 'after' is NULL for one profile. Once: the links are used up. */
+ * 'after' is NULL for one profile.  Once: the links are used up. */
 void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kept *kept,
                          void (*visit)(void *context, const struct pp_flame_node *node,
                                        const struct pp_flame_after *after),

@@ -224,13 +224,57 @@ static void test_byte_order_mark(void **state)
     pprofc_profile_free(again);
 }
 
+/* Lines that go on from the line before by much, by little or by nothing: each is counted on its
+ * own stack, whether lines are taken together or not, and the unit that a late line asks for is
+ * that of all. */
+static void test_many_lines(void **state)
+{
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT, read = PP_BUFFER_INIT;
+    pp_autobuffer struct pp_buffer built = PP_BUFFER_INIT;
+    struct pprofc_profile *wanted = pp_profile_new(), *found;
+    uint64_t random = 5;
+    int path[40], depth = 0;
+
+    (void)state;
+    (void)pp_profile_add_type(wanted, "samples", "count");
+    for (int64_t i = 0; i < 5000; i++) {
+        int64_t value = 1000 * (i % 9);
+        pp_id node = 0;
+        random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+        depth = depth > 0 ? (int)(random >> 33) % (depth + 1) : 0;
+        for (int n = 1 + (int)(random >> 45) % 12; n > 0 && depth < 40; n--)
+            path[depth++] = (int)(random >> (20 + n)) % 7;
+        for (int level = 0; level < depth; level++) {
+            char name[8];
+            const int n_bytes = snprintf(name, sizeof name, "f%d", path[level]);
+            const pp_id location = pp_profile_named_location(wanted, name, (size_t)n_bytes);
+            pp_buffer_printf(&text, "%s%s", level > 0 ? ";" : "", name);
+            node = pp_profile_child(wanted, node, location);
+        }
+        pp_buffer_printf(&text, " %d%s\n", (int)(value / 1000), i == 4990 ? ".5" : "");
+        value += i == 4990 ? 500 : 0;
+        pp_profile_add(wanted, node, 0, 0, &value);
+    }
+    wanted->types[0].unit = pp_profile_text(wanted, "thousandths");
+    found = read_bytes(text.bytes, text.n_bytes);
+    assert_int_equal(found->n_nodes, wanted->n_nodes);
+    assert_int_equal(found->n_samples, wanted->n_samples);
+    assert_int_equal(pp_folded_write(found, 0, &read, NULL), 0);
+    assert_int_equal(pp_folded_write(wanted, 0, &built, NULL), 0);
+    assert_int_equal(read.n_bytes, built.n_bytes);
+    assert_memory_equal(read.bytes, built.bytes, built.n_bytes);
+    pprofc_profile_free(wanted);
+    pprofc_profile_free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spellings), cmocka_unit_test(test_skipped),
-        cmocka_unit_test(test_fractions), cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_writing),   cmocka_unit_test(test_byte_order_mark),
+        cmocka_unit_test(test_spellings),  cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_fractions),  cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_writing),    cmocka_unit_test(test_byte_order_mark),
+        cmocka_unit_test(test_many_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
