@@ -16,7 +16,7 @@ TIME_LIMIT_S = 600
 HEADERS = sorted(path.name for path in (ROOT / "include/pprofc").iterdir())
 VERSION = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M).group(1)
 MAN_PAGES = {"man1/pprofc.1", "man1/pprofc-bench.1", "man1/pprofc-run.1", "man1/pprofc-report.1", "man1/pprofc-convert.1",
-             "man1/pprofc-diff.1", "man1/pprofc-serve.1",
+             "man1/pprofc-diff.1", "man1/pprofc-serve.1", "man1/pprofc-history.1",
              "man1/pprofc-leaks.1", "man1/pprofc-merge.1", "man1/pprofc-off.1", "man1/pprofc-overhead.1", "man1/pprofc-push.1", "man1/pprofc-stacks.1", "man1/pprofc-symbolize.1", "man3/pprofc.3",
              "man7/pprofc.7"}
 FUNCTIONS = sorted(set(re.findall(r"^(?:int|void|const void \*|struct \w+) ?\*?(pprofc_\w+)\(",
