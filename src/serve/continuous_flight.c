@@ -76,6 +76,10 @@ static void begin_flight(struct pp_continuous *continuous, struct pp_served *tar
         answer_request(continuous, target, -EAGAIN, NULL, &err);
         return;
     }
+    /* Who asks has not looked. */
+    if (now_ns != followed->looked_ns)
+        (void)pp_triggers_look(&continuous->options.triggers, &followed->trigger_state, target->pid,
+                               now_ns, &followed->cause.values);
     followed->flight_ns = now_ns;
     followed->trigger = trigger;
     followed->flight_due_ns = now_ns;
@@ -96,13 +100,20 @@ void pp_continuous_tend_flight(struct pp_continuous *continuous, struct pp_serve
     write_bundle(continuous, target, followed);
 }
 
+static bool has_limits(const struct pp_triggers *triggers)
+{
+    return triggers->cpu_ratio > 0 || triggers->memory_bytes > 0 || triggers->memory_share > 0 ||
+           triggers->pressure > 0;
+}
+
 void pp_continuous_look_at_triggers(struct pp_continuous *continuous, struct pp_served *target,
                                     struct pp_followed *followed, uint64_t now_ns)
 {
     const struct pp_triggers *triggers = &continuous->options.triggers;
     const char *trigger;
 
-    if (now_ns < followed->looked_ns + UINT64_C(1000000000) || followed->trigger != NULL)
+    if (!has_limits(triggers) || followed->trigger != NULL ||
+        now_ns < followed->looked_ns + UINT64_C(1000000000))
         return;
     followed->looked_ns = now_ns;
     trigger = pp_triggers_look(triggers, &followed->trigger_state, target->pid, now_ns,
