@@ -72,31 +72,6 @@ struct serving {
     struct pp_continuous_options continuous;
 };
 
-static int take_continuous(struct pp_continuous_options *continuous, int option, const char *value,
-                           struct pprofc_error *err)
-{
-    switch (option) {
-    case OPTION_CONTINUOUS:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_ON, value, err);
-    case OPTION_HISTORY:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_HISTORY, value, err);
-    case OPTION_CYCLE:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_CYCLE, value, err);
-    case OPTION_KEEP:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
-    case OPTION_FLIGHT:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
-    case OPTION_EXPORT:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_EXPORT, value, err);
-    case OPTION_KINDS:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_KINDS, value, err);
-    case OPTION_RATE:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_RATE, value, err);
-    default:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_BLOCKED, value, err);
-    }
-}
-
 static int take(void *command, int option, const char *value, struct pprofc_error *err)
 {
     struct serving *serving = command;
@@ -135,7 +110,7 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
         serving->names[serving->n_names++] = value;
         return 0;
     default:
-        return take_continuous(&serving->continuous, option, value, err);
+        return pp_continuous_take(&serving->continuous, serve_options[option].name, value, err);
     }
 }
 

@@ -24,42 +24,88 @@ static int set_kinds(struct pp_continuous_options *options, const char *value,
     return 0;
 }
 
-int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous_option option,
-                       const char *value, struct pprofc_error *err)
+/* ---- one option each ---- */
+
+static int set_on(struct pp_continuous_options *options, const char *value,
+                  struct pprofc_error *err)
 {
-    switch (option) {
-    case PP_CONTINUOUS_ON:
-        options->is_on = true;
-        if (options->folder == NULL)
-            options->folder = PP_CONTINUOUS_FOLDER;
-        return 0;
-    case PP_CONTINUOUS_EXPORT:
-        options->is_on = true;
-        options->export_to = value;
-        return 0;
-    case PP_CONTINUOUS_HISTORY:
-        options->is_on = true;
-        options->folder = value;
-        return 0;
-    case PP_CONTINUOUS_CYCLE:
-        options->has_details = true;
-        return pp_continuous_parse_cycle(value, options, err);
-    case PP_CONTINUOUS_KEEP:
-        options->has_details = true;
-        return pp_keep_parse(value, &options->keep, err);
-    case PP_CONTINUOUS_KINDS:
-        options->has_details = true;
-        return set_kinds(options, value, err);
-    case PP_CONTINUOUS_RATE:
-        options->has_details = true;
-        return pp_parse_rate(value, &options->rate_hz, err);
-    case PP_CONTINUOUS_BLOCKED:
-        options->has_details = true;
-        pp_continuous_set_block(value, options);
-        return 0;
-    case PP_CONTINUOUS_FLIGHT:
-        options->has_details = true;
-        return pp_triggers_parse(value, &options->triggers, err);
+    (void)value, (void)err;
+    options->is_on = true;
+    if (options->folder == NULL)
+        options->folder = PP_CONTINUOUS_FOLDER;
+    return 0;
+}
+
+static int set_history(struct pp_continuous_options *options, const char *value,
+                       struct pprofc_error *err)
+{
+    (void)err;
+    options->is_on = true;
+    options->folder = value;
+    return 0;
+}
+
+static int set_export(struct pp_continuous_options *options, const char *value,
+                      struct pprofc_error *err)
+{
+    (void)err;
+    options->is_on = true;
+    options->export_to = value;
+    return 0;
+}
+
+static int set_cycle(struct pp_continuous_options *options, const char *value,
+                     struct pprofc_error *err)
+{
+    return pp_continuous_parse_cycle(value, options, err);
+}
+
+static int set_keep(struct pp_continuous_options *options, const char *value,
+                    struct pprofc_error *err)
+{
+    return pp_keep_parse(value, &options->keep, err);
+}
+
+static int set_rate(struct pp_continuous_options *options, const char *value,
+                    struct pprofc_error *err)
+{
+    return pp_parse_rate(value, &options->rate_hz, err);
+}
+
+static int set_block(struct pp_continuous_options *options, const char *value,
+                     struct pprofc_error *err)
+{
+    (void)err;
+    pp_continuous_set_block(value, options);
+    return 0;
+}
+
+static int set_flight(struct pp_continuous_options *options, const char *value,
+                      struct pprofc_error *err)
+{
+    return pp_triggers_parse(value, &options->triggers, err);
+}
+
+int pp_continuous_take(struct pp_continuous_options *options, const char *name, const char *value,
+                       struct pprofc_error *err)
+{
+    static const struct {
+        const char *name;
+        int (*set)(struct pp_continuous_options *, const char *, struct pprofc_error *);
+        bool is_detail; /* says how, not that */
+    } known[] = {
+        {"continuous", set_on, false},  {"history", set_history, false},
+        {"export", set_export, false},  {"cycle", set_cycle, true},
+        {"keep", set_keep, true},       {"flight", set_flight, true},
+        {"kinds", set_kinds, true},     {"frequency", set_rate, true},
+        {"block-lib", set_block, true},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].name, name) != 0)
+            continue;
+        options->has_details |= known[i].is_detail;
+        return known[i].set(options, value, err);
     }
     return -EINVAL;
 }

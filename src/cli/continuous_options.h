@@ -7,21 +7,11 @@
 /* Where a history lies that nobody named: as in the guide. */
 #define PP_CONTINUOUS_FOLDER "profiles"
 
-enum pp_continuous_option {
-    PP_CONTINUOUS_ON,
-    PP_CONTINUOUS_HISTORY,
-    PP_CONTINUOUS_CYCLE,
-    PP_CONTINUOUS_KEEP,
-    PP_CONTINUOUS_KINDS,
-    PP_CONTINUOUS_RATE,
-    PP_CONTINUOUS_BLOCKED,
-    PP_CONTINUOUS_FLIGHT,
-    PP_CONTINUOUS_EXPORT,
-};
-
-/* Take one.  -EINVAL. */
-int pp_continuous_take(struct pp_continuous_options *options, enum pp_continuous_option option,
-                       const char *value, struct pprofc_error *err);
+/* Take one, by its long name: --continuous, --history, --cycle, --keep, --flight, --export,
+ * --kinds,
+ * --frequency, --block-lib.  -EINVAL. */
+int pp_continuous_take(struct pp_continuous_options *options, const char *name, const char *value,
+                       struct pprofc_error *err);
 
 /* After the last one: -EINVAL for what says how, but not that. */
 int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_error *err);

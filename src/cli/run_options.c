@@ -115,27 +115,6 @@ static int set_budget(struct pp_run_options *options, const char *value, struct 
     return 0;
 }
 
-static int take_continuous(struct pp_continuous_options *continuous, int option, const char *value,
-                           struct pprofc_error *err)
-{
-    switch (option) {
-    case OPTION_CONTINUOUS:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_ON, value, err);
-    case OPTION_HISTORY:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_HISTORY, value, err);
-    case OPTION_CYCLE:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_CYCLE, value, err);
-    case OPTION_KEEP:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_KEEP, value, err);
-    case OPTION_FLIGHT:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_FLIGHT, value, err);
-    case OPTION_EXPORT:
-        return pp_continuous_take(continuous, PP_CONTINUOUS_EXPORT, value, err);
-    default:
-        return -EINVAL;
-    }
-}
-
 static int take(struct pp_run_options *options, int option, const char *value,
                 struct pprofc_error *err)
 {
@@ -195,7 +174,7 @@ static int take(struct pp_run_options *options, int option, const char *value,
         options->wants_help = true;
         return 0;
     default:
-        return take_continuous(&options->continuous, option, value, err);
+        return pp_continuous_take(&options->continuous, run_options[option].name, value, err);
     }
 }
 
