@@ -186,7 +186,9 @@ uint64_t pp_history_remove(struct pp_history *history, size_t n)
             history->files[i].name.time_s / 86400 != history->files[i + 1].name.time_s / 86400)
             (void)rmdir(path); /* refused while anything is in it */
     }
-    memmove(history->files, history->files + n, (history->n_files - n) * sizeof *history->files);
+    if (n > 0)
+        memmove(history->files, history->files + n,
+                (history->n_files - n) * sizeof *history->files);
     history->n_files -= n;
     history->n_bytes -= freed_bytes < history->n_bytes ? freed_bytes : history->n_bytes;
     return freed_bytes;

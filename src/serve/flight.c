@@ -28,7 +28,8 @@ static void drop_oldest(struct pp_flight_ring *ring, size_t n)
         pp_buffer_done(&ring->windows[i].bytes);
     }
     ring->n_windows -= n;
-    memmove(ring->windows, ring->windows + n, ring->n_windows * sizeof *ring->windows);
+    if (n > 0)
+        memmove(ring->windows, ring->windows + n, ring->n_windows * sizeof *ring->windows);
 }
 
 /* What has gone out of sight, and what there is no room for beside 'n_bytes' more. */
