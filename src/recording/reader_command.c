@@ -67,8 +67,7 @@ bool pp_recording_pid_is_ours(const struct pp_rec_header *head)
             (uint32_t)ours.st_ino == head->pid_namespace);
 }
 
-/* Of a recording in another pid namespace: whether nobody holds its file any more.  One without a
- * name is a memfd, which nobody locks. */
+/* Whether nobody holds its file any more.  One without a name is a memfd, which nobody locks. */
 static bool is_let_go(int fd)
 {
     struct stat status;
@@ -80,7 +79,8 @@ static bool is_let_go(int fd)
 }
 
 /* Whether nobody will answer: the recording has ended, or its process has died, though nobody may
- * have waited for it yet, or its number went to another. */
+ * have waited for it yet, or its number went to another, or it has exec'ed and is another program,
+ * with the same number and the same beginning. */
 static bool is_gone(const struct pp_rec_header *head, int fd)
 {
     uint64_t start_ticks = 0;
@@ -95,7 +95,8 @@ static bool is_gone(const struct pp_rec_header *head, int fd)
     if (!look_at_process(head->pid, &state, &start_ticks))
         return false;
     return state == 'Z' || state == 'X' ||
-           (head->process_start_ticks != 0 && head->process_start_ticks != start_ticks);
+           (head->process_start_ticks != 0 && head->process_start_ticks != start_ticks) ||
+           (head->pid_namespace != 0 && is_let_go(fd));
 }
 
 bool pp_recording_is_live(const struct pp_recording_reader *reader)

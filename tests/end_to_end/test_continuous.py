@@ -62,6 +62,16 @@ class OfARun(Kept):
         for end, begin in zip(ends, begins[1:]):
             self.assertLess(abs(begin - end), 0.1e9, "time lies between two windows, or in both")
 
+    def test_exec(self):
+        """A script that execs the program, as many launchers do: the windows are the program's, from its first second on."""
+        done = self.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "200", "--", "bash", "-c",
+                           f"exec {self.program('shares_50_30_20')} 2")
+        self.assertEqual(done.status, 0, done.err)
+        files = self.files("*.shares_50_30_20.*.pb.gz")
+        self.assertGreaterEqual(len(files), 3)
+        self.assertGreater(self.seconds(files), 2 * 0.7)
+        self.assertNotIn("does not answer", done.err)
+
     def test_rests(self):
         """With a cycle the program is sampled for that share of the time, and not between windows."""
         done = self.pprofc("run", "--history", "h", "--cycle", "200ms/1s", "-F", "500", "--", self.program("shares_50_30_20"), "5")

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "recording/reader.h"
@@ -179,6 +180,35 @@ static void another_namespace_is_asked_by_the_lock(void **state)
     shared_done(&shared);
 }
 
+/* A process that has exec'ed has the number and the beginning that it had: its old recording is
+ * gone at once all the same, since nobody holds it. */
+static void an_exec_is_seen_by_the_lock(void **state)
+{
+    char path[] = "/tmp/pprofc-command-XXXXXX";
+    struct shared shared = shared_in(mkstemp(path), 1 << 20);
+    const pid_t pid = begin(&shared, true);
+    const int its = open(path, O_RDWR | O_CLOEXEC);
+    struct pp_recording_reader *reader = NULL;
+    struct stat space;
+
+    (void)state;
+    assert_int_equal(stat("/proc/self/ns/pid", &space), 0);
+    shared.writer.head->pid_namespace = (uint32_t)space.st_ino;
+    assert_int_equal(flock(its, LOCK_EX), 0);
+    assert_int_equal(pp_recording_open(path, &reader, NULL), 0);
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 7, 20000), -7);
+    assert_true(pp_recording_is_live(reader));
+    assert_int_equal(flock(its, LOCK_UN), 0);
+    assert_false(pp_recording_is_live(reader));
+    assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 8, 20000), -ESRCH);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    pp_recording_close(reader);
+    (void)close(its);
+    (void)unlink(path);
+    shared_done(&shared);
+}
+
 /* A look for leaks is known by its number, which the header counts up to, also past 24 bits. */
 static void looks_are_counted(void **state)
 {
@@ -207,6 +237,7 @@ int main(void)
         cmocka_unit_test(silence_times_out),
         cmocka_unit_test(the_dead_are_gone),
         cmocka_unit_test(another_namespace_is_asked_by_the_lock),
+        cmocka_unit_test(an_exec_is_seen_by_the_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
