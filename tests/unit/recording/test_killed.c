@@ -25,6 +25,7 @@ enum { N_KILLS = 100 };
 #else
 enum { N_KILLS = 1000 };
 #endif
+enum { N_CUT_SHORT = N_KILLS / 10, MOST_KILLS = 20 * N_KILLS };
 enum { N_THREADS = 2, SEGMENT_BYTES = 512 * 1024 };
 
 struct writing {
@@ -113,16 +114,17 @@ static void kill_after(pid_t pid, struct shared *shared, long delay_ns)
     (void)waitpid(pid, NULL, 0);
 }
 
-/* Two threads write until SIGKILL takes them, at a thousand random points: every event whose store
- * was over is there, once, in the order of its thread, with its stack; at most the one that was
- * being stored comes on top. */
+/* Two threads write until SIGKILL takes them, at a thousand random points, and at more of them
+ * until a hundred came while both were writing still (on a loaded machine we wake late, and the
+ * recording is full by then): every event whose store was over is there, once, in the order of its
+ * thread, with its stack; at most the one that was being stored comes on top. */
 static void no_committed_event_is_lost(void **state)
 {
     struct shared shared = shared_new(4 << 20);
     uint64_t random = 88172645463325252, n_cut_short = 0;
 
     (void)state;
-    for (int i = 0; i < N_KILLS; i++) {
+    for (int i = 0; i < N_KILLS || (n_cut_short <= N_CUT_SHORT && i < MOST_KILLS); i++) {
         struct pp_recording_reader *reader = NULL;
         struct pprofc_error err = {0};
         struct found found = {0};
@@ -145,8 +147,8 @@ static void no_committed_event_is_lost(void **state)
         }
         n_cut_short += shared.writer.head->losses[PP_LOSS_NO_SPACE] == 0;
     }
-    print_message("%d of %d were writing still\n", (int)n_cut_short, N_KILLS);
-    assert_true(n_cut_short > N_KILLS / 10); /* else they were not writing any more */
+    print_message("%d were writing still\n", (int)n_cut_short);
+    assert_true(n_cut_short > N_CUT_SHORT);
     shared_done(&shared);
 }
 
