@@ -14,7 +14,7 @@ TABLES = {"run": "run_options.c", "report": "report_options.c", "convert": "cmd_
           "diff": "cmd_diff.c", "bench": "cmd_bench.c", "overhead": "cmd_overhead.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "history": "cmd_history.c", "serve": "cmd_serve.c", "off": "cmd_off.c", "push": "cmd_push.c"}
 # Regular expressions: nothing can be offered for them.
 FREE = {"--peek", "--list", "--focus", "--ignore", "--hide", "--show", "--show_from", "--prune_from", "--tagshow", "--taghide",
-        "--case", "--filter", "--disasm", "--weblist"}
+        "--case", "--filter", "--disasm", "--weblist", "--pid"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
 ASK = r"""

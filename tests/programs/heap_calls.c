@@ -5,14 +5,17 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
-#ifdef __GLIBC__
-#include <obstack.h>
-#endif
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef __GLIBC__
+#include <obstack.h>
+#else /* musl has none; who wraps the family gives one */
+void *pvalloc(size_t n_bytes);
+#endif
 
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free free
