@@ -183,7 +183,9 @@ class Files(Installed):
             wanted |= {f"{LIBDIR}/{library}{end}" for end in (".a", ".so", ".so.0", f".so.{VERSION}")}
         wanted |= {f"include/pprofc/{name}" for name in HEADERS}
         wanted |= {f"share/man/{page}" for page in MAN_PAGES}
-        return wanted | {f"share/man/man3/{name}.3" for name in [*FUNCTIONS, "PPROFC_PROFILE_SCOPE"]}
+        if shutil.which("musl-gcc"):
+            wanted.add(f"{LIBDIR}/libpprofc-musl.a")
+        return wanted | {f"share/man/man3/{name}.3" for name in [*FUNCTIONS, "PPROFC_PROFILE_SCOPE", "PPROFC_SCOPE"]}
 
     def test_list(self):
         """make install DESTDIR= puts exactly these files below PREFIX, and make uninstall takes every one away."""
