@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "profile/diff.h"
 
+static const uint32_t SEVERAL = UINT32_MAX; /* frames at a location, by inlining */
+
 /* Of the batch that is being summed. */
 struct batch_sums {
     double flat, cum, flat_samples, cum_samples;
@@ -16,9 +18,10 @@ struct batch_sums {
 struct summing {
     struct pp_diff *diff;
     struct pp_diff_groups groups;
-    pp_id *names;      /* strings, by line; behind all lines, by location without lines */
-    uint32_t *of_name; /* 1 + the group, by string */
-    uint32_t *of_line; /* the group, as 'names' */
+    pp_id *names;          /* strings, by line; behind all lines, by location without lines */
+    uint32_t *of_name;     /* 1 + the group, by string */
+    uint32_t *of_line;     /* the group, as 'names' */
+    uint32_t *of_location; /* the group of one that is a single frame; SEVERAL */
     struct batch_sums *sums;
     uint32_t *seen_by; /* by group: 1 + the sample that walks through it */
     uint32_t *touched; /* groups of the batch */
@@ -32,6 +35,7 @@ static void summing_done(struct summing *summing)
     free(summing->names);
     free(summing->of_name);
     free(summing->of_line);
+    free(summing->of_location);
     free(summing->sums);
     free(summing->seen_by);
     free(summing->touched);
@@ -108,7 +112,8 @@ static int group_all(struct summing *summing)
     summing->of_name = calloc((size_t)joint->n_strings + 1, sizeof *summing->of_name);
     summing->of_line =
         calloc((size_t)joint->n_lines + joint->n_locations + 1, sizeof *summing->of_line);
-    if (summing->of_name == NULL || summing->of_line == NULL)
+    summing->of_location = calloc((size_t)joint->n_locations + 1, sizeof *summing->of_location);
+    if (summing->of_name == NULL || summing->of_line == NULL || summing->of_location == NULL)
         return -ENOMEM;
     for (pp_id location = 1; location < joint->n_locations; location++) {
         const struct pp_location *frame = &joint->locations[location];
@@ -120,6 +125,11 @@ static int group_all(struct summing *summing)
             rc = put_in_group(summing, (size_t)joint->n_lines + location, location, NULL);
         if (rc != 0)
             return rc;
+        summing->of_location[location] =
+            frame->n_lines > 1
+                ? SEVERAL
+                : summing->of_line[frame->n_lines == 1 ? frame->first_line
+                                                       : (size_t)joint->n_lines + location];
     }
     return 0;
 }
@@ -159,37 +169,64 @@ static void touch(struct summing *summing, uint32_t group, uint32_t batch)
     summing->touched[summing->n_touched++] = group;
 }
 
+/* One sample on its way to the root. */
+struct walk {
+    enum pp_diff_side side;
+    uint32_t sample, batch;
+    double value, n_samples;
+    const struct pp_estimate *estimate;
+};
+
+static inline void visit(struct summing *summing, const struct walk *walk, uint32_t group)
+{
+    struct batch_sums *sums = &summing->sums[group];
+
+    if (summing->seen_by[group] == walk->sample + 1)
+        return; /* recursion: a sample counts once */
+    summing->seen_by[group] = walk->sample + 1;
+    touch(summing, group, walk->batch);
+    sums->cum += walk->value;
+    sums->cum_samples += walk->n_samples;
+    if (walk->estimate != NULL)
+        add_estimate(&summing->groups.items[group].cum[walk->side], walk->estimate);
+}
+
+static void visit_leaf(struct summing *summing, const struct walk *walk, uint32_t group)
+{
+    summing->sums[group].flat += walk->value;
+    summing->sums[group].flat_samples += walk->n_samples;
+    if (walk->estimate != NULL)
+        add_estimate(&summing->groups.items[group].flat[walk->side], walk->estimate);
+}
+
 static void add_sample(struct summing *summing, uint32_t sample, enum pp_diff_side side)
 {
     const struct pprofc_profile *joint = summing->diff->joint;
     const int64_t *values = joint->sample_values + (size_t)sample * joint->n_types + 2 * side;
-    const struct pp_estimate *estimate = pp_profile_estimate(joint, sample, 2 * (uint32_t)side);
-    bool is_leaf = true;
+    const struct walk walk = {.side = side,
+                              .sample = sample,
+                              .batch = joint->sample_slice[sample],
+                              .value = (double)values[0],
+                              .n_samples = (double)values[1],
+                              .estimate = pp_profile_estimate(joint, sample, 2 * (uint32_t)side)};
+    const pp_id leaf = joint->sample_stack[sample];
+    const struct pp_location *frame;
+    uint32_t group;
 
-    for (pp_id node = joint->sample_stack[sample]; node != 0; node = joint->node_parent[node]) {
-        const pp_id location = joint->node_location[node];
-        const struct pp_location *frame = &joint->locations[location];
-        const uint32_t *members = frame->n_lines > 0
-                                      ? &summing->of_line[frame->first_line]
-                                      : &summing->of_line[(size_t)joint->n_lines + location];
-        for (uint32_t k = 0; k < frame->n_lines || k == 0; k++, is_leaf = false) {
-            const uint32_t group = members[k];
-            struct batch_sums *sums = &summing->sums[group];
-            if (is_leaf) {
-                sums->flat += (double)values[0];
-                sums->flat_samples += (double)values[1];
-                if (estimate != NULL)
-                    add_estimate(&summing->groups.items[group].flat[side], estimate);
-            }
-            if (summing->seen_by[group] == sample + 1)
-                continue; /* recursion: a sample counts once */
-            summing->seen_by[group] = sample + 1;
-            touch(summing, group, joint->sample_slice[sample]);
-            sums->cum += (double)values[0];
-            sums->cum_samples += (double)values[1];
-            if (estimate != NULL)
-                add_estimate(&summing->groups.items[group].cum[side], estimate);
+    if (leaf != 0) {
+        group = summing->of_location[joint->node_location[leaf]];
+        frame = &joint->locations[joint->node_location[leaf]];
+        visit_leaf(summing, &walk, group != SEVERAL ? group : summing->of_line[frame->first_line]);
+    }
+    for (pp_id node = leaf; node != 0; node = joint->node_parent[node]) {
+        group = summing->of_location[joint->node_location[node]];
+        if (group != SEVERAL) {
+            visit(summing, &walk, group);
+            continue;
         }
+        frame = &joint->locations[joint->node_location[node]];
+        for (uint32_t k = 0; k < frame->n_lines; k++)
+            visit(summing, &walk, summing->of_line[frame->first_line + k]);
     }
 }
 
