@@ -84,12 +84,14 @@ class Hazard10SmallAlternateStack(Hazard):
 
     @not_sanitized("a sanitized handler takes more stack")
     def test_two_frames(self):
-        """Two signals as this CPU has them, measured, and 128 bytes: a handler of ours that took 512 more would write below."""
+        """Two signals as this CPU has them, measured, and 224 bytes: a handler of ours that took 512 more would write below."""
         plain_bytes = scorer.read_truth(self.run_command(self.program("stack_use"), "0.01").out)["plain_bytes"]
         # Of each signal's bytes some 200 are no frame of the kernel's (the red zone, the measuring calls): the program's
         # handler down to sigprocmask() in siglongjmp() needs half of them, and ours has the rest.
         self.assertLess(plain_bytes, smallest_signal_stack(), "the kernel's frame is larger than AT_MINSIGSTKSZ says")
-        self.check(plain_bytes * 2 // 16 * 16 + 128)
+        # The kernel puts a frame's vector registers at a multiple of 64: it is up to 48 bytes larger than the one that was
+        # measured, by where the stack stood.
+        self.check(plain_bytes * 2 // 16 * 16 + 128 + 2 * 48)
 
     def test_system_size(self):
         """What sysconf(_SC_SIGSTKSZ) says."""
