@@ -120,7 +120,7 @@ class EqualsLibunwind(unittest.TestCase):
             program = Path(folder) / "work"
             subprocess.run(["rustc", "--edition", "2021", "-O", "-o", program, str(WORKLOADS / "work.rs")], check=True,
                            capture_output=True)
-            self.check("rust", [str(program), "2500"])
+            self.check("rust", [str(program), "4000"])
 
     def test_openssl(self):
         """openssl, with its assembly"""
