@@ -9,6 +9,7 @@
 #include <libunwind.h>
 #include <linux/perf_event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,9 @@
 
 #include "capture/maps.h"
 #include "capture/modules.h"
+#include "sigsafe/module_set.h"
 
-enum { MAX_DUMPS = 20, RATE_HZ = 499, PAGE_BYTES = 4096 };
+enum { MAX_DUMPS = 20, RATE_HZ = 499 };
 
 static struct {
     uint64_t n_samples, n_equal, n_longer, n_shorter, n_differ, n_root, n_inferred;
@@ -43,6 +45,17 @@ static void nothing_to_wait_for(void *context)
     (void)context;
 }
 
+/* Of what was mapped when it was looked last: our walk has come before, and had it looked up. */
+static bool is_code(uint64_t pc)
+{
+    const struct pp_sig_module_set *set = pp_sig_module_set_current;
+
+    for (uint32_t i = 0; set != NULL && i < set->n_modules; i++)
+        if (pc >= set->modules[i].start && pc < set->modules[i].limit)
+            return true;
+    return false;
+}
+
 static size_t walk_by_libunwind(ucontext_t *context)
 {
     unw_cursor_t cursor;
@@ -52,10 +65,10 @@ static size_t walk_by_libunwind(ucontext_t *context)
     if (unw_init_local2(&cursor, context, UNW_INIT_SIGNAL_FRAME) < 0)
         return 0;
     do {
-        /* No code is in the first page.  libunwind goes on there, by a frame that it takes for one:
-         * where libgcc's unwinder has just left its stack for a handler's (eh_return), its own
-         * information says what was before. */
-        if (unw_get_reg(&cursor, UNW_REG_IP, &pc) < 0 || pc < PAGE_BYTES)
+        /* Where there is no code libunwind goes on, by a frame that it takes for one: where
+         * libgcc's unwinder has just left its stack for a handler's (eh_return), its own
+         * information says what was before, and what lies there now may be any number. */
+        if (unw_get_reg(&cursor, UNW_REG_IP, &pc) < 0 || (n > 0 && !is_code(pc - 1)))
             break;
         theirs[n++] = pc;
     } while (n < PP_MAX_WALK && unw_step(&cursor) > 0);
