@@ -9,21 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEMPORARY_BYTES = 48 };
+#include "base/descriptor.h"
 
-static int write_all(int fd, const char *bytes, size_t n_bytes)
-{
-    while (n_bytes > 0) {
-        const ssize_t n_written = write(fd, bytes, n_bytes);
-        if (n_written < 0 && errno == EINTR)
-            continue;
-        if (n_written < 0)
-            return -errno;
-        bytes += n_written;
-        n_bytes -= (size_t)n_written;
-    }
-    return 0;
-}
+enum { TEMPORARY_BYTES = 48 };
 
 /* A new file; others may have taken a name of ours, whose process has our number in another
  * namespace. */
@@ -63,7 +51,7 @@ int pp_durable_write(int folder, const char *name, const void *bytes, size_t n_b
 
     if (fd < 0)
         return fd;
-    status = write_all(fd, bytes, n_bytes);
+    status = pp_write_all(fd, bytes, n_bytes);
     /* The name must not be durable before what it stands for. */
     if (status == 0 && fdatasync(fd) != 0 && errno != EINVAL && errno != EROFS)
         status = -errno;

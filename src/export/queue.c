@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/memory.h"
 
 enum { TIME_DIGITS = 20, ID_DIGITS = 2 * PP_WINDOW_ID, STALE_S = 600 };
@@ -264,20 +265,6 @@ void pp_queue_close(struct pp_queue *queue)
 
 /* ---- adding ---- */
 
-static int write_all(int fd, const char *bytes, size_t n_bytes)
-{
-    while (n_bytes > 0) {
-        const ssize_t n = write(fd, bytes, n_bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        n_bytes -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Whole under its name, or not at all. */
 static int write_file(const struct pp_queue *queue, const char *name, const struct pp_buffer *bytes)
 {
@@ -288,7 +275,7 @@ static int write_file(const struct pp_queue *queue, const char *name, const stru
     fd = openat(queue->folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    rc = write_all(fd, bytes->bytes, bytes->n_bytes);
+    rc = pp_write_all(fd, bytes->bytes, bytes->n_bytes);
     if (close(fd) != 0 && rc == 0)
         rc = -errno;
     if (rc == 0 && renameat(queue->folder, temporary, queue->folder, name) != 0)

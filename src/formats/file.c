@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "formats/formats.h"
@@ -76,20 +77,6 @@ int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error 
 
 /* ---- writing ---- */
 
-static int write_all(int descriptor, const char *bytes, size_t n_bytes)
-{
-    while (n_bytes > 0) {
-        const ssize_t n_written = write(descriptor, bytes, n_bytes);
-        if (n_written < 0 && errno == EINTR)
-            continue;
-        if (n_written < 0)
-            return -errno;
-        bytes += n_written;
-        n_bytes -= (size_t)n_written;
-    }
-    return 0;
-}
-
 /* A new file in the folder of 'path', whose own name may be as long as names can be.  Returns a
  * descriptor. */
 static int open_beside(const char *path, char **temporary_out)
@@ -141,7 +128,7 @@ static int write_beside_and_move(const char *path, const struct stat *old, const
 
     if (descriptor < 0)
         return descriptor;
-    failed = write_all(descriptor, bytes, n_bytes);
+    failed = pp_write_all(descriptor, bytes, n_bytes);
     if (failed == 0 && old != NULL)
         (void)fchmod(descriptor, old->st_mode & 07777); /* the new content keeps who may read it */
     if (close(descriptor) != 0 && failed == 0)
@@ -215,7 +202,7 @@ static int write_into(const char *path, const void *bytes, size_t n_bytes)
 {
     pp_autoclose_fd int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-    return descriptor < 0 ? -errno : write_all(descriptor, bytes, n_bytes);
+    return descriptor < 0 ? -errno : pp_write_all(descriptor, bytes, n_bytes);
 }
 
 static int write_file(const char *path, const void *bytes, size_t n_bytes, bool overwrite)
@@ -224,7 +211,7 @@ static int write_file(const char *path, const void *bytes, size_t n_bytes, bool 
     struct stat old;
 
     if (strcmp(path, "-") == 0)
-        return write_all(STDOUT_FILENO, bytes, n_bytes);
+        return pp_write_all(STDOUT_FILENO, bytes, n_bytes);
     if (stat(path, &old) != 0)
         return write_beside_and_move(path, NULL, bytes, n_bytes, overwrite);
     if (S_ISDIR(old.st_mode))
