@@ -1,7 +1,8 @@
 /* How often a comparison is wrong, and how often it finds what is there.
  *
- *     diff_statistics false-changes | bursts | found | found-slices [SERIES]    by simulation
- *     diff_statistics halves RECORDING.ppc [SERIES]                  random halves of its slices
+ *     diff_statistics false-changes | bursts | mixed | found | found-slices [SERIES]    by
+ * simulation diff_statistics halves RECORDING.ppc [SERIES]                  random halves of its
+ * slices
  *
  * Prints {"n": comparisons, "hits": those that said something changed, or found it}. */
 #include <errno.h>
@@ -89,6 +90,8 @@ int main(int argc, char **argv)
         n = simulated_false_changes(N_COMPARISONS, N_A_SAMPLES, 1, false);
     else if (strcmp(what, "bursts") == 0)
         n = simulated_false_changes(N_COMPARISONS, N_A_SAMPLES, DWELL, true);
+    else if (strcmp(what, "mixed") == 0)
+        n = simulated_false_changes_mixed(N_COMPARISONS, N_A_SAMPLES);
     else if (strcmp(what, "found") == 0)
         n = simulated_found(N_COMPARISONS, N_SAMPLES, false);
     else if (strcmp(what, "found-slices") == 0)

@@ -27,6 +27,7 @@ def statistics(is_long):
     rows = [
         counted("A/A, simulated: 300 functions, 10 000 samples", is_long, "false-changes", most=MOST_FALSE),
         counted("A/A, simulated, bursts of 20 samples, slices of time", is_long, "bursts", most=MOST_FALSE),
+        counted("A/A, simulated, every third function in bursts of 1, 5, 20", is_long, "mixed", most=MOST_FALSE),
         counted("30 % made 5 % dearer, 30 000 samples: found", is_long, "found", least=LEAST_FOUND),
         counted("the same, judged by slices of time", is_long, "found-slices", least=LEAST_FOUND),
     ]

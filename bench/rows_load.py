@@ -3,11 +3,13 @@
 Throughput is what is asked for; the service's CPU time for a request, from the same windows, says something on a
 machine that does other things as well.  A service switches threads often, so what a switch costs is a part of its own.
 """
+import json
 import os
 import re
 import shutil
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -20,6 +22,11 @@ WINDOW_S = 2
 # A profile begins before its window and ends after it: what naming its functions takes is not the window's.
 BEFORE_S, AFTER_S = 0.2, 0.3
 RATE_HZ = 100
+
+
+def cpu_of(pid):
+    """By the kernel's clock of the process, whose number is made of the pid."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 class Service:
@@ -53,8 +60,7 @@ class Service:
         return float(rate), used_s / int(n_requests)
 
     def cpu_s(self):
-        """By the kernel's clock of the process, whose number is made of the pid."""
-        return time.clock_gettime(~self.process.pid << 3 | 2)
+        return cpu_of(self.process.pid)
 
     def measure_profiled(self):
         """The same while one client takes a profile."""
@@ -92,13 +98,13 @@ def fresh(profile_address):
         service.stop()
 
 
-def rows_of(name, ratios, least=None):
+def rows_of(name, ratios, least=None, window_s=WINDOW_S):
     """Throughput, with its bar, and CPU time for a request."""
     rows = []
     for what, values in zip(("throughput", "CPU a request"), ratios):
         centre, low, high = paired_estimate(values)
         has_bar = least is not None and what == "throughput"
-        detail = (f"95 % limits {low:.4f} .. {high:.4f}, {len(values)} pairs of {WINDOW_S} s,"
+        detail = (f"95 % limits {low:.4f} .. {high:.4f}, {len(values)} pairs of {window_s} s,"
                   f" load average {os.getloadavg()[0]:.1f}")
         if has_bar:
             detail += "; the lower limit decides"
@@ -138,4 +144,69 @@ def switches(is_long):
     return rows
 
 
-ALL = {"serve-load": serve_load, "switches": switches}
+# ---- continuous mode ---------------------------------------------------------------------------
+
+# Rate in Hz: the most that it may add to the service's CPU.
+CONTINUOUS_BARS = {10: 0.001, 100: 0.004, 1000: 0.02}
+
+
+class Watched:
+    """orders under `pprofc run --continuous`, as it is used in production, and under load."""
+
+    def __init__(self, rate_hz, folder, load_s):
+        command = [str(tool(BUILD / "pprofc")), "run", "--history", folder, "-F", str(rate_hz), "--http", "127.0.0.1:0", "--",
+                   str(tool(BUILD / "examples" / "orders")), "--port", "0", "--payment-ms", "0", "--workers", "4", "--profile", "off"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
+        url = Service.address(self.process.stdout)
+        self.overhead = re.search(r"http://\S+/debug/pprof/", self.line_with("serving at")).group() + "overhead?format=json"
+        output_of(LOAD, "--requests", "40", url)
+        self.load = subprocess.Popen(["wrk", "-t1", "-c8", f"-d{load_s}s", url], stdout=subprocess.DEVNULL)
+        while "delivery" not in self.look()[0]:  # it is measured after 5 s of CPU
+            time.sleep(1)
+
+    def line_with(self, text):
+        return next(line for line in self.process.stderr if text in line)
+
+    def look(self):
+        """(what the recording counts, CPU seconds of the command beside the program)."""
+        return json.load(urllib.request.urlopen(self.overhead, timeout=60)), cpu_of(self.process.pid)
+
+    def window(self, seconds):
+        """Shares of the service's CPU: what profiling adds to it, and what the command beside it uses."""
+        before, beside = self.look()
+        time.sleep(seconds)
+        after, beside_now = self.look()
+        used_s = after["program_seconds"] - before["program_seconds"]
+        added_s = sum(after[part]["seconds"] - before[part]["seconds"] for part in ("helper", "handler", "delivery"))
+        return added_s / used_s, (beside_now - beside) / used_s
+
+    def stop(self):
+        self.load.terminate()
+        self.process.terminate()
+        self.process.communicate(timeout=60)
+        self.load.wait()
+
+
+def continuous(is_long):
+    """CPU that continuous mode adds to examples/orders under load: the helper's, the handlers' and the samples' delivery, counted; beside
+    it what the command that makes the windows uses.  Two runs cannot be told apart by a thousandth here."""
+    if shutil.which("wrk") is None:
+        raise Missing("there is no wrk (scripts/setup bench)")
+    rows = []
+    for rate_hz, bar in CONTINUOUS_BARS.items():
+        n_windows, seconds = (10, 60) if is_long and rate_hz == 10 else (8, 15) if is_long else (6, 5)
+        with tempfile.TemporaryDirectory() as folder:
+            service = Watched(rate_hz, folder, n_windows * seconds + 600)
+            try:
+                windows = [service.window(seconds) for _ in range(n_windows)]
+            finally:
+                service.stop()
+        for what, values, limit in (("added by", [added for added, _ in windows], bar), ("the command beside it,", [own for _, own in windows], None)):
+            centre, low, high = paired_estimate(values)
+            rows.append(Row(f"orders under load: {what} continuous mode at {rate_hz} Hz", 100 * centre, " %",
+                            f"<= {100 * limit:g} %" if limit else "", high <= limit if limit else None,
+                            f"95 % upper limit {100 * high:.3f} %, {n_windows} windows of {seconds} s", {"shares": values}))
+    return rows
+
+
+ALL = {"serve-load": serve_load, "switches": switches, "continuous": continuous}

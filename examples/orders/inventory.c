@@ -10,14 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <pprofc/pprofc.h>
 #include <pprofc/serve.h>
 
-#include "trace.h"
+#include "exchange.h"
 
-enum { N_SHELVES = 20000, N_PRODUCTS = 100, MAX_BODY_BYTES = 64 * 1024, N_THREADS = 4 };
+enum { N_SHELVES = 20000, N_PRODUCTS = 100, N_THREADS = 4 };
 
 /* ---- the stock ---- */
 
@@ -62,96 +61,47 @@ static __attribute__((noinline)) int reserve_items(const char *body, size_t n_by
 
 /* ---- a request ---- */
 
-struct request {
-    struct trace trace;
-    struct timespec begin;
-    char *body;
-    size_t n_bytes;
-};
-
-static double milliseconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) * 1e3 +
-           (double)(now.tv_nsec - begin->tv_nsec) / 1e6;
-}
-
-static struct request *begin_request(struct MHD_Connection *connection)
-{
-    struct request *request = calloc(1, sizeof *request);
-
-    if (request == NULL)
-        return NULL;
-    clock_gettime(CLOCK_MONOTONIC, &request->begin);
-    trace_begin(&request->trace,
-                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"),
-                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "tracestate"));
-    return request;
-}
-
-static enum MHD_Result reply(struct MHD_Connection *connection, const struct request *request,
-                             int status)
-{
-    static char empty[] = "{}";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(empty), empty, MHD_RESPMEM_PERSISTENT);
-    char traceparent[TRACEPARENT_BYTES];
-    enum MHD_Result result;
-
-    if (response == NULL)
-        return MHD_NO;
-    trace_header(&request->trace, traceparent);
-    MHD_add_response_header(response, "traceparent", traceparent);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    result = MHD_queue_response(connection, (unsigned)status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version,
                                   const char *bytes, size_t *n_bytes, void **state)
 {
-    struct request *request = *state;
+    struct exchange *request = *state;
+    enum MHD_Result result;
     int status = 404;
-    char *body;
     (void)context, (void)version;
 
     if (request == NULL) { /* the first of several calls */
-        *state = begin_request(connection);
-        return *state != NULL ? MHD_YES : MHD_NO;
-    }
-    if (*n_bytes > 0) {
-        body = request->n_bytes + *n_bytes <= MAX_BODY_BYTES
-                   ? realloc(request->body, request->n_bytes + *n_bytes)
-                   : NULL;
-        if (body == NULL)
+        *state = request = malloc(sizeof *request);
+        if (request == NULL)
             return MHD_NO;
-        memcpy(body + request->n_bytes, bytes, *n_bytes);
-        request->body = body;
-        request->n_bytes += *n_bytes;
-        *n_bytes = 0;
+        exchange_begin(request, connection);
         return MHD_YES;
     }
+    if (*n_bytes > 0) {
+        result = exchange_add(request, bytes, *n_bytes);
+        *n_bytes = 0;
+        return result;
+    }
     trace_enter(&request->trace, "POST /api/reserve");
-    if (strcmp(path, "/api/reserve") == 0 && strcmp(method, "POST") == 0)
+    if (request->is_too_large)
+        status = 413;
+    else if (strcmp(path, "/api/reserve") == 0 && strcmp(method, "POST") == 0)
         status = reserve_items(request->body != NULL ? request->body : "", request->n_bytes);
     trace_leave(&request->trace);
     trace_log(&request->trace, "inventory", "POST /api/reserve", status,
-              milliseconds_since(&request->begin));
-    return reply(connection, request, status);
+              exchange_milliseconds(request));
+    return exchange_reply(request, connection, status, strdup("{}"));
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode why)
 {
-    struct request *request = *state;
+    struct exchange *request = *state;
     (void)context, (void)connection, (void)why;
 
-    if (request != NULL)
-        free(request->body);
+    if (request == NULL)
+        return;
+    exchange_end(request);
     free(request);
 }
 

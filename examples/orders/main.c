@@ -12,17 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <pprofc/pprofc.h>
 #include <pprofc/serve.h>
 
 #include "call.h"
+#include "exchange.h"
 #include "orders.h"
 #include "pool.h"
-#include "trace.h"
 
-enum { MAX_BODY_BYTES = 64 * 1024, MAX_CONNECTIONS = 1000, IDLE_S = 30 };
+enum { MAX_CONNECTIONS = 1000, IDLE_S = 30 };
 
 struct service {
     struct MHD_Daemon *daemon;
@@ -34,13 +33,10 @@ struct service {
 struct request {
     struct service *service;
     struct MHD_Connection *connection;
-    char *body;
-    size_t n_bytes;
-    bool is_post, is_too_large;
+    struct exchange exchange;
+    bool is_post;
     int status;   /* 0: not answered yet */
     char *answer; /* JSON */
-    struct trace trace;
-    struct timespec begin;
 };
 
 /* ---- a request ---- */
@@ -49,18 +45,9 @@ static int reserve(void *context, const char *items)
 {
     const struct request *request = context;
     const int status =
-        call_service(request->service->inventory, "/api/reserve", &request->trace, items);
+        call_service(request->service->inventory, "/api/reserve", &request->exchange.trace, items);
 
     return status == 200 ? 0 : status == 409 ? 409 : 503;
-}
-
-static double milliseconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) * 1e3 +
-           (double)(now.tv_nsec - begin->tv_nsec) / 1e6;
 }
 
 static void answer_request(void *argument)
@@ -70,14 +57,14 @@ static void answer_request(void *argument)
     const bool has_inventory = request->service->inventory[0] != '\0';
     const char *operation = request->is_post ? "POST /api/orders" : "GET /api/orders";
 
-    trace_enter(&request->trace, operation);
+    trace_enter(&request->exchange.trace, operation);
     request->status = request->is_post
-                          ? orders_create(orders, request->body, request->n_bytes,
+                          ? orders_create(orders, request->exchange.body, request->exchange.n_bytes,
                                           has_inventory ? reserve : NULL, request, &request->answer)
                           : orders_list(orders, &request->answer);
-    trace_leave(&request->trace);
-    trace_log(&request->trace, "orders", operation, request->status,
-              milliseconds_since(&request->begin));
+    trace_leave(&request->exchange.trace);
+    trace_log(&request->exchange.trace, "orders", operation, request->status,
+              exchange_milliseconds(&request->exchange));
     MHD_resume_connection(request->connection);
 }
 
@@ -85,37 +72,9 @@ static struct request *begin_request(struct MHD_Connection *connection)
 {
     struct request *request = calloc(1, sizeof *request);
 
-    if (request == NULL)
-        return NULL;
-    clock_gettime(CLOCK_MONOTONIC, &request->begin);
-    trace_begin(&request->trace,
-                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"),
-                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "tracestate"));
+    if (request != NULL)
+        exchange_begin(&request->exchange, connection);
     return request;
-}
-
-static enum MHD_Result reply(struct MHD_Connection *connection, const struct request *request,
-                             int status, char *json)
-{
-    static char no_memory[] = "{\"error\":\"no memory\"}";
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        strlen(json != NULL ? json : no_memory), json != NULL ? json : no_memory,
-        json != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-    char traceparent[TRACEPARENT_BYTES];
-    enum MHD_Result result;
-
-    if (response == NULL) {
-        free(json);
-        return MHD_NO;
-    }
-    trace_header(&request->trace, traceparent);
-    MHD_add_response_header(response, "traceparent", traceparent);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    if (status == 503) /* or its client would ask again at once */
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    result = MHD_queue_response(connection, json != NULL ? (unsigned)status : 500, response);
-    MHD_destroy_response(response);
-    return result;
 }
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, const struct request *request,
@@ -124,24 +83,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, const struct re
     char json[100];
 
     snprintf(json, sizeof json, "{\"error\":\"%s\"}", why);
-    return reply(connection, request, status, strdup(json));
-}
-
-static enum MHD_Result add_to_body(struct request *request, const char *bytes, size_t n_bytes)
-{
-    char *body;
-
-    if (request->is_too_large || request->n_bytes + n_bytes > MAX_BODY_BYTES) {
-        request->is_too_large = true;
-        return MHD_YES;
-    }
-    body = realloc(request->body, request->n_bytes + n_bytes);
-    if (body == NULL)
-        return MHD_NO;
-    memcpy(body + request->n_bytes, bytes, n_bytes);
-    request->body = body;
-    request->n_bytes += n_bytes;
-    return MHD_YES;
+    return exchange_reply(&request->exchange, connection, status, strdup(json));
 }
 
 /* The request is complete: a worker has it until it is resumed. */
@@ -169,12 +111,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return *state != NULL ? MHD_YES : MHD_NO;
     }
     if (*n_bytes > 0) {
-        result = add_to_body(request, bytes, *n_bytes);
+        result = exchange_add(&request->exchange, bytes, *n_bytes);
         *n_bytes = 0;
         return result;
     }
     if (request->status != 0) {
-        result = reply(connection, request, request->status, request->answer);
+        result = exchange_reply(&request->exchange, connection, request->status, request->answer);
         request->answer = NULL;
         return result;
     }
@@ -183,7 +125,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     request->is_post = strcmp(method, "POST") == 0;
     if (!request->is_post && strcmp(method, "GET") != 0)
         return refuse(connection, request, 405, "GET lists orders, POST makes one");
-    if (request->is_too_large)
+    if (request->exchange.is_too_large)
         return refuse(connection, request, 413, "an order is at most 64 KiB");
     request->service = context;
     request->connection = connection;
@@ -198,7 +140,7 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
 
     if (request == NULL)
         return;
-    free(request->body);
+    exchange_end(&request->exchange);
     free(request->answer);
     free(request);
 }

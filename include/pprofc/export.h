@@ -35,7 +35,8 @@ struct pprofc_continuous_options {
     double frequency_hz;    /* 10 */
     const char *cycle;      /* "60s": windows of a minute; "60s/360s": and rest for five */
     const char *block_libs; /* "libc,libpthread,ld-linux": folded into their callers; "none" */
-    const char *flight;     /* when the flight recorder writes: "cpu=90%,memory=80%,every=10m" */
+    const char *flight;     /* when the flight recorder writes: "cpu=90%,memory=80%,every=10m"; and
+                               "signal=USR1": a handler is installed, which calls the one before */
     /* Where windows are sent, too; the sinks stay the caller's, and live until the end.  With
      * some, or PPROFC_EXPORT, and no folder named, nothing is kept here. */
     struct pprofc_sink *const *sinks;

@@ -28,8 +28,11 @@ extern "C" {
 
 /* What to measure, as bits. */
 #define PPROFC_KIND_CPU 1u
+#define PPROFC_KIND_OFFCPU 2u /* where threads wait, for how long and what for */
+#define PPROFC_KIND_LOCK 4u   /* waits for locks, by who waited and by who let them wait */
 #define PPROFC_KIND_HEAP 8u
 #define PPROFC_KIND_LEAK 32u /* heap, and a look for memory that nothing leads to, at the end */
+#define PPROFC_KIND_WALL 64u /* cpu and offcpu, which make one profile of all time */
 
 /* Rates for pprofc_options.frequency_hz: the guide's three modes. */
 #define PPROFC_MODE_LOW 10.0
@@ -90,8 +93,9 @@ int pprofc_start(const struct pprofc_options *options, struct pprofc_error *err)
 int pprofc_stop(struct pprofc_recording **recording_out, struct pprofc_error *err);
 
 /* Hand out what came since 'cursor' (NULL: since the start), and move the cursor on; sampling goes
- * on and loses nothing.  The caller frees the recording.  -ESRCH when nothing runs; -EINVAL without
- * recording_out; -EAGAIN when the recording kept changing under the copy; -ENOMEM.
+ * on and loses nothing.  Where threads' time went is told of that part, too, by its events.  The
+ * caller frees the recording.  -ESRCH when nothing runs; -EINVAL without recording_out; -EAGAIN
+ * when the recording kept changing under the copy; -ENOMEM.
  * Cost:    a copy of what came; pauses no thread.
  * Threads: any thread; one cursor is used by one thread at a time.
  * Signals: not from a signal handler: it takes a lock and maps memory.
@@ -107,8 +111,8 @@ int pprofc_snapshot(struct pprofc_cursor *cursor, struct pprofc_recording **reco
  * Fork:    acts on the process's own session. */
 int pprofc_set_frequency(double frequency_hz, struct pprofc_error *err);
 
-/* Stop sampling for a while; CPU time until pprofc_resume() is in no total.  0 also when paused
- * already; -ESRCH when nothing runs.
+/* Stop sampling for a while; CPU time and waits until pprofc_resume() are in no total, nor is that
+ * part of a wait which lasts longer.  0 also when paused already; -ESRCH when nothing runs.
  * Cost:    wakes the helper thread and waits for it.
  * Threads: any thread; acts on all of them.
  * Signals: not from a signal handler: it takes a lock and waits.
@@ -407,8 +411,8 @@ int pprofc_heap_snapshot(struct pprofc_recording **recording_out, struct pprofc_
 
 /* From now on one sample in 'interval_bytes' allocated bytes on average; values stay right, since
  * each object keeps the interval it was sampled by.  -ERANGE for 0 and above 4 GiB; -ENOTSUP from
- * or to 1 (every allocation) and across 64 KiB, where objects are followed in another way; -ESRCH
- * when no session measures the heap.
+ * or to 1 (every allocation), where objects are followed in another way; -ESRCH when no session
+ * measures the heap.
  * Cost:    wakes the helper thread and waits for it.
  * Threads: any thread; each takes the sample that it has drawn, by the old interval, first.
  * Signals: not from a signal handler: it takes a lock and waits.

@@ -2,13 +2,12 @@
 #include "base/buffer.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/pages.h"
+#include "base/print.h"
 
 static bool is_mapped(size_t capacity)
 {
@@ -66,6 +65,12 @@ char *pp_buffer_room(struct pp_buffer *buffer, size_t n_bytes)
     return buffer->bytes + buffer->n_bytes;
 }
 
+size_t pp_buffer_forget(struct pp_buffer *buffer, size_t begin, size_t end)
+{
+    return is_mapped(buffer->capacity) ? begin + pp_pages_forget(buffer->bytes + begin, end - begin)
+                                       : end;
+}
+
 void pp_buffer_append(struct pp_buffer *buffer, const void *bytes, size_t n_bytes)
 {
     char *room;
@@ -90,23 +95,34 @@ void pp_buffer_text(struct pp_buffer *buffer, const char *text)
     buffer->n_bytes += n_bytes;
 }
 
-void pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...)
+void pp_buffer_vprintf(struct pp_buffer *buffer, const char *format, va_list arguments)
 {
-    va_list arguments, again;
+    const size_t n_free = buffer->capacity - buffer->n_bytes;
+    char *room = n_free == 0 ? NULL : buffer->bytes + buffer->n_bytes;
+    va_list again;
     int n_chars;
 
-    va_start(arguments, format);
+    /* Mostly there is room: printing twice would cost as much again. */
     va_copy(again, arguments);
-    n_chars = vsnprintf(NULL, 0, format, arguments);
+    n_chars = pp_vprint(room, n_free, format, arguments);
     if (n_chars < 0) {
         buffer->failed = true;
-    } else {
-        char *room = pp_buffer_room(buffer, (size_t)n_chars + 1);
-        if (room != NULL) {
-            (void)vsnprintf(room, (size_t)n_chars + 1, format, again);
-            buffer->n_bytes += (size_t)n_chars;
-        }
+    } else if ((size_t)n_chars < n_free) {
+        buffer->n_bytes += (size_t)n_chars;
+    } else if ((room = pp_buffer_room(buffer, (size_t)n_chars + 1)) != NULL) {
+        (void)pp_vprint(room, (size_t)n_chars + 1, format, again);
+        buffer->n_bytes += (size_t)n_chars;
+    } else if (n_free > 0) {
+        buffer->bytes[buffer->n_bytes] = '\0'; /* nothing of what did not fit */
     }
     va_end(again);
+}
+
+void pp_buffer_printf(struct pp_buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    pp_buffer_vprintf(buffer, format, arguments);
     va_end(arguments);
 }

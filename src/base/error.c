@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/print.h"
+
 int pp_fail(struct pprofc_error *err, int code, uint64_t offset_bytes, const char *format, ...)
 {
     va_list arguments;
@@ -13,7 +15,7 @@ int pp_fail(struct pprofc_error *err, int code, uint64_t offset_bytes, const cha
     err->code = code;
     err->offset_bytes = offset_bytes;
     va_start(arguments, format);
-    (void)vsnprintf(err->message, sizeof err->message, format, arguments);
+    (void)pp_vprint(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
     return code;
 }

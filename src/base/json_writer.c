@@ -129,7 +129,6 @@ void pp_json_integer(struct pp_json *json, const char *key, int64_t number)
     pp_buffer_append(json->out, digits + at, sizeof digits - at);
 }
 
-/* Without printf's %f: its point is a comma in some locales. */
 void pp_json_fraction(struct pp_json *json, const char *key, double number)
 {
     int64_t scaled;
@@ -145,17 +144,10 @@ void pp_json_fraction(struct pp_json *json, const char *key, double number)
                      (scaled < 0 ? -scaled : scaled) % 10000);
 }
 
-/* With a point in every locale. */
 static void put_digits(struct pp_json *json, const char *key, int n_digits, double number)
 {
-    char text[40], *point;
-
-    (void)snprintf(text, sizeof text, "%.*g", n_digits, number);
-    point = strpbrk(text, ",");
-    if (point != NULL)
-        *point = '.';
     begin_value(json, key);
-    pp_buffer_text(json->out, text);
+    pp_buffer_printf(json->out, "%.*g", n_digits, number);
 }
 
 void pp_json_number(struct pp_json *json, const char *key, double number)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/print.h"
+
 const char *pp_count_text(int64_t count, char text[PP_NUMBER_TEXT_BYTES])
 {
     const uint64_t size = count < 0 ? -(uint64_t)count : (uint64_t)count;
@@ -30,7 +32,7 @@ static void three_digits(double number, const char *unit, char text[PP_NUMBER_TE
     const double size = fabs(number);
     char digits[24];
 
-    (void)snprintf(digits, sizeof digits, "%.*f", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, number);
+    (void)pp_print(digits, sizeof digits, "%.*f", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, number);
     if (strchr(digits, '.') != NULL) {
         size_t end = strlen(digits);
         while (digits[end - 1] == '0')
@@ -51,7 +53,7 @@ const char *pp_duration_text(double time_ns, char text[PP_NUMBER_TEXT_BYTES])
     } else if (size < 999.5e6) {
         three_digits(time_ns / 1e6, "ms", text);
     } else if (size < 999.5e9) {
-        (void)snprintf(text, PP_NUMBER_TEXT_BYTES, "%.2f s", time_ns / 1e9);
+        (void)pp_print(text, PP_NUMBER_TEXT_BYTES, "%.2f s", time_ns / 1e9);
     } else {
         /* 2^63 units of a second are more than fits: the scale ends there. */
         const double seconds = fmin(fmax(time_ns / 1e9, -9e18), 9e18);
@@ -83,7 +85,7 @@ static const char *decimal_text(int64_t value, double parts, char text[PP_NUMBER
 
     if (fabs(number) >= 10000)
         return pp_count_text(llround(number), text);
-    (void)snprintf(text, PP_NUMBER_TEXT_BYTES, "%.*f", parts > 1e4 ? 6 : 3, number);
+    (void)pp_print(text, PP_NUMBER_TEXT_BYTES, "%.*f", parts > 1e4 ? 6 : 3, number);
     for (end = strlen(text); text[end - 1] == '0';)
         end--;
     text[text[end - 1] == '.' ? end - 1 : end] = '\0';

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/print.h"
+
 enum { KIND_BYTES = 1, KIND_TIME };
 
 static const struct {
@@ -59,7 +61,7 @@ const char *pp_value_text_in(int64_t value, const char *unit, const char *shown,
     if (from == to) {
         (void)snprintf(digits, sizeof digits, "%lld", (long long)value);
     } else {
-        (void)snprintf(digits, sizeof digits, "%.2f", (double)value * from->factor / to->factor);
+        (void)pp_print(digits, sizeof digits, "%.2f", (double)value * from->factor / to->factor);
         if (strlen(digits) > 3 && strcmp(digits + strlen(digits) - 3, ".00") == 0)
             digits[strlen(digits) - 3] = '\0';
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "binary/file_image.h"
 
@@ -71,18 +72,13 @@ static int try_format(const struct wanted *wanted, struct pp_elf_file **found_ou
 static int try_format(const struct wanted *wanted, struct pp_elf_file **found_out,
                       const char *format, ...)
 {
-    pp_autofree char *path = NULL;
+    pp_autobuffer struct pp_buffer path = PP_BUFFER_INIT;
     va_list arguments;
-    int n_chars;
 
     va_start(arguments, format);
-    n_chars = vasprintf(&path, format, arguments);
+    pp_buffer_vprintf(&path, format, arguments);
     va_end(arguments);
-    if (n_chars < 0) {
-        path = NULL;
-        return -ENOMEM;
-    }
-    return try_path(path, wanted, found_out);
+    return path.failed ? -ENOMEM : try_path(path.bytes, wanted, found_out);
 }
 
 static int find_by_build_id(const struct wanted *wanted, const char *debug_path,

@@ -71,7 +71,11 @@ static int read_segments(struct pp_elf_file *file)
         if (is_first)
             file->first_load_vaddr = header.p_vaddr;
         is_first = false;
-        if ((header.p_flags & PF_X) == 0 || header.p_vaddr > UINT64_MAX - header.p_memsz)
+        if (header.p_vaddr > UINT64_MAX - header.p_memsz)
+            continue;
+        if (header.p_vaddr + header.p_memsz > file->end_vaddr)
+            file->end_vaddr = header.p_vaddr + header.p_memsz;
+        if ((header.p_flags & PF_X) == 0)
             continue;
         if (pp_array_reserve(&file->executable, &capacity, file->n_executable + 1,
                              sizeof *file->executable) != 0)

@@ -31,6 +31,7 @@ struct pp_elf_file {
     uint64_t inode;
     uint64_t
         first_load_vaddr; /* of the first PT_LOAD: differs in a prelinked file and its debug file */
+    uint64_t end_vaddr;   /* behind the last PT_LOAD */
     struct pp_segment_load *executable; /* the PT_LOADs that can be executed */
     size_t n_executable;
     char build_id[PP_BUILD_ID_HEX_BYTES]; /* lower-case hexadecimal, "" without one */

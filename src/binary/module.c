@@ -81,6 +81,7 @@ void pp_module_free(struct pp_module *module)
     if (module == NULL)
         return;
     pp_dwarf_index_free(module->dwarf);
+    pp_symbol_table_done(&module->variables);
     pp_symbol_table_done(&module->stubs);
     pp_symbol_table_done(&module->symbols);
     pp_elf_file_close(module->alternate);

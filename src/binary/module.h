@@ -27,11 +27,12 @@ struct pp_module {
     struct pp_elf_file *alternate; /* what dwz moved out, or NULL */
     struct pp_symbol_table symbols;
     struct pp_symbol_table stubs;
+    struct pp_symbol_table variables; /* read when the first is asked for */
     struct pp_function_starts starts; /* what is left where there are no symbols */
     uint64_t debug_bias; /* address in 'file' less address in 'debug': not 0 when prelinked */
     uint64_t dwarf_bias; /* the same for the file that 'dwarf' reads */
     struct pp_dwarf_index *dwarf; /* NULL: no lines and no inlined calls */
-    bool is_loaded;
+    bool is_loaded, has_variables;
     char shortcoming[PPROFC_ERROR_MESSAGE_BYTES];
 };
 

@@ -15,6 +15,9 @@ struct section_bounds {
     bool is_executable;
 };
 
+typedef bool is_wanted(const GElf_Sym *symbol, const struct section_bounds *bounds,
+                       size_t n_bounds);
+
 void pp_symbol_table_done(struct pp_symbol_table *table)
 {
     pp_interval_map_done(&table->sized);
@@ -98,8 +101,19 @@ static bool is_function(const GElf_Sym *symbol, const struct section_bounds *bou
     return !is_plain || bounds[section].is_executable;
 }
 
+static bool is_variable(const GElf_Sym *symbol, const struct section_bounds *bounds,
+                        size_t n_bounds)
+{
+    const unsigned type = GELF_ST_TYPE(symbol->st_info);
+    const unsigned section = symbol->st_shndx;
+
+    return (type == STT_OBJECT || type == STT_COMMON) && symbol->st_size > 0 &&
+           section != SHN_UNDEF && section < SHN_LORESERVE && section < n_bounds &&
+           bounds[section].is_known && !bounds[section].is_executable;
+}
+
 static int read_symbols(struct pp_symbol_table *table, const struct pp_elf_file *file,
-                        Elf_Scn *section, const GElf_Shdr *header, uint64_t bias)
+                        Elf_Scn *section, const GElf_Shdr *header, uint64_t bias, is_wanted *wanted)
 {
     pp_autofree struct section_bounds *bounds = NULL;
     size_t n_bounds = 0;
@@ -114,7 +128,7 @@ static int read_symbols(struct pp_symbol_table *table, const struct pp_elf_file 
     for (size_t i = 0; i < n_entries && i < INT_MAX; i++) {
         struct pp_symbol symbol = {.limit = UINT64_MAX};
 
-        if (gelf_getsym(data, (int)i, &entry) == NULL || !is_function(&entry, bounds, n_bounds))
+        if (gelf_getsym(data, (int)i, &entry) == NULL || !wanted(&entry, bounds, n_bounds))
             continue;
         symbol.name = elf_strptr(file->elf, header->sh_link, entry.st_name);
         if (symbol.name == NULL || is_mark(symbol.name))
@@ -131,16 +145,28 @@ static int read_symbols(struct pp_symbol_table *table, const struct pp_elf_file 
     return n_added;
 }
 
-int pp_symbol_table_read(struct pp_symbol_table *table, const struct pp_elf_file *file,
-                         uint32_t section_type, uint64_t bias)
+static int read_wanted(struct pp_symbol_table *table, const struct pp_elf_file *file,
+                       uint32_t section_type, uint64_t bias, is_wanted *wanted)
 {
     Elf_Scn *section = NULL;
     GElf_Shdr header;
 
     while ((section = elf_nextscn(file->elf, section)) != NULL)
         if (gelf_getshdr(section, &header) != NULL && header.sh_type == section_type)
-            return read_symbols(table, file, section, &header, bias);
+            return read_symbols(table, file, section, &header, bias, wanted);
     return 0;
+}
+
+int pp_symbol_table_read(struct pp_symbol_table *table, const struct pp_elf_file *file,
+                         uint32_t section_type, uint64_t bias)
+{
+    return read_wanted(table, file, section_type, bias, is_function);
+}
+
+int pp_symbol_table_read_data(struct pp_symbol_table *table, const struct pp_elf_file *file,
+                              uint32_t section_type, uint64_t bias)
+{
+    return read_wanted(table, file, section_type, bias, is_variable);
 }
 
 static int compare_symbols(const void *left, const void *right)

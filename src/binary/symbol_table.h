@@ -36,6 +36,10 @@ void pp_symbol_table_done(struct pp_symbol_table *table);
 int pp_symbol_table_read(struct pp_symbol_table *table, const struct pp_elf_file *file,
                          uint32_t section_type, uint64_t bias);
 
+/* The same of what names data: variables with a size, but for those that each thread has. */
+int pp_symbol_table_read_data(struct pp_symbol_table *table, const struct pp_elf_file *file,
+                              uint32_t section_type, uint64_t bias);
+
 /* Add one symbol; 'name' must outlive the table.  Returns 0 or -ENOMEM. */
 int pp_symbol_table_add(struct pp_symbol_table *table, const struct pp_symbol *symbol);
 

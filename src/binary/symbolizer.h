@@ -51,6 +51,11 @@ int pp_symbolizer_module(struct pp_symbolizer *symbolizer, const char *path, con
 int pp_module_frames(struct pp_module *module, uint64_t vaddr, struct pp_frame *frames_out,
                      size_t capacity);
 
+/* The variable that file-virtual address 'vaddr' lies in: its demangled name, which lives as long
+ * as the symbolizer, and how far behind its begin.  0; -ENOENT where no symbol says; -ENOMEM. */
+int pp_module_variable(struct pp_module *module, uint64_t vaddr, const char **name_out,
+                       uint64_t *offset_out);
+
 /* The virtual address (in the file's own address space) of file offset 'offset', by its PT_LOAD
  * headers; -ENOENT when no executable segment covers it.  Serves readers that only know mappings
  * (start, limit, offset). */

@@ -26,6 +26,30 @@ static void add_ignored(struct pp_session *session, struct pp_sig_thread *thread
     ignored_ns += watch->ignored_ns;
 }
 
+/* By how each was brought. */
+static void sum_deliveries(struct pp_rec_header *header)
+{
+    const uint64_t each_ns = atomic_load_explicit(&header->delivery_ns, memory_order_relaxed);
+    const uint64_t timer_ns =
+        atomic_load_explicit(&header->timer_delivery_ns, memory_order_relaxed);
+    const uint32_t n = atomic_load_explicit(&header->threads.n_items, memory_order_relaxed);
+    uint64_t n_samples = 0, n_by_timer = 0;
+
+    if (each_ns == 0 && timer_ns == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct pp_rec_thread *slot = pp_sig_table_item(header, &header->threads, i);
+        if (slot == NULL)
+            continue;
+        n_samples += atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+        n_by_timer += atomic_load_explicit(&slot->n_by_timer, memory_order_relaxed);
+    }
+    atomic_store_explicit(&header->delivery_total_ns,
+                          n_by_timer * timer_ns +
+                              (n_samples > n_by_timer ? n_samples - n_by_timer : 0) * each_ns,
+                          memory_order_relaxed);
+}
+
 void pp_accounts_update(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
@@ -42,6 +66,7 @@ void pp_accounts_update(struct pp_session *session)
                           memory_order_relaxed);
     atomic_store_explicit(&header->helper_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
                           memory_order_relaxed);
+    sum_deliveries(header);
     atomic_store_explicit(&header->n_bytes, session->file.n_bytes, memory_order_relaxed);
     if (session->modules != NULL)
         atomic_store_explicit(&header->table_bytes, pp_modules_table_bytes(session->modules),

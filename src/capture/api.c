@@ -15,6 +15,7 @@
 #include "capture/own_memory.h"
 #include "capture/run_account.h"
 #include "capture/snapshot.h"
+#include "capture/thread_context.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -75,6 +76,8 @@ static int start_session(const struct pp_settings *settings, struct pprofc_error
 
     if (result == 0 && (settings->kinds & PPROFC_KIND_HEAP) != 0)
         pp_heap_begin_here();
+    if (result == 0)
+        pp_thread_context_begin_here();
     return result;
 }
 
@@ -96,7 +99,9 @@ int pp_api_start(const struct pprofc_options *options, bool *was_running_out,
     if ((settings.kinds & PPROFC_KIND_HEAP) != 0 && (result = prepare_heap(err)) != 0)
         return result;
     /* Each time: libraries may have been loaded meanwhile. */
-    (void)pp_got_patch((settings.kinds & PPROFC_KIND_HEAP) != 0, settings.heap_follows_mappings);
+    (void)pp_got_patch((settings.kinds & PPROFC_KIND_HEAP) != 0, settings.heap_follows_mappings,
+                       (settings.kinds & (PPROFC_KIND_OFFCPU | PPROFC_KIND_LOCK)) != 0);
+    pp_thread_context_find();
     if (!*was_running_out && settings.heap_follows_mappings && pp_heap_mappings_prepare() != 0)
         return pp_fail(err, -ENOMEM, 0, "no memory to follow mappings in");
     if (!*was_running_out)
@@ -293,7 +298,7 @@ int pprofc_stats(struct pprofc_stats *stats_out, struct pprofc_error *err)
         stats_out->cpu_ns = atomic_load(&header->cpu_ns);
         stats_out->own_cpu_ns = atomic_load(&header->helper_cpu_ns) +
                                 atomic_load(&header->handler_cpu_ns) +
-                                stats_out->n_samples * atomic_load(&header->delivery_ns);
+                                atomic_load(&header->delivery_total_ns);
         stats_out->recording_bytes = atomic_load(&header->n_bytes);
         stats_out->table_bytes = atomic_load(&header->table_bytes);
         stats_out->frequency_hz = (double)atomic_load(&header->rate_millihertz) / 1000;

@@ -67,6 +67,9 @@ static uint32_t labels_of(const struct pp_sig_thread *thread)
 
 static void set_labels(struct pp_sig_thread *thread, uint32_t label_set)
 {
+    if (label_set == labels_of(thread))
+        return;
+    pp_sig_thread_note_change(thread);
     atomic_store_explicit(&thread->label_set, label_set, memory_order_release);
 }
 

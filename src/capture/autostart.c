@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "capture/heap.h"
+#include "capture/modules.h"
 #include "capture/other_copy.h"
 #include "capture/result_file.h"
 #include "capture/server_child.h"
 #include "capture/session.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/module_set.h"
 #include "sigsafe/syscall.h"
 
 enum { END_TIMEOUT_MS = 1000 };
@@ -102,9 +104,13 @@ static bool is_preloaded_too(char **variables)
 static void start(void)
 {
     struct pprofc_error err = {0, 0, ""};
+    int result;
 
     pp_result_begin();
-    if (pprofc_start(NULL, &err) != 0) { /* there is no recording for the command to read it from */
+    pp_modules_begin_at_start = pp_preload_begin != NULL && pp_sig_module_changes == 0;
+    result = pprofc_start(NULL, &err);
+    pp_modules_begin_at_start = false;
+    if (result != 0) { /* there is no recording for the command to read it from */
         pp_result_say_always(err.message);
         return;
     }

@@ -15,6 +15,7 @@
 #include "capture/readers.h"
 #include "capture/stacks.h"
 #include "capture/threads.h"
+#include "capture/waits.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/syscall.h"
 
@@ -133,6 +134,7 @@ static bool obey(struct pp_session *session, struct pp_rec_command *command)
     if (request == PP_REQUEST_FLUSH) {
         pp_heap_measure_by_helper(session);
         pp_heap_settle(session);
+        pp_waits_flush(session);
     }
     pp_accounts_update(session);
     atomic_store_explicit(&command->result, result, memory_order_relaxed);

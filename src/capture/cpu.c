@@ -52,14 +52,16 @@ uint64_t pp_cpu_draw(struct pp_session *session, double mean_ns)
 }
 
 /* Draws come in pairs around the mean, so that a second of twenty samples a draw has about as many
- * as were asked for (66 to 109 of 100 by independent draws). */
-uint64_t pp_cpu_draw_period(struct pp_session *session)
+ * as were asked for (66 to 109 of 100 by independent draws).  The two are never a thread's next
+ * ones: the second would lead a program that takes turns back to where the first began, and the
+ * error for turns of half a period be 1.4 times that of independent samples. */
+uint64_t pp_cpu_draw_period(struct pp_session *session, struct pp_watch *watch)
 {
     const double mean_ns = (double)session->period_ns * session->scale;
-    const double share =
-        session->other_share != 0 ? session->other_share : pp_cpu_random_share(session);
+    double *other = &session->other_shares[watch->n_draws++ % 2];
+    const double share = *other != 0 ? *other : pp_cpu_random_share(session);
 
-    session->other_share = session->other_share != 0 ? 0 : 1 - share;
+    *other = *other != 0 ? 0 : 1 - share;
     return period_at(mean_ns, share);
 }
 
@@ -119,14 +121,16 @@ static void redraw(struct pp_session *session, struct pp_sig_thread *thread, str
     n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
     if (n_samples - watch->n_samples_at_redraw < REDRAW_WORTH_SAMPLES)
         return;
-    period_ns = pp_cpu_draw_period(session);
+    period_ns = pp_cpu_draw_period(session, watch);
     if (n_samples - watch->n_samples_at_redraw > session->n_samples_of_busiest) {
         session->n_samples_of_busiest = n_samples - watch->n_samples_at_redraw;
         session->redraw_in_ns = redraw_in_ns(session, period_ns);
     }
     watch->n_samples_at_redraw = n_samples;
     session->n_redrawn++;
+    pp_kernel_time_end_period(session, thread, watch);
     (void)pp_source_set_period(&watch->source, period_ns);
+    pp_kernel_time_begin_period(session, thread, watch);
 }
 
 static struct sums sum_threads(struct pp_rec_header *header)
@@ -205,9 +209,10 @@ void pp_cpu_jitter(struct pp_session *session, uint64_t now_ns)
 static void set_period(struct pp_session *session, struct pp_sig_thread *thread,
                        struct pp_watch *watch)
 {
-    (void)thread;
-    if (watch->source.delivery != PP_DELIVERY_NONE)
-        (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session));
+    if (watch->source.delivery == PP_DELIVERY_NONE)
+        return;
+    (void)pp_source_set_period(&watch->source, pp_cpu_draw_period(session, watch));
+    pp_kernel_time_begin_period(session, thread, watch);
 }
 
 static int n_cpus(void)

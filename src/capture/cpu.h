@@ -13,7 +13,7 @@ double pp_cpu_random_share(struct pp_session *session);
 uint64_t pp_cpu_draw(struct pp_session *session, double mean_ns);
 
 /* A period around the mean asked for, times the session's scale. */
-uint64_t pp_cpu_draw_period(struct pp_session *session);
+uint64_t pp_cpu_draw_period(struct pp_session *session, struct pp_watch *watch);
 
 /* When it is due: draw new periods for threads that have taken some samples since theirs was drawn,
  * and correct the scale. */

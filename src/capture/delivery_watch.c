@@ -7,7 +7,7 @@
  * One that takes it behind them (a raw system call, a static program without wrapped functions)
  * would do so again: it gets SIGTRAP to itself, and all threads move to perf signals.  SIGPROF is
  * put back and chained: there is no third signal to go to.  Between the taking and the helper's
- * next turn (40 to 750 ms) the program's own handler gets our signals, and SIG_DFL set in that way
+ * next turn (40 to 1500 ms) the program's own handler gets our signals, and SIG_DFL set in that way
  * kills: no profiler can prevent that. */
 #include "capture/delivery_watch.h"
 
@@ -25,7 +25,7 @@
 enum {
     TRACER_SAMPLES = 20, /* each of ours stops a debugger; a look costs 15 us */
     TRACER_LEAST_NS = 200 * 1000 * 1000,
-    TRACER_MOST_NS = 500 * 1000 * 1000,
+    TRACER_MOST_NS = 1000 * 1000 * 1000,
     TRACER_EARLY_NS = 50 * 1000 * 1000,  /* rather than at the turn after */
     BLOCKED_LEAST_NS = 50 * 1000 * 1000, /* CPU time without a sample that asks for a look */
     BLOCKED_PERIODS = 20,

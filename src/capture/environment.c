@@ -45,10 +45,14 @@ static uint32_t kinds_of(const char *word, size_t n)
     static const struct {
         const char *word;
         uint32_t kinds;
-    } KINDS[] = {{"cpu", PPROFC_KIND_CPU},
-                 {"heap", PPROFC_KIND_HEAP},
-                 {"leak", PPROFC_KIND_HEAP | PPROFC_KIND_LEAK},
-                 {"all", PPROFC_KIND_CPU | PPROFC_KIND_HEAP}};
+    } KINDS[] = {
+        {"cpu", PPROFC_KIND_CPU},
+        {"offcpu", PPROFC_KIND_OFFCPU},
+        {"lock", PPROFC_KIND_LOCK},
+        {"wall", PPROFC_KIND_WALL},
+        {"heap", PPROFC_KIND_HEAP},
+        {"leak", PPROFC_KIND_HEAP | PPROFC_KIND_LEAK},
+        {"all", PPROFC_KIND_CPU | PPROFC_KIND_OFFCPU | PPROFC_KIND_LOCK | PPROFC_KIND_HEAP}};
 
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
         if (strlen(KINDS[i].word) == n && strncasecmp(word, KINDS[i].word, n) == 0)
@@ -77,7 +81,8 @@ static void read_switch(const char *name, const char *value)
             env->kinds |= kinds;
             env->is_on = true;
         } else {
-            complain("cannot measure", name, value, "this version knows: cpu, heap, leak, all");
+            complain("cannot measure", name, value,
+                     "this version knows: cpu, offcpu, lock, wall, heap, leak, all");
         }
         at += n + (at[n] == ',' ? 1 : 0);
     }
@@ -197,6 +202,8 @@ static void read_text(const char *name, const char *value)
         pp_copy_text(env->kernel, sizeof env->kernel, value);
     else if (strcmp(name, "PPROFC_CGROUP") == 0)
         pp_copy_text(env->cgroup, sizeof env->cgroup, value);
+    else if (strcmp(name, "PPROFC_WAIT_CLOCK") == 0)
+        pp_copy_text(env->wait_clock, sizeof env->wait_clock, value);
     else if (strcmp(name, "PPROFC_COMMAND") == 0)
         pp_copy_text(env->command, sizeof env->command, value);
     else if (strcmp(name, "PPROFC_HTTP") == 0)
@@ -246,6 +253,7 @@ static const struct known {
     {"PPROFC_DELIVERY", read_text},
     {"PPROFC_KERNEL", read_text},
     {"PPROFC_CGROUP", read_text},
+    {"PPROFC_WAIT_CLOCK", read_text},
     {"PPROFC_COMMAND", read_text},
     {"PPROFC_RUN_ID", read_run_id},
     {"PPROFC_CONFIG", read_config},

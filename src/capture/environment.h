@@ -41,6 +41,7 @@ struct pp_environment {
     char delivery[32];    /* for tests of the fall-backs */
     char kernel[32];      /* likewise: deliver as on this Linux, "5.10" */
     char cgroup[256];     /* likewise: the folder in which a cpu.stat tells of throttling */
+    char wait_clock[32];  /* likewise: "monotonic" and "twice", as on lesser machines */
     char command[256];    /* path of pprofc, for conversions at the end; "" = look in PATH */
 
     /* Complaints for a person: unknown names, values that cannot be read. */

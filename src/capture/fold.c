@@ -71,10 +71,25 @@ void pp_fold_begin(struct pp_fold *fold, void *memory, const struct pp_fold_room
 /* What is summed into one event. */
 struct key {
     uint64_t slice_ns;
+    int64_t lock; /* of families that have one */
     uint32_t stack, thread, label_set, span;
     uint16_t flags;
     uint8_t family, n_values;
 };
+
+/* Values of an event that are added up; a lock's address is not. */
+static uint32_t n_sums_of(const struct pp_rec_event *event)
+{
+    const bool has_lock = (event->family == PP_FAMILY_LOCK || event->family == PP_FAMILY_HOLDER) &&
+                          event->n_values == PP_WAIT_N_LOCK_VALUES;
+
+    return has_lock ? PP_WAIT_LOCK : event->n_values;
+}
+
+static int64_t lock_of(const struct pp_rec_event *event)
+{
+    return n_sums_of(event) == event->n_values ? 0 : event->values[PP_WAIT_LOCK];
+}
 
 static uint64_t hash_of(const struct key *key)
 {
@@ -85,6 +100,7 @@ static uint64_t hash_of(const struct key *key)
     hash = (hash ^ key->label_set ^ ((uint64_t)key->span << 32)) * UINT64_C(0xc4ceb9fe1a85ec53);
     hash = (hash ^ (hash >> 29) ^ key->flags ^ ((uint64_t)key->family << 16)) *
            UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ (hash >> 31) ^ (uint64_t)key->lock) * UINT64_C(0xff51afd7ed558ccd);
     return hash ^ (hash >> 32);
 }
 
@@ -93,7 +109,7 @@ static bool is_key(const struct pp_rec_event *event, const struct key *key)
     return event->time_ns == key->slice_ns && event->stack == key->stack &&
            event->thread == key->thread && event->label_set == key->label_set &&
            event->span == key->span && event->flags == key->flags && event->family == key->family &&
-           event->n_values == key->n_values;
+           event->n_values == key->n_values && lock_of(event) == key->lock;
 }
 
 static void put_place(struct pp_fold *fold, uint64_t hash, const struct pp_rec_event *event)
@@ -118,6 +134,7 @@ static void grow_places(struct pp_fold *fold)
     fold->n_places *= 2;
     while ((event = pp_segment_event(fold->out, &at, n_log_bytes)) != NULL) {
         const struct key key = {.slice_ns = event->time_ns,
+                                .lock = lock_of(event),
                                 .stack = event->stack,
                                 .thread = event->thread,
                                 .label_set = event->label_set,
@@ -163,6 +180,8 @@ static struct pp_rec_event *find_event(struct pp_fold *fold, const struct key *k
     event->flags = key->flags;
     event->family = key->family;
     event->n_values = key->n_values;
+    if (n_sums_of(event) < event->n_values)
+        event->values[PP_WAIT_LOCK] = key->lock;
     atomic_store_explicit(&event->state_bytes, n_bytes | ((uint32_t)PP_EVENT_COMMITTED << 24),
                           memory_order_release);
     return event;
@@ -218,6 +237,7 @@ static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
                      const struct pp_rec_event *event)
 {
     struct key key = {.slice_ns = event->time_ns / fold->slice_ns * fold->slice_ns,
+                      .lock = lock_of(event),
                       .thread = thread_in(fold, event),
                       .label_set = event->label_set,
                       .span = fold->forget_spans ? 0 : event->span,
@@ -232,7 +252,7 @@ static int add_event(struct pp_fold *fold, struct pp_rec_segment *from,
     sum = key.stack == 0 ? NULL : find_event(fold, &key);
     if (sum == NULL)
         return -ENOSPC;
-    for (uint32_t i = 0; i < event->n_values; i++)
+    for (uint32_t i = 0; i < n_sums_of(event); i++)
         sum->values[i] += event->values[i];
     if ((event->flags & PP_EVENT_WEIGHTED) != 0) {
         double weights[2], sums[2];

@@ -10,6 +10,7 @@
 #include "capture/spans.h"
 #include "capture/threads.h"
 #include "sigsafe/handler.h"
+#include "sigsafe/locks.h"
 #include "sigsafe/scratch.h"
 #include "sigsafe/syscall.h"
 
@@ -56,6 +57,7 @@ static void forget_other_threads(void)
         atomic_store(&pp_sig_self->tid, pp_sig_gettid());
         atomic_store(&pp_sig_self->last_cpu_ns, 0);
         atomic_store(&pp_sig_self->record, 0);
+        pp_sig_self->waits = (struct pp_sig_thread_waits){.n = 0};
         atomic_store(&pp_sig_self->state, PP_SIG_THREAD_LIVE);
     }
 }
@@ -77,6 +79,7 @@ static void forget_parent(void)
     pp_own_memory_after_fork();
     pp_session_lock_init();
     pp_sig_scratch_reset();
+    pp_sig_locks_reset();
     forget_other_threads();
     pp_heap_forget_parent();
     pp_labels_forget_parent();

@@ -21,6 +21,7 @@
 #include "capture/hook_heap.h"
 #include "capture/hook_heap_operators.h"
 #include "capture/hook_mappings.h"
+#include "capture/hook_waits.h"
 #include "sigsafe/heap_calls.h"
 #include "sigsafe/heap_usable.h"
 
@@ -37,6 +38,8 @@ struct object {
     uint32_t n_headers;
     uintptr_t strings, symbols, calls, others; /* addresses of its tables; 0: none */
     size_t n_string_bytes, n_call_bytes, n_other_bytes;
+    uintptr_t versions, needs; /* likewise, of its symbols' versions */
+    size_t n_needs;
     size_t n_relative; /* so many at the beginning of 'others' name no symbol */
     uintptr_t relro_start, relro_limit;
     bool relro_is_open;
@@ -57,7 +60,7 @@ struct hook_set {
      * its operators delete what libstdc++ has made with new for it. */
     bool keeps_native_calls;
 };
-enum { N_SETS = 5 };
+enum { N_SETS = 6 };
 
 struct pass {
     struct hook_set sets[N_SETS];
@@ -107,6 +110,15 @@ static void read_entry(struct object *object, const Elf64_Dyn *entry, uint64_t *
         break;
     case DT_SYMTAB:
         object->symbols = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_VERSYM:
+        object->versions = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_VERNEED:
+        object->needs = address_of(object, entry->d_un.d_ptr);
+        break;
+    case DT_VERNEEDNUM:
+        object->n_needs = entry->d_un.d_val;
         break;
     case DT_JMPREL:
         object->calls = address_of(object, entry->d_un.d_ptr);
@@ -226,6 +238,45 @@ static bool is_for(const struct hook_set *set, const struct object *object, cons
     return symbol->st_shndx == SHN_UNDEF || set->is_for_owners;
 }
 
+enum { HIDDEN = 0x8000 }; /* of a version's number: it is not the default */
+
+/* The name of the version that the object asks for symbol number 'index' of, or "". */
+static const char *version_of(const struct object *object, size_t index)
+{
+    const uintptr_t own = object->versions + index * sizeof(Elf64_Half);
+    uintptr_t at = object->needs;
+
+    if (object->versions == 0 || !is_inside(object, own, sizeof(Elf64_Half), PF_R))
+        return "";
+    for (size_t i = 0; i < object->n_needs; i++) {
+        const Elf64_Verneed *need = (const Elf64_Verneed *)at;
+        uintptr_t part;
+
+        if (!is_inside(object, at, sizeof *need, PF_R))
+            return "";
+        part = at + need->vn_aux;
+        for (unsigned k = 0; k < need->vn_cnt; k++) {
+            const Elf64_Vernaux *version = (const Elf64_Vernaux *)part;
+
+            if (!is_inside(object, part, sizeof *version, PF_R))
+                return "";
+            if ((version->vna_other & ~HIDDEN) == (*(const Elf64_Half *)own & ~HIDDEN) &&
+                version->vna_name < object->n_string_bytes)
+                return (const char *)object->strings + version->vna_name;
+            part += version->vna_next;
+        }
+        at += need->vn_next;
+    }
+    return "";
+}
+
+/* Conditions of before glibc 2.3.2 are something else under the same names. */
+static bool is_of_old_condition(const struct object *object, size_t index, const char *name)
+{
+    return strncmp(name, "pthread_cond_", 13) == 0 &&
+           strcmp(version_of(object, index), "GLIBC_2.2.5") == 0;
+}
+
 static const struct pp_hook *hook_of(const struct pass *pass, const struct object *object,
                                      const Elf64_Rela *relocation)
 {
@@ -237,6 +288,8 @@ static const struct pp_hook *hook_of(const struct pass *pass, const struct objec
         symbol->st_name >= object->n_string_bytes)
         return NULL;
     name = (const char *)object->strings + symbol->st_name;
+    if (is_of_old_condition(object, index, name))
+        return NULL;
     for (int k = 0; k < pass->n_sets; k++) {
         const struct hook_set *set = &pass->sets[k];
         if (!is_for(set, object, symbol) ||
@@ -310,7 +363,7 @@ static void patch(struct pass *pass, struct object *object, const Elf64_Rela *re
             return;
     }
     if (hook - pp_heap_operators >= 0 && hook - pp_heap_operators < PP_N_HEAP_OPERATORS)
-        pp_heap_align_no_more(); /* before the first object is sized by its page */
+        pp_heap_expect_ghosts(); /* of objects whose delete is not patched yet */
     /* The loader may be binding it right now. */
     if (__atomic_compare_exchange_n((uintptr_t *)slot, &value, hook->hook, false, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED))
@@ -366,7 +419,7 @@ static const struct pp_hook *let_alone(void)
 
 static bool is_patched; /* by this or an earlier pass */
 
-int pp_got_patch(bool with_heap, bool with_mappings)
+int pp_got_patch(bool with_heap, bool with_mappings, bool with_waits)
 {
     struct pass pass = {.n_sets = 0};
 
@@ -386,6 +439,10 @@ int pp_got_patch(bool with_heap, bool with_mappings)
     }
     if (with_mappings && pp_mappings_find_real())
         add_set(&pass, pp_mapping_hooks, PP_N_MAPPING_HOOKS)->is_not_for_allocator = true;
+    if (with_waits && !pp_waits_are_interposed) {
+        pp_waits_find_real();
+        add_set(&pass, pp_wait_hooks, PP_N_WAIT_HOOKS);
+    }
     if (pass.n_sets == 0)
         return 0;
     (void)dl_iterate_phdr(visit, &pass);

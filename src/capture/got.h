@@ -13,12 +13,12 @@
 /* Patch the entries of all objects that are loaded now; what was done before is cheap to do again.
  * 'with_heap': those of the malloc family too (capture/hook_heap.h), in libc's own entries as well;
  * 'with_mappings': those of mmap, munmap and mremap (capture/hook_mappings.h), but not the
- * allocator's own.  The entries stay: a late thread may be on its way through them.  Returns how
- * many were changed.
+ * allocator's own; 'with_waits': those that threads wait in (capture/hook_waits.h).  The entries
+ * stay: a late thread may be on its way through them.  Returns how many were changed.
  *
  * The caller holds the session's lock, which keeps forks out, and is a thread of the application's:
  * this takes the loader's lock. */
-int pp_got_patch(bool with_heap, bool with_mappings);
+int pp_got_patch(bool with_heap, bool with_mappings, bool with_waits);
 
 /* Whether threads made by pthread_create tell of themselves: the hooks are interposed or patched
  * in. */

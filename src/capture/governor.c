@@ -52,6 +52,7 @@ static void look(struct pp_session *session, uint64_t now_ns, struct pp_governor
     seen_out->helper_ns = atomic_load_explicit(&header->helper_cpu_ns, memory_order_relaxed);
     seen_out->handlers_ns = atomic_load_explicit(&header->handler_cpu_ns, memory_order_relaxed);
     seen_out->n_samples = count_samples(header);
+    seen_out->delivery_ns = atomic_load_explicit(&header->delivery_total_ns, memory_order_relaxed);
     seen_out->n_allocs = atomic_load_explicit(&header->heap.n_allocs, memory_order_relaxed);
     seen_out->n_bytes = atomic_load_explicit(&header->heap.requested_bytes, memory_order_relaxed);
 }
@@ -66,14 +67,13 @@ static struct pp_budget_used used_since(const struct pp_session *session,
                                         const struct pp_governor_seen *now)
 {
     const struct pp_governor_seen *before = &session->governor.seen;
-    const uint64_t known_ns =
-        atomic_load_explicit(&session->header->delivery_ns, memory_order_relaxed);
     struct pp_budget_used used = {.wall_ns = since(now->time_ns, before->time_ns),
                                   .program_ns = since(now->program_ns, before->program_ns)};
 
     used.own_ns =
         since(now->helper_ns, before->helper_ns) + since(now->handlers_ns, before->handlers_ns) +
-        since(now->n_samples, before->n_samples) * (known_ns != 0 ? known_ns : DELIVERY_NS) +
+        (before->delivery_ns != 0 ? since(now->delivery_ns, before->delivery_ns)
+                                  : since(now->n_samples, before->n_samples) * DELIVERY_NS) +
         heap_ns(since(now->n_allocs, before->n_allocs), since(now->n_bytes, before->n_bytes),
                 session->governor.budget.heap_interval_bytes);
     return used;
@@ -140,10 +140,7 @@ void pp_governor_begin(struct pp_session *session)
         return;
     if (has_heap && settings->heap_interval_bytes > 1) {
         wish.heap_interval_bytes = settings->heap_interval_bytes;
-        /* Objects that are aligned and those that are not are told apart by the interval. */
-        wish.most_heap_interval_bytes = settings->heap_interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES
-                                            ? UINT32_MAX
-                                            : PP_HEAP_TAGGED_FROM_BYTES - 1;
+        wish.most_heap_interval_bytes = UINT32_MAX;
     } else if (has_heap) {
         pp_session_message(session->header,
                            "the heap counts every allocation, which no budget can lower: give it a "

@@ -10,7 +10,9 @@
 
 #include "base/error.h"
 #include "capture/allocator.h"
+#include "capture/heap_exec.h"
 #include "capture/heap_history.h"
+#include "capture/heap_live.h"
 #include "capture/heap_mappings.h"
 #include "capture/heap_memory.h"
 #include "capture/hook_heap.h"
@@ -42,33 +44,25 @@ int pp_heap_prepare(void)
 static void set_off(void)
 {
     pp_sig_heap_usable_end();
-    pp_sig_heap.tag_mask = UINT64_MAX;
     atomic_store(&pp_sig_heap.mode, PP_HEAP_OFF);
     atomic_fetch_add(&pp_sig_heap.session, 1);
+    pp_heap_filter_clear();
 }
 
-void pp_heap_align_no_more(void)
+static _Atomic bool are_ghosts_expected;
+
+void pp_heap_expect_ghosts(void)
 {
-    atomic_store(&pp_sig_heap.are_as_given, 1);
-    atomic_store(&pp_sig_heap.has_ghosts, 1); /* who has not been patched yet frees unseen */
+    atomic_store(&are_ghosts_expected, true);
+    atomic_store(&pp_sig_heap.has_ghosts, 1);
 }
 
-/* What free() looks for goes first, so that no sampled object is freed unseen. */
 static void set_on(uint64_t interval_bytes)
 {
     const bool is_exact = interval_bytes <= 1;
-    const bool is_aligned =
-        interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES && atomic_load(&pp_sig_heap.are_as_given) == 0;
 
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
-    atomic_store(&pp_sig_heap.is_aligned, is_aligned);
-    pp_sig_heap.filter_counts = pp_heap_filter() + (1 << PP_HEAP_FILTER_BITS) / 8;
-    pp_sig_heap.filter = is_exact ? NULL : pp_heap_filter();
-    atomic_store(&pp_sig_heap.n_strays, 0);
-    atomic_store(&pp_sig_heap.has_ghosts,
-                 !pp_heap_is_interposed || atomic_load(&pp_sig_heap.are_as_given) != 0);
-    pp_sig_heap.tag_mask = is_aligned ? PP_HEAP_TAG_MASK : 0;
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&pp_sig_heap.has_ghosts, !pp_heap_is_interposed || are_ghosts_expected);
     atomic_store(&pp_sig_heap.mode, is_exact ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
     atomic_fetch_add(&pp_sig_heap.session, 1);
 }
@@ -141,7 +135,7 @@ int pp_heap_begin(struct pp_session *session, struct pprofc_error *err)
 
     if (make_tables(session, interval_bytes <= 1) != 0)
         return pp_fail(err, -ENOSPC, 0, "no room for the heap's sites in shared memory");
-    pp_heap_memory_clear(interval_bytes <= 1);
+    pp_heap_memory_clear(interval_bytes);
     forget_counts();
     atomic_store(&heap->interval_bytes, interval_bytes);
     atomic_store(&heap->mode, interval_bytes <= 1 ? PP_HEAP_EXACT : PP_HEAP_SAMPLED);
@@ -172,8 +166,7 @@ int pp_heap_set_interval(struct pp_session *session, uint64_t interval_bytes)
         return -ESRCH;
     if (interval_bytes == 0 || interval_bytes > UINT32_MAX)
         return -ERANGE;
-    if ((now <= 1) != (interval_bytes <= 1) ||
-        (now >= PP_HEAP_TAGGED_FROM_BYTES) != (interval_bytes >= PP_HEAP_TAGGED_FROM_BYTES))
+    if ((now <= 1) != (interval_bytes <= 1))
         return -ENOTSUP;
     atomic_store(&pp_sig_heap.interval_bytes, interval_bytes);
     atomic_store(&session->header->heap.interval_bytes, interval_bytes);
@@ -310,6 +303,8 @@ static void sum_up(struct pp_session *session)
     struct pp_sig_heap_thread *thread;
     struct pp_heap_counts all;
 
+    if (pp_heap_is_settled(session->header))
+        return;
     for (uint32_t i = 0; (thread = pp_sig_heap_thread_at(i)) != NULL; i++) {
         const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire);
         if (tid == 0)
@@ -319,6 +314,8 @@ static void sum_up(struct pp_session *session)
     }
     count_unfollowed(session->header);
     count_all(&all);
+    if (pp_heap_is_settled(session->header))
+        return;
     atomic_store(&heap->n_allocs, all.n_allocs);
     atomic_store(&heap->n_frees, all.n_frees);
     atomic_store(&heap->n_reallocs, all.n_reallocs);
@@ -341,6 +338,7 @@ static void measure(struct pp_session *session)
         pp_sig_guard++;
     }
     pp_allocator_measure(&session->header->heap);
+    pp_heap_live_measure(session->header);
     if (self != NULL) {
         pp_sig_guard--;
         self->n_allocs = before.n_allocs;
@@ -371,49 +369,36 @@ static void make_room(struct pp_session *session)
                            n_frames + n_frames / 2 + PP_FRAMES_AHEAD + 1);
 }
 
-/* Without strays free() needs to look at aligned addresses only.  One that comes just now sets the
- * mask again, and so do we when we find it. */
-static void look_for_strays(void)
-{
-    if (atomic_load(&pp_sig_heap.is_aligned) == 0 || atomic_load(&pp_sig_heap.n_strays) != 0 ||
-        __atomic_load_n(&pp_sig_heap.tag_mask, __ATOMIC_RELAXED) != 0)
-        return;
-    __atomic_store_n(&pp_sig_heap.tag_mask, PP_HEAP_TAG_MASK, __ATOMIC_SEQ_CST);
-    if (atomic_load(&pp_sig_heap.n_strays) != 0)
-        __atomic_store_n(&pp_sig_heap.tag_mask, 0, __ATOMIC_SEQ_CST);
-}
-
 void pp_heap_turn(struct pp_session *session, uint64_t now_ns)
 {
     if ((session->settings.kinds & PPROFC_KIND_HEAP) == 0)
         return;
     if (atomic_load_explicit(&pp_sig_heap_wants_room, memory_order_relaxed) != 0)
         make_room(session);
+    session->has_heap_counts_left = true;
     if (now_ns < session->next_heap_count_ns)
         return;
     session->next_heap_count_ns = now_ns + COUNT_INTERVAL_NS;
     (void)pp_heap_blocks_tend();
-    look_for_strays();
     sum_up(session);
+    session->has_heap_counts_left = false;
     pp_heap_history_tend(session, now_ns);
 }
 
-/* What following costs in memory: tables of ours, and what aligned objects may leave between them
- * and the ones before. */
+void pp_heap_doze(struct pp_session *session)
+{
+    if (!session->has_heap_counts_left)
+        return;
+    session->has_heap_counts_left = false;
+    sum_up(session);
+}
+
+/* What following costs in memory: tables of ours. */
 static void measure_cost(struct pp_session *session)
 {
     struct pp_rec_heap *heap = &session->header->heap;
     const uint32_t n_sites = atomic_load_explicit(&heap->sites.n_items, memory_order_acquire);
-    uint64_t n_followed = 0;
 
-    for (uint32_t i = 0; i < n_sites; i++) {
-        const struct pp_rec_site *site = pp_sig_heap_site_at(session->header, i);
-        if (site != NULL)
-            n_followed += atomic_load_explicit(&site->allocated.n_samples, memory_order_relaxed) -
-                          atomic_load_explicit(&site->freed.n_samples, memory_order_relaxed);
-    }
-    atomic_store(&heap->alignment_bytes,
-                 atomic_load(&pp_sig_heap.is_aligned) != 0 ? n_followed * PP_HEAP_ALIGNMENT : 0);
     atomic_store(&heap->tables_bytes,
                  pp_heap_memory_bytes() + pp_heap_mappings_bytes() +
                      n_sites * sizeof(struct pp_rec_site) +

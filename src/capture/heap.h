@@ -23,6 +23,9 @@ void pp_heap_begin_here(void);
  * may still run. */
 int pp_heap_begin(struct pp_session *session, struct pprofc_error *err);
 void pp_heap_turn(struct pp_session *session, uint64_t now_ns);
+/* Before long without a turn: what the last turns came too soon to write down.  A program that is
+ * killed while it waits would be behind by its last burst. */
+void pp_heap_doze(struct pp_session *session);
 void pp_heap_end(struct pp_session *session);
 
 /* The allocator's own figures, before the session ends; in a thread of the application's.  Nothing
@@ -45,9 +48,9 @@ struct pp_heap_counts {
 };
 void pp_heap_count(struct pp_heap_counts *all_out, struct pp_heap_counts *own_out);
 
-/* From now on sampled objects begin where the allocator puts them: somebody frees by size.  Any
- * thread of the application's, under the session's lock; also while a session runs. */
-void pp_heap_align_no_more(void);
+/* Some calls that free go unseen until they are patched, too: an address that is known may come
+ * again.  Any thread of the application's, under the session's lock; also while a session runs. */
+void pp_heap_expect_ghosts(void);
 
 /* In a child after fork: nothing is sampled, nothing was counted yet. */
 void pp_heap_forget_parent(void);

@@ -15,10 +15,8 @@ enum {
     FEW_LEVELS = 2, /* where address space counts as memory: 40 000 objects */
     SITE_LEVELS = 5,
     MANY_LEVEL = 2, /* 131 000 slots: where to begin when every object is followed */
-    FILTER_BYTES = (1 << PP_HEAP_FILTER_BITS) / 8 + (1 << PP_HEAP_FILTER_BITS), /* bits, counts */
+    FILTER_PAGE_BYTES = 4096,
 };
-
-static _Atomic uint8_t *filter;
 
 static uint64_t n_slots(uint32_t level)
 {
@@ -76,22 +74,35 @@ static int make_map(struct pp_sig_heap_map *map, uint32_t n_levels)
     return 0;
 }
 
+/* NULL is near something, so that free() need not ask for it; the page with its word is kept in a
+ * child of fork(), too. */
+static int make_filter(void)
+{
+    uint16_t *filter = pp_reserve_wiped(PP_HEAP_FILTER_BYTES);
+
+    if (filter == NULL)
+        return -ENOMEM;
+    (void)madvise(filter, FILTER_PAGE_BYTES, MADV_KEEPONFORK);
+    filter[0] = PP_HEAP_FILTER_UNCOUNTED;
+    pp_sig_heap.filter = filter;
+    return 0;
+}
+
 int pp_heap_memory_make(void)
 {
     const bool is_strict = pp_is_overcommit_strict();
 
-    if (filter != NULL)
+    if (atomic_load(&pp_sig_heap_blocks[0]) != NULL)
         return 0;
+    if (pp_sig_heap.filter == NULL && make_filter() != 0)
+        return -ENOMEM;
     if (pp_sig_heap.objects.levels[0].keys == NULL &&
         make_map(&pp_sig_heap.objects, is_strict ? FEW_LEVELS : PP_HEAP_MAP_LEVELS) != 0)
         return -ENOMEM;
     if (pp_sig_heap.sites.levels[0].keys == NULL &&
         make_map(&pp_sig_heap.sites, is_strict ? FEW_LEVELS : SITE_LEVELS) != 0)
         return -ENOMEM;
-    if (pp_heap_blocks_tend() != 0)
-        return -ENOMEM;
-    filter = pp_reserve_wiped(FILTER_BYTES);
-    return filter != NULL ? 0 : -ENOMEM;
+    return pp_heap_blocks_tend();
 }
 
 static void clear_map(struct pp_sig_heap_map *map, uint32_t first)
@@ -104,20 +115,41 @@ static void clear_map(struct pp_sig_heap_map *map, uint32_t first)
     atomic_store(&map->current, first);
 }
 
-void pp_heap_memory_clear(bool many)
+/* One bucket of eight for a sixteenth of the interval, at most for 64 KiB: few hold two objects. */
+static uint32_t key_bits_for(uint64_t interval_bytes)
 {
-    const uint32_t first =
-        many && pp_sig_heap.objects.levels[MANY_LEVEL].keys != NULL ? MANY_LEVEL : 0;
+    enum { LEAST_BYTES = 128, MOST_BITS = 9 };
+    uint32_t bits = 0;
 
-    clear_map(&pp_sig_heap.objects, first);
-    clear_map(&pp_sig_heap.sites, 0);
-    if (filter != NULL)
-        (void)madvise((void *)filter, FILTER_BYTES, MADV_DONTNEED);
+    while (bits < MOST_BITS && (uint64_t)LEAST_BYTES << (bits + 1) <= interval_bytes / 16)
+        bits++;
+    return bits;
 }
 
-_Atomic uint8_t *pp_heap_filter(void)
+void pp_heap_memory_clear(uint64_t interval_bytes)
 {
-    return filter;
+    const uint32_t n_bits = key_bits_for(interval_bytes);
+    const uint32_t first =
+        interval_bytes <= 1 && pp_sig_heap.objects.levels[MANY_LEVEL].keys != NULL ? MANY_LEVEL : 0;
+
+    clear_map(&pp_sig_heap.objects, first);
+    /* Each level spreads its keys more: they may come thicker than the interval says. */
+    for (uint32_t i = 0; i < PP_HEAP_MAP_LEVELS; i++)
+        pp_sig_heap.objects.levels[i].key_bits = n_bits > i ? n_bits - i : 0;
+    clear_map(&pp_sig_heap.sites, 0);
+    pp_heap_filter_clear();
+}
+
+void pp_heap_filter_clear(void)
+{
+    enum { N_WORDS = FILTER_PAGE_BYTES / sizeof *pp_sig_heap.filter };
+
+    if (pp_sig_heap.filter == NULL)
+        return;
+    for (int i = 1; i < N_WORDS; i++)
+        __atomic_store_n(&pp_sig_heap.filter[i], 0, __ATOMIC_RELAXED);
+    (void)madvise((char *)pp_sig_heap.filter + FILTER_PAGE_BYTES,
+                  PP_HEAP_FILTER_BYTES - FILTER_PAGE_BYTES, MADV_DONTNEED);
 }
 
 /* ---- what of it is memory ---- */
@@ -158,8 +190,8 @@ uint64_t pp_heap_memory_bytes(void)
     uint64_t n_bytes = map_bytes(&pp_sig_heap.objects) + map_bytes(&pp_sig_heap.sites);
     uint64_t n_in_block = PP_HEAP_FIRST_BLOCK;
 
-    if (filter != NULL)
-        n_bytes += pp_bytes_in_memory((const void *)filter, FILTER_BYTES);
+    if (pp_sig_heap.filter != NULL)
+        n_bytes += pp_bytes_in_memory(pp_sig_heap.filter, PP_HEAP_FILTER_BYTES);
     for (uint32_t block = 0; block < PP_HEAP_N_BLOCKS; block++, n_in_block *= 2) {
         const struct pp_sig_heap_thread *threads = atomic_load(&pp_sig_heap_blocks[block]);
         if (threads != NULL)

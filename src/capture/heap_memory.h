@@ -10,8 +10,9 @@
 /* Make both maps and the filter; once, later calls do nothing.  0 or -ENOMEM. */
 int pp_heap_memory_make(void);
 
-/* As if just made: no object is known.  Nobody uses them now.  'many': there will be. */
-void pp_heap_memory_clear(bool many);
+/* As if just made: no object is known, and one in 'interval_bytes' will be; 1: many.  Nobody uses
+ * them now. */
+void pp_heap_memory_clear(uint64_t interval_bytes);
 
 /* How much of all this is in memory. */
 uint64_t pp_heap_memory_bytes(void);
@@ -29,7 +30,7 @@ void *pp_reserve_wiped(uint64_t n_bytes);
 /* Whether every private mapping counts against what the system may promise, touched or not. */
 bool pp_is_overcommit_strict(void);
 
-/* The filter, which pp_sig_heap.filter is set to where one is used, and its counts behind it. */
-_Atomic uint8_t *pp_heap_filter(void);
+/* No object is known by its place (sigsafe/heap_filter.h): free() asks for none. */
+void pp_heap_filter_clear(void);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/print.h"
 #include "capture/accounts.h"
 #include "capture/calibrate.h"
 #include "capture/commands.h"
@@ -26,6 +27,7 @@
 #include "capture/kernel_time.h"
 #include "capture/labels.h"
 #include "capture/leak.h"
+#include "capture/lock_code.h"
 #include "capture/own_descriptors.h"
 #include "capture/sampler.h"
 #include "capture/server_child.h"
@@ -33,6 +35,7 @@
 #include "capture/spans.h"
 #include "capture/threads.h"
 #include "capture/throttle.h"
+#include "capture/waits.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/module_set.h"
@@ -45,9 +48,11 @@
 enum {
     TABLE_BUDGET_NS = 4 * 1000 * 1000,     /* then whatever else is to be done comes first */
     LOOK_INTERVAL_NS = 1000 * 1000 * 1000, /* threads are looked for at least so often */
+    LOOKS_SHARE = 500,    /* of thousands more seldom: one part in so many of a CPU */
+    LOOKS_A_THROTTLE = 4, /* the control group's file costs as much as all else in a turn */
     TURN_SAMPLES = 20,
     TURN_LEAST_NS = 40 * 1000 * 1000,
-    TURN_MOST_NS = 500 * 1000 * 1000,
+    TURN_MOST_NS = 1000 * 1000 * 1000,
     UNHOOKED_INTERVAL_NS = 40 * 1000 * 1000,
     COUNT_INTERVAL_NS = 200 * 1000 * 1000,
     STOPPED_NS = 5 * 1000 * 1000,          /* a turn that comes so late may come after a stop */
@@ -71,12 +76,22 @@ void pp_session_message(struct pp_rec_header *header, const char *format, ...)
     if (i >= PP_REC_N_MESSAGES)
         return;
     va_start(arguments, format);
-    (void)vsnprintf(header->messages[i], sizeof header->messages[i], format, arguments);
+    (void)pp_vprint(header->messages[i], sizeof header->messages[i], format, arguments);
     va_end(arguments);
     atomic_store_explicit(&header->n_messages, i + 1, memory_order_release);
 }
 
 /* ---- modules ---- */
+
+/* Code that waits for locks without saying so. */
+static void look_for_lock_code(const struct pp_session *session,
+                               const struct pp_mapped_module *module, bool appeared)
+{
+    if (!appeared)
+        pp_lock_code_forget(module);
+    else if ((session->settings.kinds & PPROFC_KIND_LOCK) != 0)
+        pp_lock_code_learn(module);
+}
 
 static void module_seen(void *context, const struct pp_mapped_module *module, bool appeared)
 {
@@ -86,6 +101,7 @@ static void module_seen(void *context, const struct pp_mapped_module *module, bo
     const uint32_t n = atomic_load_explicit(&header->modules.n_items, memory_order_relaxed);
     struct pp_rec_module *slot;
 
+    look_for_lock_code(session, module, appeared);
     for (uint32_t i = n; !appeared && i-- > 0;) {
         slot = pp_sig_table_item(header, &header->modules, i);
         if (slot != NULL && slot->start == module->start &&
@@ -132,7 +148,7 @@ void pp_helper_look_at_modules(struct pp_session *session, uint64_t now_ns)
 
 /* ---- the loop ---- */
 
-/* Turns come every twenty samples or so, from 40 to 500 ms, by half as much earlier or later so
+/* Turns come every twenty samples or so, from 40 to 1000 ms, by half as much earlier or later so
  * that draws are in time. */
 static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
 {
@@ -147,32 +163,47 @@ static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
     return due_in_ns < most_ns ? due_in_ns : due_in_ns / ((due_in_ns + most_ns / 2) / most_ns);
 }
 
-/* Once a process, when it has run for long enough that the few milliseconds do not show. */
+/* Once a process for each way, when it has run for long enough that the few milliseconds do not
+ * show. */
 static void calibrate(struct pp_session *session)
 {
-    static uint64_t delivery_ns;
+    struct pp_rec_header *header = session->header;
+    static uint64_t delivery_ns, timer_ns;
     static enum pp_rec_delivery measured;
+    static bool is_timer_measured;
 
-    if (atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed) < CALIBRATE_AT_NS ||
-        atomic_load_explicit(&session->header->delivery_ns, memory_order_relaxed) != 0)
+    if (atomic_load_explicit(&header->cpu_ns, memory_order_relaxed) < CALIBRATE_AT_NS)
         return;
-    if (measured != session->delivery)
+    if (session->delivery != PP_DELIVERY_CPU_TIMER && measured != session->delivery) {
         delivery_ns = pp_calibrate_delivery(session->delivery);
-    measured = session->delivery;
-    atomic_store_explicit(&session->header->delivery_ns, delivery_ns, memory_order_relaxed);
+        measured = session->delivery;
+    }
+    if (!is_timer_measured && (session->has_timers || session->delivery == PP_DELIVERY_CPU_TIMER)) {
+        timer_ns = pp_calibrate_delivery(PP_DELIVERY_CPU_TIMER);
+        is_timer_measured = true;
+    }
+    atomic_store_explicit(&header->delivery_ns,
+                          session->delivery == PP_DELIVERY_CPU_TIMER ? timer_ns : delivery_ns,
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->timer_delivery_ns, (uint32_t)timer_ns, memory_order_relaxed);
 }
 
 static void look_at_threads(struct pp_session *session, uint64_t now_ns)
 {
+    uint64_t cost_ns;
+
     if (now_ns < session->next_count_ns)
         return;
     /* Where threads tell of themselves only those of clone() are to be found. */
     session->next_count_ns = now_ns + (pp_got_catches_threads() ? COUNT_INTERVAL_NS : 0);
     if (now_ns < session->next_look_ns && pp_threads_count() == session->n_tasks_seen)
         return;
+    cost_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     pp_threads_scan(session);
-    session->next_look_ns = now_ns + LOOK_INTERVAL_NS;
-    pp_throttle_update(session->header);
+    cost_ns = (pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cost_ns) * LOOKS_SHARE;
+    session->next_look_ns = now_ns + (cost_ns > LOOK_INTERVAL_NS ? cost_ns : LOOK_INTERVAL_NS);
+    if (session->n_looks++ % LOOKS_A_THROTTLE == 0)
+        pp_throttle_update(session->header);
     pp_delivery_look_at_masks(session);
 }
 
@@ -199,6 +230,8 @@ static void work(struct pp_session *session, bool is_due, uint64_t due_ns)
     pp_labels_publish(session);
     pp_spans_publish(session);
     pp_heap_turn(session, now_ns);
+    if (is_due)
+        pp_waits_turn(session, now_ns);
     pp_segments_tend(&session->segments);
 }
 
@@ -215,12 +248,14 @@ static void sleep_until(_Atomic uint32_t *futex, uint32_t seen, uint64_t until_n
 }
 
 /* When the next turn is due.  While nothing runs that is seldom: the first sample of a new burst
- * wakes us, and so does a thread that is born. */
-static uint64_t next_turn_ns(const struct pp_session *session, uint64_t now_ns, uint64_t cpu_ns,
-                             uint64_t cpu_before_ns)
+ * wakes us, and so does a thread that is born.  At the very first turn nobody has had time to run,
+ * and whoever is in the kernel from then on has no sample that would wake us. */
+static uint64_t next_turn_ns(struct pp_session *session, uint64_t now_ns, uint64_t cpu_ns,
+                             uint64_t cpu_before_ns, bool is_first)
 {
-    if (cpu_ns >= cpu_before_ns + IDLE_CPU_NS)
+    if (is_first || cpu_ns >= cpu_before_ns + IDLE_CPU_NS)
         return now_ns + interval_ns(session, now_ns);
+    pp_heap_doze(session);
     atomic_store_explicit(&pp_sig_gate->helper_dozes, 1, memory_order_relaxed);
     return now_ns + IDLE_INTERVAL_NS;
 }
@@ -253,7 +288,7 @@ static void loop(struct pp_session *session)
                 atomic_load_explicit(&session->header->cpu_ns, memory_order_relaxed);
             atomic_store_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed);
             due_ns = is_woken ? now_ns + interval_ns(session, now_ns)
-                              : next_turn_ns(session, now_ns, cpu_ns, cpu_before_ns);
+                              : next_turn_ns(session, now_ns, cpu_ns, cpu_before_ns, due_ns == 0);
             dozes = atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) != 0;
             cpu_before_ns = cpu_ns;
         }
@@ -293,6 +328,7 @@ static int begin(struct pp_session *session)
     if ((result = pp_own_descriptors_take(err)) != 0)
         return result;
     session->helper_tid = pp_sig_gettid();
+    pp_sig_guard = 1; /* no hook of ours has anything to time here */
     if (!wait_for_order(session))
         return pp_fail(err, -ECANCELED, 0, "given up before it began");
     if ((result = pp_session_make(session, err)) != 0)
@@ -308,10 +344,13 @@ static int begin(struct pp_session *session)
     if ((session->settings.kinds & PPROFC_KIND_HEAP) != 0 &&
         (result = pp_heap_begin(session, err)) != 0)
         return result;
+    if ((result = pp_waits_begin(session, err)) != 0)
+        return result;
     pp_governor_begin(session);
     pp_commands_set_rate(session);
     pp_throttle_begin(pp_environment.cgroup);
     pp_threads_scan(session);
+    pp_waits_begin_threads(session);
     if (session->delay_ns == 0) { /* a forked child counts from its first nanosecond */
         session->helper_cpu_base_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
         session->cpu_base_ns = pp_sig_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -329,12 +368,15 @@ static void finish(struct pp_session *session)
 
     pp_server_child_end();
     pp_leak_end(session);
+    /* What was loaded since the last turn: stacks that are in it would have no names. */
+    pp_helper_look_at_modules(session, pp_sig_clock_ns(CLOCK_MONOTONIC));
     pp_threads_tend(session);
     if (!session->is_paused)
         pp_delivery_look_at_masks(session);
     pp_throttle_update(session->header);
     pp_accounts_update(session);
     pp_labels_publish(session);
+    pp_waits_end(session);
     pp_threads_end(session);
     if (!session->is_paused)
         pp_accounts_update(session);

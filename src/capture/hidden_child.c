@@ -35,6 +35,7 @@ struct launch {
     char **variables;
     char *inner_stack; /* its end */
     bool stays;        /* ends with the outer one */
+    pid_t outer;       /* that one, if it stays */
 };
 
 /* Memory of one launch: two stacks and the variables. */
@@ -101,8 +102,11 @@ static int inner(void *argument)
     const struct launch *launch = argument;
     sigset_t none;
 
-    if (launch->stays)
+    if (launch->stays) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != launch->outer) /* it was killed before */
+            return NOT_STARTED;
+    }
     (void)sigemptyset(&none);
     (void)pp_sig_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8);
     (void)pp_sig_syscall4(SYS_execve, (long)launch->path, (long)launch->arguments,
@@ -225,13 +229,16 @@ static void take_descriptors(int log)
     (void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
 }
 
-static void be_outer(const struct launch *launch, pid_t program, int log)
+/* The signal comes when the thread dies that has made us: at an exec, too, after which the process
+ * is there as before.  Had it died already, none would come. */
+static void be_outer(struct launch *launch, pid_t program, int32_t thread, int log)
 {
     int server;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != program)
+    if (getppid() != program || pp_sig_syscall4(SYS_tgkill, program, thread, 0, 0) != 0)
         _exit(0);
+    launch->outer = getpid();
     (void)setsid();
     take_descriptors(log);
     server = start_inner(launch);
@@ -247,6 +254,7 @@ int pp_hidden_start(const char *path, const char *const arguments[], int log)
     struct launch launch = {.stays = true};
     struct room *room = make_launch(&launch, path, arguments, n_bytes);
     const pid_t program = getpid();
+    const int32_t thread = pp_sig_gettid();
     sigset_t all, before;
     long pid;
 
@@ -256,7 +264,7 @@ int pp_hidden_start(const char *path, const char *const arguments[], int log)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pid = pp_sig_syscall4(SYS_clone, 0, 0, 0, 0); /* as fork(), without handlers of fork */
     if (pid == 0)
-        be_outer(&launch, program, log);
+        be_outer(&launch, program, thread, log);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     pp_unmap(room, n_bytes);
     return (int)pid;

@@ -50,6 +50,36 @@ void *pp_hook_find(const char *name)
     return found == NULL || is_plt_entry(found) ? dlsym(RTLD_NEXT, name) : found;
 }
 
+/* dlsym() keeps a message of what it did not find until it is called again: now, or the program
+ * would be seen to free it. */
+static void forget_message(void)
+{
+    (void)dlsym(RTLD_DEFAULT, "dlsym");
+}
+
+static void *find_in(void *scope, const char *name)
+{
+    void *found;
+
+    if (dlsym == NULL)
+        return NULL;
+    found = dlsym(scope, name);
+    if (found == NULL)
+        forget_message();
+    return found;
+}
+
+void *pp_hook_find_any(const char *name)
+{
+    return find_in(RTLD_DEFAULT, name);
+}
+
+/* The scope is counted from the library that this code is in. */
+void *pp_hook_find_next(const char *name)
+{
+    return find_in(RTLD_NEXT, name);
+}
+
 void pp_hooks_find_real(void)
 {
     static _Atomic bool is_done;

@@ -46,6 +46,12 @@ extern bool pp_hooks_are_interposed;
  * nothing, as in a static program.  Calls dlsym. */
 void *pp_hook_find(const char *name);
 
+/* What anybody exports by that name, of a thread-local this thread's; or NULL. */
+void *pp_hook_find_any(const char *name);
+
+/* What comes behind the object that we are in. */
+void *pp_hook_find_next(const char *name);
+
 /* Find libc's functions, once.  Calls dlsym; before the first hook can be called. */
 void pp_hooks_find_real(void);
 

@@ -1,17 +1,28 @@
-/* pthread_create: a thread is known from its birth, and its last CPU time is booked at its end. */
+/* pthread_create, and where waits are followed thrd_create: a thread is known from its birth, and
+ * its last CPU time is booked at its end. */
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <threads.h>
 
 #include "capture/hook_calls.h"
+#include "capture/hook_waits.h"
 #include "capture/session.h"
 #include "capture/threads.h"
+#include "capture/wait_queue.h"
 #include "sigsafe/clock.h"
+#include "sigsafe/descriptor.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_text.h"
 #include "sigsafe/syscall.h"
+#include "sigsafe/waits.h"
 
-enum { BLOCKED_LEAST_NS = 50 * 1000 * 1000 }; /* CPU time without a sample that wants a reason */
+enum {
+    BLOCKED_LEAST_NS = 50 * 1000 * 1000, /* CPU time without a sample that wants a reason */
+    LONGEST_MAKING_NS = 200 * 1000,      /* of a thread */
+    ONE_MOMENT_NS = 200 * 1000,          /* what is read within it belongs together */
+    MOST_TRIES = 5,
+};
 
 /* The name that it has at its end: most are named after their start. */
 static void keep_name(struct pp_rec_header *header, struct pp_sig_thread *thread)
@@ -57,6 +68,27 @@ static void note_ignored_time(struct pp_sig_thread *thread)
                               memory_order_relaxed);
 }
 
+/* Nor how long it has queued since the helper's last look: up to the moment that counts as its end.
+ * When it queues between the two they are read again. */
+static void note_end(struct pp_sig_thread *thread)
+{
+    const bool is_wanted = pp_sig_waits_are(PP_WAITS_OFFCPU) && !pp_sig_descriptor_is_filtered;
+    uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC), queue_ns, before_ns;
+
+    for (int i = 0; is_wanted && i < MOST_TRIES; i++) {
+        before_ns = now_ns;
+        if (!pp_wait_queue_read_own(&queue_ns))
+            break;
+        atomic_store_explicit(&thread->waits.end_queue_ns, queue_ns + 1, memory_order_relaxed);
+        now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+        if (now_ns < before_ns + ONE_MOMENT_NS)
+            break;
+    }
+    atomic_store_explicit(&thread->waits.end_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                          memory_order_relaxed);
+    atomic_store_explicit(&thread->waits.end_ns, now_ns, memory_order_release);
+}
+
 /* The last of a thread's CPU time, and the helper's word that it may forget the thread. */
 static void at_end(void *argument)
 {
@@ -64,6 +96,9 @@ static void at_end(void *argument)
     struct pp_rec_header *header;
 
     pp_sig_self = NULL;
+    atomic_store_explicit(&thread->waits.since_ticks, 0,
+                          memory_order_relaxed); /* cancelled in it */
+    note_end(thread);
     pp_sig_enter(thread);
     header = atomic_load_explicit(&pp_sig_gate->header, memory_order_acquire);
     if (header != NULL)
@@ -99,14 +134,24 @@ static void set_bounds(struct pp_sig_thread *thread, size_t stack_bytes)
     }
 }
 
-PP_HEAP_TEXT static void *run(void *argument)
+/* When the thread's clocks began: what it has used of the CPU lies behind it, and where it was kept
+ * waiting for one for longer than it takes to make a thread, it began when it was made. */
+static uint64_t birth_ns(uint64_t made_ns)
 {
-    struct pp_sig_thread *thread = argument;
-    void *(*start)(void *) = thread->start;
-    void *result;
+    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+    uint64_t cpu_ns;
 
-    argument = thread->argument;
+    if (made_ns == 0 || !pp_sig_waits_are(PP_WAITS_OFFCPU | PP_WAITS_LOCKS))
+        return now_ns;
+    cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    return now_ns < made_ns + cpu_ns + LONGEST_MAKING_NS ? now_ns - cpu_ns : made_ns;
+}
+
+static void begin_thread(struct pp_sig_thread *thread)
+{
     set_bounds(thread, thread->stack_bytes);
+    thread->waits.begin_ns = birth_ns(thread->waits.begin_ns);
+    thread->context.thread_pointer = (uintptr_t)__builtin_thread_pointer();
     pp_sig_self = thread;
     atomic_store_explicit(&thread->tid, pp_sig_gettid(), memory_order_relaxed);
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_BORN, memory_order_release);
@@ -118,6 +163,30 @@ PP_HEAP_TEXT static void *run(void *argument)
             pp_helper_wake(header);
         pp_sig_leave(thread);
     }
+}
+
+PP_HEAP_TEXT static void *run(void *argument)
+{
+    struct pp_sig_thread *thread = argument;
+    void *(*start)(void *) = thread->start;
+    void *result;
+
+    argument = thread->argument;
+    begin_thread(thread);
+    pthread_cleanup_push(at_end, thread);
+    result = start(argument);
+    pthread_cleanup_pop(1);
+    return result;
+}
+
+PP_HEAP_TEXT static int run_c11(void *argument)
+{
+    struct pp_sig_thread *thread = argument;
+    const thrd_start_t start = (thrd_start_t)(void (*)(void))thread->start;
+    int result;
+
+    argument = thread->argument;
+    begin_thread(thread);
     pthread_cleanup_push(at_end, thread);
     result = start(argument);
     pthread_cleanup_pop(1);
@@ -142,27 +211,57 @@ static size_t stack_bytes_of(const pthread_attr_t *attributes)
     return default_bytes;
 }
 
-PP_HEAP_TEXT int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
-                                        void *(*start)(void *), void *argument)
+/* The block of a thread that is about to be made.  NULL: nothing runs, or all blocks are in use:
+ * the helper finds it when it looks. */
+static struct pp_sig_thread *expect_thread(const pthread_attr_t *attributes, void *(*start)(void *),
+                                           void *argument)
 {
     struct pp_sig_thread *thread = NULL;
-    int result;
 
     if (pp_sig_guard == 0 && pp_sig_gate != NULL &&
         atomic_load_explicit(&pp_sig_gate->header, memory_order_relaxed) != NULL)
         thread = pp_sig_thread_claim();
-    if (thread ==
-        NULL) /* nothing runs, or all blocks are in use: the helper finds it when it looks */
-        return pp_real_pthread_create(thread_out, attributes, start, argument);
+    if (thread == NULL)
+        return NULL;
     thread->start = start;
     thread->argument = argument;
     thread->stack_bytes = stack_bytes_of(attributes);
+    thread->waits.begin_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
     if (pp_sig_self != NULL)
         atomic_store_explicit(&thread->is_of_ignored,
                               atomic_load_explicit(&pp_sig_self->ignored, memory_order_relaxed),
                               memory_order_relaxed);
+    return thread;
+}
+
+PP_HEAP_TEXT int pp_hook_pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes,
+                                        void *(*start)(void *), void *argument)
+{
+    struct pp_sig_thread *thread = expect_thread(attributes, start, argument);
+    int result;
+
+    if (thread == NULL)
+        return pp_real_pthread_create(thread_out, attributes, start, argument);
     result = pp_real_pthread_create(thread_out, attributes, run, thread);
     if (result != 0)
+        pp_sig_thread_release(thread);
+    return result;
+}
+
+/* Of libc's own thrd_create() nobody sees that it makes a thread. */
+PP_HOOK_FUNCTION int pp_hook_thrd_create(thrd_t *thread_out, thrd_start_t start, void *argument);
+PP_HEAP_TEXT int pp_hook_thrd_create(thrd_t *thread_out, thrd_start_t start, void *argument)
+{
+    int (*const real)(thrd_t *, thrd_start_t, void *) =
+        (int (*)(thrd_t *, thrd_start_t, void *))pp_wait_real(PP_HOOK_thrd_create);
+    struct pp_sig_thread *thread =
+        expect_thread(NULL, (void *(*)(void *))(void (*)(void))start, argument);
+    int result;
+
+    if (thread == NULL)
+        return real(thread_out, start, argument);
+    result = real(thread_out, run_c11, thread);
+    if (result != thrd_success)
         pp_sig_thread_release(thread);
     return result;
 }

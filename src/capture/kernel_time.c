@@ -56,10 +56,11 @@ static void exchange(struct pp_session *session, struct pp_sig_thread *thread,
 
     if (slot == NULL || pp_signal_install(pp_delivery_signal(delivery)) != 0 ||
         pp_source_open(&source, delivery, tid, pp_sig_thread_hint(thread->index),
-                       pp_cpu_draw_period(session)) != 0)
+                       pp_cpu_draw_period(session, watch)) != 0)
         return;
     pp_source_close(&watch->source);
     watch->source = source;
+    pp_kernel_time_begin_period(session, thread, watch);
     session->has_timers |= delivery == PP_DELIVERY_CPU_TIMER;
     atomic_fetch_or_explicit(&slot->flags, PP_THREAD_HAD_TIMER, memory_order_relaxed);
 }
@@ -80,9 +81,74 @@ static bool is_perf(enum pp_rec_delivery delivery)
     return delivery == PP_DELIVERY_PERF_TRAP || delivery == PP_DELIVERY_PERF_SIGNAL;
 }
 
+/* ---- samples that did not come ---- */
+
+/* Beyond those that came since the period was set: what its sample periods of CPU time lack.  The
+ * first of them began before, on average half a period earlier. */
+static double n_missed_in_period(const struct pp_kernel_share *seen,
+                                 const struct pp_rec_thread *slot, double *n_taken_out)
+{
+    const uint64_t n_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+    const uint64_t sampled_ns = atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed);
+
+    *n_taken_out = 0;
+    if (seen->period_ns == 0 || n_samples <= seen->period_samples)
+        return 0;
+    *n_taken_out = (double)(n_samples - seen->period_samples);
+    return (double)(sampled_ns - seen->period_sampled_ns) / (double)seen->period_ns - *n_taken_out -
+           0.5;
+}
+
+void pp_kernel_time_end_period(struct pp_session *session, struct pp_sig_thread *thread,
+                               struct pp_watch *watch)
+{
+    const struct pp_rec_thread *slot;
+    double n_taken;
+
+    if (watch->kernel.period_ns == 0 ||
+        (slot = pp_sig_thread_record(session->header, thread)) == NULL)
+        return;
+    watch->kernel.n_missed += n_missed_in_period(&watch->kernel, slot, &n_taken);
+    watch->kernel.n_taken += n_taken;
+}
+
+void pp_kernel_time_begin_period(struct pp_session *session, struct pp_sig_thread *thread,
+                                 struct pp_watch *watch)
+{
+    struct pp_kernel_share *seen = &watch->kernel;
+    const struct pp_rec_thread *slot;
+
+    /* One that is left out has no source, and takes no place in the recording. */
+    seen->period_ns = 0;
+    if (!is_perf(watch->source.delivery) ||
+        (slot = pp_sig_thread_record(session->header, thread)) == NULL)
+        return;
+    seen->period_ns = watch->source.period_ns;
+    seen->period_samples = atomic_load_explicit(&slot->n_samples, memory_order_relaxed);
+    seen->period_sampled_ns = atomic_load_explicit(&slot->sampled_ns, memory_order_relaxed);
+}
+
+/* Whether the samples that came say that it cannot be: of 'share' at least a third is missing from
+ * them, where that many have been due. */
+static bool is_contradicted(const struct pp_session *session, struct pp_sig_thread *thread,
+                            const struct pp_kernel_share *seen, double share)
+{
+    const struct pp_rec_thread *slot = pp_sig_thread_record(session->header, thread);
+    double n_taken = 0, n_missed = 0;
+
+    if (slot != NULL)
+        n_missed = n_missed_in_period(seen, slot, &n_taken);
+    n_taken += seen->n_taken;
+    n_missed += seen->n_missed;
+    return n_taken > 0 && n_missed < share / 3 * (n_taken + n_missed);
+}
+
+/* ---- judging ---- */
+
 static void begin_span(struct pp_kernel_share *seen, uint64_t user, uint64_t kernel)
 {
     seen->has_begun = true;
+    seen->n_taken = seen->n_missed = 0;
     seen->begun_cpu_ns = seen->cpu_ns;
     seen->user = user;
     seen->kernel = kernel;
@@ -111,6 +177,7 @@ static void judge(struct pp_session *session, struct pp_sig_thread *thread, stru
     const double n = (double)(user + kernel), share = (double)kernel / n;
 
     if (!has_timer && is_sure(share - limit_of(session), share, n) &&
+        !is_contradicted(session, thread, &watch->kernel, share) &&
         !pp_delivery_is_blocked(atomic_load_explicit(&thread->tid, memory_order_relaxed), SIGPROF))
         exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);
     else if (has_timer && is_sure(caution(session) * little - share, share, n))
@@ -172,6 +239,7 @@ void pp_kernel_time_begin(struct pp_session *session, struct pp_sig_thread *thre
                           struct pp_watch *watch, const struct pp_kernel_share *before)
 {
     watch->kernel = *before;
+    pp_kernel_time_begin_period(session, thread, watch);
     if (before->had_timer && before->share > limit_of(session) && is_perf(watch->source.delivery) &&
         are_timers_wanted(session))
         exchange(session, thread, watch, PP_DELIVERY_CPU_TIMER);

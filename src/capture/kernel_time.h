@@ -16,14 +16,22 @@
  * where the rate is up to four times the tick, three tenths above), and a perf event again to one
  * that has left the kernel.  Only where perf events are the delivery, nobody asked for a certain
  * one, and timers interrupt no system call: since Linux 5.9 they fire on the way back from it.  The
- * helper's, every now and then; reads the counts of threads that ran for 0.2 s since they were read
- * last, at first for 0.05. */
+ * kernel tells the share by what its tick met, which is wrong of a program in step with the tick:
+ * the perf event, whose period is drawn, must have missed samples, too.  The helper's, every now
+ * and then; reads the counts of threads that ran for 0.2 s since they were read last, at first for
+ * 0.05. */
 void pp_kernel_time_look(struct pp_session *session);
 
 /* A thread's watch begins, and a source has been opened: 'before' is what was known of it until a
  * pause; of one that is new, a span that has begun. */
 void pp_kernel_time_begin(struct pp_session *session, struct pp_sig_thread *thread,
                           struct pp_watch *watch, const struct pp_kernel_share *before);
+
+/* The period of a thread's source will be another; and is. */
+void pp_kernel_time_end_period(struct pp_session *session, struct pp_sig_thread *thread,
+                               struct pp_watch *watch);
+void pp_kernel_time_begin_period(struct pp_session *session, struct pp_sig_thread *thread,
+                                 struct pp_watch *watch);
 
 /* The rate has changed, and with it what our own deliveries take in the kernel, and what a timer
  * would lose. */

@@ -18,6 +18,7 @@ struct pp_module_entry {
     uint64_t eh_frame, eh_frame_limit; /* 0: not known; by the index it ends before the limit */
     struct pp_sig_rule_table *table;
     bool has_name, stays, was_here, has_no_table, is_wanted, is_kept;
+    uint32_t n_misses; /* as in the set's */
 };
 
 struct pp_module_list {

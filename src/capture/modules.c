@@ -29,8 +29,10 @@ struct pp_modules {
     struct pp_sig_module_set *set;
     uint64_t generation, table_bytes;
     uint64_t first_closes; /* pp_sig_module_closes at the start */
-    bool is_first;
+    bool is_first, is_at_start;
 };
+
+bool pp_modules_begin_at_start;
 
 static int64_t now_ns(void)
 {
@@ -183,9 +185,12 @@ static void collect_wanted(struct pp_modules *modules)
 {
     struct pp_module_entry *entries = pp_module_entries(&modules->now);
 
-    for (uint32_t i = 0; modules->set != NULL && i < modules->set->n_modules; i++)
-        if (__atomic_load_n(&modules->set->modules[i].is_wanted, __ATOMIC_RELAXED) != 0)
+    for (uint32_t i = 0; modules->set != NULL && i < modules->set->n_modules; i++) {
+        const struct pp_sig_module *module = &modules->set->modules[i];
+        entries[i].n_misses = __atomic_load_n(&module->n_misses, __ATOMIC_RELAXED);
+        if (entries[i].n_misses >= module->worth)
             entries[i].is_wanted = true;
+    }
 }
 
 /* Build what is wanted in the next list, at least a piece of it.  *is_left_out: time was up before
@@ -228,6 +233,15 @@ static struct pp_sig_module_set *allocate_set(uint32_t n_modules)
     return set;
 }
 
+/* A table costs as much as some look-ups in place for each function that it is of: who asks for
+ * less does without.  A short program's few samples never pay for libc's.  Only where .eh_frame is
+ * sure to stay, or was mapped before anything could be unloaded. */
+static uint32_t worth_of(const struct pp_modules *modules, const struct pp_module_entry *entry,
+                         const struct pp_sig_cfi *cfi)
+{
+    return (entry->stays || modules->is_at_start) && cfi->n_fdes > 1 ? cfi->n_fdes : 1;
+}
+
 static void fill_set(struct pp_modules *modules, struct pp_sig_module_set *set, uint64_t changes,
                      uint64_t closes)
 {
@@ -242,13 +256,16 @@ static void fill_set(struct pp_modules *modules, struct pp_sig_module_set *set, 
         module->start = entries[i].shown.start;
         module->limit = entries[i].shown.limit;
         module->table = entries[i].table;
+        module->n_misses = entries[i].n_misses;
+        module->worth = 1;
         if (entries[i].has_no_table)
             module->flags |= PP_MODULE_NO_TABLE;
         if (entries[i].was_here) {
             module->flags |=
                 entries[i].stays ? PP_MODULE_STAYS | PP_MODULE_WAS_HERE : PP_MODULE_WAS_HERE;
-            if (module->table == NULL && !entries[i].has_no_table)
-                (void)pp_module_open_in_place(&entries[i], &module->cfi);
+            if (module->table == NULL && !entries[i].has_no_table &&
+                pp_module_open_in_place(&entries[i], &module->cfi) == 0)
+                module->worth = worth_of(modules, &entries[i], &module->cfi);
         }
     }
 }
@@ -335,6 +352,7 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
     modules->wait = wait;
     modules->context = context;
     modules->is_first = true;
+    modules->is_at_start = pp_modules_begin_at_start;
     pp_sig_rule_cache_prepare();
     (void)madvise(pp_sig_rule_cache, sizeof pp_sig_rule_cache, MADV_DONTDUMP);
     modules->first_closes = __atomic_load_n(&pp_sig_module_closes, __ATOMIC_ACQUIRE);

@@ -31,6 +31,10 @@ typedef void (*pp_wait_for_handlers_fn)(void *context);
 
 struct pp_modules; /* the helper's own book-keeping */
 
+/* Set while a session begins before main() of a program that has called no dlopen: what is mapped
+ * then are its start-up libraries. */
+extern bool pp_modules_begin_at_start;
+
 /* Make the set of what is mapped now, quickly (without tables: handlers interpret .eh_frame of the
  * objects that cannot be unloaded: the program, its loader, its start-up libraries, the vdso), and
  * publish it.  NULL on failure (errno says why). */
@@ -38,10 +42,11 @@ struct pp_modules *pp_modules_new(pp_module_seen_fn seen, pp_wait_for_handlers_f
                                   void *context);
 
 /* Look again at /proc/self/maps and build what tables are missing for modules that handlers have
- * asked for (a sample fell there) or that came after pp_modules_new (until then handlers follow
- * frame pointers there), within about 'budget_ns'; publish by pointer swap.  Returns 1 when
- * something is left to do, 0 when not, or a negative errno.  A table that takes longer is made in
- * pieces, a call each, and what is mapped is looked at again when it is done. */
+ * asked for (a sample fell there; often enough, where they can do without) or that came after
+ * pp_modules_new (until then handlers follow frame pointers there), within about 'budget_ns';
+ * publish by pointer swap.  Returns 1 when something is left to do, 0 when not, or a negative
+ * errno.  A table that takes longer is made in pieces, a call each, and what is mapped is looked at
+ * again when it is done. */
 int pp_modules_refresh(struct pp_modules *modules, int64_t budget_ns);
 
 /* Bytes of tables held, for the memory report. */

@@ -2,9 +2,11 @@
 #include "capture/preload.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <unistd.h>
 
 #include "capture/autostart.h"
+#include "capture/heap_exec.h"
 #include "capture/result_file.h"
 #include "capture/session.h"
 #include "sigsafe/handler.h"
@@ -31,17 +33,36 @@ static bool has_samples(const struct pp_rec_header *header)
     return false;
 }
 
-void pp_preload_before_exec(void)
+/* After vfork() the parent's memory is ours: what is the parent's stays. */
+static const struct pp_rec_header *own_recording(void)
 {
     const struct pp_rec_header *header =
         pp_sig_gate == NULL ? NULL : atomic_load(&pp_sig_gate->header);
 
-    /* After vfork() this runs in the parent's memory: what is the parent's stays.  A child that
-     * execs ends its recording here; the command collects it by its name when it has seen anything.
-     */
-    if (header != NULL && header->pid == getpid() && getpid() != pp_root_pid &&
-        (!pp_environment.has_run_id || !has_samples(header)))
+    return header != NULL && header->pid == getpid() ? header : NULL;
+}
+
+void pp_preload_before_exec(void)
+{
+    const struct pp_rec_header *header = own_recording();
+
+    if (header == NULL)
+        return;
+    pp_heap_before_exec(&pp_session);
+    /* A child that execs ends its recording here; the command collects it by its name when it has
+     * seen anything. */
+    if (getpid() != pp_root_pid && (!pp_environment.has_run_id || !has_samples(header)))
         (void)unlink(pp_session.file.path);
+}
+
+int pp_preload_after_exec(int result)
+{
+    const int saved_errno = errno;
+
+    if (own_recording() != NULL)
+        pp_heap_after_exec(&pp_session);
+    errno = saved_errno;
+    return result;
 }
 
 bool pp_preload_goes_along(void)

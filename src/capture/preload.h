@@ -22,4 +22,7 @@ bool pp_preload_goes_along(void);
 /* An exec is about to happen: a forked child's own recording, which saw nothing, goes. */
 void pp_preload_before_exec(void);
 
+/* It has failed with 'result'; gives that on. */
+int pp_preload_after_exec(int result);
+
 #endif

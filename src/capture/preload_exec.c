@@ -121,21 +121,21 @@ int execve(const char *path, char *const argv[], char *const envp[])
 {
     resolve();
     before_exec();
-    return next_execve(path, argv, WITH_OURS(envp));
+    return pp_preload_after_exec(next_execve(path, argv, WITH_OURS(envp)));
 }
 
 int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     resolve();
     before_exec();
-    return next_execvpe(file, argv, WITH_OURS(envp));
+    return pp_preload_after_exec(next_execvpe(file, argv, WITH_OURS(envp)));
 }
 
 int fexecve(int fd, char *const argv[], char *const envp[])
 {
     resolve();
     before_exec();
-    return next_fexecve(fd, argv, WITH_OURS(envp));
+    return pp_preload_after_exec(next_fexecve(fd, argv, WITH_OURS(envp)));
 }
 
 int execv(const char *path, char *const argv[])

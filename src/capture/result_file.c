@@ -82,6 +82,28 @@ static int64_t seconds_of_name(const struct pp_rec_header *header)
            1000000000;
 }
 
+/* The kind that `pprofc convert` makes of it when it is not told which: the first. */
+static const char *first_kind(const struct pp_rec_header *header)
+{
+    static const struct {
+        uint32_t kind;
+        const char *name;
+    } kinds[] = {{PPROFC_KIND_CPU, "cpu"},
+                 {PPROFC_KIND_OFFCPU, "offcpu"},
+                 {PPROFC_KIND_LOCK, "lock"},
+                 {PPROFC_KIND_HEAP, "heap"}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if ((atomic_load(&header->kinds) & kinds[i].kind) != 0)
+            return kinds[i].name;
+    return "cpu";
+}
+
+static const char *program_name(const struct pp_rec_header *header)
+{
+    return header->name[0] != '\0' ? header->name : base_name(header->program);
+}
+
 /* %p pid, %h host, %t time, %n program, %k kind, %% percent. */
 static void expand(const char *pattern, const struct pp_rec_header *header, char *out,
                    size_t capacity)
@@ -99,9 +121,9 @@ static void expand(const char *pattern, const struct pp_rec_header *header, char
             else if (*pattern == 't')
                 write_time(seconds_of_name(header), text, sizeof text);
             else if (*pattern == 'n')
-                pp_copy_text(text, sizeof text, base_name(header->program));
+                pp_copy_text(text, sizeof text, program_name(header));
             else if (*pattern == 'k')
-                pp_copy_text(text, sizeof text, "cpu");
+                pp_copy_text(text, sizeof text, first_kind(header));
             else if (*pattern == '\0')
                 pattern--;
             else
@@ -150,7 +172,8 @@ static void choose_path(const struct pp_rec_header *header, char *path, size_t c
 {
     expand(pp_environment.output[0] == '\0' ? "%n.%p.pb.gz" : pp_environment.output, header, path,
            capacity);
-    if (strcmp(base_name(path), base_name(header->program)) == 0)
+    if (strcmp(base_name(path), base_name(header->program)) == 0 ||
+        strcmp(base_name(path), program_name(header)) == 0)
         pp_copy_text(path + strlen(path), capacity - strlen(path), ".pb.gz");
     make_absolute(path, capacity);
     free_name(path, capacity);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "capture/heap.h"
 #include "capture/own_memory.h"
 #include "capture/run_account.h"
 #include "capture/threads.h"
@@ -31,7 +30,6 @@ enum {
     FIRST_MODULES = 64,
     START_TIMEOUT_S = 5,
     STUCK_S = 2,
-    FIRST_OPTIONS_BYTES = 40, /* of struct pprofc_options, as it first was */
     PAGE_BYTES = 4096,
     MAX_RECORDING_BYTES = 256 << 20, /* folding keeps it far below, whatever readers hold back */
 };
@@ -87,84 +85,6 @@ void pp_session_forget(void)
     pp_session.file.fd = -1;
 }
 
-/* ---- settings ---- */
-
-/* A program that was built with an older header has a shorter struct: what came since is 0. */
-static int read_options(struct pprofc_options *options_out, const struct pprofc_options *given,
-                        struct pprofc_error *err)
-{
-    if (given->struct_bytes < FIRST_OPTIONS_BYTES || given->struct_bytes > sizeof *options_out)
-        return pp_fail(err, -EINVAL, 0,
-                       "options.struct_bytes is %zu, not %zu: begin with PPROFC_OPTIONS_INIT",
-                       given->struct_bytes, sizeof *options_out);
-    memset(options_out, 0, sizeof *options_out);
-    memcpy(options_out, given, given->struct_bytes);
-    return 0;
-}
-
-static int take_options(struct pp_settings *settings, const struct pprofc_options *given,
-                        struct pprofc_error *err)
-{
-    struct pprofc_options options;
-    const int result = read_options(&options, given, err);
-
-    if (result != 0)
-        return result;
-    if (options.heap_interval_bytes > UINT32_MAX)
-        return pp_fail(err, -EINVAL, 0, "a heap interval of %llu bytes: give 1 to 4 GiB",
-                       (unsigned long long)options.heap_interval_bytes);
-    if (options.heap_interval_bytes != 0)
-        settings->heap_interval_bytes = options.heap_interval_bytes;
-    settings->heap_follows_peak = settings->heap_follows_peak || options.heap_peak != 0;
-    settings->heap_follows_mappings = settings->heap_follows_mappings || options.heap_mmap != 0;
-    settings->heap_usable = settings->heap_usable || options.heap_usable != 0;
-    settings->heap_lifetimes = settings->heap_lifetimes || options.heap_lifetimes != 0;
-    if (options.kinds != 0)
-        settings->kinds = options.kinds;
-    if (options.frequency_hz != 0)
-        settings->rate_hz = options.frequency_hz;
-    if (options.block_libraries != NULL)
-        pp_copy_text(settings->block_libraries, sizeof settings->block_libraries,
-                     options.block_libraries);
-    settings->block_drops = settings->block_drops || options.block_drops != 0;
-    return 0;
-}
-
-int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
-                     struct pprofc_error *err)
-{
-    extern char **environ;
-    const struct pp_environment *env = &pp_environment;
-    int result;
-
-    pp_environment_read(environ);
-    memset(settings, 0, sizeof *settings);
-    settings->kinds = env->kinds != 0 ? env->kinds : PPROFC_KIND_CPU;
-    settings->rate_hz = env->rate_hz != 0 ? env->rate_hz : PPROFC_MODE_STANDARD;
-    settings->heap_interval_bytes =
-        env->heap_interval_bytes != 0 ? env->heap_interval_bytes : PP_HEAP_DEFAULT_INTERVAL;
-    settings->heap_follows_peak = env->heap_peak;
-    settings->heap_follows_mappings = env->heap_mmap;
-    settings->heap_usable = env->heap_usable;
-    settings->heap_lifetimes = env->heap_lifetimes;
-    settings->budget_share = env->budget_percent / 100;
-    settings->block_drops = env->block_drops;
-    pp_copy_text(settings->block_libraries, sizeof settings->block_libraries, env->block_libraries);
-    if (options != NULL && (result = take_options(settings, options, err)) != 0)
-        return result;
-    if ((settings->kinds & ~(PPROFC_KIND_CPU | PPROFC_KIND_HEAP | PPROFC_KIND_LEAK)) != 0)
-        return pp_fail(err, -ENOTSUP, 0,
-                       "kinds 0x%x: this version measures cpu (0x%x), heap (0x%x), leak (0x%x)",
-                       settings->kinds, PPROFC_KIND_CPU, PPROFC_KIND_HEAP, PPROFC_KIND_LEAK);
-    if ((settings->kinds & PPROFC_KIND_LEAK) != 0)
-        settings->kinds |= PPROFC_KIND_HEAP;
-    if ((settings->kinds & PPROFC_KIND_HEAP) == 0)
-        settings->heap_follows_mappings = false;
-    if (!(settings->rate_hz >= 1 && settings->rate_hz <= 10000))
-        return pp_fail(err, -EINVAL, 0, "a rate of %g Hz: give 1 to 10000", settings->rate_hz);
-    return 0;
-}
-
 /* ---- what is made once and kept ---- */
 
 int pp_gate_make(void)
@@ -187,6 +107,18 @@ int pp_gate_make(void)
 }
 
 /* ---- the header ---- */
+
+/* What was executed: not what a link led to, nor the interpreter.  A descriptor has no name. */
+static void read_name(struct pp_rec_header *header)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+    if (path == NULL || strncmp(path, "/dev/fd/", strlen("/dev/fd/")) == 0 ||
+        strncmp(path, "/proc/", strlen("/proc/")) == 0)
+        return;
+    pp_copy_text(header->name, sizeof header->name, slash != NULL ? slash + 1 : path);
+}
 
 static void read_command(struct pp_rec_header *header)
 {
@@ -212,7 +144,6 @@ static void fill_header(struct pp_session *session)
     const struct pp_environment *env = &pp_environment;
     struct stat space;
 
-    memcpy(header->magic, PP_REC_MAGIC, sizeof header->magic);
     header->layout = PP_REC_LAYOUT;
     header->header_bytes = PP_REC_HEADER_BYTES;
     header->exec_sequence = session->file.sequence;
@@ -227,6 +158,7 @@ static void fill_header(struct pp_session *session)
     header->start_realtime_ns = (int64_t)pp_sig_clock_ns(CLOCK_REALTIME);
     header->start_monotonic_ns = (int64_t)pp_sig_clock_ns(CLOCK_MONOTONIC);
     (void)gethostname(header->host, sizeof header->host - 1);
+    read_name(header);
     read_command(header);
     atomic_store(&header->kinds, session->settings.kinds & ~PPROFC_KIND_LEAK); /* no family */
     pp_copy_text(header->block_libraries, sizeof header->block_libraries,
@@ -236,6 +168,14 @@ static void fill_header(struct pp_session *session)
     atomic_store(&header->n_bytes, session->file.n_bytes);
     for (uint32_t i = 0; i < env->n_complaints; i++)
         pp_session_message(header, "%s", env->complaints[i]);
+}
+
+/* From now on it is a recording to whoever finds its file: what they need to see that it is alive
+ * has to be there. */
+static void publish(struct pp_rec_header *header)
+{
+    atomic_thread_fence(memory_order_release);
+    memcpy(header->magic, PP_REC_MAGIC, sizeof header->magic);
 }
 
 /* Slot 0 of the thread table takes what belongs to no thread that was seen. */
@@ -273,6 +213,7 @@ static int make_recording(struct pp_session *session, struct pprofc_error *err)
         return pp_fail(err, -ENOSPC, 0, "no room for the recording in shared memory: %s is full",
                        session->file.path[0] == '\0' ? "memory" : "/dev/shm");
     add_other_threads(session->header);
+    publish(session->header);
     return 0;
 }
 

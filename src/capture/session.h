@@ -14,23 +14,10 @@
 #include "capture/memory_file.h"
 #include "capture/modules.h"
 #include "capture/segments.h"
+#include "capture/settings.h"
 #include "pprofc/pprofc.h"
 #include "recording/layout.h"
 #include "sigsafe/threads.h"
-
-enum { PP_SESSION_BLOCK_BYTES = 256 };
-
-/* What a session was asked for. */
-struct pp_settings {
-    uint32_t kinds;
-    double rate_hz;
-    char block_libraries[PP_SESSION_BLOCK_BYTES];
-    bool block_drops;
-    uint64_t cycle_on_ns, cycle_ns; /* sampled for the first of every second; 0: always */
-    uint64_t heap_interval_bytes;
-    bool heap_follows_peak, heap_follows_mappings, heap_usable, heap_lifetimes;
-    double budget_share; /* of the program's CPU time, that profiling may cost; 0: any */
-};
 
 struct pp_watch; /* what the helper knows of a thread, capture/threads.h */
 
@@ -82,7 +69,8 @@ struct pp_governor {
     struct pp_budget budget;
     /* At the last turn; time_ns is CLOCK_MONOTONIC, 0: there was none. */
     struct pp_governor_seen {
-        uint64_t time_ns, program_ns, helper_ns, handlers_ns, n_samples, n_allocs, n_bytes;
+        uint64_t time_ns, program_ns, helper_ns, handlers_ns, n_samples, delivery_ns, n_allocs,
+            n_bytes;
     } seen;
 };
 
@@ -108,7 +96,9 @@ struct pp_session {
     uint64_t period_ns;                           /* mean, as asked */
     double scale; /* of drawn periods, so that the mean comes out right although redrawing restarts
                      an interval */
-    double other_share; /* of the last draw's pair, in 0 to 1; 0: a pair begins */
+    /* Of pairs of draws that lack the second, its share, in 0 to 1; 0: a pair begins.  A thread's
+     * draws are of the one and the other in turn. */
+    double other_shares[2];
     uint64_t random;
     uint64_t redraw_cost_ns; /* CPU time of a draw, of late */
     uint64_t n_redrawn;      /* by the last pass of draws */
@@ -118,6 +108,7 @@ struct pp_session {
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
     uint64_t n_draws_seen;                    /* that ended since */
     uint64_t n_tasks_seen;
+    uint32_t n_looks;       /* at all threads */
     uint64_t next_count_ns; /* when threads are counted again */
     uint64_t next_look_ns;  /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
@@ -137,6 +128,7 @@ struct pp_session {
 
     /* Of the heap: when threads' counts are summed up, sites get another point, ages are looked
      * at; and how far points lie apart, 0: none yet. */
+    bool has_heap_counts_left; /* a turn came too soon after the last sums */
     uint64_t next_heap_count_ns, next_heap_point_ns, next_heap_ages_ns, heap_interval_ns;
     uint64_t next_heap_measure_ns;
     _Atomic uint64_t asking_since_ns; /* the allocator, whose lock somebody may never give back */
@@ -173,10 +165,6 @@ extern _Atomic bool pp_session_is_banned;
 /* Called by the helper when the toggling signal or the cycle has switched sampling on or off, in
  * this process and its children; NULL: nothing is written then. */
 extern void (*pp_session_on_flip)(struct pp_session *session);
-
-/* Fill in defaults, environment and 'options' (may be NULL).  -EINVAL, -ERANGE, -ENOTSUP. */
-int pp_settings_make(struct pp_settings *settings, const struct pprofc_options *options,
-                     struct pprofc_error *err);
 
 /* Start, stop: the caller holds the lock. */
 void pp_session_lock(void);

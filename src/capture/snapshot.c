@@ -21,7 +21,7 @@
 
 enum { MAX_TRIES = 50, PAGE_BYTES = 4096 };
 
-enum { N_TABLES = 8 };
+enum { N_TABLES = 9 };
 
 /* What is copied, and how much room it takes: read once, since all of it may change meanwhile. */
 struct plan {
@@ -45,8 +45,9 @@ static uint64_t up(uint64_t n)
 static struct pp_rec_table *table_of(struct pp_rec_header *header, uint32_t i)
 {
     struct pp_rec_table *const tables[N_TABLES] = {
-        &header->threads, &header->modules,        &header->strings,    &header->label_sets,
-        &header->spans,   &header->heap.lifetimes, &header->heap.sites, &header->heap.frames};
+        &header->threads,        &header->modules,    &header->strings,
+        &header->label_sets,     &header->spans,      &header->waits.threads,
+        &header->heap.lifetimes, &header->heap.sites, &header->heap.frames};
 
     return tables[i];
 }
@@ -227,6 +228,7 @@ static void count_event(void *context, struct pp_rec_event *event, struct pp_rec
     struct pp_rec_header *header = context;
     const uint64_t ns = (uint64_t)event->values[1];
 
+    pp_snapshot_count_wait(header, event);
     if (thread == NULL || event->family != PP_FAMILY_CPU || event->n_values < 2)
         return;
     atomic_fetch_add(&header->cpu_ns, ns);
@@ -262,6 +264,7 @@ static void count_again(struct pp_rec_header *header)
     atomic_store(&header->n_samples, 0);
     atomic_store(&header->n_truncated, 0);
     atomic_store(&header->n_inferred, 0);
+    pp_snapshot_clear_waits(header);
     each_event(header, count_event, header);
     share = whole_ns == 0 ? 0 : (double)atomic_load(&header->cpu_ns) / (double)whole_ns;
     share = share > 1 ? 1 : share;

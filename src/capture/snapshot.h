@@ -25,4 +25,9 @@ void pp_snapshot_release(struct pp_rec_header *header, struct pprofc_cursor *cur
 void pp_snapshot_filter(struct pprofc_recording *recording,
                         int (*keeps)(void *context, const struct pp_rec_thread *), void *context);
 
+/* Of src/capture/snapshot_waits.c: of a copy that holds a part of the events, the table of where
+ * threads' time went is emptied, and filled by an event. */
+void pp_snapshot_clear_waits(struct pp_rec_header *header);
+void pp_snapshot_count_wait(struct pp_rec_header *header, const struct pp_rec_event *event);
+
 #endif

@@ -59,6 +59,7 @@ static void enter(struct pp_sig_thread *thread, uint64_t key, uint64_t cpu_ns)
         atomic_fetch_add_explicit(&before->cpu_ns, cpu_ns - thread->span_cpu_ns,
                                   memory_order_relaxed);
     thread->span_cpu_ns = cpu_ns;
+    pp_sig_thread_note_change(thread);
     atomic_store_explicit(&thread->span, key, memory_order_release);
 }
 

@@ -12,15 +12,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "capture/delivery_watch.h"
-#include "capture/proc_file.h"
 #include "capture/sampler.h"
+#include "capture/thread_place.h"
 #include "capture/threads.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
@@ -31,57 +28,7 @@ enum {
     ANSWER_STEP_NS = 200 * 1000,
     TABLE_BUDGET_NS = 20 * 1000 * 1000,
     MOST_ATTEMPTS = 4, /* at a thread that wakes while it is looked at */
-    N_ARGUMENTS = 6,
 };
-
-/* What the kernel says of a thread. */
-struct place {
-    enum { GONE, RUNS, WAITS, UNKNOWN } state;
-    int64_t call;
-    uint64_t sp, pc;
-};
-
-/* ---- what the kernel says ---- */
-
-/* "running", "-1 SP PC" (it waits outside of any call) or "NUMBER six arguments SP PC". */
-static void parse_place(const char *text, struct place *place)
-{
-    uint64_t words[N_ARGUMENTS + 2];
-    uint32_t n = 0;
-    char *at, *end;
-
-    place->state = UNKNOWN;
-    if (strncmp(text, "running", strlen("running")) == 0) {
-        place->state = RUNS;
-        return;
-    }
-    place->call = strtoll(text, &at, 10);
-    for (; at != text && n < N_ARGUMENTS + 2; at = end, n++) {
-        words[n] = strtoull(at, &end, 16);
-        if (end == at)
-            break;
-    }
-    if (n < 2)
-        return;
-    place->sp = words[n - 2];
-    place->pc = words[n - 1];
-    place->state = WAITS;
-}
-
-static void read_place(int32_t tid, struct place *place)
-{
-    char path[64], text[256];
-    ssize_t n;
-
-    *place = (struct place){.state = GONE, .call = -1};
-    (void)snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-    n = pp_proc_read(path, text, sizeof text);
-    if (n <= 0 && errno != ENOENT && errno != ESRCH)
-        place->state = UNKNOWN;
-    if (n <= 0)
-        return;
-    parse_place(text, place);
-}
 
 /* ---- one thread ---- */
 
@@ -145,19 +92,19 @@ static bool tell_waiting(struct pp_session *session, struct pp_sig_thread *threa
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     struct pp_sig_stand where = {.call = -1};
     struct pp_sig_walk walk;
-    struct place place;
+    struct pp_thread_place place;
 
     for (uint32_t attempt = 1;; attempt++) {
         const uint64_t cpu_ns = cpu_clock_ns(thread);
 
-        read_place(tid, &place);
-        if (place.state == RUNS)
+        pp_thread_place_read(tid, &place);
+        if (place.state == PP_PLACE_RUNS)
             return false;
-        if (place.state == GONE)
+        if (place.state == PP_PLACE_GONE)
             return true;
         where.call = place.call;
         where.idle_ns = idle_ns(watch, cpu_ns);
-        if (place.state == UNKNOWN)
+        if (place.state == PP_PLACE_UNKNOWN)
             break;
         pp_sig_unwind_from(place.pc, place.sp, pcs, &walk);
         if (has_learned(session, &walk))
@@ -197,7 +144,7 @@ static void call_upon(struct pp_session *session, struct pp_sig_thread *thread,
     const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
     const uint64_t hint = pp_sig_thread_hint(thread->index);
     const enum pp_rec_delivery delivery = perf_delivery_of(session, watch, tid);
-    struct place place;
+    struct pp_thread_place place;
 
     if (session->delivery == PP_DELIVERY_TEST)
         return;
@@ -206,8 +153,8 @@ static void call_upon(struct pp_session *session, struct pp_sig_thread *thread,
         return;
     if (pp_delivery_is_blocked(tid, SIGPROF) || pp_signal_install(SIGPROF) != 0)
         return;
-    read_place(tid, &place); /* last: it may have gone to sleep */
-    if (place.state != RUNS)
+    pp_thread_place_read(tid, &place); /* last: it may have gone to sleep */
+    if (place.state != PP_PLACE_RUNS)
         return;
     atomic_store_explicit(&thread->is_called_upon, 1, memory_order_relaxed);
     (void)pp_sampler_signal(tid, hint);

@@ -53,8 +53,9 @@ int pp_thread_open_source(struct pp_session *session, struct pp_sig_thread *thre
         /* The handler first: the first signal would meet the default action. */
         result = pp_signal_install(pp_delivery_signal(delivery));
         if (result == 0)
-            result = pp_source_open(&watch->source, delivery, tid,
-                                    pp_sig_thread_hint(thread->index), pp_cpu_draw_period(session));
+            result =
+                pp_source_open(&watch->source, delivery, tid, pp_sig_thread_hint(thread->index),
+                               pp_cpu_draw_period(session, watch));
         if (result == 0 || result == -ESRCH)
             break;
         say_fallback(session, delivery, -result);

@@ -14,6 +14,7 @@
 #include "capture/cpu.h"
 #include "capture/directory_entry.h"
 #include "capture/kernel_time.h"
+#include "capture/waits.h"
 #include "sigsafe/clock.h"
 #include "sigsafe/handler.h"
 #include "sigsafe/store.h"
@@ -85,6 +86,14 @@ static void reserve_slots(struct pp_session *session)
                        PP_MAX_THREAD_SLOTS - 1);
 }
 
+/* The block is anybody's, and nothing of this thread is left in the watch of the next one. */
+static void give_back(struct pp_sig_thread *thread, struct pp_watch *watch)
+{
+    memset(watch, 0, sizeof *watch);
+    watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
+    pp_sig_thread_release(thread);
+}
+
 static void begin(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch,
                   bool is_new)
 {
@@ -92,10 +101,13 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
     uint32_t state = atomic_load_explicit(&thread->state, memory_order_acquire);
     const struct pp_kernel_share kernel =
         is_new ? (struct pp_kernel_share){.has_begun = true} : watch->kernel;
+    const struct pp_wait_account waits =
+        is_new ? (struct pp_wait_account){.has_begun = false} : watch->waits;
 
     if (state == PP_SIG_THREAD_ENDING)
         return;
     memset(watch, 0, sizeof *watch);
+    watch->waits = waits; /* has stretches before a pause in it */
     watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
     reserve_slots(session); /* hundreds may begin in one turn */
     if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0) {
@@ -111,7 +123,7 @@ static void begin(struct pp_session *session, struct pp_sig_thread *thread, stru
         if (pp_sig_thread_record(session->header, thread) != NULL && !session->is_paused &&
             session->delivery != PP_DELIVERY_TEST &&
             pp_thread_open_source(session, thread, watch, session->delivery) == -ESRCH) {
-            pp_sig_thread_release(thread);
+            give_back(thread, watch);
             return;
         }
     }
@@ -138,6 +150,8 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
         atomic_load_explicit(&pp_sig_gate->session, memory_order_relaxed))
         slot = pp_sig_thread_record(session->header, thread);
     pp_source_close(&watch->source);
+    if (slot != NULL)
+        pp_waits_forget(session, thread, watch);
     if (slot != NULL && !pp_thread_is_among_others(thread) &&
         atomic_load_explicit(&slot->end_ns, memory_order_relaxed) == 0) {
         if (!watch->is_named)
@@ -150,9 +164,7 @@ static void end(struct pp_session *session, struct pp_sig_thread *thread, struct
     if (!is_gone(atomic_load_explicit(&thread->tid, memory_order_relaxed)))
         return;
     pp_thread_settle_ignored(session, thread, watch);
-    memset(watch, 0, sizeof *watch);
-    watch->source = (struct pp_source){PP_DELIVERY_NONE, -1, -1, 0};
-    pp_sig_thread_release(thread);
+    give_back(thread, watch);
 }
 
 /* A server in the program has a thread for each request, which is ignored a moment after its birth:
@@ -301,16 +313,18 @@ static void close_source(struct pp_session *session, struct pp_sig_thread *threa
     pp_source_close(&watch->source);
 }
 
+/* Of one that has ended just now, in a pause that had begun, what it has left behind. */
 static void book(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
-    struct timespec now;
-    (void)watch;
+    uint64_t cpu_ns = pp_sig_clock_ns(
+        pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)));
 
-    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0 &&
-        clock_gettime(pp_sig_thread_clock(atomic_load_explicit(&thread->tid, memory_order_relaxed)),
-                      &now) == 0)
-        pp_sig_book_remainder(session->header, thread,
-                              (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+    (void)watch;
+    if (cpu_ns == 0 &&
+        atomic_load_explicit(&thread->state, memory_order_acquire) == PP_SIG_THREAD_ENDING)
+        cpu_ns = atomic_load_explicit(&thread->waits.end_cpu_ns, memory_order_relaxed);
+    if (atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0 && cpu_ns != 0)
+        pp_sig_book_remainder(session->header, thread, cpu_ns);
 }
 
 /* So that a later session counts every thread from its own start. */
@@ -334,22 +348,32 @@ void pp_threads_end(struct pp_session *session)
     pp_threads_each(session, unrecord);
 }
 
+/* Both its times up to one moment. */
+static void pause_one(struct pp_session *session, struct pp_sig_thread *thread,
+                      struct pp_watch *watch)
+{
+    pp_waits_forget(session, thread, watch);
+    book(session, thread, watch);
+}
+
 void pp_threads_pause(struct pp_session *session)
 {
     atomic_store_explicit(&pp_sig_gate->is_paused, 1, memory_order_seq_cst);
     pp_threads_each(session, close_source);
     pp_wait_for_handlers(NULL);
-    pp_threads_each(session, book);
+    pp_threads_each(session, pause_one);
     pp_threads_each(session, pp_thread_settle_ignored);
 }
 
 static void reopen(struct pp_session *session, struct pp_sig_thread *thread, struct pp_watch *watch)
 {
+    pp_waits_begin_thread(session, thread, watch);
     begin(session, thread, watch, false);
 }
 
 void pp_threads_resume(struct pp_session *session)
 {
+    pp_waits_resume(session);
     /* Clocks first: a thread that ends meanwhile must not book what it used in the pause. */
     pp_threads_each(session, reopen);
     atomic_store_explicit(&pp_sig_gate->is_paused, 0, memory_order_seq_cst);

@@ -25,11 +25,42 @@ struct pp_kernel_share {
     uint64_t cpu_ns;
     uint32_t n_looks;
     double share; /* of the kernel's in it, when it was judged last */
+    /* Of its perf event in the span: samples that came, and that a time in the kernel kept from
+     * coming; and where it stood when the period there is was set. */
+    double n_taken, n_missed;
+    uint64_t period_ns, period_samples, period_sampled_ns;
+};
+
+/* Of capture/waits.h: where a thread's time has gone since it is followed. */
+struct pp_wait_account {
+    bool has_begun;
+    /* As they were when that began. */
+    uint64_t begin_ns, begin_cpu_ns, begin_queue_ns, begin_ticks, begin_n, begin_stored_ns;
+    uint64_t begin_overlap_ns, begin_contentions, begin_delay_ticks;
+    uint64_t cpu_ns, queue_ns, wall_ns; /* since, at the last look */
+    uint64_t boundary_ns;               /* in hooks, likewise */
+    uint64_t overlap_ns;                /* more was in hooks, ran and queued than time went by */
+    uint64_t claimed_ns, outside_ns;    /* recorded by the helper: of waits in hooks, and others */
+    uint64_t claimed_delay_ns, n_claimed_contentions;     /* likewise, of locks */
+    uint64_t queue_booked_ns, throttled_ns, remainder_ns; /* recorded, too */
+    /* The thread's 'n_changes' when the queue, and the rest, was recorded last. */
+    uint32_t queue_changes, rest_changes;
+    uint64_t throttle_seen_ns;                /* of the control group: up to there it is recorded */
+    uint64_t queue_noted_ns, recent_queue_ns; /* capture/wait_queue.c's */
+    bool is_seen;                             /* by the look of now: it is to be told of */
+    uint64_t seen_cpu_ns,
+        seen_since_ticks; /* by the last look: nothing has changed while they hold */
+    uint64_t outside_since_ns, next_outside_ns;
+    struct pp_wait_sums {
+        uint64_t wall_ns, cpu_ns, queue_ns, throttled_ns, blocked_ns, unattributed_ns, n_waits;
+        uint64_t n_contentions, delay_ns;
+    } before; /* earlier stretches between pauses */
 };
 
 struct pp_watch {
     struct pp_source source;
     uint64_t n_samples_at_redraw, n_samples_at_naming;
+    uint32_t n_draws;          /* of its period */
     bool is_left_out;          /* it is ignored, and these two hold */
     uint64_t ignored_since_ns; /* its CPU clock when that began */
     uint64_t ignored_ns;       /* what it has used since, when last looked at */
@@ -45,6 +76,7 @@ struct pp_watch {
     struct pp_source look_source;
     bool is_asked;
     uint64_t look_cpu_ns, look_time_ns;
+    struct pp_wait_account waits;
 };
 
 /* Blocks for thread control, a few ahead of need.  Any thread, before the first handler runs, then

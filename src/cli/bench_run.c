@@ -37,8 +37,7 @@ int pp_bench_init(struct pp_bench *bench, const char *keep, uint32_t kinds, doub
         return pp_fail(err, -errno, 0, "cannot make the folder %s: %s", bench->folder,
                        strerror(errno));
     bench->is_profiled = !pp_child_environment_is_off();
-    if (bench->is_profiled &&
-        pp_preload_find(&bench->preload, (kinds & PP_KIND_HEAP) != 0, err) < 0)
+    if (bench->is_profiled && pp_preload_find(&bench->preload, kinds, err) < 0)
         return -ENOENT;
     return 0;
 }
@@ -91,12 +90,12 @@ static void speak_again(int descriptor, int saved)
 static void set_environment(const struct pp_bench *bench, const struct pp_bench_program *program,
                             const char *run_id, struct pp_child_environment *environment)
 {
-    char rate[32];
+    char rate[32], kinds[PP_KINDS_TEXT_BYTES];
 
     (void)snprintf(rate, sizeof rate, "%g", bench->rate_hz);
     if (!program->links_capture)
         pp_child_environment_preload(environment, bench->preload.path);
-    pp_child_environment_set(environment, "PPROFC", pp_kinds_text(bench->kinds));
+    pp_child_environment_set(environment, "PPROFC", pp_kinds_text(bench->kinds, kinds));
     pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
     pp_child_environment_set(environment, "PPROFC_RUN_ID", run_id);
     if (program->follows)

@@ -28,7 +28,7 @@ int64_t pp_monotonic_ns(void)
     return now.tv_sec * second_ns + now.tv_nsec;
 }
 
-static void fill_watched(sigset_t *set)
+static void fill_watched(const struct pp_child *child, sigset_t *set)
 {
     (void)sigemptyset(set);
     for (size_t i = 0; i < N_PASSED_ON; i++)
@@ -37,6 +37,8 @@ static void fill_watched(sigset_t *set)
     (void)sigaddset(set, SIGQUIT);
     (void)sigaddset(set, SIGCHLD);
     (void)sigaddset(set, SIGCONT);
+    if (child->kept_signo != 0)
+        (void)sigaddset(set, child->kept_signo);
 }
 
 /* In the child: everything as it was when the command started, then the program. */
@@ -83,7 +85,7 @@ int pp_child_start(struct pp_child *child, const char *path, char **arguments, c
     child->cpu_ns = child->children_cpu_ns = -1;
     if (pipe2(report, O_CLOEXEC) != 0)
         return pp_fail(err, -errno, 0, "cannot make a pipe: %s", strerror(errno));
-    fill_watched(&watched);
+    fill_watched(child, &watched);
     (void)sigprocmask(SIG_BLOCK, &watched, &child->old_mask);
     /* A child of ours must wait for us, even when our own parent told us to ignore children. */
     (void)sigaction(SIGCHLD, &action, &child->old_child_action);
@@ -149,8 +151,10 @@ static void look_at_child(struct pp_child *child)
     siginfo_t info = {0};
 
     /* A zombie stays one until pp_child_reap(): its CPU clock is read first. */
-    if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        info.si_pid == child->pid) {
+    if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid != child->pid)
+        return;
+    if (info.si_code != CLD_STOPPED) {
         child->has_ended = true;
         child->end_ns = pp_monotonic_ns();
         return;
@@ -163,6 +167,10 @@ static void look_at_child(struct pp_child *child)
 
 static void handle_signal(struct pp_child *child, const siginfo_t *info)
 {
+    if (child->kept_signo != 0 && info->si_signo == child->kept_signo) {
+        child->on_kept();
+        return;
+    }
     switch (info->si_signo) {
     case SIGINT:
     case SIGQUIT:
@@ -181,11 +189,21 @@ static void handle_signal(struct pp_child *child, const siginfo_t *info)
     }
 }
 
+void pp_child_keep_signal(struct pp_child *child, int signo, void (*on_kept)(void))
+{
+    sigset_t watched;
+
+    child->kept_signo = signo;
+    child->on_kept = on_kept;
+    fill_watched(child, &watched);
+    (void)sigprocmask(SIG_BLOCK, &watched, NULL);
+}
+
 bool pp_child_wait(struct pp_child *child, int64_t deadline_ns)
 {
     sigset_t watched;
 
-    fill_watched(&watched);
+    fill_watched(child, &watched);
     for (;;) {
         siginfo_t info;
         struct timespec timeout;
@@ -230,7 +248,7 @@ void pp_child_reap(struct pp_child *child)
         const int64_t all_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
         child->children_cpu_ns = all_ns > child->cpu_ns ? all_ns - child->cpu_ns : 0;
     }
-    fill_watched(&watched);
+    fill_watched(child, &watched);
     while (sigtimedwait(&watched, &info, &at_once) > 0)
         continue;
     (void)sigprocmask(SIG_SETMASK, &child->old_mask, NULL);

@@ -22,8 +22,10 @@ struct pp_child {
     int wait_status;          /* once reaped */
     int64_t cpu_ns;           /* of the process itself; -1: not known */
     int64_t children_cpu_ns;  /* of the children it waited for; -1: not known */
-    int64_t peak_bytes;       /* the largest resident size of one of them; no less than ours was
-                                 when the child was made, which the kernel counts as its own */
+    int kept_signo;           /* one that is not the child's; 0: none */
+    void (*on_kept)(void);
+    int64_t peak_bytes; /* the largest resident size of one of them; no less than ours was
+                           when the child was made, which the kernel counts as its own */
 };
 
 int64_t pp_monotonic_ns(void);
@@ -37,6 +39,9 @@ int pp_child_start(struct pp_child *child, const char *path, char **arguments, c
  * INT and QUIT are the child's business (a terminal sends them to it as well); TERM, HUP, USR1,
  * USR2 are passed on; when the child stops, so do we, and it goes on when we do. */
 bool pp_child_wait(struct pp_child *child, int64_t deadline_ns);
+
+/* From now on 'signo' is not passed on: pp_child_wait() calls 'on_kept' for each. */
+void pp_child_keep_signal(struct pp_child *child, int signo, void (*on_kept)(void));
 
 /* Take the status and the CPU times of the child that has ended.  From here on INT, QUIT, TERM and
  * HUP act on us again; what came while it ended is forgotten. */

@@ -1,5 +1,6 @@
 /* pprofc convert: a profile in another format. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -14,6 +15,7 @@
 enum {
     OPTION_SAMPLE,
     OPTION_SAMPLE_INDEX,
+    OPTION_FORMAT,
     OPTION_BY,
     OPTION_HEAP_PEAK,
     OPTION_FORCE,
@@ -25,6 +27,7 @@ enum {
 static const struct pp_option convert_options[N_OPTIONS] = {
     [OPTION_SAMPLE] = {"sample", 0, true, false},
     [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
+    [OPTION_FORMAT] = {"format", 0, true, false},
     [OPTION_BY] = {"by", 0, true, false},
     [OPTION_HEAP_PEAK] = {"heap-peak", 0, false, false},
     [OPTION_FORCE] = {"force", 'f', false, false},
@@ -34,12 +37,31 @@ static const struct pp_option convert_options[N_OPTIONS] = {
 
 struct conversion {
     const char *from, *to;
+    bool has_format; /* it was given, whatever OUT's name says */
     struct pp_input_wish wish;
     enum pp_format format;
     bool by_thread;        /* a profile of the file is a thread */
     const char *label_key; /* or a value of this label; NULL: neither */
     bool overwrites, wants_help;
 };
+
+/* "folded", or as an extension is written: ".pb.gz". */
+static int set_format(struct conversion *conversion, const char *value, struct pprofc_error *err)
+{
+    const bool is_speedscope = strcmp(value, "speedscope") == 0;
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "x%s%s%s", value[0] == '.' ? "" : ".", value,
+                   is_speedscope ? ".json" : "");
+    conversion->has_format = true;
+    conversion->format = pp_format_of_path(name);
+    if (conversion->format != PP_FORMAT_UNKNOWN && conversion->format != PP_FORMAT_RECORDING)
+        return 0;
+    return pp_fail(err, -EINVAL, 0,
+                   "--format '%s' is none; there are pb.gz, pb, folded, speedscope, otlp, json, "
+                   "csv, txt and svg",
+                   value);
+}
 
 static const char label_prefix[] = "label:";
 
@@ -66,6 +88,8 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     case OPTION_SAMPLE_INDEX:
         conversion->wish.sample = value;
         return 0;
+    case OPTION_FORMAT:
+        return set_format(conversion, value, err);
     case OPTION_BY:
         return set_by(conversion, value, err);
     case OPTION_HEAP_PEAK:
@@ -106,16 +130,21 @@ static int read_options(char **words, struct conversion *conversion, struct ppro
         return rc;
     if (conversion->wants_help)
         return 0;
+    if (conversion->to == NULL && conversion->has_format && conversion->from != NULL)
+        conversion->to = "-";
     if (conversion->to == NULL)
         return pp_fail(err, -EINVAL, 0, "convert needs two files; write pprofc convert IN OUT");
-    conversion->format = PP_FORMAT_PPROF;
-    if (strcmp(conversion->to, "-") != 0 &&
+    if (!conversion->has_format)
+        conversion->format = PP_FORMAT_PPROF;
+    if (!conversion->has_format && strcmp(conversion->to, "-") != 0 &&
         pp_format_for_writing(conversion->to, &conversion->format, err) != 0)
         return -EINVAL;
     if (is_parted(conversion) && conversion->format != PP_FORMAT_SPEEDSCOPE)
-        return pp_fail(err, -EINVAL, 0,
-                       "--by parts a speedscope file, and '%s' is none; give OUT.speedscope.json",
-                       conversion->to);
+        return pp_fail(
+            err, -EINVAL, 0,
+            "--by parts a speedscope file, and '%s' is none; give OUT.speedscope.json or "
+            "--format speedscope",
+            conversion->to);
     return 0;
 }
 
@@ -141,9 +170,14 @@ static int write_profile(const struct conversion *conversion, const struct pprof
     if (rc == 0 && is_parted(conversion) && profile->n_types > 1)
         pp_say("%s has the sample type %s alone; --sample NAME gives another", conversion->to,
                pp_profile_chars(profile, profile->types[type].type));
+    if (rc == 0 && bytes.n_bytes == 0 && profile->n_samples > 0)
+        pp_say("%s is empty: no sample has any %s%s", conversion->to,
+               pp_profile_chars(profile, profile->types[type].type),
+               profile->n_types > 1 ? "; --sample NAME gives another type" : "");
     pp_format_leaves_out(profile, conversion->format, left_out, sizeof left_out);
     if (rc == 0 && left_out[0] != '\0')
-        pp_say("%s has no room for %s; .pb.gz has", conversion->to, left_out);
+        pp_say("%s has no room for %s; .pb.gz has",
+               strcmp(conversion->to, "-") == 0 ? "the format" : conversion->to, left_out);
     return rc;
 }
 

@@ -6,76 +6,18 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "cli/continuous_options.h"
+#include "cli/history_request.h"
 #include "cli/history_views.h"
 #include "cli/messages.h"
-#include "cli/options.h"
 #include "cli/output_format.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 #include "formats/encode.h"
 #include "views/top_table.h"
 
-enum {
-    OPTION_DIR,
-    OPTION_SINCE,
-    OPTION_UNTIL,
-    OPTION_BASE_SINCE,
-    OPTION_BASE_UNTIL,
-    OPTION_KIND,
-    OPTION_PROGRAM,
-    OPTION_PID,
-    OPTION_LABEL,
-    OPTION_SAMPLE,
-    OPTION_SAMPLE_INDEX,
-    OPTION_TOP,
-    OPTION_CUM,
-    OPTION_JSON,
-    OPTION_OUTPUT,
-    OPTION_FORCE,
-    OPTION_QUIET,
-    OPTION_HELP,
-    N_OPTIONS
-};
-
-static const struct pp_option history_options[N_OPTIONS] = {
-    [OPTION_DIR] = {"dir", 0, true, false},
-    [OPTION_SINCE] = {"since", 0, true, false},
-    [OPTION_UNTIL] = {"until", 0, true, false},
-    [OPTION_BASE_SINCE] = {"base-since", 0, true, false},
-    [OPTION_BASE_UNTIL] = {"base-until", 0, true, false},
-    [OPTION_KIND] = {"kind", 'k', true, false},
-    [OPTION_PROGRAM] = {"program", 0, true, false},
-    [OPTION_PID] = {"pid", 0, true, false},
-    [OPTION_LABEL] = {"label", 0, true, false},
-    [OPTION_SAMPLE] = {"sample", 0, true, false},
-    [OPTION_SAMPLE_INDEX] = {"sample_index", 0, true, false},
-    [OPTION_TOP] = {"top", 0, true, false},
-    [OPTION_CUM] = {"cum", 0, false, false},
-    [OPTION_JSON] = {"json", 0, false, false},
-    [OPTION_OUTPUT] = {"output", 'o', true, false},
-    [OPTION_FORCE] = {"force", 'f', false, false},
-    [OPTION_QUIET] = {"quiet", 'q', false, false},
-    [OPTION_HELP] = {"help", 'h', false, false},
-};
-
 static const int64_t hour_s = 3600;
 
 #define AUTO_WINDOWS __attribute__((cleanup(pp_history_windows_done))) struct pp_history_windows
-
-struct request;
-
-/* What is done with the windows: 0, or what to exit with after a line about it. */
-typedef int action(struct request *request, struct pp_history *history);
-
-struct request {
-    action *act; /* NULL: nothing was said, so a list */
-    struct pp_history_query query, base;
-    int64_t now_s;
-    const char *output;
-    uint32_t n_rows;
-    bool by_cum, is_json, overwrites, wants_help;
-};
 
 static int exit_code(int status)
 {
@@ -90,7 +32,8 @@ static int complain(int status, const struct pprofc_error *err)
 
 /* ---- output ---- */
 
-static int write_out(const struct request *request, const char *path, const struct pp_buffer *bytes)
+static int write_out(const struct pp_history_request *request, const char *path,
+                     const struct pp_buffer *bytes)
 {
     struct pprofc_error err;
     char size[PP_NUMBER_TEXT_BYTES];
@@ -107,12 +50,31 @@ static int write_out(const struct request *request, const char *path, const stru
     return PP_EXIT_OK;
 }
 
-static const char *output_of(const struct request *request)
+static const char *output_of(const struct pp_history_request *request)
 {
     return request->output != NULL ? request->output : "-";
 }
 
 /* ---- reading ---- */
+
+/* A diff takes its spans from the clock, where nobody gives them: they are said. */
+static void complain_of_none(const struct pp_history_query *query)
+{
+    const int64_t times_s[2] = {query->since_s, query->until_s};
+    char span[2][48] = {"", ""};
+
+    for (int i = 0; i < 2; i++) {
+        const time_t time_s = (time_t)times_s[i];
+        struct tm utc;
+        if (time_s > 0 && gmtime_r(&time_s, &utc) != NULL)
+            (void)strftime(span[i], sizeof span[i],
+                           i == 0 ? " from %Y-%m-%d %H:%M:%S on" : " until %Y-%m-%d %H:%M:%S",
+                           &utc);
+    }
+    pp_complain("no window of %s%s%s%s is what was asked for; pprofc history --dir %s lists them",
+                query->folder, span[0], span[1],
+                span[0][0] != '\0' || span[1][0] != '\0' ? " UTC" : "", query->folder);
+}
 
 /* The query's windows of one kind.  0, or what to exit with. */
 static int load(struct pp_history *history, struct pp_history_query *query,
@@ -130,8 +92,7 @@ static int load(struct pp_history *history, struct pp_history_query *query,
         pp_complain("%u more windows cannot be read", windows->n_unreadable - 1);
     if (windows->n > 0)
         return 0;
-    pp_complain("no window of %s is what was asked for; pprofc history --dir %s lists them",
-                query->folder, query->folder);
+    complain_of_none(query);
     return PP_EXIT_NO_SAMPLES;
 }
 
@@ -147,7 +108,7 @@ static void say_programs(const struct pp_history *history, const struct pp_histo
 
 /* All windows as one; 'power', unless NULL, gets what they could have shown: merging leaves states
  * to the last ones. */
-static int load_merged(struct request *request, struct pp_history *history,
+static int load_merged(struct pp_history_request *request, struct pp_history *history,
                        struct pprofc_profile **all_out, uint32_t *type_out, struct pp_buffer *power)
 {
     AUTO_WINDOWS windows = {NULL, 0, 0};
@@ -174,7 +135,7 @@ static int load_merged(struct request *request, struct pp_history *history,
 
 /* ---- actions ---- */
 
-static int list(struct request *request, struct pp_history *history)
+static int list(struct pp_history_request *request, struct pp_history *history)
 {
     AUTO_WINDOWS windows = {NULL, 0, 0};
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
@@ -190,7 +151,7 @@ static int list(struct request *request, struct pp_history *history)
     return write_out(request, output_of(request), &out);
 }
 
-static int top(struct request *request, struct pp_history *history)
+static int top(struct pp_history_request *request, struct pp_history *history)
 {
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
     struct pprofc_profile *all = NULL;
@@ -211,8 +172,8 @@ static int top(struct request *request, struct pp_history *history)
     return status != 0 ? complain(status, &err) : write_out(request, output_of(request), &out);
 }
 
-static int write_merged(struct request *request, struct pp_history *history, const char *path,
-                        enum pp_format format)
+static int write_merged(struct pp_history_request *request, struct pp_history *history,
+                        const char *path, enum pp_format format)
 {
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
     struct pprofc_profile *all = NULL;
@@ -228,7 +189,7 @@ static int write_merged(struct request *request, struct pp_history *history, con
     return status != 0 ? complain(status, &err) : write_out(request, path, &out);
 }
 
-static int flame(struct request *request, struct pp_history *history)
+static int flame(struct pp_history_request *request, struct pp_history *history)
 {
     const char *path = request->output != NULL ? request->output : "history.svg";
 
@@ -239,7 +200,7 @@ static int flame(struct request *request, struct pp_history *history)
     return write_merged(request, history, path, PP_FORMAT_SVG);
 }
 
-static int export(struct request *request, struct pp_history *history)
+static int export(struct pp_history_request *request, struct pp_history *history)
 {
     const char *path = request->output != NULL ? request->output : "history.pb.gz";
     enum pp_format format = PP_FORMAT_PPROF;
@@ -260,8 +221,9 @@ static const struct pprofc_profile **profiles_of(const struct pp_history_windows
     return profiles;
 }
 
-static int make_diff(const struct request *request, const struct pp_history_windows *sides,
-                     struct pp_diff **diff_out, struct pprofc_error *err)
+static int make_diff(const struct pp_history_request *request,
+                     const struct pp_history_windows *sides, struct pp_diff **diff_out,
+                     struct pprofc_error *err)
 {
     pp_autofree const struct pprofc_profile **before = profiles_of(&sides[PP_BEFORE]);
     pp_autofree const struct pprofc_profile **after = profiles_of(&sides[PP_AFTER]);
@@ -274,8 +236,8 @@ static int make_diff(const struct request *request, const struct pp_history_wind
 }
 
 /* The table always, as a log should say what changed; and the file that was asked for. */
-static int write_diff(const struct request *request, const struct pp_history_windows *sides,
-                      const struct pp_diff *diff)
+static int write_diff(const struct pp_history_request *request,
+                      const struct pp_history_windows *sides, const struct pp_diff *diff)
 {
     pp_autobuffer struct pp_buffer table = PP_BUFFER_INIT, file = PP_BUFFER_INIT;
     const struct pp_diff_encoding encoding = {
@@ -297,7 +259,7 @@ static int write_diff(const struct request *request, const struct pp_history_win
     return code != 0 || request->output == NULL ? code : write_out(request, request->output, &file);
 }
 
-static int compare(struct request *request, const struct pp_history_windows *sides)
+static int compare(struct pp_history_request *request, const struct pp_history_windows *sides)
 {
     struct pp_diff *diff = NULL;
     struct pprofc_error err;
@@ -318,7 +280,7 @@ static int compare(struct request *request, const struct pp_history_windows *sid
 }
 
 /* The last hour against the one before, unless other spans are given. */
-static void settle_spans(struct request *request)
+static void settle_spans(struct pp_history_request *request)
 {
     struct pp_history_query *query = &request->query, *base = &request->base;
     const int64_t since_s = base->since_s, until_s = base->until_s;
@@ -332,7 +294,7 @@ static void settle_spans(struct request *request)
     base->since_s = since_s != 0 ? since_s : base->until_s - (query->until_s - query->since_s);
 }
 
-static int diff(struct request *request, struct pp_history *history)
+static int diff(struct pp_history_request *request, struct pp_history *history)
 {
     struct pp_history_windows sides[PP_N_SIDES] = {{NULL, 0, 0}};
     const char *programs[2];
@@ -360,130 +322,21 @@ static int diff(struct request *request, struct pp_history *history)
     return code;
 }
 
-/* ---- the command line ---- */
-
-static int take_action(struct request *request, const char *word, struct pprofc_error *err)
-{
-    static const struct {
-        const char *name;
-        action *act;
-    } actions[] = {
-        {"list", list}, {"top", top}, {"flame", flame}, {"diff", diff}, {"export", export}};
-
-    if (request->act != NULL)
-        return pp_fail(err, -EINVAL, 0, "'%s': one thing at a time", word);
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(actions[i].name, word) == 0)
-            request->act = actions[i].act;
-    return request->act != NULL
-               ? 0
-               : pp_fail(err, -EINVAL, 0, "'%s' is none of list, top, flame, diff and export",
-                         word);
-}
-
-static int set_kind(struct request *request, const char *value, struct pprofc_error *err)
-{
-    uint32_t kinds = 0;
-    const int status = pp_parse_kinds(value, &kinds, err);
-
-    request->query.kind = value;
-    return status == 0 && strchr(value, ',') != NULL
-               ? pp_fail(err, -EINVAL, 0, "--kind takes one kind, such as heap")
-               : status;
-}
-
-static int set_pid(struct request *request, const char *value, struct pprofc_error *err)
-{
-    return pp_parse_int64(value, strlen(value), &request->query.pid) && request->query.pid > 0
-               ? 0
-               : pp_fail(err, -EINVAL, 0, "'%s' is no process number", value);
-}
-
-static int take_query(struct request *request, int option, const char *value,
-                      struct pprofc_error *err)
-{
-    switch (option) {
-    case OPTION_DIR:
-        request->query.folder = value;
-        return 0;
-    case OPTION_SINCE:
-        return pp_history_parse_time(value, request->now_s, &request->query.since_s, err);
-    case OPTION_UNTIL:
-        return pp_history_parse_time(value, request->now_s, &request->query.until_s, err);
-    case OPTION_BASE_SINCE:
-        return pp_history_parse_time(value, request->now_s, &request->base.since_s, err);
-    case OPTION_BASE_UNTIL:
-        return pp_history_parse_time(value, request->now_s, &request->base.until_s, err);
-    case OPTION_KIND:
-        return set_kind(request, value, err);
-    case OPTION_PROGRAM:
-        request->query.program = value;
-        return 0;
-    case OPTION_PID:
-        return set_pid(request, value, err);
-    case OPTION_LABEL:
-        request->query.label = value;
-        return 0;
-    default:
-        request->query.sample = value;
-        return 0;
-    }
-}
-
-static int take(void *command, int option, const char *value, struct pprofc_error *err)
-{
-    struct request *request = command;
-
-    switch (option) {
-    case OPTION_TOP:
-        return pp_parse_top(value, &request->n_rows, err);
-    case OPTION_CUM:
-        request->by_cum = true;
-        return 0;
-    case OPTION_JSON:
-        request->is_json = true;
-        return 0;
-    case OPTION_OUTPUT:
-        request->output = value;
-        return 0;
-    case OPTION_FORCE:
-        request->overwrites = true;
-        return 0;
-    case OPTION_QUIET:
-        pp_messages_set_loudness(PP_QUIET);
-        return 0;
-    case OPTION_HELP:
-        request->wants_help = true;
-        return 0;
-    case PP_OPTION_WORD:
-        return take_action(request, value, err);
-    default:
-        return take_query(request, option, value, err);
-    }
-}
-
-static int read_options(char **words, struct request *request, struct pprofc_error *err)
-{
-    struct pp_option_reader reader = {
-        .options = history_options, .n_options = N_OPTIONS, .verb = "history", .words = words};
-    const int status = pp_option_each(&reader, take, request, err);
-    const char *folder = getenv("PPROFC_HISTORY");
-
-    if (request->query.folder == NULL)
-        request->query.folder = folder != NULL && folder[0] != '\0' ? folder : PP_CONTINUOUS_FOLDER;
-    if (request->act == NULL)
-        request->act = list;
-    return status;
-}
+/* 0, or what to exit with after a line about it. */
+static int (*const actions[PP_HISTORY_N_ACTIONS])(struct pp_history_request *,
+                                                  struct pp_history *) = {
+    [PP_HISTORY_LIST] = list, [PP_HISTORY_TOP] = top,       [PP_HISTORY_FLAME] = flame,
+    [PP_HISTORY_DIFF] = diff, [PP_HISTORY_EXPORT] = export,
+};
 
 int pp_cmd_history(char **words)
 {
-    struct request request = {.now_s = time(NULL)};
+    struct pp_history_request request = {.now_s = time(NULL)};
     struct pp_history history = {.files = NULL};
     struct pprofc_error err;
     int code;
 
-    if (read_options(words, &request, &err) < 0) {
+    if (pp_history_request_read(words, &request, &err) < 0) {
         pp_complain("%s", err.message);
         return PP_EXIT_USAGE;
     }
@@ -495,7 +348,7 @@ int pp_cmd_history(char **words)
         pp_complain("%s; --dir names another", err.message);
         code = PP_EXIT_FAILED;
     } else {
-        code = request.act(&request, &history);
+        code = actions[request.action](&request, &history);
     }
     pp_history_done(&history);
     return code;

@@ -36,6 +36,8 @@ static const struct pp_option push_options[N_OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', false, false},
 };
 
+enum { MOST_WAITING_BYTES = 32 << 20 };
+
 #define DEFAULT_TIMEOUT_NS (INT64_C(30) * 1000000000)
 
 struct push {
@@ -161,7 +163,9 @@ static void tell(void *context, const char *line)
 
 static int open_sink(struct push *push, struct pprofc_error *err)
 {
-    const struct pp_uploader_options upload = {.teller = {tell, NULL}, .tells_all = true};
+    /* Files are sent, of whatever age they are, or it is said that they were not. */
+    const struct pp_uploader_options upload = {
+        .queue_bytes = UINT64_MAX, .queue_age_s = -1, .teller = {tell, NULL}, .tells_all = true};
     struct pp_otlp_options otlp = {.wish = {push->target.endpoint, push->target.protocol},
                                    .service_name = push->service,
                                    .upload = upload};
@@ -242,6 +246,17 @@ static int send_file(struct push *push, const char *path)
     return code;
 }
 
+/* All of them need not be in memory at once. */
+static int make_room(struct push *push)
+{
+    struct pp_sink_facts facts;
+
+    push->sink->facts(push->sink, &facts);
+    return facts.bytes_waiting < MOST_WAITING_BYTES
+               ? 0
+               : push->sink->drain(push->sink, (double)push->timeout_ns / 1e9, NULL);
+}
+
 static int finish(struct push *push)
 {
     struct pp_sink_facts facts;
@@ -279,6 +294,12 @@ int pp_cmd_push(char **words)
         return err.code == -EINVAL ? PP_EXIT_USAGE : PP_EXIT_FAILED;
     }
     for (size_t i = 0; i < push.n_paths; i++) {
+        if (make_room(&push) != 0) {
+            pp_complain("%s and what is behind it is not read: what was is still not sent",
+                        push.paths[i]);
+            code = PP_EXIT_FAILED;
+            break;
+        }
         failed = send_file(&push, push.paths[i]);
         code = failed != 0 ? failed : code;
     }

@@ -1,6 +1,7 @@
 /* pprofc report: where the time, or the memory, of a profile went. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -12,6 +13,7 @@
 #include "cli/report_options.h"
 #include "cli/report_view.h"
 #include "cli/verbs.h"
+#include "formats/formats.h"
 
 /* A profile, and what of it is to be shown. */
 struct shown {
@@ -63,7 +65,8 @@ static int prepare(const struct pp_report *report, struct shown *shown, struct p
 {
     const bool sums_time = report->view == PP_VIEW_TRACES || report->view == PP_VIEW_RAW;
     const int64_t whole = whole_of(report, shown);
-    const int rc = pp_report_filter(shown->profile, report, sums_time, &shown->filters, err);
+    const int rc = pp_report_filter(shown->profile, report, shown->scope.type, sums_time,
+                                    &shown->filters, err);
 
     if (rc < 0)
         return rc;
@@ -92,16 +95,52 @@ static const char *const *profiles_of(const struct pp_report *report)
 {
     if (report->n_paths < 2 || !is_program(report->paths[0]))
         return report->paths;
-    pp_say("%s is the program, not a profile: names are as the profile has them (pprofc symbolize "
+    pp_say("%s is the program, not a profile: names are as the profile has them (--symbolize local "
            "gives it those that it lacks)",
            report->paths[0]);
     return report->paths + 1;
 }
 
+/* objdump and dot are looked for in the folders of --tools first: "DIR,DIR", or as pprof has it
+ * "objdump:DIR". */
+static int use_tools(const char *tools, struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer path = PP_BUFFER_INIT;
+    const char *before = getenv("PATH");
+
+    while (tools != NULL && *tools != '\0') {
+        const size_t n = strcspn(tools, ",");
+        const char *colon = memchr(tools, ':', n);
+        const char *folder = colon != NULL ? colon + 1 : tools;
+        pp_buffer_append(&path, folder, (size_t)(tools + n - folder));
+        pp_buffer_text(&path, ":");
+        tools += n + (tools[n] == ',');
+    }
+    if (path.n_bytes == 0)
+        return 0;
+    pp_buffer_text(&path, before != NULL ? before : "/usr/bin:/bin");
+    pp_buffer_append(&path, "", 1);
+    if (path.failed || setenv("PATH", path.bytes, 1) != 0)
+        return pp_fail(err, -ENOMEM, 0, "no memory for --tools");
+    return 0;
+}
+
+static struct pp_fetch fetch_of(const struct pp_report *report)
+{
+    return (struct pp_fetch){.seconds = report->seconds,
+                             .timeout_s = report->timeout_s,
+                             .ca_file = report->values[PP_REPORT_TLS_CA],
+                             .certificate_file = report->values[PP_REPORT_TLS_CERT],
+                             .key_file = report->values[PP_REPORT_TLS_KEY]};
+}
+
 static int report_on(const struct pp_report *report)
 {
+    const struct pp_fetch fetch = fetch_of(report);
     const struct pp_input_wish wish = {.sample = report->sample,
-                                       .at_heap_peak = report->values[PP_REPORT_HEAP_PEAK] != NULL};
+                                       .at_heap_peak = report->values[PP_REPORT_HEAP_PEAK] != NULL,
+                                       .fetch = &fetch,
+                                       .is_named = report->is_named};
     __attribute__((cleanup(shown_done))) struct shown shown = {.filters = PP_BUFFER_INIT};
     struct pprofc_error err;
     const char *const *paths = profiles_of(report);
@@ -112,12 +151,16 @@ static int report_on(const struct pp_report *report)
         return code;
     if (shown.profile->n_samples == 0)
         code = PP_EXIT_NO_SAMPLES;
+    if (report->values[PP_REPORT_ADD_COMMENT] != NULL)
+        pp_profile_comment(shown.profile, "%s", report->values[PP_REPORT_ADD_COMMENT]);
     if (report->n_bases > 0) {
         const int failed = pp_report_base(report, &wish, shown.profile, &shown.scope);
         if (failed != 0)
             return failed;
     }
-    rc = prepare(report, &shown, &err);
+    rc = use_tools(report->values[PP_REPORT_TOOLS], &err);
+    if (rc == 0)
+        rc = prepare(report, &shown, &err);
     if (rc == 0)
         rc = write_report(report, &shown, &err);
     if (rc < 0) {

@@ -10,6 +10,7 @@
 #include "cli/run.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
+#include "serve/flight_signal.h"
 
 /* When we look for the program's recording: soon, so that we hold it even if the program is killed
  * or removes it, and again for programs that take their time.  Later ones are for recordings that
@@ -67,8 +68,7 @@ static int prepare(struct pp_run *run)
         return go_on_unprofiled(run, "PPROFC=off is set, so nothing is profiled; unset it");
     if (run->target.shortcoming[0] != '\0')
         return go_on_unprofiled(run, run->target.shortcoming);
-    if (!run->target.links_capture &&
-        pp_preload_find(&run->preload, (run->options.kinds & PP_KIND_HEAP) != 0, &err) < 0)
+    if (!run->target.links_capture && pp_preload_find(&run->preload, run->options.kinds, &err) < 0)
         return go_on_unprofiled(run, err.message);
     if (run->options.http != NULL && pp_run_http_open(&run->http, run->options.http, &err) < 0) {
         pp_complain("%s", err.message);
@@ -100,12 +100,12 @@ static void set_environment(const struct pp_run *run, const char *run_id,
                             struct pp_child_environment *environment)
 {
     const struct pp_run_options *options = &run->options;
-    char rate[32];
+    char rate[32], kinds[PP_KINDS_TEXT_BYTES];
 
     if (!run->target.links_capture)
         pp_child_environment_preload(environment, run->preload.path);
     (void)snprintf(rate, sizeof rate, "%g", options->rate_hz);
-    pp_child_environment_set(environment, "PPROFC", pp_kinds_text(options->kinds));
+    pp_child_environment_set(environment, "PPROFC", pp_kinds_text(options->kinds, kinds));
     set_heap_environment(options, environment);
     if (options->has_rate) /* else PPROFC_CONFIG may say one */
         pp_child_environment_set(environment, "PPROFC_FREQUENCY", rate);
@@ -156,6 +156,9 @@ static int start(struct pp_run *run)
                                              environment.entries, &err);
     pp_child_environment_done(&environment);
     run->options.continuous.is_on &= run->is_profiled;
+    if (rc == 0 && run->options.continuous.is_on && run->options.continuous.triggers.signo != 0)
+        pp_child_keep_signal(&run->child, run->options.continuous.triggers.signo,
+                             pp_flight_signal_note); /* before there are threads */
     if (rc == 0 && pp_run_http_start(&run->http, &run->options.continuous, &err) < 0)
         pp_complain("%s", err.message); /* the program runs, and its profile is made */
     if (rc == 0)
@@ -172,7 +175,13 @@ static int start(struct pp_run *run)
                : PP_EXIT_NOT_EXECUTABLE;
 }
 
-/* What processes hold comes first, since that tells their numbers as we see them. */
+static void look_for_new_recordings(struct pp_run *run)
+{
+    pp_run_files_look_for_new(&run->files, run->child.pid);
+    pp_run_http_look(&run->http, &run->files);
+}
+
+/* Also where nothing tells that one has come. */
 static void look_for_recordings(struct pp_run *run)
 {
     pp_run_files_look_into(&run->files, run->child.pid);
@@ -194,7 +203,7 @@ static bool wait_until(struct pp_run *run, int64_t end_ns)
             continue; /* the machine, or we, slept */
         if (pp_child_wait(&run->child, at_ns))
             return true;
-        look_for_recordings(run);
+        look_for_new_recordings(run);
     }
     return pp_child_wait(&run->child, end_ns);
 }

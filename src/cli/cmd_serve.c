@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "serve/continuous.h"
+#include "serve/flight_signal.h"
 #include "serve/server.h"
 
 enum {
@@ -23,18 +24,13 @@ enum {
     OPTION_INSECURE,
     OPTION_HIDE_CMDLINE,
     OPTION_CHILD,
-    OPTION_CONTINUOUS,
-    OPTION_HISTORY,
-    OPTION_CYCLE,
-    OPTION_KEEP,
-    OPTION_FLIGHT,
-    OPTION_EXPORT,
     OPTION_KINDS,
     OPTION_RATE,
     OPTION_BLOCK,
     OPTION_QUIET,
     OPTION_HELP,
-    N_OPTIONS
+    OPTION_OF_CONTINUOUS,
+    N_OPTIONS = OPTION_OF_CONTINUOUS + PP_N_CONTINUOUS_OPTIONS
 };
 
 static const struct pp_option serve_options[N_OPTIONS] = {
@@ -45,17 +41,12 @@ static const struct pp_option serve_options[N_OPTIONS] = {
     [OPTION_INSECURE] = {"insecure", 0, false, false},
     [OPTION_HIDE_CMDLINE] = {"hide-cmdline", 0, false, false},
     [OPTION_CHILD] = {"child", 0, false, false},
-    [OPTION_CONTINUOUS] = {"continuous", 0, false, false},
-    [OPTION_HISTORY] = {"history", 0, true, false},
-    [OPTION_CYCLE] = {"cycle", 0, true, false},
-    [OPTION_KEEP] = {"keep", 0, true, false},
-    [OPTION_FLIGHT] = {"flight", 0, true, false},
-    [OPTION_EXPORT] = {"export", 0, true, false},
     [OPTION_KINDS] = {"kinds", 'k', true, false},
     [OPTION_RATE] = {"frequency", 'F', true, false},
     [OPTION_BLOCK] = {"block-lib", 0, true, false},
     [OPTION_QUIET] = {"quiet", 'q', false, false},
     [OPTION_HELP] = {"help", 'h', false, false},
+    [OPTION_OF_CONTINUOUS] = PP_CONTINUOUS_OPTIONS,
 };
 
 enum { MAX_NAMES = 256 };
@@ -145,21 +136,14 @@ static int read_options(char **words, struct serving *serving, struct pprofc_err
 }
 
 /* Until we are told to end: by ^C or TERM, which no thread of the server takes.  The flight
- * recorder's signal has it write a bundle of each process. */
-static void wait_for_end(const sigset_t *signals, int flight_signo,
-                         struct pp_continuous *continuous)
+ * recorder's signal has it write a bundle of each process, beside us. */
+static void wait_for_end(const sigset_t *signals, int flight_signo)
 {
-    struct pprofc_error err;
-    char path[PATH_MAX];
     int signo = 0;
 
     while (sigwait(signals, &signo) != 0 || signo == flight_signo) {
-        if (signo != flight_signo || continuous == NULL)
-            continue;
-        if (pp_continuous_flight(continuous, NULL, "signal", NULL, path, &err) == 0)
-            pp_say("wrote %s", path);
-        else
-            pp_complain("%s", err.message);
+        if (signo == flight_signo)
+            pp_flight_signal_note();
         signo = 0;
     }
 }
@@ -211,57 +195,81 @@ static void block_signals(sigset_t *signals, int flight_signo)
     (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-/* Serve until we are told to end; the windows' last ones are written then. */
-static int attend(struct serving *serving, struct pp_service *service, struct pp_server *server,
-                  struct pprofc_error *err)
+/* Windows are taken before anybody can ask: who asks at once would hear that there are none. */
+static int begin_windows(struct serving *serving, struct pp_service *service,
+                         struct pp_continuous **continuous_out, struct pprofc_error *err)
 {
-    const int flight_signo = serving->continuous.is_on ? serving->continuous.triggers.signo : 0;
-    sigset_t signals;
-    struct pp_continuous *continuous = NULL;
-    struct pp_continuous_facts facts;
-    int status = 0;
+    const int status = serving->continuous.is_on
+                           ? pp_continuous_start(service, &serving->continuous, continuous_out, err)
+                           : 0;
 
-    block_signals(&signals, flight_signo);
-    if (serving->continuous.is_on)
-        status = pp_continuous_start(service, &serving->continuous, &continuous, err);
-    if (status != 0)
-        return status;
-    if (continuous != NULL)
+    if (status == 0 && serving->continuous.is_on)
         pp_continuous_say_begin(&serving->continuous);
-    if (serving->is_child)
-        let_go_of_output();
-    wait_for_end(&signals, flight_signo, continuous);
-    pp_server_stop(server);
-    if (continuous == NULL)
-        return 0;
-    pp_continuous_finish(continuous, &facts);
-    pp_continuous_say_end(&serving->continuous, &facts);
-    return 0;
+    return status;
 }
 
-static int serve(struct serving *serving, struct pp_service *service, struct pprofc_error *err)
+/* The last ones are written; or we do not wait for what takes too long, and are gone. */
+static void end_windows(const struct serving *serving, struct pp_continuous *continuous)
 {
-    struct pp_server *server = NULL;
-    struct pp_listener listener;
-    char url[sizeof listener.url];
-    sigset_t signals;
+    char doing[PP_CONTINUOUS_DOING_BYTES];
+    struct pp_continuous_facts facts;
+
+    if (continuous == NULL)
+        return;
+    if (pp_continuous_finish_in_time(continuous, &facts, doing)) {
+        pp_continuous_say_end(&serving->continuous, &facts);
+        return;
+    }
+    pp_complain(
+        "%s could not be written in %g s and is dropped; a slow disk, or many names to read", doing,
+        serving->continuous.end_seconds);
+    pp_continuous_say_end(&serving->continuous, &facts);
+    _exit(PP_EXIT_FAILED); /* its thread cannot be ended, and must not see what is taken down */
+}
+
+static int begin_server(const struct serving *serving, struct pp_service *service,
+                        struct pp_listener *listener, struct pp_server **server_out,
+                        struct pprofc_error *err)
+{
+    char url[sizeof listener->url];
     int status;
 
-    if (serving->address == NULL)
-        return attend(serving, service, NULL, err);
-    status = listen_at(serving, &listener, err);
+    memcpy(url, listener->url, sizeof url);
+    status = pp_server_start(service, listener, &serving->options, server_out, err);
+    if (status == 0)
+        say_urls(service, url);
+    return status;
+}
+
+/* Until we are told to end. */
+static int serve(struct serving *serving, struct pp_service *service, struct pprofc_error *err)
+{
+    const bool has_address = serving->address != NULL;
+    const int flight_signo = serving->continuous.is_on ? serving->continuous.triggers.signo : 0;
+    struct pp_continuous *continuous = NULL;
+    struct pp_server *server = NULL;
+    struct pp_listener listener;
+    sigset_t signals;
+    int status = has_address ? listen_at(serving, &listener, err) : 0;
+
     if (status != 0)
         return status;
-    block_signals(&signals, 0); /* before there are threads */
-    memcpy(url, listener.url, sizeof url);
-    status = pp_server_start(service, &listener, &serving->options, &server, err);
+    block_signals(&signals, flight_signo); /* before there are threads */
+    status = begin_windows(serving, service, &continuous, err);
+    if (status == 0 && has_address)
+        status = begin_server(serving, service, &listener, &server, err);
+    else if (has_address)
+        pp_listener_close(&listener);
     pp_tls_done(&serving->options.tls);
-    if (status != 0)
-        return status;
-    say_urls(service, url);
-    status = attend(serving, service, server, err);
-    if (status != 0)
+    if (status == 0) {
+        if (serving->is_child)
+            let_go_of_output();
+        wait_for_end(&signals, flight_signo);
+        if (continuous != NULL)
+            pp_continuous_begin_end(continuous); /* who waits for a bundle waits no more */
         pp_server_stop(server);
+    }
+    end_windows(serving, continuous);
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include "base/quantities.h"
 #include "cli/messages.h"
 #include "cli/values.h"
+#include "serve/continuous_kinds.h"
 
 static int set_kinds(struct pp_continuous_options *options, const char *value,
                      struct pprofc_error *err)
@@ -19,8 +20,14 @@ static int set_kinds(struct pp_continuous_options *options, const char *value,
 
     if (status != 0)
         return status;
-    options->kinds = ((kinds & PP_KIND_CPU) != 0 ? PP_SAMPLING_CPU : 0) |
-                     ((kinds & PP_KIND_HEAP) != 0 ? PP_SAMPLING_HEAP : 0);
+    kinds &= ~(uint32_t)PP_KIND_LEAK; /* its windows are those of the heap */
+    if ((kinds & ~pp_continuous_all_kinds()) != 0) {
+        pp_autobuffer struct pp_buffer known = PP_BUFFER_INIT;
+        pp_continuous_kinds_text(&known);
+        return pp_fail(err, -EINVAL, 0, "windows are of %s, not of '%s'",
+                       known.failed ? "other kinds" : known.bytes, value);
+    }
+    options->kinds = kinds;
     return 0;
 }
 
@@ -116,6 +123,12 @@ static void tell(void *context, const char *line)
     pp_complain("%s", line);
 }
 
+static void tell_good_news(void *context, const char *line)
+{
+    (void)context;
+    pp_say("%s", line);
+}
+
 int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_error *err)
 {
     if (!options->is_on && options->has_details)
@@ -123,6 +136,7 @@ int pp_continuous_check(struct pp_continuous_options *options, struct pprofc_err
                        "--cycle, --keep and what else says how to sample needs --continuous, "
                        "--history FOLDER or --export LIST");
     options->teller = (struct pp_teller){.tell = tell};
+    options->good_news = (struct pp_teller){.tell = tell_good_news};
     return 0;
 }
 
@@ -169,8 +183,9 @@ void pp_continuous_say_end(const struct pp_continuous_options *options,
     for (uint32_t i = 0; i < facts->n_sinks; i++)
         say_sink(facts->sinks[i].name, &facts->sinks[i].facts);
     if (facts->n_flights > 0)
-        pp_say("the flight recorder wrote %llu bundle%s", (unsigned long long)facts->n_flights,
-               facts->n_flights == 1 ? "" : "s");
+        pp_say("the flight recorder wrote %llu bundle%s; %llu came too soon after one",
+               (unsigned long long)facts->n_flights, facts->n_flights == 1 ? "" : "s",
+               (unsigned long long)facts->n_flights_held_back);
     if (options->folder != NULL)
         pp_say("%llu window%s in %s;   next:  pprofc history --dir %s",
                (unsigned long long)facts->n_windows, facts->n_windows == 1 ? "" : "s",

@@ -7,9 +7,15 @@
 /* Where a history lies that nobody named: as in the guide. */
 #define PP_CONTINUOUS_FOLDER "profiles"
 
-/* Take one, by its long name: --continuous, --history, --cycle, --keep, --flight, --export,
- * --kinds,
- * --frequency, --block-lib.  -EINVAL. */
+/* Those that both have, for the end of a table of options (options.h). */
+enum { PP_N_CONTINUOUS_OPTIONS = 6 };
+/* clang-format off */
+#define PP_CONTINUOUS_OPTIONS                                                                \
+    {"continuous", 0, false, false}, {"history", 0, true, false}, {"cycle", 0, true, false}, \
+    {"keep", 0, true, false}, {"flight", 0, true, false}, {"export", 0, true, false}
+/* clang-format on */
+
+/* Take one of them, or --kinds, --frequency or --block-lib, by its long name.  -EINVAL. */
 int pp_continuous_take(struct pp_continuous_options *options, const char *name, const char *value,
                        struct pprofc_error *err);
 

@@ -10,6 +10,7 @@
 #include "cli/messages.h"
 #include "profile/filter.h"
 #include "profile/filter_tags.h"
+#include "profile/tables.h"
 
 /* ---- times ---- */
 
@@ -205,11 +206,48 @@ static void drop_states(struct pprofc_profile *profile)
         pp_profile_scale(profile, ratios);
 }
 
+struct span {
+    int64_t begin_ns, end_ns;
+};
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct span *one = a, *other = b;
+
+    return (one->begin_ns > other->begin_ns) - (one->begin_ns < other->begin_ns);
+}
+
+/* How long any of them lasted: windows of several processes lie beside each other. */
+static int64_t covered_ns(const struct pp_history_windows *windows)
+{
+    pp_autofree struct span *spans = calloc((size_t)windows->n + 1, sizeof *spans);
+    int64_t covered = 0, end_ns = 0;
+
+    if (spans == NULL)
+        return -1;
+    for (uint32_t i = 0; i < windows->n; i++) {
+        const struct pprofc_profile *profile = windows->items[i].profile;
+        spans[i].begin_ns =
+            profile->time_ns > 0 ? profile->time_ns : 0; /* files may say anything */
+        spans[i].end_ns = pp_add_values(spans[i].begin_ns, profile->duration_ns);
+    }
+    qsort(spans, windows->n, sizeof *spans, compare_spans);
+    for (uint32_t i = 0; i < windows->n; i++) {
+        const int64_t begin_ns = spans[i].begin_ns > end_ns ? spans[i].begin_ns : end_ns;
+        if (spans[i].end_ns > begin_ns)
+            covered += spans[i].end_ns - begin_ns;
+        end_ns = spans[i].end_ns > end_ns ? spans[i].end_ns : end_ns;
+    }
+    return covered;
+}
+
 int pp_history_merge(struct pp_history_windows *windows, struct pprofc_profile **profile_out,
                      struct pprofc_error *err)
 {
+    const int64_t lasted_ns = covered_ns(windows);
     struct pprofc_profile *all = pp_profile_new();
-    int status = all == NULL ? pp_fail(err, -ENOMEM, 0, "no memory for the sum") : 0;
+    int status =
+        all == NULL || lasted_ns < 0 ? pp_fail(err, -ENOMEM, 0, "no memory for the sum") : 0;
 
     for (uint32_t i = 0; i < windows->n && status == 0; i++) {
         if (!is_last_of_process(windows, i))
@@ -220,6 +258,7 @@ int pp_history_merge(struct pp_history_windows *windows, struct pprofc_profile *
         pprofc_profile_free(all);
         return status;
     }
+    all->duration_ns = lasted_ns;
     *profile_out = all;
     return 0;
 }

@@ -181,10 +181,11 @@ static void json_written(struct pp_json *json, const struct pp_overhead_result *
 void pp_overhead_write_json(const struct pp_overhead_result *result, struct pp_buffer *out)
 {
     struct pp_json json = {.out = out};
+    char kinds[PP_KINDS_TEXT_BYTES];
 
     pp_json_begin_object(&json, NULL);
     pp_json_integer(&json, "n_rounds", result->n_rounds);
-    pp_json_text(&json, "kinds", pp_kinds_text(result->kinds));
+    pp_json_text(&json, "kinds", pp_kinds_text(result->kinds, kinds));
     pp_json_number(&json, "frequency_hz", result->rate_hz);
     json_time(&json, "wall", &result->wall);
     json_time(&json, "cpu", &result->cpu);

@@ -1,5 +1,6 @@
 /* What profiling cost, as recordings themselves count it. */
 #include "cli/own_cost.h"
+#include "recording/delivery_cost.h"
 
 #include <stddef.h>
 #include <sys/stat.h>
@@ -28,8 +29,8 @@ void pp_own_cost_add(struct pp_own_cost *cost, const char *path,
     cost->program_ns += head->cpu_ns;
     cost->helper_ns += head->helper_cpu_ns;
     cost->handlers_ns += head->handler_cpu_ns;
-    cost->delivery_ns += n_samples * head->delivery_ns;
-    cost->n_calibrated += head->delivery_ns != 0;
+    cost->delivery_ns += pp_rec_delivery_cost_ns(head, n_samples);
+    cost->n_calibrated += pp_rec_delivery_is_known(head);
     cost->children_ns += head->own_children_ns;
     cost->recording_bytes += shared_bytes(path, head->n_bytes);
     cost->table_bytes += head->table_bytes + head->heap.tables_bytes;

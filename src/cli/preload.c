@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/find_program.h"
+#include "cli/values.h"
 
 /* Meson gives both; the unit tests need neither. */
 #ifndef PPROFC_PRELOAD_DIR
@@ -47,11 +48,20 @@ static int make_link(struct pp_preload *preload, const char *library, struct ppr
     return 0;
 }
 
-int pp_preload_find(struct pp_preload *preload, bool with_heap, struct pprofc_error *err)
+const char *pp_preload_library(uint32_t kinds)
+{
+    const bool with_heap = (kinds & PP_KIND_HEAP) != 0;
+
+    if ((kinds & PP_KINDS_OF_WAITS) != 0)
+        return with_heap ? "libpprofc-preload-all.so" : "libpprofc-preload-wait.so";
+    return with_heap ? "libpprofc-preload-heap.so" : "libpprofc-preload.so";
+}
+
+int pp_preload_find(struct pp_preload *preload, uint32_t kinds, struct pprofc_error *err)
 {
     /* As in the build folder; then as it was installed, wherever that tree lies now. */
     static const char *const below[] = {"", "/" PPROFC_PRELOAD_FROM_COMMAND};
-    const char *library = with_heap ? "libpprofc-preload-heap.so" : "libpprofc-preload.so";
+    const char *library = pp_preload_library(kinds);
     char folder[PATH_MAX];
     const ssize_t n_chars = readlink("/proc/self/exe", folder, sizeof folder - 1);
 

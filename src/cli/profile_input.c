@@ -3,15 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "cli/messages.h"
+#include "cli/profile_kinds.h"
 #include "cli/values.h"
 #include "cli/verbs.h"
 #include "formats/recording.h"
+#include "formats/symbolize.h"
 
 static bool is_recording(const char *path)
 {
@@ -24,36 +27,45 @@ static bool is_recording(const char *path)
            memcmp(magic, PP_REC_MAGIC, sizeof magic) == 0;
 }
 
-static bool is_of_heap(const char *sample)
+/* What else a recording holds, and how to see it: one line. */
+static void say_others(const char *path, const struct pp_profile_kind *shown, uint32_t recorded)
 {
-    static const char *const types[] = {"alloc_objects", "alloc_space", "inuse_objects",
-                                        "inuse_space"};
+    char others[200] = "";
+    size_t n = 0;
 
-    for (size_t i = 0; sample != NULL && i < sizeof types / sizeof types[0]; i++)
-        if (strcmp(sample, types[i]) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < PP_N_PROFILE_KINDS; i++) {
+        const struct pp_profile_kind *kind = &pp_profile_kinds[i];
+        if (kind == shown || (recorded & kind->recorded) != kind->recorded)
+            continue;
+        n += (size_t)snprintf(others + n, sizeof others - n, "%s%s%s too: --sample %s",
+                              n > 0 ? ", " : "", kind->kind == PP_KIND_HEAP ? "the " : "",
+                              kind->name, kind->type);
+    }
+    if (n > 0)
+        pp_say("this is the %s profile of %s; it holds %s", shown->name, path, others);
 }
 
-/* A profile is of one kind: cpu, unless something of the heap was asked for or there is nothing
- * else. */
+/* A profile is of one kind: that of the sample type asked for, else the first that is there. Nobody
+ * is told of others who said which one it is to be, but for cpu behind the heap. */
 static void choose_kind(const char *path, const struct pp_rec_header *head,
                         const struct pp_input_wish *wish,
                         struct pp_recording_profile_options *options)
 {
-    const uint32_t kinds = pp_recording_kinds(head);
+    const uint32_t recorded = pp_recording_kinds(head);
+    const char *sample = wish->at_heap_peak ? "inuse_space" : wish->sample;
+    const struct pp_profile_kind *kind =
+        sample != NULL ? pp_profile_kind_of_type(sample, recorded) : NULL;
 
     options->is_at_peak = wish->at_heap_peak;
-    if ((kinds & PP_KIND_HEAP) == 0)
+    for (size_t i = 0; i < PP_N_PROFILE_KINDS && kind == NULL; i++)
+        if ((recorded & pp_profile_kinds[i].recorded) == pp_profile_kinds[i].recorded)
+            kind = &pp_profile_kinds[i];
+    if (kind == NULL)
         return;
-    if (is_of_heap(wish->sample) || wish->at_heap_peak)
-        options->kind = PP_FAMILY_HEAP;
-    else if (wish->sample != NULL && kinds != PP_KIND_HEAP)
-        options->kind = PP_FAMILY_CPU;
-    else if (kinds != PP_KIND_HEAP)
-        pp_say("this is the cpu profile of %s; it holds the heap too: --sample inuse_space", path);
-    if (options->kind == PP_FAMILY_HEAP && kinds != PP_KIND_HEAP)
-        pp_say("this is the heap profile of %s; it holds cpu too: --sample cpu", path);
+    options->kind = kind->family;
+    options->view = kind->view;
+    if (sample == NULL || kind->kind == PP_KIND_HEAP)
+        say_others(path, kind, recorded);
 }
 
 /* A raw recording gets its names here and now, so the user's debug files count. */
@@ -80,15 +92,41 @@ static int read_recording(const char *path, const struct pp_input_wish *wish,
     return rc;
 }
 
+/* By the files that its mappings name, where their build ids agree. */
+static int take_names(struct pprofc_profile **profile, struct pprofc_error *err)
+{
+    const struct pp_symbolizer_options options = {.debug_path = getenv("PPROFC_DEBUG_PATH")};
+    struct pp_symbolizer *symbolizer = NULL;
+    struct pprofc_profile *named = NULL;
+    int rc = pp_symbolizer_new(&options, &symbolizer, err);
+
+    if (rc == 0)
+        rc = pp_profile_symbolize(*profile, symbolizer, &named, NULL, err);
+    pp_symbolizer_free(symbolizer);
+    if (rc == 0) {
+        pprofc_profile_free(*profile);
+        *profile = named;
+    }
+    return rc;
+}
+
 static int read_profile(const char *path, const struct pp_input_wish *wish,
                         struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
+    int rc;
+
     if (is_recording(path))
         return read_recording(path, wish, profile_out, err);
     if (wish->at_heap_peak)
         return pp_fail(err, -EINVAL, 0, "'%s' is no raw recording (.ppc): --heap-peak needs one",
                        path);
-    return pprofc_profile_read(path, profile_out, err);
+    rc = pp_profile_read(path, wish->fetch, profile_out, err);
+    if (rc == 0 && wish->is_named) {
+        rc = take_names(profile_out, err);
+        if (rc < 0)
+            pprofc_profile_free(*profile_out);
+    }
+    return rc;
 }
 
 /* Nothing that was in the file is left out without a word. */
@@ -107,7 +145,7 @@ int pp_input_read(const char *path, const struct pp_input_wish *wish,
     int type;
 
     if (read_profile(path, wish, &profile, &err) < 0) {
-        if (err.offset_bytes > 0)
+        if (err.offset_bytes > 0 && strstr(err.message, " at byte ") == NULL)
             pp_complain("%s (at byte %llu)", err.message, (unsigned long long)err.offset_bytes);
         else
             pp_complain("%s", err.message);

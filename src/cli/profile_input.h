@@ -5,11 +5,14 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "formats/formats.h"
 #include "profile/profile.h"
 
 struct pp_input_wish {
-    const char *sample; /* the sample type; NULL: the profile's own choice */
-    bool at_heap_peak;  /* of a recording: in use is what was so when the heap was largest */
+    const char *sample;           /* the sample type; NULL: the profile's own choice */
+    const struct pp_fetch *fetch; /* how what has an address is fetched; NULL: as usual */
+    bool is_named;                /* addresses get the names that the files here have */
+    bool at_heap_peak; /* of a recording: in use is what was so when the heap was largest */
 };
 
 /* Read 'path' ("-": standard input), whatever format it has, and choose the sample type.  Of a

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "cli/messages.h"
 #include "profile/filter.h"
 #include "profile/filter_tags.h"
+#include "profile/idle.h"
 
 /* Each expression: its option, its name in messages, where it goes, what says that it matched. */
 static const struct {
@@ -98,7 +100,30 @@ static void describe(const struct pp_report *report, struct pp_buffer *descripti
         pp_buffer_printf(description, "%snoinlines", description->n_bytes > 0 ? ", " : "");
 }
 
-int pp_report_filter(struct pprofc_profile *profile, const struct pp_report *report,
+/* How much that was is a part of what the report says it shows. */
+static int ignore_idle(struct pprofc_profile *profile, const struct pp_report *report,
+                       uint32_t type, struct pp_buffer *description, struct pprofc_error *err)
+{
+    char value[PP_NUMBER_TEXT_BYTES];
+    struct pp_idle idle;
+    int rc;
+
+    if (report->values[PP_REPORT_IGNORE_IDLE] == NULL)
+        return 0;
+    rc = pp_profile_ignore_idle(profile, type, &idle, err);
+    if (rc != 0)
+        return rc;
+    pp_buffer_printf(
+        description, "ignore-idle (%s in %u stack%s of %u thread%s)",
+        pp_value_text(idle.value, pp_profile_chars(profile, profile->types[type].unit), value),
+        idle.n_stacks, idle.n_stacks == 1 ? "" : "s", idle.n_threads,
+        idle.n_threads == 1 ? "" : "s");
+    if (idle.n_stacks == 0)
+        pp_complain("--ignore-idle leaves nothing out of this profile");
+    return 0;
+}
+
+int pp_report_filter(struct pprofc_profile *profile, const struct pp_report *report, uint32_t type,
                      bool without_time, struct pp_buffer *description, struct pprofc_error *err)
 {
     __attribute__((cleanup(filter_done))) struct pp_filter filter = {
@@ -116,6 +141,9 @@ int pp_report_filter(struct pprofc_profile *profile, const struct pp_report *rep
     }
     if (report->values[PP_REPORT_ALL_FRAMES] == NULL)
         read_drop_frames(&filter, profile);
+    rc = ignore_idle(profile, report, type, description, err);
+    if (rc != 0)
+        return rc;
     describe(report, description);
     rc = pp_profile_filter(profile, &filter, &matched, err);
     for (size_t i = 0; i < N_PARTS && rc == 0; i++) {

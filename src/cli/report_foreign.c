@@ -7,37 +7,23 @@
 static const char no_viewer[] =
     "no viewer is started; write the picture with --svg -o FILE.svg and open that";
 static const char no_names[] =
-    "the profile is shown as it is; pprofc symbolize FILE gives it the names that it lacks";
+    "names are taken where the build ids agree: --symbolize local, or pprofc symbolize FILE to keep "
+    "them";
 static const char no_page[] =
     "there is no page of all views; pprofc convert FILE OUT.svg is the flame graph, for any browser";
-static const char no_fetching[] =
-    "the address itself says for how long, http://HOST/debug/pprof/profile?seconds=30; what needs "
-    "more than an address is fetched by curl and given as -";
 
 /* By pprof's names. */
 static const struct {
     const char *name, *advice;
 } foreign[] = {
-    {"add_comment", "comments of a profile stay as they are"},
     {"buildid", no_names},
-    {"call_tree",
-     "the tree of calls is the flame graph: pprofc convert FILE OUT.svg; functions with callers and "
-     "callees are --tree"},
-    {"callgrind", "there is no callgrind format; --tree has the calls, and --json for programs"},
     {"eog", no_viewer},
     {"evince", no_viewer},
     {"gv", no_viewer},
     {"http", no_page},
-    {"kcachegrind", no_viewer},
+    {"kcachegrind", "no viewer is started; write --callgrind -o callgrind.out.FILE and open that"},
     {"no_browser", no_page},
-    {"seconds", no_fetching},
     {"showcolumns", "columns of source lines are not kept; --lines shows the lines"},
-    {"timeout", no_fetching},
-    {"tls_ca", no_fetching},
-    {"tls_cert", no_fetching},
-    {"tls_key", no_fetching},
-    {"tools", "objdump and dot are looked for in PATH"},
-    {"topproto", "there are --top --json, the rows for programs, and --proto, the whole profile"},
     {"web", no_viewer},
 };
 

@@ -10,7 +10,7 @@
 const char *const pp_group_names[PP_N_GROUPS] = {
     [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
     [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
-    [PP_BY_NAME] = "name",         [PP_BY_LABEL] = "label",
+    [PP_BY_POOL] = "pool",         [PP_BY_NAME] = "name",       [PP_BY_LABEL] = "label",
 };
 
 static void put_text(struct pp_json *json, const char *key, const struct pprofc_profile *profile,

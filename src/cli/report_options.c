@@ -29,6 +29,8 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_GIF] = {"gif", 0, false, false},
     [PP_REPORT_PS] = {"ps", 0, false, false},
     [PP_REPORT_PROTO] = {"proto", 0, false, false},
+    [PP_REPORT_TOPPROTO] = {"topproto", 0, false, false},
+    [PP_REPORT_CALLGRIND] = {"callgrind", 0, false, false},
     [PP_REPORT_DISASM] = {"disasm", 0, true, false},
     [PP_REPORT_WEBLIST] = {"weblist", 0, true, false},
     [PP_REPORT_COMMENTS] = {"comments", 0, false, false},
@@ -47,6 +49,7 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_NODEFRACTION] = {"nodefraction", 0, true, false},
     [PP_REPORT_EDGEFRACTION] = {"edgefraction", 0, true, false},
     [PP_REPORT_TRIM] = {"trim", 0, true, false},
+    [PP_REPORT_CALL_TREE] = {"call_tree", 0, false, false},
     [PP_REPORT_SAMPLE] = {"sample", 0, true, false},
     [PP_REPORT_SAMPLE_INDEX] = {"sample_index", 0, true, false},
     [PP_REPORT_ALLOC_OBJECTS] = {"alloc_objects", 0, false, false},
@@ -78,11 +81,19 @@ static const struct pp_option report_options[PP_REPORT_N_OPTIONS] = {
     [PP_REPORT_TAGROOT] = {"tagroot", 0, true, false},
     [PP_REPORT_TAGLEAF] = {"tagleaf", 0, true, false},
     [PP_REPORT_ALL_FRAMES] = {"all-frames", 0, false, false},
+    [PP_REPORT_IGNORE_IDLE] = {"ignore-idle", 0, false, false},
+    [PP_REPORT_SECONDS] = {"seconds", 0, true, false},
+    [PP_REPORT_TIMEOUT] = {"timeout", 0, true, false},
+    [PP_REPORT_TLS_CA] = {"tls_ca", 0, true, false},
+    [PP_REPORT_TLS_CERT] = {"tls_cert", 0, true, false},
+    [PP_REPORT_TLS_KEY] = {"tls_key", 0, true, false},
     [PP_REPORT_SOURCE_PATH] = {"source_path", 0, true, false},
     [PP_REPORT_TRIM_PATH] = {"trim_path", 0, true, false},
     [PP_REPORT_INTEL_SYNTAX] = {"intel_syntax", 0, false, false},
     [PP_REPORT_COMPACT] = {"compact_labels", 0, false, false},
     [PP_REPORT_SYMBOLIZE] = {"symbolize", 0, true, false},
+    [PP_REPORT_TOOLS] = {"tools", 0, true, false},
+    [PP_REPORT_ADD_COMMENT] = {"add_comment", 0, true, false},
     [PP_REPORT_JSON] = {"json", 0, false, false},
     [PP_REPORT_OUTPUT] = {"output", 'o', true, false},
     [PP_REPORT_FORCE] = {"force", 'f', false, false},
@@ -103,15 +114,16 @@ static const struct {
     enum pp_report_option option;
     enum pp_report_view view;
 } view_flags[] = {
-    {PP_REPORT_TOP, PP_VIEW_TOP},       {PP_REPORT_TEXT, PP_VIEW_TOP},
-    {PP_REPORT_TREE, PP_VIEW_CALLS},    {PP_REPORT_PEEK, PP_VIEW_CALLS},
-    {PP_REPORT_LIST, PP_VIEW_SOURCE},   {PP_REPORT_TRACES, PP_VIEW_TRACES},
-    {PP_REPORT_TAGS, PP_VIEW_TAGS},     {PP_REPORT_RAW, PP_VIEW_RAW},
-    {PP_REPORT_DOT, PP_VIEW_DOT},       {PP_REPORT_SVG, PP_VIEW_DOT},
-    {PP_REPORT_PNG, PP_VIEW_DOT},       {PP_REPORT_PDF, PP_VIEW_DOT},
-    {PP_REPORT_GIF, PP_VIEW_DOT},       {PP_REPORT_PS, PP_VIEW_DOT},
-    {PP_REPORT_PROTO, PP_VIEW_PROTO},   {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
-    {PP_REPORT_DISASM, PP_VIEW_DISASM}, {PP_REPORT_WEBLIST, PP_VIEW_PAGE},
+    {PP_REPORT_TOP, PP_VIEW_TOP},           {PP_REPORT_TEXT, PP_VIEW_TOP},
+    {PP_REPORT_TREE, PP_VIEW_CALLS},        {PP_REPORT_PEEK, PP_VIEW_CALLS},
+    {PP_REPORT_LIST, PP_VIEW_SOURCE},       {PP_REPORT_TRACES, PP_VIEW_TRACES},
+    {PP_REPORT_TAGS, PP_VIEW_TAGS},         {PP_REPORT_RAW, PP_VIEW_RAW},
+    {PP_REPORT_DOT, PP_VIEW_DOT},           {PP_REPORT_SVG, PP_VIEW_DOT},
+    {PP_REPORT_PNG, PP_VIEW_DOT},           {PP_REPORT_PDF, PP_VIEW_DOT},
+    {PP_REPORT_GIF, PP_VIEW_DOT},           {PP_REPORT_PS, PP_VIEW_DOT},
+    {PP_REPORT_PROTO, PP_VIEW_PROTO},       {PP_REPORT_COMMENTS, PP_VIEW_COMMENTS},
+    {PP_REPORT_DISASM, PP_VIEW_DISASM},     {PP_REPORT_WEBLIST, PP_VIEW_PAGE},
+    {PP_REPORT_TOPPROTO, PP_VIEW_TOPPROTO}, {PP_REPORT_CALLGRIND, PP_VIEW_CALLGRIND},
 };
 
 static const struct {
@@ -150,7 +162,7 @@ static int set_group(struct pp_report *report, const char *value, struct pprofc_
     return pp_fail(err, -EINVAL, 0, "unknown group '%s'; %s%s", value,
                    nearest != NULL ? "the nearest is "
                                    : "there are function, line, file, module, "
-                                     "address, thread, name and label:KEY",
+                                     "address, thread, pool, name and label:KEY",
                    nearest != NULL ? nearest : "");
 }
 
@@ -190,6 +202,19 @@ static int parse_divisor(const char *value, double *divisor_out, struct pprofc_e
     return 0;
 }
 
+static int parse_seconds(const char *value, const char *option, uint32_t *seconds_out,
+                         struct pprofc_error *err)
+{
+    const int64_t second_ns = 1000000000, most = 24L * 3600;
+    int64_t ns = 0;
+
+    if (pp_parse_duration(value, &ns, NULL) != 0 || ns < second_ns || ns > most * second_ns)
+        return pp_fail(err, -EINVAL, 0, "--%s '%s': give seconds, 1 to 86400, or such as 5m",
+                       option, value);
+    *seconds_out = (uint32_t)(ns / second_ns);
+    return 0;
+}
+
 static int set_rows(struct pp_report *report, const char *value, const char *option,
                     struct pprofc_error *err)
 {
@@ -209,6 +234,19 @@ static int add_path(const char ***paths, size_t *n_paths, size_t *capacity, cons
     (*paths)[(*n_paths)++] = path;
     (*paths)[*n_paths] = NULL;
     return 0;
+}
+
+/* pprof's words; its "fastlocal" is "local" here, which is fast. */
+static int set_names(struct pp_report *report, const char *value, struct pprofc_error *err)
+{
+    report->is_named = strcmp(value, "none") != 0;
+    if (!report->is_named || strcmp(value, "local") == 0 || strcmp(value, "fastlocal") == 0 ||
+        strcmp(value, "force") == 0)
+        return 0;
+    return pp_fail(err, -EINVAL, 0,
+                   "--symbolize '%s': give none, local (names from the files here) or force (the "
+                   "same)",
+                   value);
 }
 
 /* Those that mean one thing whatever else is given are settled here, the others by settle(). */
@@ -238,15 +276,14 @@ static int take(void *command, int option, const char *value, struct pprofc_erro
     case PP_REPORT_BASE:
     case PP_REPORT_DIFF_BASE:
         return add_path(&report->bases, &report->n_bases, &report->bases_capacity, value, err);
+    case PP_REPORT_SECONDS:
+        return parse_seconds(value, report_options[option].name, &report->seconds, err);
+    case PP_REPORT_TIMEOUT:
+        return parse_seconds(value, report_options[option].name, &report->timeout_s, err);
     case PP_REPORT_DIVIDE_BY:
         return parse_divisor(value, &report->divide_by, err);
     case PP_REPORT_SYMBOLIZE:
-        return strcmp(value, "none") == 0
-                   ? 0
-                   : pp_fail(err, -EINVAL, 0,
-                             "--symbolize '%s': a report gives no names, as with 'none'; pprofc "
-                             "symbolize FILE does",
-                             value);
+        return set_names(report, value, err);
     case PP_REPORT_PEEK:
     case PP_REPORT_LIST:
     case PP_REPORT_DISASM:
@@ -285,7 +322,8 @@ static bool is_drawn(enum pp_report_option option)
 static bool has_json(enum pp_report_view view)
 {
     return view != PP_VIEW_DOT && view != PP_VIEW_PROTO && view != PP_VIEW_RAW &&
-           view != PP_VIEW_DISASM && view != PP_VIEW_PAGE;
+           view != PP_VIEW_DISASM && view != PP_VIEW_PAGE && view != PP_VIEW_TOPPROTO &&
+           view != PP_VIEW_CALLGRIND;
 }
 
 static int settle_view(struct pp_report *report, struct pprofc_error *err)
@@ -307,6 +345,12 @@ static int settle_view(struct pp_report *report, struct pprofc_error *err)
                        "--json is for --top, --tree, --peek, --list, --traces, --tags and "
                        "--comments, not for --%s",
                        chosen);
+    if (report->values[PP_REPORT_CALL_TREE] != NULL && report->view != PP_VIEW_DOT &&
+        report->view != PP_VIEW_CALLGRIND && report->view != PP_VIEW_CALLS)
+        return pp_fail(err, -EINVAL, 0,
+                       "--call_tree is for --dot and its pictures, --callgrind, --tree and "
+                       "--peek, not for --%s",
+                       chosen != NULL ? chosen : "top");
     if (report->is_mean && report->view != PP_VIEW_TOP)
         return pp_fail(err, -EINVAL, 0, "--mean is for --top alone, not for --%s", chosen);
     return 0;
@@ -316,8 +360,17 @@ static int settle_base(struct pp_report *report, struct pprofc_error *err)
 {
     if (report->values[PP_REPORT_BASE] != NULL && report->values[PP_REPORT_DIFF_BASE] != NULL)
         return pp_fail(err, -EINVAL, 0, "either --base or --diff_base");
+    if (report->values[PP_REPORT_IGNORE_IDLE] != NULL && report->n_bases > 0)
+        return pp_fail(err, -EINVAL, 0, "--ignore-idle is for one profile, not for a difference");
     if (report->values[PP_REPORT_NORMALIZE] != NULL && report->n_bases == 0)
         return pp_fail(err, -EINVAL, 0, "--normalize needs a --base or --diff_base to go by");
+    return 0;
+}
+
+static int settle_fetching(const struct pp_report *report, struct pprofc_error *err)
+{
+    if ((report->values[PP_REPORT_TLS_CERT] == NULL) != (report->values[PP_REPORT_TLS_KEY] == NULL))
+        return pp_fail(err, -EINVAL, 0, "--tls_cert and --tls_key need each other");
     return 0;
 }
 
@@ -350,7 +403,8 @@ static int settle(struct pp_report *report, struct pprofc_error *err)
     report->by_cum = wants_cum;
     report->is_mean =
         report->values[PP_REPORT_MEAN] != NULL || report->values[PP_REPORT_MEAN_DELAY] != NULL;
-    if (settle_view(report, err) != 0 || settle_base(report, err) != 0)
+    if (settle_view(report, err) != 0 || settle_base(report, err) != 0 ||
+        settle_fetching(report, err) != 0)
         return -EINVAL;
     if (report->n_paths == 0 && report->values[PP_REPORT_HELP] == NULL)
         return pp_fail(err, -EINVAL, 0, "no profile given; write pprofc report FILE");

@@ -26,6 +26,8 @@ enum pp_report_option {
     PP_REPORT_GIF,
     PP_REPORT_PS,
     PP_REPORT_PROTO,
+    PP_REPORT_TOPPROTO,
+    PP_REPORT_CALLGRIND,
     PP_REPORT_COMMENTS,
     PP_REPORT_DISASM,
     PP_REPORT_WEBLIST,
@@ -46,6 +48,7 @@ enum pp_report_option {
     PP_REPORT_NODEFRACTION,
     PP_REPORT_EDGEFRACTION,
     PP_REPORT_TRIM,
+    PP_REPORT_CALL_TREE,
     /* values */
     PP_REPORT_SAMPLE,
     PP_REPORT_SAMPLE_INDEX,
@@ -80,12 +83,21 @@ enum pp_report_option {
     PP_REPORT_TAGROOT,
     PP_REPORT_TAGLEAF,
     PP_REPORT_ALL_FRAMES,
+    PP_REPORT_IGNORE_IDLE,
+    /* fetching */
+    PP_REPORT_SECONDS,
+    PP_REPORT_TIMEOUT,
+    PP_REPORT_TLS_CA,
+    PP_REPORT_TLS_CERT,
+    PP_REPORT_TLS_KEY,
     /* output */
     PP_REPORT_SOURCE_PATH,
     PP_REPORT_TRIM_PATH,
     PP_REPORT_INTEL_SYNTAX,
     PP_REPORT_COMPACT,
     PP_REPORT_SYMBOLIZE,
+    PP_REPORT_TOOLS,
+    PP_REPORT_ADD_COMMENT,
     PP_REPORT_JSON,
     PP_REPORT_OUTPUT,
     PP_REPORT_FORCE,
@@ -102,6 +114,8 @@ enum pp_report_view {
     PP_VIEW_RAW,
     PP_VIEW_DOT,
     PP_VIEW_PROTO,
+    PP_VIEW_TOPPROTO,
+    PP_VIEW_CALLGRIND,
     PP_VIEW_COMMENTS,
     PP_VIEW_DISASM,
     PP_VIEW_PAGE /* of source */
@@ -122,7 +136,8 @@ struct pp_report {
     uint32_t n_rows;               /* 0: the view's own choice */
     double node_share, edge_share; /* what weighs less is left out; negative: the view's choice */
     double divide_by;              /* values are shown divided by it; 1: as they are */
-    bool by_cum, is_mean;
+    uint32_t seconds, timeout_s;   /* of what is fetched; 0: not given */
+    bool by_cum, is_mean, is_named;
 };
 
 /* -EINVAL with a message for wrong usage.  pp_report_options_done() in any case. */

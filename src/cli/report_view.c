@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/comments.h"
 #include "cli/disassembly.h"
 #include "cli/graphviz.h"
 #include "cli/report_json.h"
 #include "cli/samples_json.h"
+#include "cli/top_profile.h"
 #include "formats/formats.h"
 #include "views/call_table.h"
+#include "views/callgrind_view.h"
 #include "views/dot_view.h"
 #include "views/sample_views.h"
 #include "views/source_view.h"
@@ -37,11 +40,10 @@ static bool is_trimmed(const struct pp_report *report)
     return trim == NULL || strcmp(trim, "false") != 0;
 }
 
-static int write_top(const struct pp_report *report, const struct pprofc_profile *profile,
-                     const struct pp_view_scope *scope, struct pp_buffer *out,
-                     struct pprofc_error *err)
+static struct pp_top_table_options top_options(const struct pp_report *report,
+                                               const struct pp_view_scope *scope)
 {
-    const struct pp_top_table_options options = {
+    return (struct pp_top_table_options){
         .type = scope->type,
         .group = report->group,
         .label_key = report->label_key,
@@ -58,9 +60,30 @@ static int write_top(const struct pp_report *report, const struct pprofc_profile
         .divide_by = scope->divide_by,
         .is_compact = scope->is_compact,
         .is_mean = report->is_mean};
+}
+
+static int write_top(const struct pp_report *report, const struct pprofc_profile *profile,
+                     const struct pp_view_scope *scope, struct pp_buffer *out,
+                     struct pprofc_error *err)
+{
+    const struct pp_top_table_options options = top_options(report, scope);
 
     return wants_json(report) ? pp_report_json_write(profile, &options, out, err)
                               : pp_top_table_write(profile, &options, out, err);
+}
+
+/* As with pprof, all rows but the light ones. */
+static int write_top_profile(const struct pp_report *report, const struct pprofc_profile *profile,
+                             const struct pp_view_scope *scope, struct pp_buffer *out,
+                             struct pprofc_error *err)
+{
+    struct pp_top_table_options options = top_options(report, scope);
+
+    if (report->n_rows == 0)
+        options.n_rows = UINT32_MAX;
+    if (report->node_share < 0 && is_trimmed(report))
+        options.min_share = default_node_share;
+    return pp_top_profile_write(profile, &options, out, err);
 }
 
 /* Peek looks for what may weigh little: nothing is left out there. */
@@ -81,6 +104,7 @@ static struct pp_graph_wish graph_wish(const struct pp_report *report, uint32_t 
                                                                      : report->n_rows,
                                   .by_cum = report->by_cum,
                                   .is_picture = report->view == PP_VIEW_DOT,
+                                  .is_tree = report->values[PP_REPORT_CALL_TREE] != NULL,
                                   .drops_negative =
                                       report->values[PP_REPORT_DROP_NEGATIVE] != NULL};
 }
@@ -133,13 +157,6 @@ static int write_disassembly(const struct pp_report *report, const struct pprofc
     return pp_disassembly_write(profile, &options, out, err);
 }
 
-static int write_comments(const struct pp_report *report, const struct pprofc_profile *profile,
-                          struct pp_buffer *out, struct pprofc_error *err)
-{
-    return wants_json(report) ? pp_comments_json_write(profile, out, err)
-                              : pp_comments_write(profile, out, err);
-}
-
 /* The output's extension says whether graphviz makes a picture of it. */
 static int write_dot(const struct pp_report *report, const struct pprofc_profile *profile,
                      const struct pp_view_scope *scope, struct pp_buffer *out,
@@ -167,6 +184,25 @@ static int write_dot(const struct pp_report *report, const struct pprofc_profile
         return pp_dot_write(profile, &options, out, err);
     rc = pp_dot_write(profile, &options, &dot, err);
     return rc < 0 ? rc : pp_graphviz_draw(&dot, format, out, err);
+}
+
+/* All of it, for programs that choose themselves; by lines, for those that show the source. */
+static int write_callgrind(const struct pp_report *report, const struct pprofc_profile *profile,
+                           const struct pp_view_scope *scope, struct pp_buffer *out,
+                           struct pprofc_error *err)
+{
+    struct pp_callgrind_options options = {.scope = *scope,
+                                           .wish = graph_wish(report, scope->type)};
+
+    if (!report->has_group)
+        options.wish.group = options.wish.is_tree ? PP_BY_FUNCTION : PP_BY_LINE;
+    if (report->node_share < 0)
+        options.wish.node_share = 0;
+    if (report->edge_share < 0)
+        options.wish.edge_share = 0;
+    if (report->n_rows == 0)
+        options.wish.max_nodes = 0;
+    return pp_callgrind_write(profile, &options, out, err);
 }
 
 int pp_report_view_write(const struct pp_report *report, const struct pprofc_profile *profile,
@@ -199,8 +235,12 @@ int pp_report_view_write(const struct pp_report *report, const struct pprofc_pro
         return write_disassembly(report, profile, scope, pattern, out, err);
     case PP_VIEW_PROTO:
         return pp_pprof_write(profile, true, out, err);
+    case PP_VIEW_TOPPROTO:
+        return write_top_profile(report, profile, scope, out, err);
+    case PP_VIEW_CALLGRIND:
+        return write_callgrind(report, profile, scope, out, err);
     case PP_VIEW_COMMENTS:
-        return write_comments(report, profile, out, err);
+        return pp_comments_write(profile, wants_json(report), out, err);
     case PP_VIEW_TOP:
         break;
     }

@@ -23,6 +23,7 @@ struct pp_run {
     bool is_profiled;       /* a recording is expected */
     int64_t outside_cpu_ns; /* of the program's own CPU time: used where no recording was */
     uint32_t by_program;    /* what the program did by the API, of all its recordings */
+    bool is_cut_off;        /* the program was killed: its last recording has not ended */
     bool has_execed; /* the program became another one: what was inspected is not what ended */
 };
 

@@ -20,10 +20,11 @@ static size_t add_children(const char *task, pid_t *pids, size_t n, size_t capac
     return n;
 }
 
-size_t pp_run_family(pid_t first, pid_t *pids, size_t capacity)
+size_t pp_run_family(pid_t first, pid_t *pids, size_t capacity, size_t *n_threads_out)
 {
     size_t n = 1;
 
+    *n_threads_out = 0;
     pids[0] = first;
     for (size_t i = 0; i < n; i++) {
         char folder[64], task[PATH_MAX];
@@ -37,6 +38,7 @@ size_t pp_run_family(pid_t first, pid_t *pids, size_t capacity)
                 continue;
             (void)snprintf(task, sizeof task, "%s/%s", folder, entry->d_name);
             n = add_children(task, pids, n, capacity);
+            (*n_threads_out)++;
         }
         if (directory != NULL)
             (void)closedir(directory);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,7 +20,13 @@
 #include "cli/messages.h"
 #include "cli/run_family.h"
 
-enum { STALE_AFTER_S = 24 * 3600, MAX_FAMILY = 256 };
+enum {
+    STALE_AFTER_S = 24 * 3600,
+    MAKING_S = 10, /* what is unreadable for longer is found by the last look, if ever */
+    MAX_FAMILY = PP_RUN_MAX_FAMILY,
+    LOOK_SHARE = 10000, /* of a CPU goes into looking into processes, one part in so many, */
+    EARLY_LOOKS = 16,   /* but for the first ones: most recordings begin with the program */
+};
 
 static const char name_start[] = "pprofc.";
 
@@ -28,6 +35,7 @@ int pp_run_files_init(struct pp_run_files *run, const char *directory,
 {
     memset(run, 0, sizeof *run);
     run->directory = directory;
+    pp_run_news_init(&run->news);
     if (getrandom(run->run_id, sizeof run->run_id, 0) != (ssize_t)sizeof run->run_id)
         return pp_fail(err, -errno, 0, "cannot get random numbers: %s", strerror(errno));
     for (size_t i = 0; i < PP_RUN_ID_BYTES; i++)
@@ -40,6 +48,8 @@ void pp_run_files_done(struct pp_run_files *run)
     for (size_t i = 0; i < run->n_files; i++)
         pp_recording_close(run->files[i].reader);
     free(run->files);
+    if (run->directory != NULL)
+        pp_run_news_done(&run->news);
     memset(run, 0, sizeof *run);
 }
 
@@ -99,30 +109,36 @@ static bool is_trusted(int descriptor, struct stat *status)
            (status->st_uid == geteuid() || geteuid() == 0);
 }
 
-/* Whether a look is worth while: others' recordings may be large, and are there at each look. */
-static bool is_of_run(const struct pp_run_files *run, const char *path)
+/* Whether a look is worth while: others' recordings may be large.  'is_begun_out' tells whether
+ * there is a header that says whose it is. */
+static bool is_of_run(const struct pp_run_files *run, const char *path, bool *is_begun_out)
 {
-    uint8_t id[PP_RUN_ID_BYTES];
+    struct pp_rec_header head;
+    const size_t n_bytes = offsetof(struct pp_rec_header, run_id) + sizeof head.run_id;
     pp_autoclose_fd int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-    return file >= 0 &&
-           pread(file, id, sizeof id, offsetof(struct pp_rec_header, run_id)) == sizeof id &&
-           memcmp(id, run->run_id, sizeof id) == 0;
+    *is_begun_out = file < 0 || (pread(file, &head, n_bytes, 0) == (ssize_t)n_bytes &&
+                                 memcmp(head.magic, PP_REC_MAGIC, sizeof head.magic) == 0);
+    return file >= 0 && *is_begun_out && memcmp(head.run_id, run->run_id, sizeof run->run_id) == 0;
 }
 
 /* 'descriptor' is an O_PATH one, so what was checked is what is opened.  A recording that is still
- * being made cannot be read yet: the next look finds it. */
+ * being made cannot be read yet: it is noted that another look is needed. */
 static void take_up(struct pp_run_files *run, int descriptor, const char *path, pid_t pid)
 {
     struct pp_recording_reader *reader = NULL;
     struct stat status;
     char link[64];
+    bool is_ours, is_begun;
 
     if (!is_trusted(descriptor, &status) || is_known(run, &status))
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    if (is_of_run(run, link) && pp_recording_open(link, &reader, NULL) == 0)
+    is_ours = is_of_run(run, link, &is_begun);
+    if (is_ours && pp_recording_open(link, &reader, NULL) == 0)
         add(run, reader, &status, path, pid);
+    else if ((is_ours || !is_begun) && time(NULL) <= status.st_ctime + MAKING_S)
+        run->has_unfinished = true;
 }
 
 static void take_up_named(struct pp_run_files *run, int descriptor, const char *path)
@@ -137,11 +153,12 @@ static void drop_unreadable(struct pp_run_files *run, int descriptor, const char
     struct pprofc_error err;
     struct stat status;
     char link[64];
+    bool is_begun;
 
     if (!is_trusted(descriptor, &status) || is_known(run, &status))
         return;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    if (!is_of_run(run, link))
+    if (!is_of_run(run, link, &is_begun))
         return;
     if (pp_recording_open(link, &reader, &err) == 0) {
         add(run, reader, &status, path, 0); /* it has just become readable */
@@ -205,11 +222,13 @@ void pp_run_files_drop_unreadable(struct pp_run_files *run)
 
 static bool is_helper(const char *task)
 {
-    char path[PATH_MAX + 8], name[32] = "";
+    static const char wanted[] = "pprofc\n";
+    char path[PATH_MAX + 8], name[sizeof wanted];
 
     (void)snprintf(path, sizeof path, "%s/comm", task);
-    pp_autoclose FILE *file = fopen(path, "re");
-    return file != NULL && fgets(name, sizeof name, file) != NULL && strcmp(name, "pprofc\n") == 0;
+    pp_autoclose_fd int file = open(path, O_RDONLY | O_CLOEXEC);
+    return file >= 0 && read(file, name, sizeof name) == (ssize_t)strlen(wanted) &&
+           memcmp(name, wanted, strlen(wanted)) == 0;
 }
 
 /* 'target', where it is a name of the same file for us too; "" in another root. */
@@ -223,17 +242,20 @@ static const char *name_here(int descriptor, const char *target)
                : "";
 }
 
-static void look_into_task(struct pp_run_files *run, const char *task, pid_t pid)
+/* True when what it holds is known now. */
+static bool look_into_task(struct pp_run_files *run, const char *task, pid_t pid)
 {
     char folder[PATH_MAX];
     const struct dirent *entry;
+    bool has_any = false;
     DIR *directory;
 
+    run->has_unfinished = false;
     if (snprintf(folder, sizeof folder, "%s/fd", task) >= PATH_MAX)
-        return;
+        return false;
     directory = opendir(folder);
     if (directory == NULL)
-        return;
+        return false;
     while ((entry = readdir(directory)) != NULL) {
         char path[PATH_MAX + 300], target[PATH_MAX];
         pp_autoclose_fd int descriptor = -1;
@@ -247,10 +269,40 @@ static void look_into_task(struct pp_run_files *run, const char *task, pid_t pid
             strncmp(pp_base_name(target), name_start, sizeof name_start - 1) != 0)
             continue;
         descriptor = open(path, O_PATH | O_CLOEXEC);
-        if (descriptor >= 0)
-            take_up(run, descriptor, name_here(descriptor, target), pid);
+        if (descriptor < 0)
+            continue;
+        take_up(run, descriptor, name_here(descriptor, target), pid);
+        has_any = true;
     }
     (void)closedir(directory);
+    return has_any && !run->has_unfinished;
+}
+
+/* The helper of 'pid' whose recording we have, while it lives: one comes instead of it, under
+ * another number, when the process execs or begins anew. */
+static bool has_known_helper(const struct pp_run_files *run, pid_t pid)
+{
+    for (size_t i = 0; i < run->n_helpers; i++) {
+        char task[64];
+        if (run->helpers[i].pid != pid)
+            continue;
+        (void)snprintf(task, sizeof task, "/proc/%d/task/%d", (int)pid, (int)run->helpers[i].tid);
+        return access(task, F_OK) == 0;
+    }
+    return false;
+}
+
+static void know_helper(struct pp_run_files *run, pid_t pid, const char *task)
+{
+    const pid_t tid = (pid_t)strtol(strrchr(task, '/') + 1, NULL, 10);
+    size_t i = 0;
+
+    while (i < run->n_helpers && run->helpers[i].pid != pid)
+        i++;
+    if (i == run->n_helpers)
+        i = run->n_helpers < MAX_FAMILY ? run->n_helpers++ : run->n_looks_into % MAX_FAMILY;
+    run->helpers[i].pid = pid;
+    run->helpers[i].tid = tid;
 }
 
 static void look_into_process(struct pp_run_files *run, pid_t pid)
@@ -260,6 +312,8 @@ static void look_into_process(struct pp_run_files *run, pid_t pid)
     bool is_found = false;
     DIR *directory;
 
+    if (has_known_helper(run, pid))
+        return;
     (void)snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
     directory = opendir(folder);
     if (directory == NULL)
@@ -270,18 +324,93 @@ static void look_into_process(struct pp_run_files *run, pid_t pid)
         (void)snprintf(task, sizeof task, "%s/%s", folder, entry->d_name);
         is_found = is_helper(task);
     }
-    if (is_found)
-        look_into_task(run, task, pid);
     (void)closedir(directory);
+    if (is_found && look_into_task(run, task, pid))
+        know_helper(run, pid, task);
 }
 
 void pp_run_files_look_into(struct pp_run_files *run, pid_t pid)
 {
     pid_t pids[MAX_FAMILY];
-    const size_t n = pp_run_family(pid, pids, MAX_FAMILY);
+    const size_t n = pp_run_family(pid, pids, MAX_FAMILY, &run->n_family_threads);
 
+    run->n_looks_into++;
     for (size_t i = 0; i < n; i++)
         look_into_process(run, pids[i]);
+}
+
+/* ---- what came since the last look ---- */
+
+/* The process of a thread; 0 when it is gone. */
+static pid_t process_of(const char *task)
+{
+    char path[64], line[128];
+    int pid = 0;
+
+    (void)snprintf(path, sizeof path, "%s/status", task);
+    pp_autoclose FILE *file = fopen(path, "re");
+    while (file != NULL && pid == 0 && fgets(line, sizeof line, file) != NULL)
+        (void)sscanf(line, "Tgid: %d", &pid);
+    return pid;
+}
+
+/* Whose run it is, its recording tells: whatever may be a helper on this machine is looked at. */
+static void look_into_thread(struct pp_run_files *run, int64_t number)
+{
+    char task[32];
+    pid_t pid;
+
+    (void)snprintf(task, sizeof task, "/proc/%" PRId64, number);
+    if (is_helper(task) && (pid = process_of(task)) > 0)
+        (void)look_into_task(run, task, pid);
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(clock, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Each of the machine's new threads, or all of the run's, whichever are fewer. */
+static void look_into_new_threads(struct pp_run_files *run, pid_t pid)
+{
+    const int64_t n_many = 6 + 2 * (int64_t)run->n_family_threads;
+    struct pp_run_numbers numbers;
+
+    if (!pp_run_news_of_threads(&run->news, &numbers))
+        return;
+    if (numbers.is_all || numbers.last - numbers.first > n_many)
+        pp_run_files_look_into(run, pid);
+    else
+        for (int64_t number = numbers.first + 1; number <= numbers.last; number++)
+            look_into_thread(run, number);
+}
+
+/* Where somebody begins processes all the time there is news at each look, and a run may have
+ * thousands of threads. */
+static void look_into_processes(struct pp_run_files *run, pid_t pid)
+{
+    int64_t begin_ns;
+
+    if (run->n_looks_for_new++ >= EARLY_LOOKS && now_ns(CLOCK_MONOTONIC) < run->next_look_into_ns)
+        return;
+    begin_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    look_into_new_threads(run, pid);
+    run->next_look_into_ns =
+        now_ns(CLOCK_MONOTONIC) + (now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns) * LOOK_SHARE;
+}
+
+/* What processes hold comes first, since that tells their numbers as we see them. */
+void pp_run_files_look_for_new(struct pp_run_files *run, pid_t pid)
+{
+    look_into_processes(run, pid);
+    if (pp_run_news_in_folder(&run->news, run->directory)) {
+        run->has_unfinished = false;
+        pp_run_files_look(run);
+        pp_run_news_settle(&run->news, !run->has_unfinished);
+    }
 }
 
 void pp_run_files_refresh(struct pp_run_files *run)

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/run_family.h"
+#include "cli/run_news.h"
 #include "recording/reader.h"
 
 enum { PP_RUN_ID_BYTES = 16, PP_RUN_ID_HEX_BYTES = 2 * PP_RUN_ID_BYTES + 1 };
@@ -31,6 +33,16 @@ struct pp_run_files {
     uint8_t run_id[PP_RUN_ID_BYTES];
     struct pp_run_file *files; /* by pid, then as they were made */
     size_t n_files, capacity;
+    struct pp_run_news news;
+    bool has_unfinished; /* seen by the last look: a recording that is still being made */
+    /* Looking into processes. */
+    struct {
+        pid_t pid, tid;
+    } helpers[PP_RUN_MAX_FAMILY]; /* whose recordings are known */
+    size_t n_helpers;
+    size_t n_family_threads; /* of the run, at the last look into all of it */
+    unsigned n_looks_for_new, n_looks_into;
+    int64_t next_look_into_ns; /* CLOCK_MONOTONIC */
 };
 
 /* Begin with a random id, written to 'id_out' in hexadecimal.  0 or a negative errno. */
@@ -48,6 +60,9 @@ void pp_run_files_look(struct pp_run_files *run);
 /* The recordings that 'pid' and its descendants hold now, also those that have no name for us: in a
  * chroot or another mount namespace, or where /dev/shm cannot be used. */
 void pp_run_files_look_into(struct pp_run_files *run, pid_t pid);
+
+/* Both, as far as anything can have come since the last call of this. */
+void pp_run_files_look_for_new(struct pp_run_files *run, pid_t pid);
 
 /* Remove what belongs to the run and cannot be read, with a line about each: at the end only, since
  * a recording that is being made is unreadable too. */

@@ -11,6 +11,7 @@
 #include "profile/top.h"
 #include "views/heap_facts.h"
 #include "views/lifetime_facts.h"
+#include "views/thread_name.h"
 
 enum {
     FEW_SAMPLES = 20,
@@ -55,8 +56,9 @@ static void put_sizes(const struct pprofc_profile *profile, const char *moment,
     pp_heap_value_append(out, &in_use);
     pp_buffer_printf(out, " in use %s", moment);
     if (in_use.estimate.n_sampled > 0)
-        pp_buffer_printf(out, " by %s samples",
-                         pp_count_text((int64_t)(in_use.estimate.n_sampled + 0.5), count));
+        pp_buffer_printf(out, " by %s sample%s",
+                         pp_count_text((int64_t)(in_use.estimate.n_sampled + 0.5), count),
+                         in_use.estimate.n_sampled < 1.5 ? "" : "s");
     if (profile->quality.n_lost > 0)
         pp_buffer_printf(out, ", %s lost", pp_count_text(profile->quality.n_lost, count));
     if (profile->quality.n_truncated > 0)
@@ -74,11 +76,12 @@ static void say_threads(const struct pprofc_profile *profile)
 
     for (uint32_t i = 0; i < n; i++) {
         pp_buffer_text(&line, i == 0 ? "" : ", ");
-        pp_heap_thread_name_append(&line, profile, &threads[i]);
+        pp_thread_name_append(&line, profile, &threads[i].who);
         pp_buffer_printf(&line, " %s", pp_bytes_text((double)threads[i].requested_bytes, bytes));
     }
     if (profile->heap.n_threads > 1 && !line.failed)
-        pp_say("asked for by thread: %s", line.bytes);
+        pp_say("asked for by thread%s: %s", profile->heap.is_behind ? ", at least" : "",
+               line.bytes);
 }
 
 static void say_usable(const struct pp_heap_totals *totals)

@@ -41,13 +41,15 @@ static int start_server(struct pp_run_http *http, struct pprofc_error *err)
     return status;
 }
 
-static int start_windows(struct pp_run_http *http, struct pprofc_error *err)
+/* The program runs, and is served without them. */
+static void start_windows(struct pp_run_http *http)
 {
-    const int status = pp_continuous_start(&http->service, &http->windows, &http->continuous, err);
+    struct pprofc_error err;
 
-    if (status == 0)
+    if (pp_continuous_start(&http->service, &http->windows, &http->continuous, &err) == 0)
         pp_continuous_say_begin(&http->windows);
-    return status;
+    else
+        pp_complain("%s", err.message);
 }
 
 int pp_run_http_start(struct pp_run_http *http, const struct pp_continuous_options *windows,
@@ -60,11 +62,11 @@ int pp_run_http_start(struct pp_run_http *http, const struct pp_continuous_optio
     http->windows = *windows;
     status = pp_service_init(&http->service, false, err);
     http->has_service = status == 0;
+    if (status == 0 && windows->is_on) /* first: who asks at once shall find them */
+        start_windows(http);
     if (status == 0 && http->is_on)
         status = start_server(http, err);
     pp_tls_done(&http->options.tls);
-    if (status == 0 && windows->is_on)
-        status = start_windows(http, err);
     return status;
 }
 
@@ -78,6 +80,8 @@ void pp_run_http_look(struct pp_run_http *http, struct pp_run_files *files)
         (void)snprintf(pid, sizeof pid, "%d", (int)file->pid); /* it has no name for us */
         file->is_served =
             pp_service_add(&http->service, file->path[0] != '\0' ? file->path : pid, NULL) == 0;
+        if (file->is_served && http->continuous != NULL)
+            pp_continuous_look_at_new(http->continuous);
     }
 }
 

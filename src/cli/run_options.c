@@ -31,15 +31,11 @@ enum {
     OPTION_HEAP_MMAP,
     OPTION_HEAP_USABLE,
     OPTION_HEAP_LIFETIMES,
+    OPTION_IGNORE_IDLE,
     OPTION_HTTP,
     OPTION_BUDGET,
-    OPTION_CONTINUOUS,
-    OPTION_HISTORY,
-    OPTION_CYCLE,
-    OPTION_KEEP,
-    OPTION_FLIGHT,
-    OPTION_EXPORT,
-    N_OPTIONS
+    OPTION_OF_CONTINUOUS,
+    N_OPTIONS = OPTION_OF_CONTINUOUS + PP_N_CONTINUOUS_OPTIONS
 };
 
 static const struct pp_option run_options[N_OPTIONS] = {
@@ -62,14 +58,10 @@ static const struct pp_option run_options[N_OPTIONS] = {
     [OPTION_HEAP_MMAP] = {"heap-mmap", 0, false, false},
     [OPTION_HEAP_USABLE] = {"heap-usable", 0, false, false},
     [OPTION_HEAP_LIFETIMES] = {"heap-lifetimes", 0, false, false},
+    [OPTION_IGNORE_IDLE] = {"ignore-idle", 0, false, false},
     [OPTION_HTTP] = {"http", 0, true, false},
     [OPTION_BUDGET] = {"budget", 0, true, false},
-    [OPTION_CONTINUOUS] = {"continuous", 0, false, false},
-    [OPTION_HISTORY] = {"history", 0, true, false},
-    [OPTION_CYCLE] = {"cycle", 0, true, false},
-    [OPTION_KEEP] = {"keep", 0, true, false},
-    [OPTION_FLIGHT] = {"flight", 0, true, false},
-    [OPTION_EXPORT] = {"export", 0, true, false},
+    [OPTION_OF_CONTINUOUS] = PP_CONTINUOUS_OPTIONS,
 };
 
 static int set_rate(struct pp_run_options *options, const char *value, bool is_mode,
@@ -161,6 +153,9 @@ static int take(struct pp_run_options *options, int option, const char *value,
         return 0;
     case OPTION_HEAP_USABLE:
         options->counts_heap_usable = true;
+        return 0;
+    case OPTION_IGNORE_IDLE:
+        options->ignores_idle = true;
         return 0;
     case OPTION_HEAP_LIFETIMES:
         options->keeps_heap_lifetimes = true;
@@ -259,11 +254,14 @@ int pp_run_options_read(char **words, struct pp_run_options *options, struct ppr
     if (option_of_heap(options) != NULL && (options->kinds & PP_KIND_HEAP) == 0)
         return pp_fail(err, -EINVAL, 0, "%s needs -k heap, or -k cpu,heap",
                        option_of_heap(options));
-    if ((options->kinds & PP_KIND_CPU) != 0 && (options->kinds & PP_KIND_HEAP) != 0 &&
-        options->output != NULL && strcmp(options->output, "-") == 0)
+    if (options->ignores_idle && (options->kinds & (PP_KIND_OFFCPU | PP_KIND_WALL)) == 0)
+        return pp_fail(err, -EINVAL, 0, "--ignore-idle needs -k offcpu or -k wall");
+    if (pp_kinds_count(options->kinds) > 1 && options->output != NULL &&
+        strcmp(options->output, "-") == 0)
         return pp_fail(err, -EINVAL, 0,
-                       "-o - holds one profile and two kinds were asked for; give one of them, or "
-                       "-o with a folder");
+                       "-o - holds one profile and %s kinds were asked for; give one of them, or "
+                       "-o with a folder",
+                       pp_kinds_count(options->kinds) == 2 ? "two" : "several");
     rc = take_environment(options, err);
     return rc < 0 ? rc : settle_continuous(options, err);
 }

@@ -23,6 +23,7 @@ struct pp_run_options {
     struct pp_buffer block;       /* "libc,libm"; text, empty when nothing is blocked */
     bool block_drops, follows, is_strict, overwrites, wants_help, keeps_heap_peak, follows_mappings,
         counts_heap_usable, keeps_heap_lifetimes;
+    bool ignores_idle;
     struct pp_continuous_options continuous;
     enum pp_loudness loudness;
     char **command; /* the program and its arguments; not empty */

@@ -10,10 +10,12 @@
 #include "formats/encode.h"
 #include "cli/find_program.h"
 #include "cli/messages.h"
+#include "cli/profile_kinds.h"
 #include "cli/run.h"
 #include "cli/run_heap.h"
 #include "cli/run_leaks.h"
 #include "cli/run_summary.h"
+#include "cli/run_waits.h"
 #include "cli/values.h"
 #include "formats/recording.h"
 
@@ -23,7 +25,7 @@ enum { STOP_TIMEOUT_MS = 2000, SCAN_TIMEOUT_MS = 60000, MAX_LINES = 10 };
 struct process {
     struct pp_run_file *files; /* in the order in which they were made */
     size_t n_files;
-    uint32_t kinds;                 /* that its recordings hold: PP_KIND_CPU .. */
+    uint32_t wanted;                /* kinds of profiles that it gets: PP_KIND_CPU .. */
     struct pprofc_profile *profile; /* owned; of the kind at work; NULL when it could not be made */
 };
 
@@ -61,12 +63,14 @@ static bool keeps_peak(const struct process *process)
     return atomic_load(&last_header(process)->heap.peak_mark) != 0;
 }
 
-static int make_profile(const struct pp_run *run, struct process *process, uint32_t kind,
-                        struct pp_symbolizer *symbolizer, struct pprofc_error *err)
+static int make_profile(const struct pp_run *run, struct process *process,
+                        const struct pp_profile_kind *kind, struct pp_symbolizer *symbolizer,
+                        struct pprofc_error *err)
 {
-    struct pp_recording_profile_options options = {
-        .kind = kind == PP_KIND_HEAP ? PP_FAMILY_HEAP : PP_FAMILY_CPU,
-        .is_at_peak = kind == PP_KIND_HEAP && keeps_peak(process)};
+    struct pp_recording_profile_options options = {.kind = kind->family,
+                                                   .view = kind->view,
+                                                   .is_at_peak = kind->kind == PP_KIND_HEAP &&
+                                                                 keeps_peak(process)};
     pp_autofree struct pp_recording_reader **readers = calloc(process->n_files, sizeof *readers);
 
     if (readers == NULL)
@@ -75,6 +79,8 @@ static int make_profile(const struct pp_run *run, struct process *process, uint3
         readers[i] = process->files[i].reader;
     if (process->files[0].pid == run->child.pid && run->child.cpu_ns > 0)
         options.cpu_ns_override = run->child.cpu_ns;
+    if (process->files[0].pid == run->child.pid && run->child.has_ended)
+        options.end_ns_override = run->child.end_ns;
     return pp_recordings_to_profile(readers, process->n_files, symbolizer, &options,
                                     &process->profile, err);
 }
@@ -89,11 +95,21 @@ static bool has_heap_samples(const struct pp_recording_reader *reader)
     return false;
 }
 
+static bool has_waits(const struct pp_recording_reader *reader)
+{
+    const struct pp_rec_thread_waits *waits;
+
+    for (uint32_t i = 0; (waits = pp_recording_thread_waits(reader, i)) != NULL; i++)
+        if (atomic_load(&waits->blocked_ns) > 0 || atomic_load(&waits->n_contentions) > 0)
+            return true;
+    return false;
+}
+
 static bool has_samples(const struct process *process)
 {
     for (size_t i = 0; i < process->n_files; i++) {
         const struct pp_rec_thread *thread;
-        if (has_heap_samples(process->files[i].reader))
+        if (has_heap_samples(process->files[i].reader) || has_waits(process->files[i].reader))
             return true;
         for (uint32_t k = 0; (thread = pp_recording_thread(process->files[i].reader, k)) != NULL;
              k++)
@@ -150,22 +166,20 @@ static int64_t cpu_of_own_children(const struct process *process)
 
 /* ---- files ---- */
 
-/* "PROG" of a process's files: what the user typed for the program itself and for its copies, else
- * what the process runs.  "env X=1 app" and "sh -c 'exec app'" are app in the end. */
+/* "PROG" of a process's files: what the user typed for the program itself, else what the process
+ * executed.  "env X=1 app" and "sh -c 'exec app'" are app in the end. */
 static void program_name(const struct pp_run *run, const struct process *process, char *name_out,
                          size_t capacity)
 {
     const struct pp_rec_header *header =
         pp_recording_header(process->files[process->n_files - 1].reader);
-    char path[sizeof header->program + 1];
+    char name[PP_PROGRAM_NAME_BYTES];
 
-    memcpy(path, header->program, sizeof header->program);
-    path[sizeof header->program] = '\0';
-    if (path[0] == '\0' || (process->files[0].pid == run->child.pid && process->n_files == 1) ||
-        strcmp(pp_base_name(path), pp_base_name(run->target.inspected)) == 0)
+    (void)pp_recording_program_name(header, name);
+    if (name[0] == '\0' || (process->files[0].pid == run->child.pid && process->n_files == 1))
         (void)snprintf(name_out, capacity, "%s", run->program);
     else
-        pp_output_program(path, name_out, capacity);
+        pp_output_program(name, name_out, capacity);
 }
 
 /* The recordings themselves, for -o NAME.ppc: one file each. */
@@ -251,22 +265,18 @@ static void say_kept(const struct process *process, const char *why)
                         process->files[i].path);
 }
 
-static void say_process(const struct pp_run *run, const struct process *process, uint32_t kind,
-                        const char *program, struct pp_symbolizer *symbolizer,
-                        const struct pp_output_file *files, size_t n_files)
+static void say_heap(const struct pp_run *run, const struct process *process, const char *who,
+                     struct pp_symbolizer *symbolizer)
 {
-    const bool is_program = process->files[0].pid == run->child.pid;
-    char quality[400] = "", who[160];
+    pp_run_say_heap(run, process->profile, last_header(process), who);
+    pp_run_say_leaks(process->files[process->n_files - 1].reader, symbolizer);
+}
 
-    (void)snprintf(who, sizeof who, "%s (%d)", program, (int)process->files[0].pid);
-    if (kind == PP_KIND_HEAP) {
-        const bool is_first = process->kinds == PP_KIND_HEAP;
-        pp_run_say_heap(run, process->profile, last_header(process),
-                        !is_program ? who
-                        : is_first  ? NULL
-                                    : "heap");
-        pp_run_say_leaks(process->files[process->n_files - 1].reader, symbolizer);
-    } else if (is_program) {
+static void say_cpu(const struct pp_run *run, const struct process *process, const char *who)
+{
+    char quality[400] = "";
+
+    if (who == NULL) {
         if (!run->options.continuous.is_on)
             pp_run_say_hints(run, process->profile);
         pp_run_say_result(run, process->profile);
@@ -274,6 +284,27 @@ static void say_process(const struct pp_run *run, const struct process *process,
         pp_profile_quality_line(process->profile, quality, sizeof quality);
         pp_say("%s: %s", who, quality);
     }
+}
+
+static void say_process(const struct pp_run *run, const struct process *process,
+                        const struct pp_profile_kind *kind, const char *program,
+                        struct pp_symbolizer *symbolizer, const struct pp_output_file *files,
+                        size_t n_files)
+{
+    const bool is_first = (process->wanted & (kind->kind - 1)) == 0 || kind->kind == PP_KIND_CPU;
+    char other[160];
+    const char *who = is_first ? NULL : kind->name;
+
+    if (process->files[0].pid != run->child.pid) {
+        (void)snprintf(other, sizeof other, "%s (%d)", program, (int)process->files[0].pid);
+        who = other;
+    }
+    if (kind->kind == PP_KIND_HEAP)
+        say_heap(run, process, who, symbolizer);
+    else if (kind->kind == PP_KIND_CPU)
+        say_cpu(run, process, who);
+    else
+        pp_run_say_waits(run, process->profile, who);
     pp_run_say_written(run, files, n_files);
 }
 
@@ -291,20 +322,21 @@ static void state_children(const struct pp_run *run, struct process *process)
 
 /* What goes into names before their extension: the kind where there are several, or none that
  * people expect without being told. */
-static const char *infix_of(const struct pp_run *run, const struct process *process, uint32_t kind)
+static const char *infix_of(const struct pp_run *run, const struct process *process,
+                            const struct pp_profile_kind *kind)
 {
     if (run->output.format == PP_FORMAT_RECORDING)
         return NULL; /* it holds all of them */
-    if (kind == PP_KIND_HEAP)
-        return process->kinds == PP_KIND_HEAP && run->output.kind == PP_OUTPUT_FILE ? NULL
-                                                                                    : ".heap";
-    return process->kinds == PP_KIND_CPU ? NULL : ".cpu";
+    if (process->wanted == kind->kind &&
+        (kind->kind == PP_KIND_CPU || run->output.kind == PP_OUTPUT_FILE))
+        return NULL;
+    return kind->infix;
 }
 
 /* Make, write and say the profile of one kind.  0 or a negative errno, which was said. */
-static int finish_kind(struct pp_run *run, struct process *process, uint32_t kind,
-                       const char *program, struct pp_symbolizer *symbolizer,
-                       bool is_one_of_several, bool is_said)
+static int finish_kind(struct pp_run *run, struct process *process,
+                       const struct pp_profile_kind *kind, const char *program,
+                       struct pp_symbolizer *symbolizer, bool is_one_of_several, bool is_said)
 {
     struct pp_output_file files[PP_OUTPUT_MAX_FILES];
     struct pprofc_error err = {0};
@@ -312,11 +344,14 @@ static int finish_kind(struct pp_run *run, struct process *process, uint32_t kin
 
     memset(files, 0, sizeof files);
     run->output.infix = infix_of(run, process, kind);
-    if (rc == 0 && kind == PP_KIND_CPU)
+    if (rc == 0 && kind->kind == PP_KIND_CPU)
         state_children(run, process);
     if (rc == 0 && process->profile->heap.is_behind && process->files[0].pid == run->child.pid &&
         run->child.has_ended) /* a recording that was cut off knows only its last look */
         process->profile->duration_ns = run->child.end_ns - run->child.start_ns;
+    if (rc == 0 && run->options.ignores_idle &&
+        (kind->kind == PP_KIND_OFFCPU || kind->kind == PP_KIND_WALL))
+        rc = pp_run_ignore_idle(process->profile, &err);
     if (rc == 0)
         rc = write_files(run, process, program, is_one_of_several, files, &err);
     if (rc < 0)
@@ -332,7 +367,6 @@ static int finish_kind(struct pp_run *run, struct process *process, uint32_t kin
 static bool finish_process(struct pp_run *run, struct process *process,
                            struct pp_symbolizer *symbolizer, bool is_one_of_several, bool is_said)
 {
-    static const uint32_t kinds[] = {PP_KIND_CPU, PP_KIND_HEAP};
     char program[128];
     int rc = 0;
 
@@ -342,11 +376,16 @@ static bool finish_process(struct pp_run *run, struct process *process,
         memcpy(run->program, program, sizeof run->program);
         run->outside_cpu_ns = cpu_outside(run, process);
         run->by_program = what_the_program_did(process);
+        run->is_cut_off =
+            run->child.has_ended && WIFSIGNALED(run->child.wait_status) &&
+            atomic_load(&pp_recording_header(process->files[process->n_files - 1].reader)->state) !=
+                PP_REC_ENDED;
     }
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && rc == 0; i++) {
-        if ((process->kinds & kinds[i]) == 0)
+    for (size_t i = 0; i < PP_N_PROFILE_KINDS && rc == 0; i++) {
+        if ((process->wanted & pp_profile_kinds[i].kind) == 0)
             continue;
-        rc = finish_kind(run, process, kinds[i], program, symbolizer, is_one_of_several, is_said);
+        rc = finish_kind(run, process, &pp_profile_kinds[i], program, symbolizer, is_one_of_several,
+                         is_said);
         if (run->output.format == PP_FORMAT_RECORDING)
             break;
     }
@@ -359,13 +398,15 @@ static bool finish_process(struct pp_run *run, struct process *process,
 static struct process process_at(const struct pp_run *run, size_t first)
 {
     struct process process = {.files = &run->files.files[first]};
+    uint32_t recorded = 0;
 
     while (first + process.n_files < run->files.n_files &&
            process.files[process.n_files].pid == process.files[0].pid &&
            process.files[process.n_files].start_ticks == process.files[0].start_ticks)
         process.n_files++;
     for (size_t i = 0; i < process.n_files; i++)
-        process.kinds |= pp_recording_kinds(pp_recording_header(process.files[i].reader));
+        recorded |= pp_recording_kinds(pp_recording_header(process.files[i].reader));
+    process.wanted = pp_profile_kinds_wanted(recorded, run->options.kinds);
     return process;
 }
 
@@ -433,9 +474,7 @@ void pp_run_write_results(struct pp_run *run)
         pp_complain(
             "%s left no recording, so there is no profile: its own line says why it could not "
             "begin, else it did not load %s or cleared its environment before it started",
-            run->program,
-            (run->options.kinds & PP_KIND_HEAP) != 0 ? "libpprofc-preload-heap.so"
-                                                     : "libpprofc-preload.so");
+            run->program, pp_preload_library(run->options.kinds));
     }
     pp_symbolizer_free(symbolizer);
 }

@@ -170,12 +170,18 @@ void pp_run_say_hot_lines(const struct pprofc_profile *profile)
 }
 
 /* Between windows nothing was sampled: what part of the program's time that is says nothing. */
-static void say_windows(const char *end, const struct pprofc_profile *profile)
+static void say_windows(const struct pp_run *run, const char *end,
+                        const struct pprofc_profile *profile)
 {
-    char samples[PP_NUMBER_TEXT_BYTES], lost[PP_NUMBER_TEXT_BYTES];
+    char samples[PP_NUMBER_TEXT_BYTES], lost[PP_NUMBER_TEXT_BYTES], whose[64] = "its windows";
 
-    pp_say("%s; %s cpu samples in its windows, %s lost", end,
-           pp_count_text(profile->quality.n_samples, samples),
+    /* Those of the others have been told of before: a server's first process may have none. */
+    for (size_t i = 0; i < run->files.n_files; i++)
+        if (run->files.files[i].pid != run->child.pid)
+            (void)snprintf(whose, sizeof whose, "the windows of its first process (%d)",
+                           (int)run->child.pid);
+    pp_say("%s; %s cpu samples in %s, %s lost", end,
+           pp_count_text(profile->quality.n_samples, samples), whose,
            pp_count_text(profile->quality.n_lost, lost));
     if (profile->quality.n_samples > 0)
         pp_run_say_hot_lines(profile);
@@ -187,7 +193,7 @@ void pp_run_say_result(const struct pp_run *run, const struct pprofc_profile *pr
 
     pp_run_end_text(run, end, sizeof end);
     if (run->options.continuous.is_on) {
-        say_windows(end, profile);
+        say_windows(run, end, profile);
         return;
     }
     if (profile->quality.is_known && profile->quality.n_samples == 0) {
@@ -208,18 +214,21 @@ static void say_few_samples(const struct pp_run *run, const struct pprofc_profil
     const struct pp_quality *quality = &profile->quality;
     const int64_t children_ns = run->child.children_cpu_ns > 0 ? run->child.children_cpu_ns : 0;
     const double busy = (double)(quality->cpu_ns + children_ns) / (double)elapsed_ns(run);
+    const bool follows_waits = (run->options.kinds & PP_KINDS_OF_WAITS) != 0;
     char count[PP_NUMBER_TEXT_BYTES], elapsed[PP_NUMBER_TEXT_BYTES];
 
     if (!quality->is_known || quality->n_samples >= FEW_SAMPLES || quality->cpu_ns < 0)
         return;
     if ((double)elapsed_ns(run) > second_ns && busy < 0.1)
-        pp_say("%s samples in %s: %s slept %.1f %% of the time",
+        pp_say("%s samples in %s: %s slept %.1f %% of the time%s%s",
                pp_count_text(quality->n_samples, count), elapsed_text(elapsed_ns(run), elapsed),
-               run->program, 100 * (1 - busy));
+               run->program, 100 * (1 - busy),
+               follows_waits ? "" : ". Where it waited: pprofc run -k offcpu -- ",
+               follows_waits ? "" : run->program);
     else if (quality->n_samples > 0 && quality->n_samples < VERY_FEW_SAMPLES &&
              run->options.rate_hz < 1000)
-        pp_say("only %s samples in %s CPU; for more: pprofc run --mode high",
-               pp_count_text(quality->n_samples, count),
+        pp_say("only %s sample%s in %s CPU; for more: pprofc run --mode high",
+               pp_count_text(quality->n_samples, count), quality->n_samples == 1 ? "" : "s",
                pp_duration_text((double)quality->cpu_ns, elapsed));
 }
 
@@ -281,6 +290,10 @@ static void say_outside(const struct pp_run *run)
         pp_say("%.0f %% of the CPU is in no profile: %s starts or stops the profile itself "
                "(pprofc_start, pprofc_stop), and what it does before or after is not sampled",
                pp_percent(run->outside_cpu_ns, run->child.cpu_ns), run->program);
+    else if (run->is_cut_off)
+        pp_say("%.0f %% of the CPU was used after the last look at it, before the kill: samples "
+               "of that may be missing",
+               pp_percent(run->outside_cpu_ns, run->child.cpu_ns));
     else
         pp_say("%.0f %% of the CPU is in no recording: the program became another one (exec) that "
                "could not load libpprofc-preload.so: static, or in another root (chroot) that "

@@ -156,16 +156,3 @@ int pp_tags_json_write(const struct pprofc_profile *profile, const struct pp_vie
     pp_json_end_array(&json);
     return end_document(&json, err);
 }
-
-int pp_comments_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                           struct pprofc_error *err)
-{
-    struct pp_json json = {.out = out};
-
-    pp_json_begin_object(&json, NULL);
-    pp_json_begin_array(&json, "comments");
-    for (uint32_t i = 0; i < profile->n_comments; i++)
-        pp_json_text(&json, NULL, pp_profile_chars(profile, profile->comments[i]));
-    pp_json_end_array(&json);
-    return end_document(&json, err);
-}

@@ -27,8 +27,4 @@ int pp_source_json_write(const struct pprofc_profile *profile,
                          const struct pp_source_options *options, struct pp_buffer *out,
                          struct pprofc_error *err);
 
-/* Append one object with "comments". */
-int pp_comments_json_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                           struct pprofc_error *err);
-
 #endif

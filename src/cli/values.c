@@ -3,40 +3,36 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/numbers.h"
 #include "cli/nearest.h"
 
-static const char *const kinds_of_all_versions[] = {"cpu",  "offcpu", "wall", "lock",
-                                                    "heap", "leak",   "all"};
-
-enum { N_KINDS = sizeof kinds_of_all_versions / sizeof kinds_of_all_versions[0] };
+static const struct {
+    const char *name;
+    uint32_t kinds;
+} kind_names[] = {
+    {"cpu", PP_KIND_CPU},   {"offcpu", PP_KIND_OFFCPU}, {"lock", PP_KIND_LOCK},
+    {"wall", PP_KIND_WALL}, {"heap", PP_KIND_HEAP},     {"leak", PP_KIND_HEAP | PP_KIND_LEAK},
+    {"all", PP_KINDS_ALL},
+};
+enum { N_KINDS = sizeof kind_names / sizeof kind_names[0] };
 
 static int parse_kind(const char *kind, uint32_t *kinds, struct pprofc_error *err)
 {
-    static const struct {
-        const char *name;
-        uint32_t kinds;
-    } here[] = {
-        {"cpu", PP_KIND_CPU}, {"heap", PP_KIND_HEAP}, {"leak", PP_KIND_HEAP | PP_KIND_LEAK}};
     const char *nearest;
 
-    for (size_t i = 0; i < sizeof here / sizeof here[0]; i++)
-        if (strcmp(kind, here[i].name) == 0) {
-            *kinds |= here[i].kinds;
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (strcmp(kind, kind_names[i].name) == 0) {
+            *kinds |= kind_names[i].kinds;
             return 0;
         }
-    for (size_t i = 0; i < N_KINDS; i++)
-        if (strcmp(kinds_of_all_versions[i], kind) == 0)
-            return pp_fail(err, -EINVAL, 0,
-                           "kind '%s' is not available in this version; cpu, heap and leak are",
-                           kind);
-    nearest =
-        pp_nearest_name(kind, kinds_of_all_versions, N_KINDS, sizeof kinds_of_all_versions[0]);
+    nearest = pp_nearest_name(kind, &kind_names[0].name, N_KINDS, sizeof kind_names[0]);
     return pp_fail(err, -EINVAL, 0, "unknown kind '%s'; %s%s%s", kind,
-                   nearest != NULL ? "did you mean " : "this version knows cpu, heap and leak",
+                   nearest != NULL ? "did you mean "
+                                   : "there are cpu, offcpu, lock, wall, heap, leak and all",
                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
@@ -50,7 +46,9 @@ int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *e
         int rc;
         if (n_chars >= sizeof kind)
             return pp_fail(err, -EINVAL, 0,
-                           "unknown kind '%s'; this version knows cpu, heap and leak", at);
+                           "unknown kind '%s'; there are cpu, offcpu, lock, wall, heap, leak and "
+                           "all",
+                           at);
         memcpy(kind, at, n_chars);
         kind[n_chars] = '\0';
         rc = parse_kind(kind, &found, err);
@@ -64,15 +62,27 @@ int pp_parse_kinds(const char *text, uint32_t *kinds_out, struct pprofc_error *e
     return 0;
 }
 
-const char *pp_kinds_text(uint32_t kinds)
+const char *pp_kinds_text(uint32_t kinds, char text[PP_KINDS_TEXT_BYTES])
 {
-    const bool has_cpu = (kinds & PP_KIND_CPU) != 0;
+    size_t n = 0;
 
-    if ((kinds & PP_KIND_LEAK) != 0)
-        return has_cpu ? "cpu,leak" : "leak";
-    if ((kinds & PP_KIND_HEAP) == 0)
-        return "cpu";
-    return has_cpu ? "cpu,heap" : "heap";
+    if ((kinds & PP_KIND_LEAK) != 0) /* it is heap, and says so */
+        kinds &= ~(uint32_t)PP_KIND_HEAP;
+    text[0] = '\0';
+    for (size_t i = 0; i < N_KINDS; i++) {
+        const uint32_t kind = kind_names[i].kinds == (PP_KIND_HEAP | PP_KIND_LEAK)
+                                  ? PP_KIND_LEAK
+                                  : kind_names[i].kinds;
+        if ((kinds & kind) == kind && kind != PP_KINDS_ALL)
+            n += (size_t)snprintf(text + n, PP_KINDS_TEXT_BYTES - n, "%s%s", n > 0 ? "," : "",
+                                  kind_names[i].name);
+    }
+    return text;
+}
+
+int pp_kinds_count(uint32_t kinds)
+{
+    return __builtin_popcount(kinds & PP_KINDS_ALL);
 }
 
 int pp_parse_signal(const char *text, const char **name_out, struct pprofc_error *err)

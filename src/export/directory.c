@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "export/durable_file.h"
+#include "base/whole_file.h"
 #include "export/history.h"
 #include "formats/encode.h"
 
@@ -33,8 +33,10 @@ struct directory {
     char host[32]; /* "" where process numbers are the machine's */
     struct pp_keep keep;
     struct pp_window_name last;
-    uint64_t known_bytes; /* at the last look, and written since */
-    int64_t looked_s;     /* CLOCK_MONOTONIC */
+    uint64_t known_bytes;   /* at the last look, and written since */
+    int64_t looked_s;       /* CLOCK_MONOTONIC */
+    pthread_mutex_t naming; /* held while files get their names */
+    bool is_given_up;
     pthread_mutex_t lock; /* guards the facts */
     struct pp_sink_facts facts;
 };
@@ -144,33 +146,85 @@ static void file_name(const struct pp_window_name *name, const struct pp_directo
     pp_window_name_write(&of_kind, file->extension, text);
 }
 
+typedef char temporary_name[PP_WHOLE_FILE_TEMPORARY_BYTES];
+
+/* All of them have been written: their names, or none.  That is a moment, in which nobody gives up.
+ */
+static int give_names(struct directory *directory, int folder, const struct pp_window_name *name,
+                      const struct pp_directory_bundle *bundle, temporary_name *temporaries)
+{
+    char text[PP_WINDOW_NAME_BYTES];
+    size_t n_named = 0;
+    int status = 0;
+
+    (void)pthread_mutex_lock(&directory->naming);
+    if (directory->is_given_up)
+        status = -ECANCELED;
+    for (; status == 0 && n_named < bundle->n_files; n_named += status == 0) {
+        file_name(name, &bundle->files[n_named], text);
+        status = pp_whole_file_name(folder, temporaries[n_named], text, false);
+    }
+    for (size_t i = 0; status != 0 && i < n_named; i++) {
+        file_name(name, &bundle->files[i], text);
+        (void)unlinkat(folder, text, 0);
+    }
+    (void)pthread_mutex_unlock(&directory->naming);
+    for (size_t i = n_named; status != 0 && i < bundle->n_files; i++)
+        pp_whole_file_drop(folder, temporaries[i]);
+    return status;
+}
+
+void pp_directory_give_up(struct pp_sink *sink)
+{
+    struct directory *directory = (struct directory *)sink;
+
+    (void)pthread_mutex_lock(&directory->naming);
+    directory->is_given_up = true;
+    (void)pthread_mutex_unlock(&directory->naming);
+}
+
+static int write_all(int folder, const struct pp_directory_bundle *bundle,
+                     temporary_name *temporaries)
+{
+    const struct pp_whole_file_how how = {.mode = 0644, .is_durable = true};
+    size_t n_written = 0;
+    int status = 0;
+
+    for (; status == 0 && n_written < bundle->n_files; n_written += status == 0) {
+        const struct pp_directory_file *file = &bundle->files[n_written];
+        status =
+            pp_whole_file_prepare(folder, file->bytes, file->n_bytes, &how, temporaries[n_written]);
+    }
+    for (size_t i = 0; status != 0 && i < n_written; i++)
+        pp_whole_file_drop(folder, temporaries[i]);
+    return status;
+}
+
 /* All of 'bundle' as 'name', or nothing: 0 or a negative errno. */
 static int store_as(struct directory *directory, const struct pp_window_name *name,
                     const struct pp_directory_bundle *bundle, char path_out[PATH_MAX])
 {
     char day[PP_WINDOW_DAY_BYTES], text[PP_WINDOW_NAME_BYTES];
     char path[PATH_MAX + PP_WINDOW_DAY_BYTES + 1];
+    temporary_name temporaries[sizeof bundle->files / sizeof bundle->files[0]];
     pp_autoclose_fd int folder = -1;
-    size_t n_written = 0;
     int status;
 
     pp_window_day(name->time_s, day);
     (void)snprintf(path, sizeof path, "%s/%s", directory->folder, day);
-    status = folder = open_folder(path);
-    for (; folder >= 0 && n_written < bundle->n_files; n_written++) {
-        const struct pp_directory_file *file = &bundle->files[n_written];
-        file_name(name, file, text);
-        status = pp_durable_write(folder, text, file->bytes, file->n_bytes);
-        if (status < 0)
-            break;
-    }
-    for (size_t i = 0; status < 0 && i < n_written; i++) {
-        file_name(name, &bundle->files[i], text);
-        (void)unlinkat(folder, text, 0);
-    }
+    folder = open_folder(path);
+    if (folder < 0)
+        return folder;
+    file_name(name, &bundle->files[bundle->n_files - 1], text);
+    /* Mostly it tells that the name is taken before anything is written. */
+    status = faccessat(folder, text, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -EEXIST : 0;
+    if (status == 0)
+        status = write_all(folder, bundle, temporaries);
+    if (status == 0)
+        status = give_names(directory, folder, name, bundle, temporaries);
     if (status < 0)
         return status;
-    pp_durable_sync_folder(folder);
+    pp_whole_file_sync_folder(folder);
     if (path_out != NULL)
         (void)snprintf(path_out, PATH_MAX, "%.*s/%s", PATH_MAX - PP_WINDOW_NAME_BYTES - 1, path,
                        text);
@@ -272,6 +326,7 @@ static void free_directory(struct pp_sink *sink)
 
     if (directory == NULL)
         return;
+    (void)pthread_mutex_destroy(&directory->naming);
     (void)pthread_mutex_destroy(&directory->lock);
     free(directory);
 }
@@ -327,6 +382,7 @@ int pp_directory_new(const char *folder, const struct pp_keep *keep, struct pp_s
     }
     directory->sink = (struct pp_sink){"directory", take, drain, get_facts, free_directory};
     directory->keep = *keep;
+    (void)pthread_mutex_init(&directory->naming, NULL);
     (void)pthread_mutex_init(&directory->lock, NULL);
     find_host(directory);
     pp_history_remove_abandoned(folder);

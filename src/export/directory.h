@@ -31,4 +31,8 @@ struct pp_directory_bundle {
 int pp_directory_store(struct pp_sink *sink, const struct pp_directory_bundle *bundle,
                        char path_out[PATH_MAX], struct pprofc_error *err);
 
+/* Nothing gets a name there any more, from this moment on: for a process that is to end, whatever
+ * another of its threads is about to write.  For any thread. */
+void pp_directory_give_up(struct pp_sink *sink);
+
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "export/durable_file.h"
+#include "base/whole_file.h"
 
 enum { ABANDONED_SECONDS = 60 };
 
@@ -203,7 +203,7 @@ static void remove_abandoned(DIR *top, const char *name)
     struct stat status;
 
     while (day != NULL && (entry = readdir(day)) != NULL)
-        if (pp_durable_is_abandoned(entry->d_name) &&
+        if (pp_whole_file_is_abandoned(entry->d_name) &&
             fstatat(dirfd(day), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_uid == geteuid() && status.st_mtime < time(NULL) - ABANDONED_SECONDS)
             (void)unlinkat(dirfd(day), entry->d_name, 0);

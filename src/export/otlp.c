@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/memory.h"
+#include "export/file_hashes.h"
 #include "export/otlp_metrics.h"
 #include "export/otlp_request.h"
 #include "export/otlp_traces.h"
@@ -16,7 +18,8 @@
 #include "formats/wire.h"
 
 /* The parts of a record, beside PP_SIGNAL_METRICS and PP_SIGNAL_TRACES. */
-enum { PART_RESOURCE = PP_SIGNAL_PROFILES };
+enum { PART_RESOURCE = PP_SIGNAL_PROFILES, PART_HASHES = PP_N_SIGNALS, N_PARTS };
+_Static_assert((int)N_PARTS <= (int)PP_WINDOW_PARTS, "a record has no room for them");
 
 /* Describing is the business of whoever calls take(), the rest the thread's: they share what does
  * not change. */
@@ -28,15 +31,17 @@ struct otlp {
     uint64_t start_ns; /* CLOCK_REALTIME: of the sink */
     struct pp_metric_store metrics;
     struct pp_resource_cache resources;
-    struct pp_buffer parts[PP_N_SIGNALS];
+    struct pp_file_hashes hashes;
+    struct pp_buffer parts[N_PARTS];
 };
 
 static void free_otlp(void *state)
 {
     struct otlp *otlp = state;
 
-    for (int i = 0; i < PP_N_SIGNALS; i++)
+    for (int i = 0; i < N_PARTS; i++)
         pp_buffer_done(&otlp->parts[i]);
+    pp_buffer_done(&otlp->hashes.bytes);
     pp_resource_cache_done(&otlp->resources);
     pp_otlp_settings_done(&otlp->settings);
     free(otlp->service_name);
@@ -79,7 +84,7 @@ static int describe(void *state, const struct pp_export_window *window,
         pp_resource_cache_get(&otlp->resources, &wish, &otlp->teller);
     bool failed = false;
 
-    for (int i = 0; i < PP_N_SIGNALS; i++) {
+    for (int i = 0; i < N_PARTS; i++) {
         pp_buffer_done(&otlp->parts[i]);
         otlp->parts[i] = (struct pp_buffer)PP_BUFFER_INIT;
     }
@@ -91,7 +96,13 @@ static int describe(void *state, const struct pp_export_window *window,
     }
     if (otlp->settings.signals[PP_SIGNAL_TRACES].is_on)
         pp_otlp_span_put(&otlp->parts[PP_SIGNAL_TRACES], resource, window, record->id);
-    for (int i = 0; i < PP_N_SIGNALS; i++) {
+    if (otlp->settings.signals[PP_SIGNAL_PROFILES].is_on) {
+        pp_file_hashes_put(&otlp->hashes, window);
+        pp_buffer_append(&otlp->parts[PART_HASHES], otlp->hashes.bytes.bytes,
+                         otlp->hashes.bytes.n_bytes);
+        otlp->parts[PART_HASHES].failed |= otlp->hashes.bytes.failed;
+    }
+    for (int i = 0; i < N_PARTS; i++) {
         record->parts[i] = (struct pp_window_part){otlp->parts[i].bytes, otlp->parts[i].n_bytes};
         failed |= otlp->parts[i].failed;
     }
@@ -117,7 +128,12 @@ static int make_profiles(const struct pp_upload *upload, struct pp_buffer *messa
                          struct pprofc_error *err)
 {
     const struct pp_window_part *resource = &upload->record->parts[PART_RESOURCE];
+    const struct pp_window_part *part = &upload->record->parts[PART_HASHES];
+    pp_autofree struct pp_otlp_hash *hashes = NULL;
+    const int n_hashes = pp_file_hashes_read(part->bytes, part->n_bytes, &hashes);
     const struct pp_otlp_origin origin = {
+        .hashes = hashes,
+        .n_hashes = n_hashes > 0 ? (size_t)n_hashes : 0,
         .resource = resource->bytes != NULL ? resource->bytes : "",
         .n_resource_bytes = resource->n_bytes,
         .id = upload->record->id,

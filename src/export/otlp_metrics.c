@@ -327,9 +327,17 @@ static void put_heap(struct pp_buffer *out, const struct pp_export_window *windo
               (double)memory->resident_bytes);
     put_gauge(out, window, "profiling_heap_held_bytes", "By",
               "That the allocator has taken from the kernel.", (double)memory->held_bytes);
-    if (pp_fragmentation_make(memory, pp_profile_total(profile, (uint32_t)space), &fragmentation))
-        put_gauge(out, window, "profiling_heap_fragmentation_ratio", "1",
-                  "Of the heap in memory, what holds no object.", fragmentation.ratio);
+    put_gauge(out, window, "profiling_heap_retained_bytes", "By",
+              "Given back to the kernel, the addresses kept.", (double)memory->retained_bytes);
+    if (!pp_fragmentation_make(memory, &fragmentation))
+        return;
+    put_gauge(out, window, "profiling_heap_external_bytes", "By",
+              "Of the heap in memory, free between objects.", (double)fragmentation.external);
+    if (fragmentation.internal >= 0)
+        put_gauge(out, window, "profiling_heap_internal_bytes", "By",
+                  "Of the objects, rounding and headers.", (double)fragmentation.internal);
+    put_gauge(out, window, "profiling_heap_fragmentation_ratio", "1",
+              "Of the heap in memory, what holds no object.", fragmentation.ratio);
 }
 
 /* ---- the sink itself ---- */

@@ -1,11 +1,13 @@
 /* Reading answers; nothing in them is trusted. */
 #include "export/otlp_reply.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/json_reader.h"
 #include "base/utf8.h"
+#include "export/http_client.h"
 #include "formats/wire.h"
 
 enum { RESPONSE_PARTIAL = 1, PARTIAL_REJECTED = 1, PARTIAL_MESSAGE = 2, STATUS_MESSAGE = 2 };
@@ -33,6 +35,18 @@ void pp_one_line(const void *bytes, size_t n_bytes, char *line, size_t capacity)
     while (n > 0 && line[n - 1] == ' ')
         n--;
     line[n] = '\0';
+}
+
+bool pp_is_refusal_of_time(const void *bytes, size_t n_bytes)
+{
+    /* Pyroscope's; those of stores of metrics, which others have taken over. */
+    static const char *const words[] = {"ingestion window", "too old", "too far behind",
+                                        "too far in the past", "too far in the future"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (n_bytes > 0 && memmem(bytes, n_bytes, words[i], strlen(words[i])) != NULL)
+            return true;
+    return false;
 }
 
 const char *pp_hint_of_status(long status)
@@ -170,4 +184,18 @@ void pp_otlp_refusal_read(const void *bytes, size_t n_bytes, const char *content
         read_status(pp_wire_of(bytes, n_bytes), reply_out))
         return;
     pp_one_line(bytes, n_bytes, reply_out->message, sizeof reply_out->message);
+}
+
+void pp_refusal_text(const struct pp_http_reply *reply, const char *content_type, const char *url,
+                     char *text, size_t n_bytes)
+{
+    struct pp_otlp_reply said;
+
+    pp_otlp_refusal_read(reply->body.bytes, reply->body.n_bytes, content_type, &said);
+    if (reply->location[0] != '\0')
+        (void)snprintf(said.message, sizeof said.message, "it is at %.150s; give that address",
+                       reply->location);
+    (void)snprintf(text, n_bytes, "not accepted: %s answers %ld%s%s%s", url, reply->status,
+                   said.message[0] != '\0' ? ": " : "", said.message,
+                   pp_hint_of_status(reply->status));
 }

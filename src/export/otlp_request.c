@@ -125,6 +125,7 @@ static void read_grpc(const char *url, struct pp_http_reply *reply, struct pp_ou
     pp_percent_decode(reply->grpc_message);
     pp_one_line(reply->grpc_message, strlen(reply->grpc_message), said.message,
                 sizeof said.message);
+    outcome->is_of_time = pp_is_refusal_of_time(said.message, strlen(said.message));
     if (reply->grpc_status < 0)
         (void)snprintf(outcome->text, sizeof outcome->text,
                        "not accepted: %s answers %ld to gRPC; is that the port for it?", url,
@@ -148,13 +149,8 @@ static void read_http(const char *url, const struct pp_http_reply *reply,
         take_partial(&said, outcome);
         return;
     }
-    pp_otlp_refusal_read(reply->body.bytes, reply->body.n_bytes, reply->content_type, &said);
-    if (reply->location[0] != '\0')
-        (void)snprintf(said.message, sizeof said.message, "it is at %.150s; give that address",
-                       reply->location);
-    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s%s", url,
-                   reply->status, said.message[0] != '\0' ? ": " : "", said.message,
-                   pp_hint_of_status(reply->status));
+    outcome->is_of_time = pp_is_refusal_of_time(reply->body.bytes, reply->body.n_bytes);
+    pp_refusal_text(reply, reply->content_type, url, outcome->text, sizeof outcome->text);
 }
 
 static void cut_path(char *url)

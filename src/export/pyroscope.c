@@ -1,4 +1,4 @@
-/* One request a window. */
+/* One request a window: /ingest, or the PusherService for what has to say its name. */
 #include "export/pyroscope.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/memory.h"
 #include "export/otlp_reply.h"
 #include "export/pyroscope_request.h"
@@ -49,9 +50,9 @@ static int describe(void *state, const struct pp_export_window *window,
     (void)facts;
     pp_buffer_done(&pyroscope->query);
     pyroscope->query = (struct pp_buffer)PP_BUFFER_INIT;
-    pp_pyroscope_put_query(&pyroscope->query,
-                           pp_resource_cache_get(&pyroscope->resources, &wish, &pyroscope->teller),
-                           window);
+    (pp_pyroscope_is_named(window->kind) ? pp_pyroscope_put_series : pp_pyroscope_put_query)(
+        &pyroscope->query, pp_resource_cache_get(&pyroscope->resources, &wish, &pyroscope->teller),
+        window);
     record->parts[PART_QUERY] =
         (struct pp_window_part){pyroscope->query.bytes, pyroscope->query.n_bytes};
     return pyroscope->query.failed ? pp_fail(err, -ENOMEM, 0, "no memory to describe a window") : 0;
@@ -74,7 +75,6 @@ static bool is_wanted(void *state, const struct pp_upload *upload, unsigned requ
 static void read_reply(const struct pyroscope *pyroscope, const struct pp_http_reply *reply,
                        struct pp_outcome *outcome)
 {
-    struct pp_otlp_reply said; /* its errors are {"code":..,"message":..}, too */
     char url[URL_BYTES];
 
     pp_url_for_people(pyroscope->url, url, sizeof url);
@@ -85,16 +85,13 @@ static void read_reply(const struct pyroscope *pyroscope, const struct pp_http_r
                        reply->why);
         return;
     }
-    outcome->verdict = pp_verdict_of_pyroscope(reply->status);
+    outcome->verdict =
+        pp_verdict_of_pyroscope(reply->status, reply->body.bytes, reply->body.n_bytes);
     if (outcome->verdict == PP_VERDICT_ACCEPTED)
         return;
-    pp_otlp_refusal_read(reply->body.bytes, reply->body.n_bytes, "application/json", &said);
-    if (reply->location[0] != '\0')
-        (void)snprintf(said.message, sizeof said.message, "it is at %.150s; give that address",
-                       reply->location);
-    (void)snprintf(outcome->text, sizeof outcome->text, "not accepted: %s answers %ld%s%s%s", url,
-                   reply->status, said.message[0] != '\0' ? ": " : "", said.message,
-                   pp_hint_of_status(reply->status));
+    outcome->is_of_time = pp_is_refusal_of_time(reply->body.bytes, reply->body.n_bytes);
+    /* Its errors are {"code":..,"message":..}, too. */
+    pp_refusal_text(reply, "application/json", url, outcome->text, sizeof outcome->text);
 }
 
 /* A line between the parts of a form that is in none of them: of the window's id. */
@@ -112,6 +109,14 @@ static bool make_request(const struct pyroscope *pyroscope, const struct pp_uplo
     const char *config = pp_pyroscope_type_config(upload->record->kind);
     char boundary[40];
 
+    if (pp_pyroscope_is_named(upload->record->kind)) {
+        pp_buffer_append(url, pyroscope->url, strlen(pyroscope->url) - strlen("/ingest"));
+        pp_buffer_text(url, "/push.v1.PusherService/Push");
+        pp_buffer_append(form, query->bytes, query->n_bytes);
+        pp_pyroscope_put_sample(form, upload->record->id, upload->gz, upload->n_gz_bytes);
+        pp_buffer_text(type, "Content-Type: application/json");
+        return !url->failed && !form->failed && !type->failed;
+    }
     pp_buffer_printf(url, "%s?", pyroscope->url);
     pp_buffer_append(url, query->bytes, query->n_bytes);
     pp_buffer_text(url, "");
@@ -198,21 +203,6 @@ static void put_header(struct pyroscope *pyroscope, const char *name, const char
         pyroscope->headers[pyroscope->n_headers++] = keep(pyroscope, line.bytes);
 }
 
-static void put_base64(struct pp_buffer *out, const struct pp_buffer *bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < bytes->n_bytes; i += 3) {
-        const size_t n = bytes->n_bytes - i < 3 ? bytes->n_bytes - i : 3;
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (unsigned char)bytes->bytes[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            pp_buffer_append(out, k <= n ? &digits[bits >> (18 - 6 * k) & 63] : "=", 1);
-    }
-    pp_buffer_text(out, "");
-}
-
 static void put_credentials(struct pyroscope *pyroscope)
 {
     const char *token = variable("PYROSCOPE_AUTH_TOKEN");
@@ -227,7 +217,8 @@ static void put_credentials(struct pyroscope *pyroscope)
         put_header(pyroscope, "Authorization: Bearer ", token, "PYROSCOPE_AUTH_TOKEN");
     } else if (user != NULL) {
         pp_buffer_printf(&pair, "%s:%s", user, password != NULL ? password : "");
-        put_base64(&encoded, &pair);
+        pp_base64_append(&encoded, pair.bytes, pair.n_bytes);
+        pp_buffer_text(&encoded, "");
         pyroscope->failed |= pair.failed || encoded.failed;
         if (!encoded.failed)
             put_header(pyroscope, "Authorization: Basic ", encoded.bytes,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 enum { MOST_VALUE_BYTES = 200, DEFAULT_HZ = 100 };
@@ -17,7 +19,11 @@ static const struct {
              "\"inuse_objects\":{\"units\":\"objects\",\"aggregation\":\"average\"},"
              "\"inuse_space\":{\"units\":\"bytes\",\"aggregation\":\"average\"}}"},
     {"lock", "{\"contentions\":{\"units\":\"lock_samples\",\"display-name\":\"mutex_count\"},"
-             "\"delay\":{\"units\":\"lock_nanoseconds\",\"display-name\":\"mutex_duration\"}}"},
+             "\"delay\":{\"units\":\"lock_nanoseconds\",\"display-name\":\"mutex_duration\"},"
+             "\"holder_contentions\":{\"units\":\"lock_samples\","
+             "\"display-name\":\"mutex_holder_count\"},"
+             "\"holder_delay\":{\"units\":\"lock_nanoseconds\","
+             "\"display-name\":\"mutex_holder_duration\"}}"},
 };
 
 const char *pp_pyroscope_type_config(const char *kind)
@@ -124,6 +130,67 @@ void pp_pyroscope_put_query(struct pp_buffer *out, const struct pp_resource *res
     if (pp_pyroscope_type_config(window->kind) == NULL)
         pp_buffer_text(out, "&units=samples&aggregationType=sum&format=pprof");
     out->failed |= name.failed || resource->failed;
+}
+
+/* ---- a series ---- */
+
+/* /ingest makes a name of the sample types: "wait" would be one of its own, and what has "cpu" in
+ * it becomes process_cpu. */
+bool pp_pyroscope_is_named(const char *kind)
+{
+    return strcmp(kind, "offcpu") == 0;
+}
+
+static void put_json_label(struct pp_buffer *out, const char *name, const char *value)
+{
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+
+    pp_buffer_text(out, ",{\"name\":\"");
+    put_label_name(out, name);
+    pp_buffer_text(out, "\",\"value\":\"");
+    put_label_value(&text, value);
+    for (size_t i = 0; i < text.n_bytes; i++) {
+        if (text.bytes[i] == '\\')
+            pp_buffer_append(out, "\\", 1);
+        pp_buffer_append(out, &text.bytes[i], 1);
+    }
+    pp_buffer_text(out, "\"}");
+    out->failed |= text.failed;
+}
+
+void pp_pyroscope_put_series(struct pp_buffer *out, const struct pp_resource *resource,
+                             const struct pp_export_window *window)
+{
+    const char *service = pp_resource_text(resource, "service.name");
+    const char *host = pp_resource_text(resource, "host.name");
+    const char *instance = pp_resource_text(resource, "service.instance.id");
+
+    pp_buffer_printf(out, "{\"series\":[{\"labels\":[{\"name\":\"__name__\",\"value\":\"%s\"}",
+                     window->kind);
+    put_json_label(out, "service_name", service != NULL ? service : "unknown_service");
+    put_json_label(out, "pyroscope_spy", "pprofc");
+    if (instance != NULL)
+        put_json_label(out, "__session_id__", instance);
+    if (host != NULL)
+        put_json_label(out, "hostname", host);
+    for (size_t i = 0; i < resource->n_given; i++) {
+        const struct pp_attribute *attribute = &resource->attributes[i];
+        if (strcmp(attribute->key, "service.name") != 0 && attribute->text != NULL)
+            put_json_label(out, attribute->key, attribute->text);
+    }
+    pp_buffer_text(out, "],\"samples\":[{");
+    out->failed |= resource->failed;
+}
+
+void pp_pyroscope_put_sample(struct pp_buffer *out, const uint8_t id[16], const void *gz,
+                             size_t n_bytes)
+{
+    pp_buffer_text(out, "\"ID\":\"");
+    for (size_t i = 0; i < 16; i++)
+        pp_buffer_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
+    pp_buffer_text(out, "\",\"rawProfile\":\"");
+    pp_base64_append(out, gz, n_bytes);
+    pp_buffer_text(out, "\"}]}]}");
 }
 
 /* ---- the form ---- */

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/descriptor.h"
 #include "base/memory.h"
+#include "base/whole_file.h"
 
 enum { TIME_DIGITS = 20, ID_DIGITS = 2 * PP_WINDOW_ID, STALE_S = 600 };
 
@@ -151,8 +151,8 @@ static bool drop_oldest(struct pp_queue *queue)
 
 void pp_queue_expire(struct pp_queue *queue, uint64_t now_ns)
 {
-    while (queue->n_items > 0 && !queue->items[0]->is_taken &&
-           queue->items[0]->begin_ns + queue->most_age_ns < now_ns)
+    while (queue->n_items > 0 && !queue->items[0]->is_taken && queue->items[0]->begin_ns < now_ns &&
+           now_ns - queue->items[0]->begin_ns > queue->most_age_ns)
         (void)drop_oldest(queue);
 }
 
@@ -218,7 +218,7 @@ static int scan(struct pp_queue *queue)
         return rc;
     }
     while (rc == 0 && (entry = readdir(folder)) != NULL) {
-        if (strncmp(entry->d_name, ".new-", 5) == 0)
+        if (pp_whole_file_is_abandoned(entry->d_name))
             remove_stale(queue, entry->d_name);
         else
             rc = add_file(queue, entry->d_name);
@@ -265,31 +265,12 @@ void pp_queue_close(struct pp_queue *queue)
 
 /* ---- adding ---- */
 
-/* Whole under its name, or not at all. */
-static int write_file(const struct pp_queue *queue, const char *name, const struct pp_buffer *bytes)
-{
-    char temporary[PP_QUEUE_NAME_BYTES + 8];
-    int fd, rc;
-
-    (void)snprintf(temporary, sizeof temporary, ".new-%s", name);
-    fd = openat(queue->folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    rc = pp_write_all(fd, bytes->bytes, bytes->n_bytes);
-    if (close(fd) != 0 && rc == 0)
-        rc = -errno;
-    if (rc == 0 && renameat(queue->folder, temporary, queue->folder, name) != 0)
-        rc = -errno;
-    if (rc != 0)
-        (void)unlinkat(queue->folder, temporary, 0);
-    return rc;
-}
-
 /* Beyond RLIMIT_FSIZE a write raises SIGXFSZ, which ends a program that did not ask for any of
  * this: it is held back and taken. */
 static int write_quietly(const struct pp_queue *queue, const char *name,
                          const struct pp_buffer *bytes)
 {
+    const struct pp_whole_file_how how = {.mode = 0600, .overwrites = true};
     const struct timespec none = {0, 0};
     sigset_t beyond, before;
     int rc;
@@ -297,7 +278,7 @@ static int write_quietly(const struct pp_queue *queue, const char *name,
     (void)sigemptyset(&beyond);
     (void)sigaddset(&beyond, SIGXFSZ);
     (void)pthread_sigmask(SIG_BLOCK, &beyond, &before);
-    rc = write_file(queue, name, bytes);
+    rc = pp_whole_file_write(queue->folder, name, bytes->bytes, bytes->n_bytes, &how);
     if (rc == -EFBIG && sigismember(&before, SIGXFSZ) == 0)
         (void)sigtimedwait(&beyond, NULL, &none);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -38,12 +38,24 @@ enum pp_verdict pp_verdict_of_grpc(int status, bool has_retry_info)
     }
 }
 
-enum pp_verdict pp_verdict_of_pyroscope(long status)
+/* The server's own code for what the client should not have sent, and what its checks say without
+ * that. */
+static bool is_profiles_fault(const void *body, size_t n_bytes)
+{
+    static const char *const words[] = {"invalid_argument", "ingestion window", " exceeds the "};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (n_bytes > 0 && memmem(body, n_bytes, words[i], strlen(words[i])) != NULL)
+            return true;
+    return false;
+}
+
+enum pp_verdict pp_verdict_of_pyroscope(long status, const void *body, size_t n_bytes)
 {
     if (status >= 200 && status < 300)
         return PP_VERDICT_ACCEPTED;
     if (status == 422)
-        return PP_VERDICT_RETRY_FEW;
+        return is_profiles_fault(body, n_bytes) ? PP_VERDICT_REFUSED : PP_VERDICT_RETRY_FEW;
     return status == 408 || status == 429 || status >= 500 ? PP_VERDICT_RETRY : PP_VERDICT_REFUSED;
 }
 

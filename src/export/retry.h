@@ -5,6 +5,7 @@
 #define PP_EXPORT_RETRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum pp_verdict {
@@ -35,8 +36,9 @@ enum pp_grpc_status {
 enum pp_verdict pp_verdict_of_otlp_http(long status);
 enum pp_verdict pp_verdict_of_grpc(int status, bool has_retry_info);
 
-/* Pyroscope's 422 is a profile that it cannot read, or a storage that is not ready. */
-enum pp_verdict pp_verdict_of_pyroscope(long status);
+/* Pyroscope's 422 is a profile that it does not take, or a storage that is not ready: its words
+ * tell, sometimes. */
+enum pp_verdict pp_verdict_of_pyroscope(long status, const void *body, size_t n_bytes);
 
 /* The value of Retry-After, seconds or an HTTP date, as seconds from 'now_s' (since 1970); negative
  * when it is neither.  A date that has passed is 0. */

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/print.h"
+
 enum { LINE_BYTES = 640 };
 
 void pp_tell(const struct pp_teller *teller, const char *format, ...)
@@ -14,7 +16,7 @@ void pp_tell(const struct pp_teller *teller, const char *format, ...)
     if (teller == NULL || teller->tell == NULL)
         return;
     va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
+    (void)pp_vprint(line, sizeof line, format, arguments);
     va_end(arguments);
     teller->tell(teller->context, line);
 }

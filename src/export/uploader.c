@@ -98,6 +98,34 @@ static void note_error(struct uploader *uploader, const char *request, const cha
                 is_for_good ? "; it is not sent again" : "");
 }
 
+/* Of what is refused for its time: what that is, and what can be done. */
+static void tell_time(const struct uploader *uploader, const struct pp_window_record *record)
+{
+    const time_t begin_s = (time_t)(record->begin_ns / 1000000000);
+    const double ago_s = (double)time(NULL) - (double)begin_s;
+    char text[32] = "";
+    struct tm utc;
+
+    if (gmtime_r(&begin_s, &utc) != NULL)
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
+    if (ago_s < 0) {
+        pp_tell(&uploader->teller, "%s: the profile is of %s UTC, which is still to come",
+                uploader->protocol->name, text);
+        pp_tell(&uploader->teller,
+                "%s: set the clock of the machine that it was taken on, and of this one",
+                uploader->protocol->name);
+        return;
+    }
+    pp_tell(&uploader->teller, "%s: the profile is of %s UTC, %.*f %s ago",
+            uploader->protocol->name, text,
+            ago_s < 10 * 3600 || (ago_s >= 86400 && ago_s < 10 * 86400) ? 1 : 0,
+            ago_s / (ago_s >= 86400 ? 86400 : 3600), ago_s >= 86400 ? "days" : "hours");
+    pp_tell(&uploader->teller,
+            "%s: send profiles while they are young, or raise the server's limit of age; "
+            "`pprofc report` reads it here",
+            uploader->protocol->name);
+}
+
 /* Warnings, and what was rejected of it, are told once where not every answer is. */
 static void note_accepted(struct uploader *uploader, const char *request,
                           const struct pp_outcome *outcome)
@@ -149,8 +177,11 @@ static enum result send_request(struct uploader *uploader, struct pp_queue_item 
     if (outcome.verdict == PP_VERDICT_RETRY_FEW && ++item->n_tries >= PP_FEW_TRIES)
         outcome.verdict = PP_VERDICT_REFUSED;
     note_error(uploader, name, outcome.text, outcome.verdict == PP_VERDICT_REFUSED);
-    if (outcome.verdict == PP_VERDICT_REFUSED)
+    if (outcome.verdict == PP_VERDICT_REFUSED) {
+        if (outcome.is_of_time && uploader->tells_all)
+            tell_time(uploader, upload->record);
         return REFUSED;
+    }
     wait_longer(uploader, &outcome);
     return LATER;
 }
@@ -216,6 +247,16 @@ static bool send_next(struct uploader *uploader)
     return true;
 }
 
+/* Who waits for the queue to be empty is told, too. */
+static void expire(struct uploader *uploader)
+{
+    const size_t n_before = uploader->queue.n_items;
+
+    pp_queue_expire(&uploader->queue, now_ns(CLOCK_REALTIME));
+    if (uploader->queue.n_items < n_before)
+        (void)pthread_cond_broadcast(&uploader->is_changed);
+}
+
 static void *upload(void *argument)
 {
     struct uploader *uploader = argument;
@@ -226,7 +267,7 @@ static void *upload(void *argument)
     (void)pthread_mutex_lock(&uploader->lock);
     while (!uploader->wants_end) {
         uint64_t until_ns = now_ns(CLOCK_MONOTONIC) + LOOK_NS;
-        pp_queue_expire(&uploader->queue, now_ns(CLOCK_REALTIME));
+        expire(uploader);
         if (may_send(uploader) && send_next(uploader))
             continue;
         if (uploader->queue.n_items > 0 && uploader->retry_at_ns > 0 &&
@@ -437,8 +478,9 @@ int pp_uploader_new(const struct pp_protocol *protocol, void *state,
     init_lock(uploader);
     rc = pp_http_client_new(&uploader->client, err);
     if (rc == 0)
-        rc = pp_queue_open(&uploader->queue, options->queue_folder, options->queue_bytes,
-                           (uint64_t)(options->queue_age_s * 1e9), err);
+        rc = pp_queue_open(
+            &uploader->queue, options->queue_folder, options->queue_bytes,
+            options->queue_age_s < 0 ? UINT64_MAX : (uint64_t)(options->queue_age_s * 1e9), err);
     if (rc == 0) {
         rc = start_thread(uploader);
         if (rc != 0)

@@ -20,7 +20,8 @@ struct pp_outcome {
     double asked_s;      /* wait so long, says the server; negative: it does not */
     int64_t n_rejected;  /* of what it accepted in part */
     size_t n_bytes_sent; /* its body */
-    char text[560];      /* what to tell: why not, or about the part; "" */
+    bool is_of_time;     /* refused for the time that it is of */
+    char text[760];      /* what to tell: why not, or about the part; "" */
 };
 
 /* What is sent of a window, in the order of the bits. */
@@ -49,7 +50,7 @@ struct pp_protocol {
 struct pp_uploader_options {
     const char *queue_folder; /* NULL: in memory */
     uint64_t queue_bytes;
-    double queue_age_s;
+    double queue_age_s;      /* what is older is dropped; 0: a day; negative: nothing is */
     struct pp_teller teller; /* hears what is refused for good, and each answer where 'tells_all' */
     bool tells_all;
 };

@@ -3,6 +3,7 @@
 
 #include "base/gzip.h"
 #include "base/utf8.h"
+#include "formats/foreign.h"
 #include "formats/formats.h"
 #include "formats/otlp.h"
 #include "formats/perf_script.h"
@@ -116,6 +117,8 @@ static bool is_folded_line(const char *line, size_t n_bytes)
         return false;
     while (at > 0 && ((line[at - 1] >= '0' && line[at - 1] <= '9') || line[at - 1] == '.'))
         at--;
+    if (at > 0 && line[at - 1] == '-')
+        at--;
     if (at == 0 || (line[at - 1] != ' ' && line[at - 1] != '\t'))
         return false;
     while (at > 0 && (line[at - 1] == ' ' || line[at - 1] == '\t'))
@@ -182,6 +185,35 @@ static bool begins_with(const void *bytes, size_t n_bytes, const char *magic)
     return n_bytes >= strlen(magic) && memcmp(bytes, magic, strlen(magic)) == 0;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* An object's brace is followed by a name in quotes, or nothing; PHP's "{main};f 3" is a stack. */
+static bool is_json(const char *text, size_t n_bytes)
+{
+    size_t at = 1;
+
+    if (n_bytes == 0 || text[0] != '{')
+        return false;
+    while (at < n_bytes && is_space(text[at]))
+        at++;
+    return at == n_bytes || text[at] == '"' || text[at] == '}';
+}
+
+/* Pages and pictures; "<module>;f 3" is a stack of Python's, and "<unknown>" one of ours. */
+static bool is_markup(const char *text, size_t n_bytes)
+{
+    static const char *const beginnings[] = {"<?xml", "<svg",  "<!",   "<html",
+                                             "<HTML", "<head", "<body"};
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+        if (begins_with(text, n_bytes, beginnings[i]))
+            return true;
+    return false;
+}
+
 /* What begins with bytes of its own. */
 static enum pp_format format_of_magic(const void *bytes, size_t n_bytes)
 {
@@ -209,13 +241,14 @@ enum pp_format pp_format_of_bytes(const void *bytes, size_t n_bytes)
         return PP_FORMAT_OTLP;
     if (is_pprof(bytes, n_bytes))
         return PP_FORMAT_PPROF_RAW;
-    while (at < n_bytes &&
-           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
+    while (at < n_bytes && is_space(text[at]))
         at++;
-    if (at < n_bytes && text[at] == '{')
+    if (is_json(text + at, n_bytes - at))
         return pp_format_of_json(text + at, n_bytes - at);
-    if (at < n_bytes && text[at] == '<')
+    if (is_markup(text + at, n_bytes - at))
         return PP_FORMAT_SVG;
+    if (pp_foreign_advice(bytes, n_bytes) != NULL)
+        return PP_FORMAT_UNKNOWN;
     if (is_perf_script(bytes, n_bytes))
         return PP_FORMAT_PERF_SCRIPT;
     return is_folded(bytes, n_bytes) ? PP_FORMAT_FOLDED : PP_FORMAT_UNKNOWN;

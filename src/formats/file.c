@@ -1,9 +1,7 @@
-/* Whole files in and out.  A file is written beside its place and moved there when it is complete,
- * so that nobody ever sees half of one, and a full disk costs nobody what was there before. */
+/* Whole files in and out. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/whole_file.h"
 #include "formats/formats.h"
 
 enum { MAX_LINKS = 40 }; /* as the kernel */
@@ -77,68 +76,38 @@ int pp_file_read(const char *path, struct pp_buffer *bytes, struct pprofc_error 
 
 /* ---- writing ---- */
 
-/* A new file in the folder of 'path', whose own name may be as long as names can be.  Returns a
- * descriptor. */
-static int open_beside(const char *path, char **temporary_out)
+/* The folder of 'path', for names in it; AT_FDCWD where it says none. */
+static int open_folder(const char *path, const char **name_out)
 {
-    static atomic_uint counter;
     const char *slash = strrchr(path, '/');
-    const int n_folder = slash != NULL ? (int)(slash - path) + 1 : 0;
+    pp_autofree char *folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+    int descriptor;
 
-    for (int attempt = 0; attempt < 100; attempt++) {
-        char *temporary;
-        int descriptor;
-        if (asprintf(&temporary, "%.*s.pprofc-%ld-%u.tmp", n_folder, path, (long)getpid(),
-                     atomic_fetch_add(&counter, 1)) < 0)
-            return -ENOMEM;
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0) {
-            *temporary_out = temporary;
-            return descriptor;
-        }
-        descriptor = -errno;
-        free(temporary);
-        if (descriptor != -EEXIST)
-            return descriptor;
-    }
-    return -EEXIST;
+    *name_out = slash != NULL ? slash + 1 : path;
+    if (slash == NULL)
+        return AT_FDCWD;
+    if (folder == NULL)
+        return -ENOMEM;
+    descriptor = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
 }
 
-/* Give the complete file its name, whether or not another program makes one of that name just now.
- */
-static int move_without_overwriting(const char *temporary, const char *path)
+/* The new content keeps who may read the 'old' one. */
+static int write_whole(const char *path, const struct stat *old, const void *bytes, size_t n_bytes,
+                       bool overwrites)
 {
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -errno;
-    /* Not every filesystem can: a hard link refuses to overwrite as well. */
-    if (link(temporary, path) != 0)
-        return -errno;
-    (void)unlink(temporary);
-    return 0;
-}
-
-static int write_beside_and_move(const char *path, const struct stat *old, const void *bytes,
-                                 size_t n_bytes, bool overwrite)
-{
-    pp_autofree char *temporary = NULL;
-    const int descriptor = open_beside(path, &temporary);
+    const struct pp_whole_file_how how = {.mode = old != NULL ? old->st_mode & 07777 : 0666,
+                                          .has_mode = old != NULL,
+                                          .overwrites = overwrites};
+    const char *name;
+    const int folder = open_folder(path, &name);
     int failed;
 
-    if (descriptor < 0)
-        return descriptor;
-    failed = pp_write_all(descriptor, bytes, n_bytes);
-    if (failed == 0 && old != NULL)
-        (void)fchmod(descriptor, old->st_mode & 07777); /* the new content keeps who may read it */
-    if (close(descriptor) != 0 && failed == 0)
-        failed = -errno; /* NFS and quotas say no only now */
-    if (failed == 0 && overwrite)
-        failed = rename(temporary, path) == 0 ? 0 : -errno;
-    else if (failed == 0)
-        failed = move_without_overwriting(temporary, path);
-    if (failed != 0)
-        (void)unlink(temporary);
+    if (folder < 0 && folder != AT_FDCWD)
+        return folder;
+    failed = pp_whole_file_write(folder, name, bytes, n_bytes, &how);
+    if (folder >= 0)
+        (void)close(folder);
     return failed;
 }
 
@@ -213,7 +182,7 @@ static int write_file(const char *path, const void *bytes, size_t n_bytes, bool 
     if (strcmp(path, "-") == 0)
         return pp_write_all(STDOUT_FILENO, bytes, n_bytes);
     if (stat(path, &old) != 0)
-        return write_beside_and_move(path, NULL, bytes, n_bytes, overwrite);
+        return write_whole(path, NULL, bytes, n_bytes, overwrite);
     if (S_ISDIR(old.st_mode))
         return -EISDIR;
     if (!S_ISREG(old.st_mode))
@@ -221,7 +190,7 @@ static int write_file(const char *path, const void *bytes, size_t n_bytes, bool 
     if (!overwrite)
         return -EEXIST;
     target = realpath(path, NULL); /* a link stays a link to the new content */
-    return target == NULL ? -errno : write_beside_and_move(target, &old, bytes, n_bytes, true);
+    return target == NULL ? -errno : write_whole(target, &old, bytes, n_bytes, true);
 }
 
 int pp_file_write(const char *path, const void *bytes, size_t n_bytes, bool overwrite,

@@ -54,6 +54,7 @@ struct reader {
 
     int n_digits; /* values are so many times ten of the counts */
     uint64_t n_stacks, n_skipped, first_skipped, n_rounded, n_latin1;
+    uint64_t n_refused, first_refused; /* lines with counts that are too large */
 };
 
 static void reader_done(struct reader *reader)
@@ -155,8 +156,7 @@ static pp_id take_line(struct reader *reader, const struct line *line,
 
     for (size_t depth = reader->last_depth; walk == NULL && depth > line->n_common; depth--)
         node = profile->node_parent[node];
-    while (n_left > 0 && !pp_profile_failed(profile))
-        node = pp_profile_child(profile, node, reader->locations[line->first + --n_left]);
+    node = pp_profile_descend(profile, node, reader->locations + line->first, n_left);
     reader->last_node = node;
     reader->last_depth = line->n_frames;
     return node;
@@ -233,8 +233,9 @@ static int read_stack(struct reader *reader, const char *bytes, size_t n_bytes, 
 static int64_t times_ten(int64_t value, int n_digits)
 {
     for (; n_digits > 0; n_digits--) {
+        const bool is_negative = value < 0;
         if (__builtin_mul_overflow(value, 10, &value))
-            return INT64_MAX;
+            return is_negative ? INT64_MIN : INT64_MAX;
     }
     return value;
 }
@@ -293,8 +294,9 @@ static bool read_fraction(struct reader *reader, const char *bytes, size_t n_byt
     return true;
 }
 
-/* Counts of more than 2^63 are no counts: their lines are skipped. */
-static bool read_count(struct reader *reader, const char *bytes, size_t n_bytes, int64_t *value_out)
+/* Counts of 2^63 and more are no counts: their lines are skipped. */
+static bool read_positive(struct reader *reader, const char *bytes, size_t n_bytes,
+                          int64_t *value_out)
 {
     const size_t point = find_point(bytes, n_bytes);
 
@@ -304,6 +306,27 @@ static bool read_count(struct reader *reader, const char *bytes, size_t n_bytes,
         return false;
     *value_out = times_ten(*value_out, reader->n_digits);
     return true;
+}
+
+/* Of a difference, as we write them, some are below nothing. */
+static bool read_count(struct reader *reader, const char *bytes, size_t n_bytes, int64_t *value_out)
+{
+    if (n_bytes < 2 || bytes[0] != '-')
+        return read_positive(reader, bytes, n_bytes, value_out);
+    if (!read_positive(reader, bytes + 1, n_bytes - 1, value_out))
+        return false;
+    *value_out = -*value_out;
+    return true;
+}
+
+static bool is_whole_number(const char *bytes, size_t n_bytes)
+{
+    const size_t first = n_bytes > 1 && bytes[0] == '-';
+
+    for (size_t i = first; i < n_bytes; i++)
+        if (bytes[i] < '0' || bytes[i] > '9')
+            return false;
+    return n_bytes > first;
 }
 
 /* ---- lines ---- */
@@ -325,8 +348,12 @@ static int read_line(struct reader *reader, const struct pp_text *text)
     while (n_name > 0 && pp_is_blank(line[n_name - 1]))
         n_name--;
     if (n_name == 0 || !read_count(reader, line + space, n_bytes - space, &value)) {
-        if (reader->n_skipped++ == 0)
+        if (n_name > 0 && is_whole_number(line + space, n_bytes - space)) {
+            if (reader->n_refused++ == 0)
+                reader->first_refused = text->offset;
+        } else if (reader->n_skipped++ == 0) {
             reader->first_skipped = text->offset;
+        }
         return 0;
     }
     return read_stack(reader, line, n_name, value);
@@ -358,6 +385,11 @@ static void add_notes(struct reader *reader)
     struct pprofc_profile *profile = reader->profile;
     const bool is_fine = reader->n_digits > MOST_DIGITS / 2;
 
+    if (reader->n_refused > 0)
+        pp_profile_note(reader->profile,
+                        "%" PRIu64 " lines with a count of 2^63 and more were skipped, the first "
+                        "at byte %" PRIu64,
+                        reader->n_refused, reader->first_refused);
     if (reader->n_skipped > 0)
         pp_profile_note(
             profile,

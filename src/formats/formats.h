@@ -35,6 +35,10 @@ const char *pp_format_extensions(void); /* ".pb.gz .pb ..." for messages */
 int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name,
                   struct pprofc_profile **profile_out,
                   struct pprofc_error *err); /* gzipped or not */
+/* The same of a buffer that nobody needs any more: its memory goes back piece by piece as the
+ * profile grows.  The caller still calls pp_buffer_done(). */
+int pp_pprof_read_buffer(struct pp_buffer *bytes, const char *name,
+                         struct pprofc_profile **profile_out, struct pprofc_error *err);
 int pp_folded_read(const void *bytes, size_t n_bytes, const char *name,
                    struct pprofc_profile **profile_out, struct pprofc_error *err);
 int pp_legacy_read(const void *bytes, size_t n_bytes, const char *name,
@@ -53,6 +57,9 @@ bool pp_folded_is_utf16(const void *bytes, size_t n_bytes, bool *is_big_endian_o
                         size_t *n_mark_out);
 int pp_speedscope_read(const void *bytes, size_t n_bytes, const char *name,
                        struct pprofc_profile **profile_out, struct pprofc_error *err);
+int pp_speedscope_read_buffer(struct pp_buffer *bytes, const char *name,
+                              struct pprofc_profile **profile_out,
+                              struct pprofc_error *err); /* as pp_pprof_read_buffer() */
 int pp_otlp_read(const void *bytes, size_t n_bytes, const char *name,
                  struct pprofc_profile **profile_out, struct pprofc_error *err);
 int pp_otlp_json_read(const void *bytes, size_t n_bytes, const char *name,
@@ -78,6 +85,12 @@ int pp_speedscope_write_by(const struct pprofc_profile *profile, uint32_t type, 
 int pp_otlp_write(const struct pprofc_profile *profile, struct pp_buffer *out,
                   struct pprofc_error *err);
 
+/* The htlhash of a file without a build id (binary/file_hash.h); texts without NULs. */
+struct pp_otlp_hash {
+    const char *path, *text;
+    size_t n_path_bytes, n_text_bytes;
+};
+
 /* The same as a request to a collector. */
 struct pp_otlp_origin {
     const void
@@ -85,6 +98,8 @@ struct pp_otlp_origin {
     size_t n_resource_bytes;
     const uint8_t *id;            /* 16 bytes, from which the profiles' ids are made; NULL: none */
     int64_t time_ns, duration_ns; /* of a profile that does not know its own */
+    const struct pp_otlp_hash *hashes;
+    size_t n_hashes;
     bool has_common_names; /* allocated_space rather than alloc_space, off_cpu rather than wait */
 };
 int pp_otlp_write_request(const struct pprofc_profile *profile, const struct pp_otlp_origin *origin,
@@ -115,10 +130,23 @@ int pp_file_read_from(int descriptor, size_t n_least, struct pp_buffer *bytes);
 /* Whether 'path' names something to fetch, "http://.." or "https://..". */
 bool pp_is_url(const char *path);
 
-/* Fetch 'url' into 'bytes'.  By libcurl, which is loaded here and now: whoever fetches nothing has
- * nothing of it. -ENOENT without libcurl, -EIO for what the network or the server refuses, -EFBIG
- * beyond 1 GiB. */
-int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *err);
+/* How something is fetched; zero and NULL: as usual. */
+struct pp_fetch {
+    uint32_t seconds;   /* for so long a server is asked to measure, "?seconds=", unless the address
+                         * says it */
+    uint32_t timeout_s; /* for all of it; usual: none while something comes */
+    const char *ca_file, *certificate_file, *key_file; /* PEM */
+};
+
+/* pprofc_profile_read(), with a say in how what has an address is fetched ('fetch' may be NULL). */
+int pp_profile_read(const char *path, const struct pp_fetch *fetch,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err);
+
+/* Fetch 'url' into 'bytes', as 'fetch' says (NULL: as usual).  By libcurl, which is loaded here and
+ * now: whoever fetches nothing has nothing of it. -ENOENT without libcurl, -EIO for what the
+ * network or the server refuses, -EFBIG beyond 1 GiB. */
+int pp_url_read(const char *url, const struct pp_fetch *fetch, struct pp_buffer *bytes,
+                struct pprofc_error *err);
 
 /* Write 'bytes' to 'path' whole or not at all (a temporary file beside it, then rename; "-":
  * standard output). With 'overwrite' false an existing file is -EEXIST.  Through a

@@ -74,3 +74,24 @@ int pp_gperftools_write(const struct pprofc_profile *profile, struct pp_buffer *
     pp_gperftools_put_mappings(profile, out);
     return out->failed ? pp_fail(err, -ENOMEM, 0, "no memory for the profile") : 0;
 }
+
+int pp_gperftools_write_contentions(const struct pprofc_profile *profile, struct pp_buffer *out,
+                                    struct pprofc_error *err)
+{
+    uint64_t addresses[MAX_DEPTH];
+
+    pp_buffer_text(out, "--- contention:\ncycles/second = 1000000000\nsampling period = 1\n");
+    for (uint32_t i = 0; i < profile->n_samples && profile->n_types > VALUE_NS; i++) {
+        const int64_t *values = &profile->sample_values[(size_t)i * profile->n_types];
+        const uint32_t n = addresses_of(profile, profile->sample_stack[i], addresses);
+        if (n == 0 || values[0] <= 0)
+            continue;
+        pp_buffer_printf(out, "%" PRId64 " %" PRId64 " @", values[VALUE_NS], values[0]);
+        for (uint32_t k = 0; k < n; k++)
+            pp_buffer_printf(out, " 0x%" PRIx64, addresses[k]);
+        pp_buffer_text(out, "\n");
+    }
+    pp_buffer_text(out, "\nMAPPED_LIBRARIES:\n");
+    pp_gperftools_put_mappings(profile, out);
+    return out->failed ? pp_fail(err, -ENOMEM, 0, "no memory for the profile") : 0;
+}

@@ -14,4 +14,8 @@ int pp_gperftools_write(const struct pprofc_profile *profile, struct pp_buffer *
 /* Append what is mapped, as /proc/PID/maps has it. */
 void pp_gperftools_put_mappings(const struct pprofc_profile *profile, struct pp_buffer *out);
 
+/* Who waited for locks, as gperftools' text of contentions: of the types contentions and delay. */
+int pp_gperftools_write_contentions(const struct pprofc_profile *profile, struct pp_buffer *out,
+                                    struct pprofc_error *err);
+
 #endif

@@ -19,6 +19,7 @@
 #include "base/numbers.h"
 #include "formats/formats.h"
 #include "formats/json_heap.h"
+#include "formats/json_waits.h"
 #include "profile/top.h"
 
 static void put_string(struct pp_json *json, const char *key, const struct pprofc_profile *profile,
@@ -116,6 +117,7 @@ static void put_head(struct pp_json *json, const struct pprofc_profile *profile)
     pp_json_end_array(json);
     put_quality(json, profile);
     pp_json_heap(json, profile);
+    pp_json_waits(json, profile);
 }
 
 /* ---- the tops ---- */

@@ -16,11 +16,12 @@ void pp_json_error(struct pp_json *json, const char *key, const struct pp_estima
         pp_json_fraction(json, key, error < 0 ? 0 : error);
 }
 
-static int64_t in_use_bytes(const struct pprofc_profile *profile)
+static void put_known_integer(struct pp_json *json, const char *key, int64_t number)
 {
-    const int type = pp_profile_find_type(profile, "inuse_space", NULL);
-
-    return type < 0 ? -1 : pp_profile_total(profile, (uint32_t)type);
+    if (number < 0)
+        pp_json_null(json, key);
+    else
+        pp_json_integer(json, key, number);
 }
 
 static void put_memory(struct pp_json *json, const struct pprofc_profile *profile)
@@ -28,7 +29,7 @@ static void put_memory(struct pp_json *json, const struct pprofc_profile *profil
     const struct pp_heap_memory *memory = &profile->memory;
     struct pp_fragmentation found;
 
-    if (!pp_fragmentation_make(memory, in_use_bytes(profile), &found)) {
+    if (memory->allocator == 0 || !pp_fragmentation_make(memory, &found)) {
         pp_json_null(json, "memory");
         return;
     }
@@ -38,14 +39,11 @@ static void put_memory(struct pp_json *json, const struct pprofc_profile *profil
     pp_json_integer(json, "held_bytes", memory->held_bytes);
     pp_json_integer(json, "resident_bytes", memory->resident_bytes);
     pp_json_integer(json, "external_bytes", found.external);
-    if (found.internal >= 0)
-        pp_json_integer(json, "internal_bytes", found.internal);
-    else
-        pp_json_null(json, "internal_bytes");
+    put_known_integer(json, "internal_bytes", found.internal);
+    put_known_integer(json, "internal_error_bytes", found.internal_error);
     pp_json_integer(json, "retained_bytes", found.retained);
     pp_json_fraction(json, "fragmentation", found.ratio);
     pp_json_integer(json, "tables_bytes", memory->tables_bytes);
-    pp_json_integer(json, "alignment_bytes", memory->alignment_bytes);
     pp_json_end_object(json);
 }
 
@@ -140,11 +138,11 @@ static void put_thread(struct pp_json *json, const char *key, const struct pprof
 {
     pp_json_begin_object(json, key);
     if (key == NULL) {
-        pp_json_bytes(json, "name", profile->strings[thread->name],
-                      profile->string_bytes[thread->name]);
-        pp_json_integer(json, "id", thread->id);
+        pp_json_bytes(json, "name", profile->strings[thread->who.name],
+                      profile->string_bytes[thread->who.name]);
+        pp_json_integer(json, "id", thread->who.id);
     } else {
-        pp_json_integer(json, "n_threads", thread->n_threads);
+        pp_json_integer(json, "n_threads", thread->who.n_threads);
     }
     pp_json_integer(json, "n_allocs", thread->n_allocs);
     pp_json_integer(json, "n_reallocs", thread->n_reallocs);

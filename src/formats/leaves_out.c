@@ -4,10 +4,19 @@
 
 #include "formats/formats.h"
 
-enum { TYPES = 1, LABELS = 2, PLACES = 4, ADDRESSES = 8, STACKS = 16, N_KINDS = 5 };
+enum {
+    TYPES = 1,
+    LABELS = 2,
+    PLACES = 4,
+    ADDRESSES = 8,
+    STACKS = 16,
+    SEMICOLONS = 32,
+    N_KINDS = 6
+};
 
-static const char *const names[N_KINDS] = {"other sample types", "labels", "lines",
-                                           "addresses and modules", "stacks"};
+static const char *const names[N_KINDS] = {
+    "other sample types",    "labels", "lines",
+    "addresses and modules", "stacks", "semicolons in names"};
 
 /* Formats that hold all of these are not among them: pprof, OTLP and JSON; nor is what is there to
  * be looked at. */
@@ -15,7 +24,7 @@ static unsigned room_missing_in(enum pp_format format)
 {
     switch (format) {
     case PP_FORMAT_FOLDED:
-        return TYPES | LABELS | PLACES | ADDRESSES;
+        return TYPES | LABELS | PLACES | ADDRESSES | SEMICOLONS;
     case PP_FORMAT_SPEEDSCOPE:
         return LABELS | PLACES | ADDRESSES;
     case PP_FORMAT_CSV:
@@ -37,6 +46,10 @@ static unsigned contents_of(const struct pprofc_profile *profile)
         kinds |= profile->lines[i].line > 0 ? PLACES : 0;
     for (uint32_t i = 1; i < profile->n_locations; i++)
         kinds |= profile->locations[i].address != 0 ? ADDRESSES : 0;
+    for (uint32_t i = 1; i < profile->n_functions; i++)
+        kinds |= strchr(pp_profile_chars(profile, profile->functions[i].name), ';') != NULL
+                     ? SEMICOLONS
+                     : 0;
     return kinds;
 }
 

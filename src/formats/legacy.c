@@ -42,8 +42,12 @@ int pp_legacy_add_addresses(struct pp_legacy *legacy, struct pp_text text)
         if (word.n_bytes > 0 &&
             (word.bytes[word.n_bytes - 1] == ':' || word.bytes[word.n_bytes - 1] == ','))
             word.n_bytes--;
-        if (pp_text_begins(&word, "0x") && pp_text_hex(&word, &address))
+        if (!pp_text_begins(&word, "0x"))
+            continue;
+        if (pp_text_hex(&word, &address))
             failed = pp_legacy_add_address(legacy, address);
+        else if (legacy->n_no_addresses++ == 0)
+            legacy->first_no_address = legacy->base_offset + word.offset;
     }
     return failed;
 }
@@ -366,6 +370,15 @@ int pp_legacy_read(const void *bytes, size_t n_bytes, const char *name,
                         "%" PRIu64 " lines are no part of the profile and were skipped, the first "
                         "at byte %" PRIu64,
                         legacy.n_skipped, legacy.first_skipped);
+    if (failed == 0 && legacy.n_no_addresses > 0)
+        pp_profile_note(legacy.profile,
+                        "%" PRIu64 " words of stacks are no addresses and were left out, the first "
+                        "at byte %" PRIu64,
+                        legacy.n_no_addresses, legacy.first_no_address);
+    if (failed == 0 && read != pp_legacy_read_cpu && ((const char *)bytes)[n_bytes - 1] != '\n')
+        pp_profile_note(legacy.profile,
+                        "the file ends within a line, at byte %zu: it may have been cut short",
+                        n_bytes);
     if (failed == 0 && pp_profile_failed(legacy.profile))
         failed = -ENOMEM;
     if (failed == -ENOMEM)
@@ -375,4 +388,22 @@ int pp_legacy_read(const void *bytes, size_t n_bytes, const char *name,
     *profile_out = legacy.profile;
     legacy.profile = NULL;
     return 0;
+}
+
+int pp_legacy_read_lines(struct pp_legacy *legacy, struct pp_lines *lines,
+                         int (*read)(void *reader, struct pp_text line), void *reader)
+{
+    struct pp_text line;
+    int failed = 0;
+
+    while (failed == 0 && pp_lines_next(lines, &line)) {
+        if (line.n_bytes > 0 && line.bytes[0] == '#') {
+            failed = pp_legacy_take_comment(legacy, line);
+            continue;
+        }
+        pp_text_trim(&line);
+        if (line.n_bytes > 0)
+            failed = read(reader, line);
+    }
+    return failed;
 }

@@ -35,7 +35,8 @@ struct pp_legacy {
     size_t n_addresses, addresses_capacity;
     pp_id *stack;
     size_t stack_capacity;
-    uint64_t n_skipped, first_skipped; /* lines that are nothing known; offset */
+    uint64_t n_skipped, first_skipped;         /* lines that are nothing known; offset */
+    uint64_t n_no_addresses, first_no_address; /* words of stacks; offset */
 };
 
 /* ---- what is mapped ---- */
@@ -92,6 +93,11 @@ int64_t pp_legacy_multiply(int64_t a, int64_t b); /* at the end of the scale rat
 /* "malformed or truncated ..": -EBADMSG with where it is and what to do. */
 int pp_legacy_refuse(struct pp_legacy *legacy, const struct pp_text *line, const char *wanted);
 void pp_legacy_skip(struct pp_legacy *legacy, const struct pp_text *line);
+
+/* Hand each line of samples to 'read', trimmed; comments may name addresses, and empty lines say
+ * nothing.  0, or what 'read' gave that is not. */
+int pp_legacy_read_lines(struct pp_legacy *legacy, struct pp_lines *lines,
+                         int (*read)(void *reader, struct pp_text line), void *reader);
 
 /* ---- the formats.  Each fills legacy->profile; 0, -EBADMSG or -ENOMEM ---- */
 int pp_legacy_read_cpu(struct pp_legacy *legacy, const char *bytes, size_t n_bytes);

@@ -70,8 +70,9 @@ static int end_sample(struct contention_reader *reader)
 }
 
 /* "  19490304   27 @ 0xbccc97 0xc61202" */
-static int read_line(struct contention_reader *reader, struct pp_text line)
+static int read_line(void *context, struct pp_text line)
 {
+    struct contention_reader *reader = context;
     const char *equals = memchr(line.bytes, '=', line.n_bytes);
     struct pp_text rest = line;
     int failed = end_sample(reader);
@@ -105,15 +106,7 @@ int pp_legacy_read_contention(struct pp_legacy *legacy, const char *bytes, size_
     profile->default_type = 1;
     pp_lines_of_bytes(&lines, bytes, n_samples_bytes);
     (void)pp_lines_next(&lines, &line); /* the head */
-    while (failed == 0 && pp_lines_next(&lines, &line)) {
-        if (line.n_bytes > 0 && line.bytes[0] == '#') {
-            failed = pp_legacy_take_comment(legacy, line);
-            continue;
-        }
-        pp_text_trim(&line);
-        if (line.n_bytes > 0)
-            failed = read_line(&reader, line);
-    }
+    failed = pp_legacy_read_lines(legacy, &lines, read_line, &reader);
     if (failed == 0)
         failed = end_sample(&reader);
     if (failed == 0 && reader.n_discarded > 0)

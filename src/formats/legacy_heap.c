@@ -142,8 +142,9 @@ static int read_head(struct heap_reader *reader, struct pp_lines *lines)
     return start_profile(reader);
 }
 
-static int read_sample(struct heap_reader *reader, struct pp_text line)
+static int read_sample(void *context, struct pp_text line)
 {
+    struct heap_reader *reader = context;
     struct pp_text rest = line;
     int failed = end_sample(reader);
 
@@ -160,22 +161,14 @@ int pp_legacy_read_heap(struct pp_legacy *legacy, const char *bytes, size_t n_by
 {
     struct heap_reader reader = {.legacy = legacy};
     struct pp_lines lines;
-    struct pp_text line;
     size_t n_samples_bytes;
     int failed = pp_legacy_find_maps(legacy, bytes, n_bytes, &n_samples_bytes);
 
     pp_lines_of_bytes(&lines, bytes, n_samples_bytes);
     if (failed == 0)
         failed = read_head(&reader, &lines);
-    while (failed == 0 && pp_lines_next(&lines, &line)) {
-        if (line.n_bytes > 0 && line.bytes[0] == '#') {
-            failed = pp_legacy_take_comment(legacy, line);
-            continue;
-        }
-        pp_text_trim(&line);
-        if (line.n_bytes > 0)
-            failed = read_sample(&reader, line);
-    }
+    if (failed == 0)
+        failed = pp_legacy_read_lines(legacy, &lines, read_sample, &reader);
     return failed == 0 ? finish(&reader) : failed;
 }
 

@@ -160,8 +160,9 @@ static int end_count(struct threads_reader *reader)
 }
 
 /* "1 @ 0x44cb3 0x45045" */
-static int read_count(struct threads_reader *reader, struct pp_text line)
+static int read_count(void *context, struct pp_text line)
 {
+    struct threads_reader *reader = context;
     struct pp_text rest = line;
     const int failed = end_count(reader);
 
@@ -186,14 +187,7 @@ int pp_legacy_read_counts(struct pp_legacy *legacy, const char *bytes, size_t n_
     (void)pp_lines_next(&lines, &line);
     if (failed == 0)
         failed = start_profile(legacy, pp_text_word(&line));
-    while (failed == 0 && pp_lines_next(&lines, &line)) {
-        if (line.n_bytes > 0 && line.bytes[0] == '#') {
-            failed = pp_legacy_take_comment(legacy, line);
-            continue;
-        }
-        pp_text_trim(&line);
-        if (line.n_bytes > 0)
-            failed = read_count(&reader, line);
-    }
+    if (failed == 0)
+        failed = pp_legacy_read_lines(legacy, &lines, read_count, &reader);
     return failed == 0 ? end_count(&reader) : failed;
 }

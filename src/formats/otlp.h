@@ -91,6 +91,7 @@ enum { PP_OTLP_ARRAY_VALUES = 1 };
 
 #define PP_OTLP_BUILD_ID "process.executable.build_id.gnu"
 #define PP_OTLP_GO_BUILD_ID "process.executable.build_id.go"
+#define PP_OTLP_HTLHASH "process.executable.build_id.htlhash"
 #define PP_OTLP_FRAME_TYPE "profile.frame.type"
 #define PP_OTLP_IS_FOLDED "pprof.location.is_folded"
 #define PP_OTLP_HAS_FUNCTIONS "pprof.mapping.has_functions"

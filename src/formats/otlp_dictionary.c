@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/print.h"
 #include "formats/otlp_reader.h"
 
 void pp_otlp_reader_done(struct pp_otlp_reader *reader)
@@ -40,7 +41,7 @@ int pp_otlp_refuse(const struct pp_otlp_reader *reader, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
+    (void)pp_vprint(what, sizeof what, format, arguments);
     va_end(arguments);
     if (!reader->is_placed)
         return pp_fail(reader->err, -EBADMSG, 0, "'%s': %s", reader->name, what);

@@ -183,60 +183,10 @@ static int read_profile(struct pp_otlp_json *reader)
     return failed;
 }
 
-/* The attribute of the scope that names the default sample type. */
-static int read_scope(struct pp_otlp_json *reader)
+/* Hand each attribute of an object that has "attributes" to 'take'. */
+static int read_attributes_of(struct pp_otlp_json *reader,
+                              int (*take)(struct pp_otlp_json *, const struct pp_otlp_attribute *))
 {
-    struct pp_otlp_reader *all = &reader->all;
-    struct pp_json_reader *json = &reader->json;
-    struct pp_otlp_attribute attribute;
-    struct pp_json_string key;
-    int failed = 0;
-
-    if (!pp_json_read_object(json))
-        return 0;
-    while (failed == 0 && pp_json_next_key(json, &key)) {
-        if (!pp_json_is(key, "attributes")) {
-            (void)pp_json_skip(json);
-            continue;
-        }
-        if (!pp_json_read_array(json))
-            return 0;
-        while (failed == 0 && pp_json_next_item(json)) {
-            failed = pp_otlp_json_read_attribute(reader, &attribute);
-            if (attribute.value.kind == PP_OTLP_TEXT &&
-                strcmp(all->profile->strings[attribute.key], PP_OTLP_DEFAULT_TYPE) == 0)
-                all->default_type = attribute.value.text;
-        }
-    }
-    return failed;
-}
-
-static int read_scope_profiles(struct pp_otlp_json *reader)
-{
-    struct pp_json_reader *json = &reader->json;
-    struct pp_json_string key;
-    int failed = 0;
-
-    if (!pp_json_read_object(json))
-        return 0;
-    while (failed == 0 && pp_json_next_key(json, &key)) {
-        if (pp_json_is(key, "scope")) {
-            failed = read_scope(reader);
-        } else if (!pp_json_is(key, "profiles")) {
-            (void)pp_json_skip(json);
-        } else if (pp_json_read_array(json)) {
-            while (failed == 0 && pp_json_next_item(json))
-                failed = read_profile(reader);
-        }
-    }
-    return failed;
-}
-
-/* ---- resources ---- */
-
-static int read_resource(struct pp_otlp_json *reader)
-{
-    struct pp_otlp_reader *all = &reader->all;
     struct pp_json_reader *json = &reader->json;
     struct pp_json_string key;
     int failed = 0;
@@ -253,18 +203,60 @@ static int read_resource(struct pp_otlp_json *reader)
         while (failed == 0 && pp_json_next_item(json)) {
             struct pp_otlp_attribute attribute;
             failed = pp_otlp_json_read_attribute(reader, &attribute);
-            place(reader);
             if (failed == 0)
-                failed = pp_otlp_check(all, "keyStrindex", attribute.key_index, all->n_strings);
-            if (failed == 0)
-                failed = pp_otlp_check(all, "stringValueStrindex", attribute.value.string,
-                                       all->n_strings);
-            if (failed == 0 && !PP_OTLP_ROOM(all, resource))
-                failed = -ENOMEM;
-            if (failed == 0)
-                all->resource[all->n_resource++] = attribute;
+                failed = take(reader, &attribute);
         }
     }
+    return failed;
+}
+
+/* The attribute of the scope that names the default sample type. */
+static int take_of_scope(struct pp_otlp_json *reader, const struct pp_otlp_attribute *attribute)
+{
+    struct pp_otlp_reader *all = &reader->all;
+
+    if (attribute->value.kind == PP_OTLP_TEXT &&
+        strcmp(all->profile->strings[attribute->key], PP_OTLP_DEFAULT_TYPE) == 0)
+        all->default_type = attribute->value.text;
+    return 0;
+}
+
+static int read_scope_profiles(struct pp_otlp_json *reader)
+{
+    struct pp_json_reader *json = &reader->json;
+    struct pp_json_string key;
+    int failed = 0;
+
+    if (!pp_json_read_object(json))
+        return 0;
+    while (failed == 0 && pp_json_next_key(json, &key)) {
+        if (pp_json_is(key, "scope")) {
+            failed = read_attributes_of(reader, take_of_scope);
+        } else if (!pp_json_is(key, "profiles")) {
+            (void)pp_json_skip(json);
+        } else if (pp_json_read_array(json)) {
+            while (failed == 0 && pp_json_next_item(json))
+                failed = read_profile(reader);
+        }
+    }
+    return failed;
+}
+
+/* ---- resources ---- */
+
+static int take_of_resource(struct pp_otlp_json *reader, const struct pp_otlp_attribute *attribute)
+{
+    struct pp_otlp_reader *all = &reader->all;
+    int failed;
+
+    place(reader);
+    failed = pp_otlp_check(all, "keyStrindex", attribute->key_index, all->n_strings);
+    if (failed == 0)
+        failed = pp_otlp_check(all, "stringValueStrindex", attribute->value.string, all->n_strings);
+    if (failed == 0 && !PP_OTLP_ROOM(all, resource))
+        failed = -ENOMEM;
+    if (failed == 0)
+        all->resource[all->n_resource++] = *attribute;
     return failed;
 }
 
@@ -280,7 +272,7 @@ static int read_resource_profiles(struct pp_otlp_json *reader)
         return 0;
     while (failed == 0 && pp_json_next_key(json, &key)) {
         if (pp_json_is(key, "resource")) {
-            failed = read_resource(reader);
+            failed = read_attributes_of(reader, take_of_resource);
             if (failed == 0)
                 pp_otlp_take_resource(&reader->all);
         } else if (!pp_json_is(key, "scopeProfiles")) {

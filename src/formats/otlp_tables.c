@@ -52,25 +52,11 @@ void pp_otlp_tables_done(struct pp_otlp_tables *tables)
     }
 }
 
-static uint64_t hash_bytes(const unsigned char *bytes, size_t n_bytes)
-{
-    uint64_t hash = n_bytes, word;
-
-    for (; n_bytes >= sizeof word; bytes += sizeof word, n_bytes -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        hash = pp_hash_add(hash, word);
-    }
-    word = 0;
-    if (n_bytes > 0)
-        memcpy(&word, bytes, n_bytes);
-    return pp_hash_add(hash, word);
-}
-
 uint32_t pp_otlp_intern(struct pp_otlp_tables *tables, enum pp_otlp_table table, const void *bytes,
                         size_t n_bytes)
 {
     struct pp_id_table *ids = &tables->tables[table].ids;
-    const uint64_t hash = hash_bytes(bytes, n_bytes);
+    const uint64_t hash = pp_hash_bytes(bytes, n_bytes);
     struct pp_id_probe probe;
 
     if (n_bytes == 0 || tables->failed)

@@ -84,4 +84,10 @@ bool pp_pprof_thread_read(struct pprofc_profile *profile, const char *text);
 /* Take what 'comment' says into 'profile'; false when it is no comment of ours. */
 bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment);
 
+/* Where threads' time went, as comments; and one of them read: false when it is none. */
+void pp_pprof_waits_write(const struct pprofc_profile *profile,
+                          void (*put)(void *context, const char *comment), void *context);
+bool pp_pprof_waits_read(struct pprofc_profile *profile, const char *key, size_t n_key,
+                         const char *text);
+
 #endif

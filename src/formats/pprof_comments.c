@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "formats/pprof.h"
+#include "profile/fragmentation.h"
 
 static const char prefix[] = "pprofc: ";
 static const char loss_prefix[] = "loss.";
@@ -80,14 +81,28 @@ static const struct {
     {"heap_held_bytes", offsetof(struct pp_heap_memory, held_bytes)},
     {"heap_resident_bytes", offsetof(struct pp_heap_memory, resident_bytes)},
     {"heap_retained_bytes", offsetof(struct pp_heap_memory, retained_bytes)},
+    {"heap_live_bytes", offsetof(struct pp_heap_memory, live_bytes)},
+    {"heap_live_error_bytes", offsetof(struct pp_heap_memory, live_error_bytes)},
     {"heap_tables_bytes", offsetof(struct pp_heap_memory, tables_bytes)},
-    {"heap_alignment_bytes", offsetof(struct pp_heap_memory, alignment_bytes)},
 };
 enum { N_MEMORY = sizeof memory / sizeof memory[0] };
 
 static int64_t *memory_of(struct pp_heap_memory *figures_of_heap, size_t i)
 {
     return (int64_t *)(void *)((char *)figures_of_heap + memory[i].offset);
+}
+
+/* What comes of those, for people: readers have it from the figures. */
+static const char *const made_of_memory[] = {"heap_fragmentation", "heap_external_bytes",
+                                             "heap_internal_bytes"};
+enum { N_MADE_OF_MEMORY = sizeof made_of_memory / sizeof made_of_memory[0] };
+
+static bool is_made_of_memory(const char *key, size_t n_key)
+{
+    for (size_t i = 0; i < N_MADE_OF_MEMORY; i++)
+        if (n_key == strlen(made_of_memory[i]) && memcmp(key, made_of_memory[i], n_key) == 0)
+            return true;
+    return false;
 }
 
 static const char totals_behind[] = "heap_totals_behind";
@@ -162,6 +177,23 @@ static void write_quality(const struct writer *writer, const struct pprofc_profi
     write_text(writer, "missing_modules", profile->strings[quality.missing_modules]);
 }
 
+static void write_fragmentation(const struct writer *writer,
+                                const struct pp_heap_memory *figures_of_heap)
+{
+    struct pp_fragmentation found;
+    char ratio[24];
+    int n;
+
+    if (!pp_fragmentation_make(figures_of_heap, &found))
+        return;
+    n = (int)(found.ratio * 1e4 + 0.5);
+    (void)snprintf(ratio, sizeof ratio, "%d.%04d", n / 10000, n % 10000);
+    write_text(writer, made_of_memory[0], ratio);
+    write_number(writer, made_of_memory[1], found.external);
+    if (found.internal >= 0)
+        write_number(writer, made_of_memory[2], found.internal);
+}
+
 static void write_memory(const struct writer *writer, const struct pprofc_profile *profile)
 {
     struct pp_heap_memory figures_of_heap = profile->memory;
@@ -170,6 +202,7 @@ static void write_memory(const struct writer *writer, const struct pprofc_profil
     for (size_t i = 0; i < N_MEMORY; i++)
         if (*memory_of(&figures_of_heap, i) >= 0)
             write_number(writer, memory[i].key, *memory_of(&figures_of_heap, i));
+    write_fragmentation(writer, &figures_of_heap);
 }
 
 static void write_totals(const struct writer *writer, const struct pprofc_profile *profile)
@@ -210,6 +243,7 @@ void pp_pprof_write_comments(const struct pprofc_profile *profile,
         write_totals(&writer, profile);
     if (profile->memory.allocator != 0)
         write_memory(&writer, profile);
+    pp_pprof_waits_write(profile, put, context);
 }
 
 /* ---- reading ---- */
@@ -337,12 +371,14 @@ bool pp_pprof_read_comment(struct pprofc_profile *profile, const char *comment)
         return false;
     if (strncmp(key, "asked_hz=", strlen("asked_hz=")) == 0)
         return read_rate(profile, equals + 1);
-    if (strncmp(key, "delivered_hz=", strlen("delivered_hz=")) == 0)
+    if (strncmp(key, "delivered_hz=", strlen("delivered_hz=")) == 0 ||
+        is_made_of_memory(key, (size_t)(equals - key)))
         return true;
     if ((size_t)(equals - key) == strlen(pp_pprof_thread_key) &&
         memcmp(key, pp_pprof_thread_key, strlen(pp_pprof_thread_key)) == 0)
         return pp_pprof_thread_read(profile, equals + 1);
-    if (read_text(profile, key, (size_t)(equals - key), equals + 1))
+    if (read_text(profile, key, (size_t)(equals - key), equals + 1) ||
+        pp_pprof_waits_read(profile, key, (size_t)(equals - key), equals + 1))
         return true;
     return pp_parse_int64(equals + 1, strlen(equals + 1), &number) &&
            read_number(profile, key, (size_t)(equals - key), number);

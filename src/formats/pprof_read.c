@@ -13,6 +13,11 @@
 #include "formats/pprof_reader.h"
 #include "profile/tables.h"
 
+enum {
+    FETCHED_AHEAD_BYTES = 1024,
+    FORGOTTEN_BYTES = 512 * 1024, /* at a time */
+};
+
 /* ---- what stands once in a file, and sample types ---- */
 
 static int take_sample_type(struct pp_pprof_reader *reader, const struct pp_wire_field *field,
@@ -145,6 +150,15 @@ static int take_field(struct pp_pprof_reader *reader, const struct pp_wire_field
     }
 }
 
+/* The processor fetches what comes next only up to the end of a page of 4 KiB, of which a pass over
+ * short messages sees one after the other. */
+PP_FETCHES static inline void fetch_ahead(const uint8_t *at)
+{
+    for (size_t i = 0; i < 3; i++) /* a message is hardly longer than so many lines */
+        __builtin_prefetch(
+            (const void *)((uintptr_t)at + FETCHED_AHEAD_BYTES + i * PP_CACHE_LINE_BYTES));
+}
+
 /* What kinds of fields there are, how many, and from where to where. */
 static int count_all(struct pp_pprof_reader *reader)
 {
@@ -153,14 +167,40 @@ static int count_all(struct pp_pprof_reader *reader)
     const uint8_t *at;
     int found, failed = 0;
 
-    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) != 0)
+    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) != 0) {
+        fetch_ahead(message.at);
         failed = found < 0 ? found : count_field(reader, &field, at, message.at);
+    }
     return failed;
 }
 
-/* Take the fields of one kind, which mostly stand together. */
-static int pass_over(struct pp_pprof_reader *reader, uint32_t pass)
+/* Whether no pass behind this one looks at where its fields are, which mostly stand together. */
+static bool is_apart(const struct pp_pprof_reader *reader, size_t pass)
 {
+    const struct pp_wire *own = &reader->ranges[passes[pass]].bytes;
+
+    while (++pass < sizeof passes / sizeof passes[0]) {
+        const struct pp_wire *other = &reader->ranges[passes[pass]].bytes;
+        if (other->at < own->end && own->at < other->end)
+            return false;
+    }
+    return true;
+}
+
+/* What was read, up to 'at', goes back where that is 'n_least' bytes, unless somebody needs it. */
+static void forget(struct pp_pprof_reader *reader, const uint8_t *at, size_t n_least)
+{
+    const size_t n_read = (size_t)(at - reader->all.at);
+
+    if (reader->n_samples == 0 && n_read >= reader->n_forgotten &&
+        n_read - reader->n_forgotten >= n_least)
+        reader->n_forgotten = pp_buffer_forget(reader->buffer, reader->n_forgotten, n_read);
+}
+
+/* Take the fields of one kind. */
+static int pass_over(struct pp_pprof_reader *reader, size_t i)
+{
+    const uint32_t pass = passes[i];
     struct pp_wire message = reader->ranges[pass].bytes;
     struct pp_wire_field field;
     const uint8_t *at;
@@ -168,15 +208,21 @@ static int pass_over(struct pp_pprof_reader *reader, uint32_t pass)
 
     if (pass == PP_PPROF_SAMPLE) /* of all types, which are known now */
         pp_profile_expect_samples(reader->profile, reader->ranges[pass].n_fields);
+    reader->n_forgotten = SIZE_MAX;
+    if (reader->buffer != NULL && message.at != NULL && is_apart(reader, i))
+        reader->n_forgotten = (size_t)(message.at - reader->all.at);
     while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) != 0) {
+        fetch_ahead(message.at);
         failed = found < 0 ? found : 0;
         if (failed == 0 && (field.number == pass || (field.number > PP_PPROF_OTHER_FIELDS &&
                                                      pass == PP_PPROF_OTHER_FIELDS)))
             failed = take_field(reader, &field, at);
+        forget(reader, message.at, FORGOTTEN_BYTES);
     }
     /* Samples that wait come before the one that is wrong, if there is one. */
     if (pass == PP_PPROF_SAMPLE && (before = pp_pprof_take_samples(reader)) != 0)
         failed = before;
+    forget(reader, message.at, 0);
     if (failed == -ENOMEM || (failed == 0 && pp_profile_failed(reader->profile)))
         return pp_pprof_no_memory(reader);
     return failed;
@@ -215,9 +261,9 @@ static int read_all(struct pp_pprof_reader *reader)
         pp_pprof_ids_init(&reader->functions, ranges[PP_PPROF_FUNCTION].n_fields) != 0 ||
         pp_pprof_ids_init(&reader->locations, ranges[PP_PPROF_LOCATION].n_fields) != 0)
         return pp_pprof_no_memory(reader);
-    reader->stacks.file = reader->roots.file = reader->all.at;
+    reader->key = pp_digest_key();
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && failed == 0; i++)
-        failed = pass_over(reader, passes[i]);
+        failed = pass_over(reader, i);
     if (failed == 0)
         failed = choose_default_type(reader);
     if (failed == 0 && pp_profile_estimate_heap(reader->profile) != 0)
@@ -239,30 +285,42 @@ static void reader_done(struct pp_pprof_reader *reader)
     pp_pprof_ids_done(&reader->locations);
 }
 
-int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name,
-                  struct pprofc_profile **profile_out, struct pprofc_error *err)
+/* 'buffer' is the one that 'all' is in, or NULL. */
+static int read_profile(struct pp_wire all, struct pp_buffer *buffer, const char *name,
+                        struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
-    __attribute__((cleanup(reader_done))) struct pp_pprof_reader reader = {.name = name,
-                                                                           .err = err};
-    pp_autobuffer struct pp_buffer inflated = PP_BUFFER_INIT;
+    __attribute__((cleanup(reader_done))) struct pp_pprof_reader reader = {
+        .name = name, .err = err, .all = all, .buffer = buffer};
     int failed;
 
-    if (n_bytes == 0)
-        return pp_fail(err, -EBADMSG, 0, "'%s' is empty", name);
-    reader.all = pp_wire_of(bytes, n_bytes);
-    if (pp_is_gzip(bytes, n_bytes)) {
-        failed = pp_gzip_inflate(bytes, n_bytes, PP_GZIP_DEFAULT_LIMIT, name, &inflated, err);
-        if (failed != 0)
-            return failed;
-        reader.all = pp_wire_of(inflated.bytes, inflated.n_bytes);
-    }
     reader.profile = pp_profile_new();
     if (reader.profile == NULL)
         return pp_pprof_no_memory(&reader);
     failed = read_all(&reader);
     if (failed != 0)
         return failed;
+    pp_profile_settle(reader.profile);
     *profile_out = reader.profile;
     reader.profile = NULL;
     return 0;
+}
+
+int pp_pprof_read_buffer(struct pp_buffer *bytes, const char *name,
+                         struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    return read_profile(pp_wire_of(bytes->bytes, bytes->n_bytes), bytes, name, profile_out, err);
+}
+
+int pp_pprof_read(const void *bytes, size_t n_bytes, const char *name,
+                  struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    pp_autobuffer struct pp_buffer inflated = PP_BUFFER_INIT;
+    int failed;
+
+    if (n_bytes == 0)
+        return pp_fail(err, -EBADMSG, 0, "'%s' is empty", name);
+    if (!pp_is_gzip(bytes, n_bytes))
+        return read_profile(pp_wire_of(bytes, n_bytes), NULL, name, profile_out, err);
+    failed = pp_gzip_inflate(bytes, n_bytes, PP_GZIP_DEFAULT_LIMIT, name, &inflated, err);
+    return failed != 0 ? failed : pp_pprof_read_buffer(&inflated, name, profile_out, err);
 }

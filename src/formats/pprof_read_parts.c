@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/print.h"
 #include "formats/pprof_reader.h"
 
 /* ---- errors ---- */
@@ -19,7 +20,7 @@ int pp_pprof_refuse(const struct pp_pprof_reader *reader, const uint8_t *at, con
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
+    (void)pp_vprint(what, sizeof what, format, arguments);
     va_end(arguments);
     return pp_fail(reader->err, -EBADMSG, offset, "'%s': %s at byte %" PRIu64, reader->name, what,
                    offset);

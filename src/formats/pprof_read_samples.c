@@ -1,16 +1,13 @@
 /* Reading the samples of a pprof file.  A message is looked over once for its values and for where
  * its frames and its labels are; these are decoded where the same bytes were not met before.
  *
- * In a large file each of the three looks that a sample needs (the stack's slot, its bytes, the
- * sample's slot) is a miss of all caches.  So samples are taken a batch at a time, and what one
- * step needs is fetched in the one before. */
+ * In a large file each of the two looks that a sample needs (the stack's slot, the sample's slot)
+ * is a miss of all caches.  So samples are taken a batch at a time, and what one step needs is
+ * fetched in the one before. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "formats/pprof_reader.h"
-#include "formats/text_memo.h"
 #include "profile/tables.h"
 
 /* ---- labels ---- */
@@ -61,51 +58,46 @@ static int find_labels(struct pp_pprof_reader *reader, struct pp_wire bytes, pp_
 {
     const size_t n_bytes = (size_t)(bytes.end - bytes.at);
     struct pp_pprof_known_labels *known;
+    struct pp_digest digest;
     int failed;
 
     *set_out = 0;
     if (n_bytes == 0)
         return 0;
-    known =
-        &reader
-             ->known_labels[pp_text_hash((const char *)bytes.at, n_bytes) % PP_PPROF_KNOWN_LABELS];
-    if ((size_t)(known->bytes.end - known->bytes.at) == n_bytes &&
-        memcmp(known->bytes.at, bytes.at, n_bytes) == 0) {
+    digest = pp_digest_of(&reader->key, bytes.at, n_bytes);
+    known = &reader->known_labels[digest.place % PP_PPROF_KNOWN_LABELS];
+    if (known->set != 0 && pp_digest_is(known->digest, digest)) {
         *set_out = known->set;
         return 0;
     }
     failed = decode_labels(reader, bytes, set_out);
     if (failed == 0)
-        *known = (struct pp_pprof_known_labels){bytes, *set_out};
+        *known = (struct pp_pprof_known_labels){digest, *set_out};
     return failed;
 }
 
 /* ---- samples ---- */
 
-static int add_values(const struct pp_pprof_reader *reader, struct pp_pprof_sample *sample,
-                      const struct pp_wire_field *field)
+static int add_packed_values(const struct pp_pprof_reader *reader, int64_t *values,
+                             struct pp_wire packed, size_t *n_values)
 {
-    struct pp_wire packed = field->bytes;
-    uint64_t value = field->value;
+    uint64_t value;
+    size_t n = *n_values;
 
-    do {
+    for (; packed.at < packed.end; n++) {
         const uint8_t *at = packed.at;
-        if (field->type == PP_WIRE_LEN) {
-            if (packed.at == packed.end)
-                break;
-            if (!pp_wire_varint(&packed, &value))
-                return pp_pprof_refuse(reader, at, "malformed or truncated value");
-        }
-        if (sample->n_values < PP_MAX_TYPES)
-            sample->values[sample->n_values] = (int64_t)value;
-        sample->n_values++;
-    } while (field->type == PP_WIRE_LEN);
+        if (!pp_wire_varint(&packed, &value))
+            return pp_pprof_refuse(reader, at, "malformed or truncated value");
+        if (n < PP_MAX_TYPES)
+            values[n] = (int64_t)value;
+    }
+    *n_values = n;
     return 0;
 }
 
 /* From the first field of a kind to the end of the last: what stands between them is passed over
  * when they are decoded. */
-static void extend(struct pp_wire *bytes, const uint8_t *at, const uint8_t *end)
+static inline void extend(struct pp_wire *bytes, const uint8_t *at, const uint8_t *end)
 {
     if (bytes->at == NULL)
         bytes->at = at;
@@ -113,28 +105,41 @@ static void extend(struct pp_wire *bytes, const uint8_t *at, const uint8_t *end)
 }
 
 /* Look a message over. */
+static int look_over(struct pp_pprof_reader *reader, struct pp_wire message,
+                     struct pp_pprof_sample *sample, struct pp_wire *labels_out)
+{
+    struct pp_wire frames = {NULL, NULL}, labels = {NULL, NULL};
+    struct pp_wire_field field;
+    const uint8_t *at;
+    size_t n_values = 0;
+    int found = 0, failed = 0;
+
+    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) > 0) {
+        if (field.number == PP_PPROF_S_LOCATION_ID)
+            extend(&frames, at, message.at);
+        else if (field.number == PP_PPROF_S_LABEL)
+            extend(&labels, at, message.at);
+        else if (field.number == PP_PPROF_S_VALUE && field.type == PP_WIRE_LEN)
+            failed = add_packed_values(reader, sample->values, field.bytes, &n_values);
+        else if (field.number == PP_PPROF_S_VALUE && n_values++ < PP_MAX_TYPES)
+            sample->values[n_values - 1] = (int64_t)field.value;
+    }
+    sample->n_values = n_values;
+    sample->frames = frames;
+    *labels_out = labels;
+    return failed != 0 ? failed : found;
+}
+
 static int scan(struct pp_pprof_reader *reader, struct pp_wire message, const uint8_t *begin,
                 struct pp_pprof_sample *sample)
 {
-    struct pp_wire labels = {NULL, NULL};
-    struct pp_wire_field field;
-    const uint8_t *at;
-    int found = 0, failed = 0;
+    struct pp_wire labels;
+    int failed = look_over(reader, message, sample, &labels);
 
-    sample->n_values = 0;
-    sample->frames = (struct pp_wire){NULL, NULL};
-    while (failed == 0 && (found = pp_pprof_next_field(reader, &message, &field, &at)) > 0) {
-        if (field.number == PP_PPROF_S_LOCATION_ID)
-            extend(&sample->frames, at, message.at);
-        else if (field.number == PP_PPROF_S_VALUE)
-            failed = add_values(reader, sample, &field);
-        else if (field.number == PP_PPROF_S_LABEL)
-            extend(&labels, at, message.at);
-    }
-    if (failed != 0 || found < 0)
-        return failed != 0 ? failed : found;
+    if (failed != 0)
+        return failed;
     if (sample->n_values != reader->profile->n_types) {
-        failed = pp_pprof_add_stack(reader, sample); /* what is wrong with it comes first */
+        failed = pp_pprof_check_stack(reader, sample); /* what is wrong with it comes first */
         return failed != 0
                    ? failed
                    : pp_pprof_refuse(reader, begin, "sample with %zu values for %u sample types",
@@ -147,18 +152,17 @@ int pp_pprof_take_samples(struct pp_pprof_reader *reader)
 {
     struct pp_pprof_sample *samples = reader->samples;
     const uint32_t n_samples = reader->n_samples;
-    int failed = 0;
+    int failed;
 
     reader->n_samples = 0;
-    for (uint32_t i = 0; i < n_samples; i++)
-        pp_pprof_stacks_fetch_bytes(&reader->stacks, samples[i].hash);
-    for (uint32_t i = 0; i < n_samples && failed == 0; i++)
-        if (!pp_pprof_stacks_find(&reader->stacks, samples[i].frames, samples[i].hash,
-                                  &samples[i].node))
-            failed = pp_pprof_add_stack(reader, &samples[i]);
+    for (uint32_t i = 0; i < n_samples; i++) {
+        samples[i].node = pp_pprof_stacks_find(&reader->stacks, samples[i].digest);
+        if (samples[i].node == 0)
+            pp_pprof_expect_stack(reader, &samples[i]);
+    }
+    failed = pp_pprof_take_stacks(reader);
     if (failed != 0)
         return failed;
-    pp_pprof_take_stacks(reader);
     for (uint32_t i = 0; i < n_samples; i++)
         pp_profile_fetch_sample(reader->profile, samples[i].node, samples[i].labels, 0);
     for (uint32_t i = 0; i < n_samples; i++)
@@ -174,8 +178,8 @@ int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_fi
 
     if (failed != 0)
         return failed;
-    sample->hash = pp_text_hash((const char *)sample->frames.at,
-                                (size_t)(sample->frames.end - sample->frames.at));
-    pp_pprof_stacks_fetch_slot(&reader->stacks, sample->hash);
+    sample->digest = pp_digest_of(&reader->key, sample->frames.at,
+                                  (size_t)(sample->frames.end - sample->frames.at));
+    pp_pprof_stacks_fetch(&reader->stacks, sample->digest);
     return ++reader->n_samples == PP_PPROF_BATCH ? pp_pprof_take_samples(reader) : 0;
 }

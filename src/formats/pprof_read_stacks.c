@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "formats/pprof_reader.h"
-#include "formats/text_memo.h"
 
 enum { LEAST_ROOT_BYTES = 32 };
 
@@ -68,53 +67,84 @@ static struct pp_wire root_part(struct pp_wire packed)
     return packed;
 }
 
-/* The usual form: all ids in one field.  What others begin with as well is looked up, not read. */
-static int add_packed(struct pp_pprof_reader *reader, struct pp_wire packed,
-                      struct pp_pprof_new_stack *new, pp_id *root_out)
+void pp_pprof_expect_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample)
 {
-    const struct pp_wire root = root_part(packed);
-    int failed;
-
-    if (reader->roots.is_off || root.at == root.end)
-        return add_packed_frames(reader, packed);
-    failed = add_packed_frames(reader, (struct pp_wire){packed.at, root.at});
-    if (failed != 0)
-        return failed;
-    new->root_hash = pp_text_hash((const char *)root.at, (size_t)(root.end - root.at));
-    if (pp_pprof_stacks_find(&reader->roots, root, new->root_hash, root_out))
-        return 0;
-    new->root = root;
-    new->n_leaves = reader->n_frames - new->first;
-    return add_packed_frames(reader, root);
-}
-
-int pp_pprof_add_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample)
-{
-    struct pp_pprof_new_stack *new = &reader->new_stacks[reader->n_new_stacks];
+    struct pp_pprof_new_stack *new = &reader->new_stacks[reader->n_new_stacks++];
     struct pp_wire bytes = sample->frames;
     struct pp_wire_field field;
+
+    *new = (struct pp_pprof_new_stack){.sample = sample};
+    if (!pp_pprof_next_short_field(&bytes, &field) || bytes.at != bytes.end ||
+        field.type != PP_WIRE_LEN)
+        return;
+    new->packed = field.bytes;
+    new->root = root_part(field.bytes);
+    if (reader->roots.is_off || new->root.at == new->root.end)
+        return;
+    new->has_root = true;
+    new->root_digest =
+        pp_digest_of(&reader->key, new->root.at, (size_t)(new->root.end - new->root.at));
+    pp_pprof_stacks_fetch(&reader->roots, new->root_digest);
+}
+
+/* The usual form: all ids in one field.  What others begin with as well is looked up, not read. */
+static int add_packed(struct pp_pprof_reader *reader, struct pp_pprof_new_stack *new,
+                      pp_id *root_out)
+{
+    int failed;
+
+    if (!new->has_root)
+        return add_packed_frames(reader, new->packed);
+    failed = add_packed_frames(reader, (struct pp_wire){new->packed.at, new->root.at});
+    if (failed != 0)
+        return failed;
+    *root_out = pp_pprof_stacks_find(&reader->roots, new->root_digest);
+    if (*root_out != 0) {
+        new->has_root = false; /* nothing to remember */
+        pp_profile_fetch_children(reader->profile, *root_out);
+        return 0;
+    }
+    new->n_leaves = reader->n_frames - new->first;
+    return add_packed_frames(reader, new->root);
+}
+
+static int add_all_frames(struct pp_pprof_reader *reader, struct pp_wire bytes)
+{
+    struct pp_wire_field field;
     const uint8_t *at;
-    pp_id root = 0;
     int found = 0, failed = 0;
 
-    *new = (struct pp_pprof_new_stack){.sample = sample, .first = reader->n_frames};
+    while (failed == 0 && (found = pp_pprof_next_field(reader, &bytes, &field, &at)) > 0)
+        if (field.number == PP_PPROF_S_LOCATION_ID)
+            failed = add_frames(reader, &field, at);
+    return failed != 0 ? failed : found;
+}
+
+/* Its frames, behind those of others; 'walk' begins where they are known to. */
+static int decode(struct pp_pprof_reader *reader, struct pp_pprof_new_stack *new,
+                  struct pp_profile_walk *walk)
+{
+    const struct pp_wire bytes = new->sample->frames;
+    pp_id root = 0;
+    int failed;
+
+    new->first = reader->n_frames;
     /* An id is at least one byte. */
     if (pp_array_reserve(&reader->stack, &reader->stack_capacity,
                          reader->n_frames + (size_t)(bytes.end - bytes.at), sizeof(pp_id)) != 0)
         return pp_pprof_no_memory(reader);
-    while (failed == 0 && (found = pp_pprof_next_field(reader, &bytes, &field, &at)) > 0) {
-        if (field.number != PP_PPROF_S_LOCATION_ID)
-            continue;
-        if (reader->n_frames == new->first && bytes.at == bytes.end &&field.type == PP_WIRE_LEN)
-            failed = add_packed(reader, field.bytes, new, &root);
-        else
-            failed = add_frames(reader, &field, at);
-    }
-    if (failed != 0 || found < 0)
-        return failed != 0 ? failed : found;
-    reader->walks[reader->n_new_stacks++] =
-        (struct pp_profile_walk){.n_left = reader->n_frames - new->first, .node = root};
-    return 0;
+    failed =
+        new->packed.at != NULL ? add_packed(reader, new, &root) : add_all_frames(reader, bytes);
+    *walk = (struct pp_profile_walk){.n_left = reader->n_frames - new->first, .node = root};
+    return failed;
+}
+
+int pp_pprof_check_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample)
+{
+    struct pp_pprof_new_stack new = {.sample = sample};
+    struct pp_profile_walk walk;
+
+    return decode(reader, &new, &walk);
 }
 
 /* From where its walk has ended to its leaf. */
@@ -122,33 +152,43 @@ static void take_stack(struct pp_pprof_reader *reader, const struct pp_pprof_new
                        const struct pp_profile_walk *walk)
 {
     struct pprofc_profile *profile = reader->profile;
-    pp_id node = walk->node, root = walk->node;
+    size_t n_left = walk->n_left;
+    pp_id node = walk->node, root;
 
-    for (size_t n_below = walk->n_left; n_below < new->n_leaves; n_below++)
-        root = profile->node_parent[root];
-    for (size_t n_left = walk->n_left; n_left > 0 && !pp_profile_failed(profile);) {
-        node = pp_profile_child(profile, node, walk->locations[--n_left]);
-        if (n_left == new->n_leaves)
-            root = node;
+    if (n_left > new->n_leaves) {
+        node = pp_profile_descend(profile, node, walk->locations + new->n_leaves,
+                                  n_left - new->n_leaves);
+        n_left = new->n_leaves;
     }
+    root = node;
+    for (size_t n_below = n_left; n_below < new->n_leaves; n_below++)
+        root = profile->node_parent[root];
+    if (!pp_profile_failed(profile))
+        node = pp_profile_descend(profile, node, walk->locations, n_left);
     if (pp_profile_failed(profile))
         return;
-    if (new->root.at != new->root.end)
-        pp_pprof_stacks_put(&reader->roots, new->root, new->root_hash, root);
-    pp_pprof_stacks_put(&reader->stacks, new->sample->frames, new->sample->hash, node);
+    if (new->has_root)
+        pp_pprof_stacks_put(&reader->roots, new->root_digest, root);
+    pp_pprof_stacks_put(&reader->stacks, new->sample->digest, node);
     new->sample->node = node;
 }
 
-void pp_pprof_take_stacks(struct pp_pprof_reader *reader)
+int pp_pprof_take_stacks(struct pp_pprof_reader *reader)
 {
     const uint32_t n_new_stacks = reader->n_new_stacks;
+    int failed = 0;
 
+    reader->n_new_stacks = 0;
+    reader->n_frames = 0;
+    for (uint32_t i = 0; i < n_new_stacks && failed == 0; i++)
+        failed = decode(reader, &reader->new_stacks[i], &reader->walks[i]);
+    if (failed != 0)
+        return failed;
     for (uint32_t i = 0; i < n_new_stacks; i++)
         if (reader->walks[i].n_left > 0)
             reader->walks[i].locations = reader->stack + reader->new_stacks[i].first;
     pp_profile_walk_known(reader->profile, reader->walks, n_new_stacks);
     for (uint32_t i = 0; i < n_new_stacks; i++)
         take_stack(reader, &reader->new_stacks[i], &reader->walks[i]);
-    reader->n_new_stacks = 0;
-    reader->n_frames = 0;
+    return 0;
 }

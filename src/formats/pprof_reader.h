@@ -4,6 +4,7 @@
 #define PP_FORMATS_PPROF_READER_H
 
 #include "base/error.h"
+#include "formats/bytes_digest.h"
 #include "formats/pprof.h"
 #include "formats/pprof_ids.h"
 #include "formats/pprof_stacks.h"
@@ -12,12 +13,12 @@
 
 enum { PP_PPROF_OTHER_FIELDS = PP_PPROF_STRING_TABLE + 1 };
 
-enum { PP_PPROF_BATCH = PP_PROFILE_MOST_WALKS, PP_PPROF_KNOWN_LABELS = 256 };
+enum { PP_PPROF_BATCH = PP_PROFILE_MOST_WALKS, PP_PPROF_KNOWN_LABELS = 1024 };
 
 /* A sample that was looked over and is not in the profile yet. */
 struct pp_pprof_sample {
-    struct pp_wire frames; /* from the first to the end of the last */
-    uint64_t hash;         /* of these bytes */
+    struct pp_wire frames;   /* from the first to the end of the last */
+    struct pp_digest digest; /* of these bytes */
     pp_id node, labels;
     size_t n_values;
     int64_t values[PP_MAX_TYPES];
@@ -26,14 +27,16 @@ struct pp_pprof_sample {
 /* A stack that was not met before, on its way into the tree. */
 struct pp_pprof_new_stack {
     struct pp_pprof_sample *sample;
-    size_t first, n_leaves; /* its frames in 'stack', and how many are before the root's part */
-    struct pp_wire root;    /* the bytes of that, when it was not met before; else empty */
-    uint64_t root_hash;
+    struct pp_wire packed;        /* its ids, where one field has them all; else NULL */
+    struct pp_wire root;          /* the part of them that is looked up, */
+    struct pp_digest root_digest; /* under this; */
+    bool has_root;                /* and remembered where it was not met before */
+    size_t first, n_leaves;       /* its frames in 'stack', and how many are before that part */
 };
 
-/* The labels that stand in 'bytes'. */
+/* Labels that were met before; 0: none. */
 struct pp_pprof_known_labels {
-    struct pp_wire bytes;
+    struct pp_digest digest; /* of the bytes in which they stand */
     pp_id set;
 };
 
@@ -42,6 +45,8 @@ struct pp_pprof_reader {
     const char *name;
     struct pp_wire all;
     struct pprofc_error *err;
+    struct pp_buffer *buffer; /* that 'all' is in, and that is forgotten as it is read; or NULL */
+    size_t n_forgotten;       /* of the range of this pass, up to so many bytes of the file */
 
     struct range {
         struct pp_wire bytes; /* from the first field to the end of the last */
@@ -53,8 +58,9 @@ struct pp_pprof_reader {
     struct pp_pprof_ids mappings, functions, locations;
     uint64_t default_type_name; /* index in the file's string table */
 
+    struct pp_digest_key key;
     struct pp_pprof_stacks stacks, roots; /* whole ones, and the beginnings of new ones */
-    struct pp_pprof_known_labels known_labels[PP_PPROF_KNOWN_LABELS]; /* by hash */
+    struct pp_pprof_known_labels known_labels[PP_PPROF_KNOWN_LABELS]; /* by place */
     struct pp_pprof_sample samples[PP_PPROF_BATCH];
     uint32_t n_samples; /* in 'samples' */
 
@@ -82,33 +88,60 @@ int pp_pprof_read_string(const struct pp_pprof_reader *reader, const uint8_t *at
 int pp_pprof_next_long_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
                              struct pp_wire_field *field);
 
-/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins.  A
- * large file has millions of them, nearly all numbers and messages with a tag of one byte. */
-static inline int pp_pprof_next_field(const struct pp_pprof_reader *reader, struct pp_wire *message,
-                                      struct pp_wire_field *field, const uint8_t **at_out)
+/* Of a large file's millions of fields nearly all are messages, or numbers, with a tag of one byte
+ * and a length or value of one or two.  False where the field is another one, or wrong. */
+__attribute__((always_inline)) static inline bool pp_pprof_next_short_field(
+    struct pp_wire *message, struct pp_wire_field *field)
 {
-    struct pp_wire rest = *message;
-    uint64_t value;
-    uint8_t tag;
+    const uint8_t *at = message->at;
+    const size_t n_left = (size_t)(message->end - at);
+    uint32_t value, tag;
 
-    *at_out = rest.at;
-    if (rest.at == rest.end)
-        return 0;
-    tag = *rest.at++;
-    if (tag >= 0x80 || tag < 8 || ((tag & 7) != PP_WIRE_VARINT && (tag & 7) != PP_WIRE_LEN) ||
-        !pp_wire_varint(&rest, &value) ||
-        ((tag & 7) == PP_WIRE_LEN && value > (uint64_t)(rest.end - rest.at)))
-        return pp_pprof_next_long_field(reader, message, field);
+    if (n_left < 3)
+        return false;
+    tag = at[0];
+    value = at[1];
+    at += 2;
+    if (value >= 0x80) {
+        if (*at >= 0x80)
+            return false;
+        value = (value & 0x7f) | (uint32_t)*at++ << 7;
+    }
+    if (tag - 8 >= 0x78)
+        return false;
     field->number = tag >> 3;
     field->type = (enum pp_wire_type)(tag & 7);
-    field->value = field->type == PP_WIRE_VARINT ? value : 0;
-    field->bytes = (struct pp_wire){NULL, NULL};
-    if (field->type == PP_WIRE_LEN) {
-        field->bytes = pp_wire_of(rest.at, value);
-        rest.at += value;
+    if (field->type == PP_WIRE_LEN && value <= (size_t)(message->end - at)) {
+        field->value = 0;
+        field->bytes = (struct pp_wire){at, at + value};
+        message->at = at + value;
+        return true;
     }
-    message->at = rest.at;
-    return 1;
+    field->value = value;
+    field->bytes = (struct pp_wire){NULL, NULL};
+    message->at = field->type == PP_WIRE_VARINT ? at : message->at;
+    return field->type == PP_WIRE_VARINT;
+}
+
+/* The next field of 'message': 1, 0 at its end, or the refusal.  '*at_out' is where it begins.
+ * What is seldom called gets copies, so that the caller's own stay in registers. */
+__attribute__((always_inline)) static inline int pp_pprof_next_field(
+    const struct pp_pprof_reader *reader, struct pp_wire *message, struct pp_wire_field *field,
+    const uint8_t **at_out)
+{
+    struct pp_wire rest = *message;
+    struct pp_wire_field other;
+    int found;
+
+    *at_out = message->at;
+    if (pp_pprof_next_short_field(message, field))
+        return 1;
+    if (rest.at == rest.end)
+        return 0;
+    found = pp_pprof_next_long_field(reader, &rest, &other);
+    *message = rest;
+    *field = other;
+    return found;
 }
 
 /* One message each, which begins at 'begin'. */
@@ -126,9 +159,13 @@ int pp_pprof_read_sample(struct pp_pprof_reader *reader, const struct pp_wire_fi
                          const uint8_t *begin);
 int pp_pprof_take_samples(struct pp_pprof_reader *reader);
 
-/* Put the stack of 'sample', whose bytes were not met before, behind the other new ones; and all of
- * them into the tree. */
-int pp_pprof_add_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample);
-void pp_pprof_take_stacks(struct pp_pprof_reader *reader);
+/* Put the stack of 'sample', whose bytes were not met before, behind the other new ones, and have
+ * brought here what it needs first; read all of them and put them into the tree.  0, the refusal or
+ * -ENOMEM. */
+void pp_pprof_expect_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample);
+int pp_pprof_take_stacks(struct pp_pprof_reader *reader);
+
+/* The refusal of a sample's frames, or 0. */
+int pp_pprof_check_stack(struct pp_pprof_reader *reader, struct pp_pprof_sample *sample);
 
 #endif

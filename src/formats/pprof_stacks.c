@@ -1,18 +1,13 @@
 /* From the bytes of a sample's frames to their stack. */
 #include "formats/pprof_stacks.h"
 
-#include <string.h>
-
 #include "base/pages.h"
 
 enum {
     FIRST_SLOTS = 8192,  /* 128 KiB */
     TRIAL_STACKS = 8192, /* of so many, one in LEAST_FOUND must have come again */
     LEAST_FOUND = 64,
-    MOST_BYTES = (1 << 24) - 1
 };
-
-static const uint64_t most_begin = (UINT64_C(1) << 40) - 1;
 
 void pp_pprof_stacks_done(struct pp_pprof_stacks *stacks)
 {
@@ -21,31 +16,11 @@ void pp_pprof_stacks_done(struct pp_pprof_stacks *stacks)
     stacks->n_slots = 0;
 }
 
-bool pp_pprof_stacks_find(struct pp_pprof_stacks *stacks, struct pp_wire bytes, uint64_t hash,
-                          uint32_t *node_out)
-{
-    const struct pp_pprof_stack *slot = pp_pprof_stacks_start(stacks, hash);
-    const size_t n_bytes = (size_t)(bytes.end - bytes.at);
-    const uint32_t tag = (uint32_t)(hash >> 32);
-
-    while (slot != NULL && slot->n_bytes != 0) {
-        if (slot->tag == tag && slot->n_bytes == n_bytes &&
-            memcmp(stacks->file + slot->begin, bytes.at, n_bytes) == 0) {
-            *node_out = slot->node;
-            stacks->n_found++;
-            return true;
-        }
-        if (++slot == stacks->slots + stacks->n_slots)
-            slot = stacks->slots;
-    }
-    return false;
-}
-
 static void put(struct pp_pprof_stack *slots, uint32_t n_slots, struct pp_pprof_stack stack)
 {
     uint32_t slot = (uint32_t)((uint64_t)stack.tag * n_slots >> 32);
 
-    while (slots[slot].n_bytes != 0)
+    while (slots[slot].node != 0)
         slot = (slot + 1) & (n_slots - 1);
     slots[slot] = stack;
 }
@@ -66,8 +41,9 @@ static bool grow(struct pp_pprof_stacks *stacks)
         stacks->is_off = true;
         return false;
     }
+    pp_pages_fill(slots, n_slots * sizeof *slots);
     for (uint32_t i = 0; i < stacks->n_slots; i++)
-        if (stacks->slots[i].n_bytes != 0)
+        if (stacks->slots[i].node != 0)
             put(slots, n_slots, stacks->slots[i]);
     pp_pages_free(stacks->slots, stacks->n_slots * sizeof *stacks->slots);
     stacks->slots = slots;
@@ -75,23 +51,14 @@ static bool grow(struct pp_pprof_stacks *stacks)
     return true;
 }
 
-void pp_pprof_stacks_put(struct pp_pprof_stacks *stacks, struct pp_wire bytes, uint64_t hash,
-                         uint32_t node)
+void pp_pprof_stacks_put(struct pp_pprof_stacks *stacks, struct pp_digest digest, uint32_t node)
 {
-    const size_t n_bytes = (size_t)(bytes.end - bytes.at);
-    uint64_t begin;
-
-    if (stacks->is_off || n_bytes == 0 || n_bytes > MOST_BYTES)
-        return;
-    begin = (uint64_t)(bytes.at - stacks->file);
-    if (begin > most_begin)
+    if (stacks->is_off || node == 0)
         return;
     if ((uint64_t)stacks->n_stacks * 3 >= (uint64_t)stacks->n_slots * 2 && !grow(stacks))
         return;
     put(stacks->slots, stacks->n_slots,
-        (struct pp_pprof_stack){.begin = begin & most_begin,
-                                .n_bytes = n_bytes & MOST_BYTES,
-                                .tag = (uint32_t)(hash >> 32),
-                                .node = node});
+        (struct pp_pprof_stack){
+            .proof = digest.proof, .tag = (uint32_t)(digest.place >> 32), .node = node});
     stacks->n_stacks++;
 }

@@ -7,6 +7,7 @@
 #include "base/gzip.h"
 #include "base/memory.h"
 #include "base/zstd.h"
+#include "formats/foreign.h"
 #include "formats/formats.h"
 #include "formats/lines.h"
 #include "formats/recording.h"
@@ -16,15 +17,42 @@ enum {
     MOST_WRAPPINGS = 3,     /* a .pb.gz in a .zst has two */
 };
 
-static int read_bytes(const struct pp_buffer *bytes, const char *name,
-                      struct pprofc_profile **profile_out, struct pprofc_error *err)
+/* What it is instead, where that is known. */
+static int refuse(const struct pp_buffer *bytes, enum pp_format format, const char *name,
+                  struct pprofc_error *err)
 {
+    const char *advice = pp_foreign_advice(bytes->bytes, bytes->n_bytes);
+
+    if (bytes->n_bytes == 0)
+        return pp_fail(err, -EBADMSG, 0,
+                       "'%s' is empty; what should have written it has failed, or is not done",
+                       name);
+    if (advice != NULL)
+        return pp_fail(err, -EBADMSG, 0, "'%s' %s%s", name, advice,
+                       strchr(advice, ';') != NULL ? "" : "; give a profile");
+    if (format == PP_FORMAT_SVG)
+        return pp_fail(err, -EBADMSG, 0,
+                       "'%s' is a picture or a page; give the profile that it was made of", name);
+    return pp_fail(err, -EBADMSG, 0,
+                   "'%s' is %s; pprofc reads .pb.gz .pb .folded .speedscope.json .otlp "
+                   ".cpuprofile .ppc, perf script's text, and profiles of gperftools, jemalloc and "
+                   "the Firefox Profiler",
+                   name,
+                   format == PP_FORMAT_JSON ? "JSON, but no profile that is known here"
+                                            : "in no format that is known here");
+}
+
+/* What is read of it may be forgotten. */
+static int read_format(struct pp_buffer *bytes, const char *name,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    const enum pp_format format = pp_format_of_bytes(bytes->bytes, bytes->n_bytes);
     struct pp_lines lines;
 
-    switch (pp_format_of_bytes(bytes->bytes, bytes->n_bytes)) {
+    switch (format) {
     case PP_FORMAT_PPROF:
     case PP_FORMAT_PPROF_RAW:
-        return pp_pprof_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+        return pp_pprof_read_buffer(bytes, name, profile_out, err);
     case PP_FORMAT_FOLDED:
         return pp_folded_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
     case PP_FORMAT_RECORDING:
@@ -41,7 +69,7 @@ static int read_bytes(const struct pp_buffer *bytes, const char *name,
             "give what it prints",
             name, name);
     case PP_FORMAT_SPEEDSCOPE:
-        return pp_speedscope_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
+        return pp_speedscope_read_buffer(bytes, name, profile_out, err);
     case PP_FORMAT_OTLP:
         return pp_otlp_read(bytes->bytes, bytes->n_bytes, name, profile_out, err);
     case PP_FORMAT_OTLP_JSON:
@@ -54,16 +82,26 @@ static int read_bytes(const struct pp_buffer *bytes, const char *name,
     case PP_FORMAT_TEXT:
     case PP_FORMAT_SVG:
     case PP_FORMAT_CSV:
-        return pp_fail(err, -EBADMSG, 0,
-                       "'%s' is for people and other programs; pprof-c reads .pb.gz .pb .folded "
-                       ".speedscope.json .otlp .ppc, perf script's text and gperftools' files",
-                       name);
     case PP_FORMAT_UNKNOWN:
         break;
     }
-    return pp_fail(
-        err, -EBADMSG, 0,
-        bytes->n_bytes == 0 ? "'%s' is empty" : "'%s' is in no format that is known here", name);
+    return refuse(bytes, format, name, err);
+}
+
+static int read_bytes(struct pp_buffer *bytes, const char *name,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    struct pprofc_error why = {.code = 0};
+    const int rc = read_format(bytes, name, profile_out, &why);
+
+    /* What is wrong and where is the reader's to say; what to do is the same everywhere. */
+    if (rc == -EBADMSG && strchr(why.message, ';') == NULL)
+        return pp_fail(err, rc, why.offset_bytes,
+                       "%s; the file is damaged or cut short: fetch or write it again",
+                       why.message);
+    if (rc < 0 && err != NULL)
+        *err = why;
+    return rc;
 }
 
 static bool is_compressed(const struct pp_buffer *bytes)
@@ -93,10 +131,11 @@ static int inflate(struct pp_buffer *bytes, const char *name, struct pprofc_erro
     return failed;
 }
 
-static int read_url(const char *url, struct pprofc_profile **profile_out, struct pprofc_error *err)
+static int read_url(const char *url, const struct pp_fetch *fetch,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
-    int failed = pp_url_read(url, &bytes, err);
+    int failed = pp_url_read(url, fetch, &bytes, err);
 
     if (failed == 0)
         failed = inflate(&bytes, url, err);
@@ -125,15 +164,15 @@ static int read_lines(int descriptor, struct pp_buffer *head, const char *name,
     return failed;
 }
 
-int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out,
-                        struct pprofc_error *err)
+int pp_profile_read(const char *path, const struct pp_fetch *fetch,
+                    struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
     pp_autoclose_fd int opened = -1;
     int descriptor, failed;
 
     if (pp_is_url(path))
-        return read_url(path, profile_out, err);
+        return read_url(path, fetch, profile_out, err);
     descriptor = pp_file_open(path, &opened, err);
     if (descriptor < 0)
         return descriptor;
@@ -150,4 +189,10 @@ int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out,
         return pp_fail(err, failed, 0, "cannot read '%s': %s", path, strerror(-failed));
     failed = inflate(&bytes, path, err);
     return failed == 0 ? read_bytes(&bytes, path, profile_out, err) : failed;
+}
+
+int pprofc_profile_read(const char *path, struct pprofc_profile **profile_out,
+                        struct pprofc_error *err)
+{
+    return pp_profile_read(path, NULL, profile_out, err);
 }

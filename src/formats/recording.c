@@ -14,10 +14,10 @@
 #include "formats/recording_heap.h"
 #include "formats/recording_labels.h"
 #include "formats/recording_stacks.h"
-
-enum { N_TYPES = 2 /* samples and cpu */ };
+#include "formats/recording_waits.h"
 
 struct maker {
+    const struct pp_recorded_shape *shape;
     struct pprofc_profile *profile;
     struct pp_symbolizer *symbolizer;
     struct pprofc_error *err;
@@ -34,6 +34,7 @@ struct maker {
     struct pp_recorded_labels labels;
     struct pp_window_first *firsts; /* by thread, of a window */
     int64_t taken_ns;               /* CPU time in the window */
+    int64_t waited_ns;              /* and time off CPU */
     bool has_sums;                  /* some sums reach into the window, and are in no sample */
     uint32_t n_threads;
 };
@@ -62,9 +63,11 @@ static void add_count(int64_t *sum, int64_t more)
         *sum = INT64_MAX;
 }
 
-static int add_event(void *context, const struct pp_recording_event *event)
+/* Its stack, or the one name of what has none.  '*is_named_out': of its leaf. */
+static int find_stack(struct maker *maker, const struct pp_recording_event *event, pp_id *node_out,
+                      bool *is_named_out)
 {
-    struct maker *maker = context;
+    const char *name = pp_recorded_wait_frame(event);
     const struct pp_recorded_stack *stack = NULL;
     const struct pp_recorded_walk walk = {
         .pcs = event->pcs,
@@ -73,46 +76,119 @@ static int add_event(void *context, const struct pp_recording_event *event)
         .time_ns = event->time_ns,
         .is_truncated = (event->flags & PP_EVENT_TRUNCATED) != 0,
     };
-    const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
-    const struct pp_recorded_label_key key = {event->thread, event->label_set, event->span};
-    struct pp_window_first sample;
-    int64_t values[N_TYPES];
-    uint64_t slice;
-    pp_id labels;
     int status;
 
-    if (event->family != PP_FAMILY_CPU || event->n_values < N_TYPES)
-        return 0;
-    values[0] = at_least_zero(event->values[0]);
-    values[1] = at_least_zero(event->values[1]);
-    if (maker->window != NULL && !pp_recording_window_takes(maker->window, event, &values[1])) {
-        maker->has_sums |= pp_recording_window_reaches(maker->window, event);
+    if (name != NULL) {
+        const pp_id location = pp_profile_named_location(maker->profile, name, strlen(name));
+        *node_out = pp_profile_stack(maker->profile, &location, 1);
+        *is_named_out = true;
         return 0;
     }
-    slice = add_times(event->time_ns - begin_ns, maker->offset_ns) / maker->slice_ns;
     status = pp_recorded_stacks_find(&maker->stacks, &walk, &stack, maker->err);
+    if (status == 0) {
+        *node_out = stack->node;
+        *is_named_out = stack->is_named;
+    }
+    return status;
+}
+
+static int find_labels(struct maker *maker, const struct pp_recording_event *event, pp_id *out)
+{
+    const bool is_lock = event->n_values > PP_WAIT_LOCK &&
+                         (event->family == PP_FAMILY_LOCK || event->family == PP_FAMILY_HOLDER);
+    const bool is_wall = pp_recorded_shape_holds(maker->shape, PP_FAMILY_CPU) &&
+                         pp_recorded_shape_holds(maker->shape, PP_FAMILY_OFFCPU);
+    const struct pp_recorded_label_key key = {
+        .thread = event->thread,
+        .label_set = event->label_set,
+        .span = event->span,
+        .wait = pp_recorded_label_wait(event, is_wall),
+        .descriptor = (uint32_t)pp_rec_descriptor_of(event->flags),
+        .lock = is_lock ? (uint64_t)event->values[PP_WAIT_LOCK] : 0,
+    };
+
+    return pp_recorded_labels_find(&maker->labels, &key, out) == 0 ? 0 : no_memory(maker);
+}
+
+/* Whether 'event' lies in what is asked for; '*ns' is cut to what of it does. */
+static bool takes(struct maker *maker, const struct pp_recording_event *event, int64_t *ns)
+{
+    if (maker->window == NULL)
+        return true;
+    if (event->family == PP_FAMILY_CPU ? pp_recording_window_takes(maker->window, event, ns)
+                                       : pp_recording_window_takes_wait(maker->window, event, ns))
+        return true;
+    maker->has_sums |= pp_recording_window_reaches(maker->window, event);
+    return false;
+}
+
+/* What has been waited for, and not what is left of the time, nor a CPU. */
+static bool is_a_wait(const struct pp_recording_event *event)
+{
+    const enum pp_rec_wait wait = pp_rec_wait_of(event->flags);
+
+    return (event->flags & PP_EVENT_REMAINDER) == 0 && wait != PP_WAIT_RUN_QUEUE &&
+           wait != PP_WAIT_THROTTLED;
+}
+
+/* Of a wait, whose number is in no thread's counters. */
+static void count_wait(struct maker *maker, const struct pp_recording_event *event, int64_t count,
+                       int64_t ns)
+{
+    struct pp_quality *quality = &maker->profile->quality;
+
+    if (event->family == PP_FAMILY_OFFCPU)
+        add_count(&maker->waited_ns, ns);
+    if (!is_a_wait(event) || (event->family == PP_FAMILY_HOLDER && maker->shape->n_types > 2))
+        return;
+    if (!pp_recorded_shape_holds(maker->shape, PP_FAMILY_CPU)) /* else CPU samples are counted */
+        add_count(&quality->n_samples, count);
+    if ((event->flags & PP_EVENT_TRUNCATED) != 0)
+        add_count(&quality->n_truncated, count);
+}
+
+static void count_cpu(struct maker *maker, const struct pp_recording_event *event,
+                      const struct pp_window_first *sample, const int64_t *values)
+{
+    if (maker->window == NULL)
+        return;
+    if (event->thread < maker->n_threads)
+        pp_recording_window_note(maker->window, &maker->firsts[event->thread], sample,
+                                 pp_recording_thread(maker->reader, event->thread));
+    pp_recording_window_count(event, values, &maker->profile->quality);
+    add_count(&maker->taken_ns, values[1]);
+}
+
+static int add_event(void *context, const struct pp_recording_event *event)
+{
+    struct maker *maker = context;
+    const uint64_t begin_ns = maker->window != NULL ? maker->window->begin.time_ns : 0;
+    struct pp_window_first sample = {.is_seen = true};
+    int64_t values[PP_SHAPE_MAX_TYPES];
+    uint32_t column;
+    uint64_t slice;
+    bool is_named;
+    int status;
+
+    if (!pp_recorded_shape_values(maker->shape, event, &column, values) ||
+        !takes(maker, event, &values[column + 1]))
+        return 0;
+    slice = add_times(event->time_ns - begin_ns, maker->offset_ns) / maker->slice_ns;
+    status = find_stack(maker, event, &sample.node, &is_named);
+    if (status == 0)
+        status = find_labels(maker, event, &sample.labels);
     if (status != 0)
         return status;
-    if (pp_recorded_labels_find(&maker->labels, &key, &labels) != 0)
-        return no_memory(maker);
-    sample = (struct pp_window_first){
-        .is_seen = true,
-        .node = stack->node,
-        .labels = labels,
-        .slice = slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX,
-        .cpu_ns = values[1],
-        .is_remainder = (event->flags & PP_EVENT_REMAINDER) != 0,
-    };
+    sample.slice = slice < UINT32_MAX ? (uint32_t)slice : UINT32_MAX;
+    sample.cpu_ns = values[column + 1];
+    sample.is_remainder = (event->flags & PP_EVENT_REMAINDER) != 0;
     pp_profile_add(maker->profile, sample.node, sample.labels, sample.slice, values);
-    if (maker->window != NULL && event->thread < maker->n_threads)
-        pp_recording_window_note(maker->window, &maker->firsts[event->thread], &sample,
-                                 pp_recording_thread(maker->reader, event->thread));
-    if (maker->window != NULL) {
-        pp_recording_window_count(event, values, &maker->profile->quality);
-        add_count(&maker->taken_ns, values[1]);
-    }
-    if (!stack->is_named)
-        add_count(&maker->profile->quality.n_unsymbolised, values[0]);
+    if (event->family == PP_FAMILY_CPU)
+        count_cpu(maker, event, &sample, values);
+    else
+        count_wait(maker, event, values[column], values[column + 1]);
+    if (!is_named)
+        add_count(&maker->profile->quality.n_unsymbolised, values[column]);
     if (event->time_ns > maker->last_ns)
         maker->last_ns = event->time_ns;
     maker->has_kernel |= (event->flags & PP_EVENT_KERNEL) != 0;
@@ -165,13 +241,30 @@ static int begin_recording(struct maker *maker, struct pp_recording_reader *read
         maker->offset_ns = 0;
     while (pp_recording_thread(reader, maker->n_threads) != NULL)
         maker->n_threads++;
-    pp_recorded_labels_init(&maker->labels, maker->profile, reader, maker->n_threads);
+    pp_recorded_labels_init(&maker->labels, maker->profile, reader, maker->n_threads,
+                            &maker->stacks.frames);
     maker->firsts = calloc(maker->n_threads + 1UL, sizeof *maker->firsts);
     if (maker->firsts == NULL)
         return no_memory(maker);
     if (pp_recorded_stacks_init(&maker->stacks, maker->profile, maker->symbolizer, reader) != 0)
         return no_memory(maker);
     return 0;
+}
+
+/* What the counters at the window's ends say beyond its events. */
+static void finish_window(struct maker *maker)
+{
+    const struct pp_recorded_shape *shape = maker->shape;
+
+    if (pp_recorded_shape_holds(shape, PP_FAMILY_CPU)) {
+        pp_recording_window_trim(maker->window, maker->firsts, maker->n_threads, maker->taken_ns,
+                                 maker->profile);
+        pp_recording_window_add_rest(maker->window, maker->taken_ns, maker->has_sums,
+                                     maker->profile);
+    }
+    if (pp_recorded_shape_holds(shape, PP_FAMILY_OFFCPU) && shape->waits == 0)
+        pp_recording_window_add_waits(maker->window, maker->waited_ns, maker->profile);
+    pp_recording_window_quality(maker->window, shape, maker->profile);
 }
 
 static int add_recording(struct maker *maker, struct pp_recording_reader *reader)
@@ -181,13 +274,11 @@ static int add_recording(struct maker *maker, struct pp_recording_reader *reader
     if (status == 0)
         status = pp_recording_each(reader, add_event, maker);
     if (status >= 0 && maker->window != NULL) {
-        pp_recording_window_trim(maker->window, maker->firsts, maker->n_threads, maker->taken_ns,
-                                 maker->profile);
-        pp_recording_window_add_rest(maker->window, maker->taken_ns, maker->has_sums,
-                                     maker->profile);
-        pp_recording_window_quality(maker->window, maker->profile);
+        finish_window(maker);
     } else if (status >= 0) {
-        pp_recorded_quality_add(maker->profile, reader);
+        pp_recorded_quality_add(maker->profile, reader, maker->shape->families);
+        if (pp_recorded_shape_has_waits(maker->shape))
+            pp_recorded_waits_add(maker->profile, reader);
         add_duration(maker);
     }
     if (status >= 0 && pp_recorded_stacks_note_missing(&maker->stacks) != 0)
@@ -241,7 +332,7 @@ static int add_all(struct maker *maker, struct pp_recording_reader *const *reade
     for (size_t i = 0; i < n_readers; i++)
         (void)pp_recording_each(readers[i], note_slice, &maker->slice_ns);
     maker->base_ns = (uint64_t)at_least_zero(pp_recording_header(readers[0])->start_monotonic_ns);
-    pp_recorded_facts_set(maker->profile, readers, n_readers);
+    pp_recorded_facts_set(maker->profile, maker->shape, readers, n_readers);
     maker->window = options != NULL ? options->window : NULL;
     maker->profile->slice_ns = (int64_t)maker->slice_ns;
     for (size_t i = 0; status == 0 && i < n_readers; i++)
@@ -251,7 +342,7 @@ static int add_all(struct maker *maker, struct pp_recording_reader *const *reade
     if (options != NULL && options->cpu_ns_override > 0 && is_cut_off(readers, n_readers))
         maker->profile->quality.cpu_ns =
             without_helpers(options->cpu_ns_override, readers, n_readers);
-    if (!maker->has_kernel)
+    if (!maker->has_kernel && pp_recorded_shape_holds(maker->shape, PP_FAMILY_CPU))
         pp_recorded_kernel_time_state(maker->profile, readers, n_readers);
     return 0;
 }
@@ -266,16 +357,43 @@ uint32_t pp_recording_kinds(const struct pp_rec_header *head)
     return kinds | heap;
 }
 
-static bool is_of_heap(struct pp_recording_reader *const *readers, size_t n_readers,
-                       const struct pp_recording_profile_options *options)
+/* The first that the recordings hold: cpu, offcpu, lock, heap. */
+static enum pp_rec_family first_kind(uint32_t kinds)
 {
+    static const enum pp_rec_family order[] = {PP_FAMILY_CPU, PP_FAMILY_OFFCPU, PP_FAMILY_LOCK,
+                                               PP_FAMILY_HEAP};
+
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if ((kinds & 1U << (order[i] - 1)) != 0)
+            return order[i];
+    return PP_FAMILY_CPU;
+}
+
+/* Choose what is made; whether that is a profile of the heap. */
+static bool choose(struct maker *maker, struct pp_recording_reader *const *readers,
+                   size_t n_readers, const struct pp_recording_profile_options *options)
+{
+    const enum pp_recorded_view view = options != NULL ? options->view : PP_RECORDED_OF_KIND;
+    enum pp_rec_family kind = options != NULL ? options->kind : 0;
     uint32_t kinds = 0;
 
-    if (options != NULL && options->kind != 0)
-        return options->kind == PP_FAMILY_HEAP;
     for (size_t i = 0; i < n_readers; i++)
         kinds |= pp_recording_kinds(pp_recording_header(readers[i]));
-    return kinds == 1U << (PP_FAMILY_HEAP - 1);
+    if (kind == 0)
+        kind = first_kind(kinds);
+    maker->shape = pp_recorded_shape(kind, view, kinds);
+    return view == PP_RECORDED_OF_KIND && kind == PP_FAMILY_HEAP;
+}
+
+/* Who is killed is alive until then, however long ago its helper last had a turn. */
+static void last_until(struct pprofc_profile *profile, struct pp_recording_reader *const *readers,
+                       size_t n_readers, int64_t end_ns)
+{
+    const int64_t begin_ns = at_least_zero(pp_recording_header(readers[0])->start_monotonic_ns);
+
+    if (is_cut_off(readers + n_readers - 1, 1) && end_ns > begin_ns &&
+        end_ns - begin_ns > profile->duration_ns)
+        profile->duration_ns = end_ns - begin_ns;
 }
 
 static int make_profile(struct maker *maker, struct pp_recording_reader *const *readers,
@@ -283,13 +401,15 @@ static int make_profile(struct maker *maker, struct pp_recording_reader *const *
 {
     int status;
 
-    if (is_of_heap(readers, n_readers, options))
+    if (choose(maker, readers, n_readers, options))
         status = pp_recorded_heap_fill(maker->profile, maker->symbolizer, readers, n_readers,
                                        options, maker->err);
     else
         status = add_all(maker, readers, n_readers, options);
     if (status != 0)
         return status;
+    if (options != NULL && options->end_ns_override > 0)
+        last_until(maker->profile, readers, n_readers, options->end_ns_override);
     status = apply_blocklist(maker, pp_recording_header(readers[n_readers - 1]));
     if (status == 0 && pp_profile_failed(maker->profile))
         status = no_memory(maker);

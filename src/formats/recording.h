@@ -3,6 +3,7 @@
 #define PP_FORMATS_RECORDING_H
 
 #include "binary/symbolizer.h"
+#include "formats/recording_shapes.h"
 #include "formats/recording_window.h"
 #include "profile/profile.h"
 #include "recording/reader.h"
@@ -10,11 +11,15 @@
 struct pp_heap_mark;
 
 struct pp_recording_profile_options {
-    enum pp_rec_family kind; /* PP_FAMILY_CPU or PP_FAMILY_HEAP; 0: cpu, unless the recording holds
-                              * the heap alone */
+    enum pp_rec_family kind; /* PP_FAMILY_CPU, _OFFCPU, _LOCK or _HEAP; 0: the first of these that
+                              * the recording holds */
+    enum pp_recorded_view
+        view;                /* another profile than a kind's own; 'kind' is not looked at then */
     int64_t cpu_ns_override; /* the process's CPU time by its parent's wait4(), 0: none; used when
                               * the recording was cut off (by a kill), since nobody read the clock
                               * at the end then */
+    int64_t
+        end_ns_override; /* when the parent saw its end, CLOCK_MONOTONIC, 0: none; used likewise */
     const struct pp_recording_window *window; /* only what lies in it; NULL: all (one recording) */
     /* Of the heap: */
     bool is_at_peak; /* what was in use when the heap was largest, instead of what is */

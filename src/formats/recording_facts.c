@@ -1,6 +1,7 @@
 /* What a recording's header and threads say of the whole profile: types, command, clocks, quality.
  */
 #include "formats/recording_facts.h"
+#include "recording/delivery_cost.h"
 
 #include <string.h>
 
@@ -13,19 +14,25 @@ static const char *const delivery_names[] = {
     [PP_DELIVERY_SAMPLER] = "sampler",
 };
 
+#define OF(family) (1U << (PP_FAMILY_##family - 1))
+#define OF_WAITS (OF(OFFCPU) | OF(LOCK) | OF(HOLDER))
+
 static const struct {
     const char *name;
-    bool is_lost; /* the sample is in no stack; else its time is, under another name */
+    bool is_lost;      /* the sample is in no stack; else its time is, under another name */
+    uint32_t families; /* that it is a matter of; 0: of all but the heap */
 } loss_causes[PP_LOSS_COUNT] = {
-    [PP_LOSS_NO_SPACE] = {"no_space", true},
-    [PP_LOSS_NO_SCRATCH] = {"no_scratch", true},
-    [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false},
-    [PP_LOSS_STACK_FOLDED] = {"stack_folded", false},
-    [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true},
-    [PP_LOSS_HEAP_OBJECT] = {"heap_object", true},
-    [PP_LOSS_HEAP_STACK] = {"heap_stack", false},
-    [PP_LOSS_LABEL] = {"label", false},
-    [PP_LOSS_SPAN] = {"span", false},
+    [PP_LOSS_NO_SPACE] = {"no_space", true, 0},
+    [PP_LOSS_NO_SCRATCH] = {"no_scratch", true, 0},
+    [PP_LOSS_NO_THREAD_SLOT] = {"no_thread_slot", false, 0},
+    [PP_LOSS_STACK_FOLDED] = {"stack_folded", false, 0},
+    [PP_LOSS_SNAPSHOT_GAP] = {"snapshot_gap", true, 0},
+    [PP_LOSS_HEAP_OBJECT] = {"heap_object", true, OF(HEAP)},
+    [PP_LOSS_HEAP_STACK] = {"heap_stack", false, OF(HEAP)},
+    [PP_LOSS_LABEL] = {"label", false, 0},
+    [PP_LOSS_SPAN] = {"span", false, 0},
+    [PP_LOSS_WAIT] = {"wait", true, OF_WAITS},
+    [PP_LOSS_LOCK] = {"lock", true, OF(HOLDER)},
 };
 
 static pp_id field(struct pprofc_profile *profile, const char *text, size_t capacity)
@@ -50,6 +57,13 @@ const char *pp_recorded_loss_name(enum pp_rec_loss cause)
 bool pp_recorded_loss_is_of_samples(enum pp_rec_loss cause)
 {
     return loss_causes[cause].is_lost;
+}
+
+bool pp_recorded_loss_is_of(enum pp_rec_loss cause, uint32_t families)
+{
+    const uint32_t its_own = loss_causes[cause].families;
+
+    return its_own == 0 ? (families & ~OF(HEAP)) != 0 : (families & its_own) != 0;
 }
 
 void pp_recorded_loss_add(struct pprofc_profile *profile, enum pp_rec_loss cause, uint64_t n)
@@ -80,29 +94,42 @@ void pp_recorded_budget_add(struct pp_quality *quality, uint64_t share_ppm, uint
     add_count(&quality->n_budget_changes, n_changes);
 }
 
-void pp_recorded_quality_add(struct pprofc_profile *profile,
-                             const struct pp_recording_reader *reader)
+/* Returns the number of CPU samples by the threads' own counts. */
+static uint64_t add_threads(struct pp_quality *quality, const struct pp_recording_reader *reader,
+                            bool has_cpu)
 {
-    const struct pp_rec_header *head = pp_recording_header(reader);
-    struct pp_quality *quality = &profile->quality;
     const struct pp_rec_thread *thread;
     uint64_t n_samples = 0;
 
     for (uint32_t i = 0; (thread = pp_recording_thread(reader, i)) != NULL; i++) {
         n_samples += thread->n_samples;
+        if (!has_cpu)
+            continue;
         add_count(&quality->sampled_ns, thread->sampled_ns);
         add_count(&quality->unsampled_ns, thread->unsampled_ns);
     }
+    return n_samples;
+}
+
+void pp_recorded_quality_add(struct pprofc_profile *profile,
+                             const struct pp_recording_reader *reader, uint32_t families)
+{
+    const struct pp_rec_header *head = pp_recording_header(reader);
+    struct pp_quality *quality = &profile->quality;
+    const bool has_cpu = (families & OF(CPU)) != 0;
+    const uint64_t n_samples = add_threads(quality, reader, has_cpu);
+
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
-        if (!pp_rec_loss_is_of_heap(cause))
+        if (pp_recorded_loss_is_of(cause, families))
             pp_recorded_loss_add(profile, cause, head->losses[cause]);
     /* Handlers count in their threads' slots; the header may lag behind, or be all there is. */
-    add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
-    add_count(&quality->n_truncated, head->n_truncated);
+    if (has_cpu)
+        add_count(&quality->n_samples, n_samples > head->n_samples ? n_samples : head->n_samples);
+    add_count(&quality->n_truncated, has_cpu ? head->n_truncated : 0);
     add_count(&quality->cpu_ns, head->cpu_ns);
     add_count(&quality->own_cpu_ns, head->helper_cpu_ns);
     add_count(&quality->own_cpu_ns, head->handler_cpu_ns);
-    add_count(&quality->own_cpu_ns, n_samples * head->delivery_ns);
+    add_count(&quality->own_cpu_ns, pp_rec_delivery_cost_ns(head, n_samples));
     pp_recorded_budget_add(quality, head->budget.share_ppm,
                            (uint64_t)head->budget.n_lowered + head->budget.n_raised);
     if (head->has_throttled == 0) {
@@ -115,8 +142,6 @@ void pp_recorded_quality_add(struct pprofc_profile *profile,
 
 static void set_period(struct pprofc_profile *profile, uint64_t rate_millihertz)
 {
-    profile->period_type = (struct pp_value_type){.type = pp_profile_text(profile, "cpu"),
-                                                  .unit = pp_profile_text(profile, "nanoseconds")};
     if (rate_millihertz == 0)
         return;
     profile->period = (int64_t)(UINT64_C(1000000000000) / rate_millihertz);
@@ -167,18 +192,24 @@ void pp_recorded_origin_set(struct pprofc_profile *profile, const struct pp_rec_
     profile->time_ns = first->start_realtime_ns;
 }
 
-void pp_recorded_facts_set(struct pprofc_profile *profile,
+void pp_recorded_facts_set(struct pprofc_profile *profile, const struct pp_recorded_shape *shape,
                            struct pp_recording_reader *const *readers, size_t n_readers)
 {
     const struct pp_rec_header *first = pp_recording_header(readers[0]);
     const struct pp_rec_header *last = pp_recording_header(readers[n_readers - 1]);
+    const bool has_cpu = pp_recorded_shape_holds(shape, PP_FAMILY_CPU);
     const uint32_t delivery = last->delivery;
 
-    (void)pp_profile_add_type(profile, "samples", "count");
-    profile->default_type = (uint32_t)pp_profile_add_type(profile, "cpu", "nanoseconds");
-    profile->kind = pp_profile_text(profile, "cpu");
+    pp_recorded_shape_set(profile, shape);
     pp_recorded_origin_set(profile, first);
     profile->quality = (struct pp_quality){.is_known = true, .n_dropped = 0, .children_cpu_ns = -1};
+    if (!has_cpu) {
+        profile->quality.asked_hz = -1;
+        profile->quality.sampled_ns = profile->quality.unsampled_ns = -1;
+        profile->period = (int64_t)(shape->families == OF(OFFCPU) ? last->waits.interval_ns
+                                                                  : last->waits.lock_interval_ns);
+        return;
+    }
     set_period(profile, last->rate_millihertz);
     if (delivery < sizeof delivery_names / sizeof delivery_names[0])
         profile->quality.delivery = pp_profile_text(profile, delivery_names[delivery]);

@@ -4,12 +4,13 @@
 
 #include <stddef.h>
 
+#include "formats/recording_shapes.h"
 #include "profile/profile.h"
 #include "recording/reader.h"
 
 /* What holds for all: from the first recording; how samples were taken from the last, as it may
  * have changed. */
-void pp_recorded_facts_set(struct pprofc_profile *profile,
+void pp_recorded_facts_set(struct pprofc_profile *profile, const struct pp_recorded_shape *shape,
                            struct pp_recording_reader *const *readers, size_t n_readers);
 
 /* Of it, what holds for every kind: the command and the start, from the first recording. */
@@ -22,9 +23,13 @@ uint64_t pp_recorded_end_ns(const struct pp_rec_header *head);
 void pp_recorded_kernel_time_state(struct pprofc_profile *profile,
                                    struct pp_recording_reader *const *readers, size_t n_readers);
 
-/* Add the counts, times and losses of one recording. */
+/* Add the counts, times and losses of one recording that are a matter of 'families', bit (family -
+ * 1) each. */
 void pp_recorded_quality_add(struct pprofc_profile *profile,
-                             const struct pp_recording_reader *reader);
+                             const struct pp_recording_reader *reader, uint32_t families);
+
+/* Whether what was lost so would have been of one of 'families'. */
+bool pp_recorded_loss_is_of(enum pp_rec_loss cause, uint32_t families);
 
 /* What its budget was, in millionths (0: none), and how often it changed something. */
 void pp_recorded_budget_add(struct pp_quality *quality, uint64_t share_ppm, uint64_t n_changes);

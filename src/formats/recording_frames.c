@@ -192,6 +192,23 @@ static int name_frame(struct pp_recorded_frames *frames, struct pp_recorded_fram
     return name_code(frames, frame, index, address);
 }
 
+/* ---- variables ---- */
+
+/* Only code is recorded as a module; its data lies behind it, before the next one's. */
+int pp_recorded_variable(struct pp_recorded_frames *frames, uint64_t address, const char **name_out,
+                         uint64_t *offset_out)
+{
+    const int64_t index = (int64_t)pp_recorded_modules_below(frames->modules, address) - 1;
+    const struct pp_rec_module *module;
+
+    if (index < 0)
+        return -ENOENT;
+    module = frames->modules->modules[index].module;
+    if (frames->opened[index] == NULL && open_module(frames, index) != 0)
+        return -ENOMEM;
+    return pp_module_variable(frames->opened[index], address - module->bias, name_out, offset_out);
+}
+
 /* ---- names that nobody has ---- */
 
 static bool is_in_list(const struct pp_buffer *list, const char *name)

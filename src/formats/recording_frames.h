@@ -68,6 +68,11 @@ static inline int pp_recorded_frame(struct pp_recorded_frames *frames, uint64_t 
  * expects. */
 int pp_recorded_frames_begin_with(struct pp_recorded_frames *frames, const char *program);
 
+/* The variable at 'address' (pp_module_variable), by the module that lies nearest below: 0, -ENOENT
+ * or -ENOMEM. */
+int pp_recorded_variable(struct pp_recorded_frames *frames, uint64_t address, const char **name_out,
+                         uint64_t *offset_out);
+
 /* State in the profile's quality and comments which modules have no names since their files are not
  * here.  0 or -ENOMEM. */
 int pp_recorded_frames_note_missing(const struct pp_recorded_frames *frames);

@@ -271,6 +271,17 @@ static int add_recording(struct maker *maker, struct pp_symbolizer *symbolizer,
 
 /* ---- the head ---- */
 
+/* Whether exact counts are those of some moment before. */
+static bool is_behind(const struct pp_rec_header *head,
+                      const struct pp_recording_profile_options *options)
+{
+    const bool is_settled =
+        (atomic_load_explicit(&head->heap.options, memory_order_relaxed) & PP_HEAP_IS_SETTLED) != 0;
+
+    return atomic_load_explicit(&head->state, memory_order_relaxed) != PP_REC_ENDED &&
+           !is_settled && (options == NULL || !options->is_fresh);
+}
+
 static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader *const *readers,
                       size_t n_readers, const struct pp_recording_profile_options *options)
 {
@@ -303,9 +314,7 @@ static void fill_head(struct pprofc_profile *profile, struct pp_recording_reader
         const int64_t end_ns =
             pp_add_values(offset_ns > 0 ? offset_ns : 0, bounded(pp_recorded_end_ns(head)));
         pp_recorded_totals_add(profile, readers[i], since);
-        profile->heap.is_behind |=
-            atomic_load_explicit(&head->state, memory_order_relaxed) != PP_REC_ENDED &&
-            (options == NULL || !options->is_fresh);
+        profile->heap.is_behind |= is_behind(head, options);
         if (end_ns > profile->duration_ns)
             profile->duration_ns = end_ns;
     }

@@ -2,12 +2,14 @@
 #include "formats/recording_heap_totals.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/numbers.h"
 #include "formats/recording_facts.h"
 #include "profile/tables.h"
+#include "profile/top.h"
 
 static uint64_t load(const _Atomic uint64_t *counter)
 {
@@ -152,10 +154,10 @@ static void add_threads(struct pprofc_profile *profile, const struct pp_recordin
             continue;
         left = difference(left, counters);
         one = thread_of(counters);
-        one.name =
+        one.who.name =
             pp_profile_string(profile, thread->name, strnlen(thread->name, sizeof thread->name));
-        one.id = (int64_t)atomic_load_explicit(&thread->tid, memory_order_relaxed);
-        one.n_threads = 1;
+        one.who.id = (int64_t)atomic_load_explicit(&thread->tid, memory_order_relaxed);
+        one.who.n_threads = 1;
         pp_heap_totals_add_thread(&profile->heap, &one);
     }
     one = thread_of(left);
@@ -212,6 +214,22 @@ void pp_recorded_totals_add(struct pprofc_profile *profile,
 
 /* ---- the allocator ---- */
 
+/* What it is compared with, where the recording has it. */
+static void load_live(const struct pp_rec_heap *heap, struct pp_heap_memory *memory)
+{
+    const uint32_t n_samples = atomic_load_explicit(&heap->live_samples, memory_order_relaxed);
+    const uint64_t bits = load(&heap->live_variance);
+    double variance;
+
+    memory->live_bytes = n_samples == 0 ? -1 : bounded(load(&heap->live_bytes));
+    memory->live_error_bytes = -1;
+    memcpy(&variance, &bits, sizeof variance);
+    if (n_samples != 0 && load(&heap->interval_bytes) <= 1)
+        memory->live_error_bytes = 0;
+    else if (n_samples > PP_TOP_FEW_SAMPLES && variance >= 0 && variance < 0x1p124)
+        memory->live_error_bytes = (int64_t)(sqrt(variance) + 0.5);
+}
+
 bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory *memory_out)
 {
     const struct pp_rec_heap *heap = &head->heap;
@@ -225,8 +243,8 @@ bool pp_recorded_memory(const struct pp_rec_header *head, struct pp_heap_memory 
         .resident_bytes = bounded(load(&heap->resident_bytes)),
         .retained_bytes = bounded(load(&heap->retained_bytes)),
         .tables_bytes = bounded(load(&heap->tables_bytes)),
-        .alignment_bytes = bounded(load(&heap->alignment_bytes)),
     };
+    load_live(heap, memory_out);
     return true;
 }
 

@@ -4,15 +4,50 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "formats/recording_frames.h"
 #include "formats/recording_threads.h"
 
 enum {
-    N_OWN = 6, /* two of the thread, four of the span */
+    N_OWN = 9, /* two of the thread, four of the span, three of the wait */
     MOST_HEX_CHARS = 32,
+    LOCK_CHARS = 256,
+    /* Of keys: a wait's kind, and behind those what is no wait. */
+    WAIT_UNATTRIBUTED = PP_WAIT_N_KINDS,
+    WAIT_RUNNING,
+    N_WAITS
+};
+
+static const char *const wait_names[N_WAITS] = {
+    [PP_WAIT_SLEEP] = "sleep",
+    [PP_WAIT_READ] = "read",
+    [PP_WAIT_WRITE] = "write",
+    [PP_WAIT_NETWORK] = "network",
+    [PP_WAIT_POLL] = "poll",
+    [PP_WAIT_MUTEX] = "lock",
+    [PP_WAIT_CONDITION] = "condition",
+    [PP_WAIT_FUTEX] = "futex",
+    [PP_WAIT_CHILD] = "child",
+    [PP_WAIT_FILE] = "file",
+    [PP_WAIT_RUN_QUEUE] = "run queue",
+    [PP_WAIT_THROTTLED] = "throttled",
+    [WAIT_UNATTRIBUTED] = "unattributed",
+    [WAIT_RUNNING] = "running",
+};
+
+static const char *const descriptor_names[PP_DESCRIPTOR_N_KINDS] = {
+    [PP_DESCRIPTOR_FILE] = "file",         [PP_DESCRIPTOR_DEVICE] = "device",
+    [PP_DESCRIPTOR_TERMINAL] = "terminal", [PP_DESCRIPTOR_PIPE] = "pipe",
+    [PP_DESCRIPTOR_UNIX] = "unix",         [PP_DESCRIPTOR_TCP] = "tcp",
+    [PP_DESCRIPTOR_UDP] = "udp",           [PP_DESCRIPTOR_SOCKET] = "socket",
+    [PP_DESCRIPTOR_EPOLL] = "epoll",       [PP_DESCRIPTOR_EVENT] = "event",
+    [PP_DESCRIPTOR_TIMER] = "timer",       [PP_DESCRIPTOR_SIGNAL] = "signal",
+    [PP_DESCRIPTOR_INOTIFY] = "inotify",   [PP_DESCRIPTOR_QUEUE] = "queue",
+    [PP_DESCRIPTOR_OTHER] = "other",
 };
 
 struct pp_recorded_label_entry {
@@ -22,10 +57,11 @@ struct pp_recorded_label_entry {
 };
 
 void pp_recorded_labels_init(struct pp_recorded_labels *labels, struct pprofc_profile *profile,
-                             const struct pp_recording_reader *reader, uint32_t n_threads)
+                             const struct pp_recording_reader *reader, uint32_t n_threads,
+                             struct pp_recorded_frames *frames)
 {
-    *labels =
-        (struct pp_recorded_labels){.profile = profile, .reader = reader, .n_threads = n_threads};
+    *labels = (struct pp_recorded_labels){
+        .profile = profile, .reader = reader, .n_threads = n_threads, .frames = frames};
 }
 
 void pp_recorded_labels_done(struct pp_recorded_labels *labels)
@@ -103,6 +139,53 @@ static uint32_t of_span(const struct pp_recorded_labels *labels, const struct pp
     return n;
 }
 
+/* "queue_lock", "pool+0x28": the variable that the lock is or lies in; else its address. */
+static void lock_text(const struct pp_recorded_labels *labels, uint64_t lock, char text[LOCK_CHARS])
+{
+    const char *name = NULL;
+    uint64_t offset = 0;
+
+    if (labels->frames == NULL || pp_recorded_variable(labels->frames, lock, &name, &offset) != 0)
+        (void)snprintf(text, LOCK_CHARS, "0x%" PRIx64, lock);
+    else if (offset == 0)
+        (void)snprintf(text, LOCK_CHARS, "%.200s", name);
+    else
+        (void)snprintf(text, LOCK_CHARS, "%.200s+0x%" PRIx64, name, offset);
+}
+
+static struct pp_label text_label(struct pprofc_profile *profile, const char *key, const char *text)
+{
+    return (struct pp_label){.key = pp_profile_text(profile, key),
+                             .text = pp_profile_text(profile, text)};
+}
+
+static uint32_t of_wait(const struct pp_recorded_labels *labels,
+                        const struct pp_recorded_label_key *key, struct pp_label *to)
+{
+    struct pprofc_profile *profile = labels->profile;
+    char lock[LOCK_CHARS];
+    uint32_t n = 0;
+
+    if (key->wait < N_WAITS && wait_names[key->wait] != NULL)
+        to[n++] = text_label(profile, PP_LABEL_WAIT_KIND, wait_names[key->wait]);
+    if (key->descriptor < PP_DESCRIPTOR_N_KINDS && descriptor_names[key->descriptor] != NULL)
+        to[n++] = text_label(profile, PP_LABEL_DESCRIPTOR, descriptor_names[key->descriptor]);
+    if (key->lock != 0) {
+        lock_text(labels, key->lock, lock);
+        to[n++] = text_label(profile, PP_LABEL_LOCK, lock);
+    }
+    return n;
+}
+
+uint32_t pp_recorded_label_wait(const struct pp_recording_event *event, bool says_running)
+{
+    if (event->family == PP_FAMILY_CPU)
+        return says_running ? WAIT_RUNNING : PP_WAIT_UNKNOWN;
+    if ((event->flags & PP_EVENT_REMAINDER) != 0)
+        return WAIT_UNATTRIBUTED;
+    return (uint32_t)pp_rec_wait_of(event->flags);
+}
+
 static struct pp_recorded_label_entry make(const struct pp_recorded_labels *labels,
                                            const struct pp_recorded_label_key *key)
 {
@@ -114,6 +197,7 @@ static struct pp_recorded_label_entry make(const struct pp_recorded_labels *labe
     n += pp_recorded_labels_of_set(labels->profile, labels->reader, key->label_set, all + n);
     if (span != NULL)
         n += of_span(labels, span, all + n);
+    n += of_wait(labels, key, all + n);
     made.lacks_set =
         key->label_set != 0 && pp_recording_label_set(labels->reader, key->label_set) == NULL;
     made.lacks_span = key->span != 0 && span == NULL;
@@ -125,12 +209,16 @@ static struct pp_recorded_label_entry make(const struct pp_recorded_labels *labe
 
 static uint64_t hash_of(const struct pp_recorded_label_key *key)
 {
-    return pp_hash_add(pp_hash_add(pp_hash_mix(key->thread), key->label_set), key->span);
+    const uint64_t of_thread_and_set = pp_hash_add(pp_hash_mix(key->thread), key->label_set);
+
+    return pp_hash_add(pp_hash_add(of_thread_and_set, key->span),
+                       key->lock ^ (uint64_t)(key->wait << 8 | key->descriptor) << 48);
 }
 
 static bool is_same(const struct pp_recorded_label_key *a, const struct pp_recorded_label_key *b)
 {
-    return a->thread == b->thread && a->label_set == b->label_set && a->span == b->span;
+    return a->thread == b->thread && a->label_set == b->label_set && a->span == b->span &&
+           a->wait == b->wait && a->descriptor == b->descriptor && a->lock == b->lock;
 }
 
 static int add(struct pp_recorded_labels *labels, const struct pp_recorded_label_key *key,

@@ -251,12 +251,10 @@ static void set_facts(struct maker *maker)
     const struct pp_rec_header *head = maker->head;
     const struct pp_rec_leak_scan *leaks = &head->heap.leaks;
     struct pp_leak_report *report = maker->report;
-    char path[sizeof head->program + 1];
+    char name[PP_PROGRAM_NAME_BYTES];
 
-    memcpy(path, head->program, sizeof head->program);
-    path[sizeof head->program] = '\0';
     report->program = pp_profile_chars(
-        report->profile, pp_profile_text(report->profile, pp_profile_base_name(path)));
+        report->profile, pp_profile_text(report->profile, pp_recording_program_name(head, name)));
     report->pid = head->pid;
     report->interval_bytes = pp_site_bounded(pp_site_load(&head->heap.interval_bytes));
     if (report->interval_bytes < 1)

@@ -204,8 +204,7 @@ static uint64_t distance(const struct pp_recorded_modules *modules,
     return UINT64_MAX / 2 + (time_ns - times[low - 1].latest_end_ns) / 2;
 }
 
-/* How many modules start at or below 'address'. */
-static uint32_t count_below(const struct pp_recorded_modules *modules, uint64_t address)
+uint32_t pp_recorded_modules_below(const struct pp_recorded_modules *modules, uint64_t address)
 {
     uint32_t low = 0, high = modules->n_modules;
 
@@ -225,7 +224,7 @@ int64_t pp_recorded_modules_find(const struct pp_recorded_modules *modules, uint
     uint64_t least = UINT64_MAX;
     int64_t found = -1;
 
-    const uint32_t n_below = count_below(modules, address);
+    const uint32_t n_below = pp_recorded_modules_below(modules, address);
 
     for (uint32_t i = n_below; i > 0 && n_below - i < MAX_LOOKED_AT; i--) {
         const struct pp_recorded_module *module = &modules->modules[i - 1];

@@ -38,4 +38,7 @@ uint32_t pp_recorded_modules_epoch(const struct pp_recorded_modules *modules, ui
 int64_t pp_recorded_modules_find(const struct pp_recorded_modules *modules, uint64_t address,
                                  uint64_t time_ns);
 
+/* How many modules start at or below 'address', at any time. */
+uint32_t pp_recorded_modules_below(const struct pp_recorded_modules *modules, uint64_t address);
+
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "formats/recording_facts.h"
+#include "formats/recording_waits.h"
 
 static uint64_t load(const _Atomic uint64_t *counter)
 {
@@ -41,6 +42,20 @@ bool pp_recording_window_takes(const struct pp_recording_window *window,
         return false;
     if (*cpu_ns > 0 && (uint64_t)*cpu_ns > since_ns)
         *cpu_ns = (int64_t)since_ns;
+    return true;
+}
+
+bool pp_recording_window_takes_wait(const struct pp_recording_window *window,
+                                    const struct pp_recording_event *event, int64_t *wait_ns)
+{
+    const uint64_t since_ns = event->time_ns - window->begin.time_ns;
+    int64_t no_cut = 0;
+
+    if (!pp_recording_window_takes(window, event, &no_cut))
+        return false;
+    if (event->family != PP_FAMILY_HOLDER && event->slice_ns <= UINT64_MAX - since_ns &&
+        *wait_ns > 0 && (uint64_t)*wait_ns > since_ns + event->slice_ns)
+        *wait_ns = (int64_t)(since_ns + event->slice_ns);
     return true;
 }
 
@@ -122,7 +137,79 @@ void pp_recording_window_add_rest(const struct pp_recording_window *window, int6
     add_count(&profile->quality.unsampled_ns, rest_ns);
 }
 
+static int64_t bounded(const _Atomic uint64_t *counter)
+{
+    const uint64_t value = load(counter);
+
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+void pp_recording_mark_waits(struct pp_recording_reader *reader, struct pp_recording_mark *mark_out)
+{
+    struct pp_rec_thread_waits sum;
+
+    pp_recording_waits_now(reader, &sum);
+    mark_out->waits = (struct pp_wait_thread){
+        .n_contentions = bounded(&sum.n_contentions),
+        .delay_ns = bounded(&sum.delay_ns),
+    };
+    if (!pp_recorded_has_wait_times(pp_recording_header(reader)))
+        return;
+    mark_out->waits = (struct pp_wait_thread){
+        .wall_ns = bounded(&sum.wall_ns),
+        .cpu_ns = bounded(&sum.cpu_ns),
+        .blocked_ns = bounded(&sum.blocked_ns),
+        .run_queue_ns = bounded(&sum.run_queue_ns),
+        .unattributed_ns = bounded(&sum.unattributed_ns),
+        .throttled_ns = bounded(&sum.throttled_ns),
+        .n_waits = bounded(&sum.n_waits),
+        .n_contentions = bounded(&sum.n_contentions),
+        .delay_ns = bounded(&sum.delay_ns),
+    };
+}
+
+static int64_t risen(int64_t before, int64_t after)
+{
+    return after > before ? after - before : 0;
+}
+
+static struct pp_wait_thread waits_of(const struct pp_recording_window *window)
+{
+    const struct pp_wait_thread *begin = &window->begin.waits, *end = &window->end.waits;
+
+    return (struct pp_wait_thread){
+        .wall_ns = risen(begin->wall_ns, end->wall_ns),
+        .cpu_ns = risen(begin->cpu_ns, end->cpu_ns),
+        .blocked_ns = risen(begin->blocked_ns, end->blocked_ns),
+        .run_queue_ns = risen(begin->run_queue_ns, end->run_queue_ns),
+        .unattributed_ns = risen(begin->unattributed_ns, end->unattributed_ns),
+        .throttled_ns = risen(begin->throttled_ns, end->throttled_ns),
+        .n_waits = risen(begin->n_waits, end->n_waits),
+        .n_contentions = risen(begin->n_contentions, end->n_contentions),
+        .delay_ns = risen(begin->delay_ns, end->delay_ns),
+    };
+}
+
+void pp_recording_window_add_waits(const struct pp_recording_window *window, int64_t taken_ns,
+                                   struct pprofc_profile *profile)
+{
+    static const char name[] = "[unattributed]";
+    const struct pp_wait_thread waits = waits_of(window);
+    const int64_t values[2] = {0, waits.wall_ns - waits.cpu_ns - taken_ns};
+    struct pp_label label;
+    pp_id location, labels;
+
+    if (values[1] <= 0)
+        return;
+    label = (struct pp_label){.key = pp_profile_text(profile, PP_LABEL_WAIT_KIND),
+                              .text = pp_profile_text(profile, "unattributed")};
+    location = pp_profile_named_location(profile, name, strlen(name));
+    labels = pp_profile_label_set(profile, &label, 1);
+    pp_profile_add(profile, pp_profile_stack(profile, &location, 1), labels, 0, values);
+}
+
 void pp_recording_window_quality(const struct pp_recording_window *window,
+                                 const struct pp_recorded_shape *shape,
                                  struct pprofc_profile *profile)
 {
     const struct pp_recording_mark *begin = &window->begin, *end = &window->end;
@@ -135,9 +222,14 @@ void pp_recording_window_quality(const struct pp_recording_window *window,
     quality->n_lost = 0;
     quality->n_losses = 0;
     for (int cause = 0; cause < PP_LOSS_COUNT; cause++)
-        if (!pp_rec_loss_is_of_heap(cause))
+        if (pp_recorded_loss_is_of(cause, shape->families))
             pp_recorded_loss_add(profile, cause,
                                  (uint64_t)grown(begin->losses[cause], end->losses[cause]));
+    if (pp_recorded_shape_has_waits(shape) &&
+        (end->waits.wall_ns > 0 || end->waits.n_contentions > 0)) {
+        profile->waits.is_known = true;
+        profile->waits.all = waits_of(window);
+    }
     profile->time_ns += (int64_t)begin->time_ns;
     profile->duration_ns = grown(begin->time_ns, end->time_ns);
 }

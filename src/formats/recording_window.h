@@ -2,6 +2,7 @@
 #ifndef PP_FORMATS_RECORDING_WINDOW_H
 #define PP_FORMATS_RECORDING_WINDOW_H
 
+#include "formats/recording_shapes.h"
 #include "profile/profile.h"
 #include "recording/layout.h"
 #include "recording/reader.h"
@@ -13,6 +14,7 @@ struct pp_recording_mark {
     uint64_t n_samples; /* of the whole; those of the window are counted from its events */
     uint64_t losses[PP_LOSS_COUNT];
     uint64_t budget_ppm, n_budget_changes;
+    struct pp_wait_thread waits; /* of all threads; zeros where they are not followed */
 };
 
 struct pp_recording_window {
@@ -23,10 +25,18 @@ struct pp_recording_window {
  * since the CPU time is as old as the helper's last turn. */
 void pp_recording_mark_read(const struct pp_rec_header *head, struct pp_recording_mark *mark_out);
 
+/* Of 'reader's process, beside it: where its threads' time went until now. */
+void pp_recording_mark_waits(struct pp_recording_reader *reader,
+                             struct pp_recording_mark *mark_out);
+
 /* Whether an event belongs to 'window'; '*cpu_ns' is cut to what a thread can have used within it:
  * a thread's first sample also stands for what it did before. */
 bool pp_recording_window_takes(const struct pp_recording_window *window,
                                const struct pp_recording_event *event, int64_t *cpu_ns);
+
+/* The same of waits, which began at any time before they ended; of a holder the time is others'. */
+bool pp_recording_window_takes_wait(const struct pp_recording_window *window,
+                                    const struct pp_recording_event *event, int64_t *wait_ns);
 
 /* Whether sums that began before 'window' reach into it: which of them is the window's nobody
  * knows.
@@ -65,9 +75,15 @@ void pp_recording_window_trim(const struct pp_recording_window *window,
 void pp_recording_window_add_rest(const struct pp_recording_window *window, int64_t taken_ns,
                                   bool has_sums, struct pprofc_profile *profile);
 
+/* Of the time in which threads did not run 'taken_ns' is in samples: the rest was in waits that had
+ * not ended, or that nobody saw ([unattributed]). */
+void pp_recording_window_add_waits(const struct pp_recording_window *window, int64_t taken_ns,
+                                   struct pprofc_profile *profile);
+
 /* Make 'quality', which speaks of the whole recording but for what was counted from the window's
  * events, speak of the window. */
 void pp_recording_window_quality(const struct pp_recording_window *window,
+                                 const struct pp_recorded_shape *shape,
                                  struct pprofc_profile *profile);
 
 #endif

@@ -178,6 +178,7 @@ static int read_members(struct pp_speedscope_reader *reader, struct pp_speedscop
             failed = read_part(reader, piece, part);
         } else {
             later[part] = json->at;
+            reader->n_later++;
             (void)pp_json_skip(json);
         }
     }
@@ -247,6 +248,7 @@ static int read_document(struct pp_speedscope_reader *reader)
             has_profiles = true;
         } else {
             later = json->at;
+            reader->n_later++;
             (void)pp_json_skip(json);
         }
     }
@@ -294,11 +296,12 @@ static int finish(struct pp_speedscope_reader *reader)
     return pp_profile_failed(profile) ? -ENOMEM : 0;
 }
 
-int pp_speedscope_read(const void *bytes, size_t n_bytes, const char *name,
-                       struct pprofc_profile **profile_out, struct pprofc_error *err)
+/* 'buffer' is the one that 'bytes' are in, or NULL. */
+static int read_bytes(const void *bytes, size_t n_bytes, struct pp_buffer *buffer, const char *name,
+                      struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
-    __attribute__((cleanup(reader_done))) struct pp_speedscope_reader reader = {.name = name,
-                                                                                .err = err};
+    __attribute__((cleanup(reader_done))) struct pp_speedscope_reader reader = {
+        .name = name, .err = err, .buffer = buffer};
     int failed = -ENOMEM;
 
     pp_json_reader_init(&reader.json, bytes, n_bytes);
@@ -315,7 +318,20 @@ int pp_speedscope_read(const void *bytes, size_t n_bytes, const char *name,
         return pp_fail(err, failed, 0, "'%s': out of memory", name);
     if (failed != 0)
         return failed;
+    pp_profile_settle(reader.profile);
     *profile_out = reader.profile;
     reader.profile = NULL;
     return 0;
+}
+
+int pp_speedscope_read(const void *bytes, size_t n_bytes, const char *name,
+                       struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    return read_bytes(bytes, n_bytes, NULL, name, profile_out, err);
+}
+
+int pp_speedscope_read_buffer(struct pp_buffer *bytes, const char *name,
+                              struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    return read_bytes(bytes->bytes, bytes->n_bytes, bytes, name, profile_out, err);
 }

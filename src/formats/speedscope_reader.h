@@ -1,5 +1,5 @@
 /* What the parts of the speedscope reader share.  speedscope_read.c goes over the document,
- * speedscope_values.c makes samples of what it finds. */
+ * speedscope_samples.c and speedscope_values.c make samples of what it finds. */
 #ifndef PP_FORMATS_SPEEDSCOPE_READER_H
 #define PP_FORMATS_SPEEDSCOPE_READER_H
 
@@ -12,6 +12,10 @@ struct pp_speedscope_reader {
     const char *name;
     struct pprofc_error *err;
     struct pp_json_reader json;
+    struct pp_buffer
+        *buffer;        /* that the document is in, and that is forgotten as it is read; or NULL */
+    size_t n_forgotten; /* of its bytes */
+    uint32_t n_later;   /* members that were passed over and are read later */
 
     pp_id *frames; /* our locations by index in the file */
     size_t n_frames, frames_capacity;
@@ -43,6 +47,11 @@ const struct pp_speedscope_unit *pp_speedscope_unit_of(struct pp_json_string nam
 /* The refusal of a file: -EBADMSG, pointing at where the reader stands. */
 int pp_speedscope_refuse(struct pp_speedscope_reader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+int pp_speedscope_no_frame(struct pp_speedscope_reader *reader, uint32_t frame);
+
+/* What was read goes back, unless something that came too early is read later. */
+void pp_speedscope_forget(struct pp_speedscope_reader *reader);
 
 /* Read an array: "samples", then "weights" of these, or "events".  0 where the document itself is
  * wrong: its reader knows. */

@@ -1,4 +1,4 @@
-/* Reading speedscope's samples and events.  Values are whole numbers here: times become
+/* Reading speedscope's weights and events.  Values are whole numbers here: times become
  * nanoseconds, and what else has a fraction is rounded so that the total is right to one unit. */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,15 +9,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/print.h"
 #include "formats/speedscope_reader.h"
-#include "formats/text_memo.h"
 #include "profile/tables.h"
 
 enum {
-    MOST_SEEN_BYTES = 16 * 1024 * 1024,
-    TRIAL_STACKS = 8192, /* of so many, one in LEAST_FOUND must have come again */
-    LEAST_FOUND = 64,
-    FETCHED_AHEAD = 8, /* samples */
+    FETCHED_AHEAD = 8,            /* samples */
+    FORGOTTEN_BYTES = 512 * 1024, /* at a time */
 };
 
 struct pp_speedscope_unit {
@@ -51,10 +49,16 @@ int pp_speedscope_refuse(struct pp_speedscope_reader *reader, const char *format
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
+    (void)pp_vprint(what, sizeof what, format, arguments);
     va_end(arguments);
     return pp_fail(reader->err, -EBADMSG, offset, "'%s': %s at byte %" PRIu64, reader->name, what,
                    offset);
+}
+
+int pp_speedscope_no_frame(struct pp_speedscope_reader *reader, uint32_t frame)
+{
+    return pp_speedscope_refuse(reader, "frame %" PRIu32 " of a table of %zu", frame,
+                                reader->n_frames);
 }
 
 /* ---- which type, and whose ---- */
@@ -153,6 +157,15 @@ static int scale(struct pp_speedscope_reader *reader, struct pp_speedscope_piece
     return 0;
 }
 
+void pp_speedscope_forget(struct pp_speedscope_reader *reader)
+{
+    const size_t n_read = (size_t)(reader->json.at - reader->json.begin);
+
+    if (reader->buffer != NULL && reader->n_later == 0 &&
+        n_read - reader->n_forgotten >= FORGOTTEN_BYTES)
+        reader->n_forgotten = pp_buffer_forget(reader->buffer, reader->n_forgotten, n_read);
+}
+
 int pp_speedscope_read_weights(struct pp_speedscope_reader *reader,
                                struct pp_speedscope_piece *piece)
 {
@@ -167,6 +180,7 @@ int pp_speedscope_read_weights(struct pp_speedscope_reader *reader,
     while (failed == 0 && pp_json_next_item(json) && pp_json_read_number(json, &number)) {
         if (n_weights == piece->n_stacks)
             return pp_speedscope_refuse(reader, "more weights than samples (%zu)", n_weights);
+        pp_speedscope_forget(reader);
         failed = scale(reader, piece, &number, &value);
         if (n_weights + FETCHED_AHEAD < piece->n_stacks)
             pp_profile_fetch_sample(reader->profile, piece->stacks[n_weights + FETCHED_AHEAD],
@@ -180,9 +194,9 @@ int pp_speedscope_read_weights(struct pp_speedscope_reader *reader,
     return failed;
 }
 
-/* ---- sampled ---- */
+/* ---- evented ---- */
 
-/* The stack that was read last, root first: the next one mostly shares its beginning. */
+/* The frames that are open, root first. */
 struct path {
     uint32_t *frames;
     pp_id *nodes;
@@ -204,119 +218,6 @@ static int reserve_path(struct path *path, size_t depth)
                ? -ENOMEM
                : 0;
 }
-
-static int no_frame(struct pp_speedscope_reader *reader, uint32_t frame)
-{
-    return pp_speedscope_refuse(reader, "frame %" PRIu32 " of a table of %zu", frame,
-                                reader->n_frames);
-}
-
-/* One sample: indexes of frames, root first. */
-static int read_stack(struct pp_speedscope_reader *reader, struct path *path, pp_id *stack_out)
-{
-    struct pp_json_reader *json = &reader->json;
-    bool is_same = true;
-    size_t depth = 0;
-    uint32_t frame;
-    pp_id node = 0;
-
-    if (!pp_json_read_array(json))
-        return 0;
-    for (; pp_json_next_item(json) && pp_json_read_index(json, &frame); depth++) {
-        is_same = is_same && depth < path->depth && path->frames[depth] == frame;
-        if (is_same) {
-            node = path->nodes[depth];
-            continue;
-        }
-        if (frame >= reader->n_frames)
-            return no_frame(reader, frame);
-        node = pp_profile_child(reader->profile, node, reader->frames[frame]);
-        if (node == 0 || reserve_path(path, depth + 1) != 0)
-            return -ENOMEM;
-        path->frames[depth] = frame;
-        path->nodes[depth] = node;
-        path->depth = depth + 1;
-    }
-    path->depth = depth;
-    *stack_out = node;
-    return 0;
-}
-
-/* Stacks by their text. */
-struct seen {
-    struct pp_text_memo stacks;
-    uint64_t n_found;
-    uint32_t n_put;
-    bool is_off; /* nothing comes twice */
-};
-
-static void seen_done(struct seen *seen)
-{
-    pp_text_memo_done(&seen->stacks);
-}
-
-/* Of texts that are all different only so many are kept, or none where looking for them does not
- * pay. */
-static int remember(struct seen *seen, const char *text, size_t n_bytes, uint64_t hash, pp_id stack)
-{
-    if (seen->n_put == TRIAL_STACKS && seen->n_found * LEAST_FOUND < seen->n_put) {
-        seen->is_off = true;
-        seen_done(seen);
-    }
-    if (seen->is_off || seen->stacks.n_words * sizeof(uint64_t) + n_bytes > MOST_SEEN_BYTES)
-        return 0;
-    seen->n_put++;
-    return pp_text_memo_put(&seen->stacks, text, n_bytes, hash, stack);
-}
-
-/* A stack whose text was met before is what it was then: most samples of a profile are. */
-static int read_sample(struct pp_speedscope_reader *reader, struct path *path, struct seen *seen,
-                       pp_id *stack_out)
-{
-    struct pp_json_reader *json = &reader->json;
-    const bool is_array = pp_json_peek(json) == PP_JSON_ARRAY;
-    const char *begin = json->at;
-    const char *bracket =
-        is_array && !seen->is_off ? memchr(begin, ']', (size_t)(json->end - begin)) : NULL;
-    const size_t n_bytes = bracket != NULL ? (size_t)(bracket - begin) + 1 : 0;
-    const uint64_t hash = n_bytes > 0 ? pp_text_hash(begin, n_bytes) : 0;
-    int failed;
-
-    if (n_bytes > 0 && pp_text_memo_find(&seen->stacks, begin, n_bytes, hash, stack_out)) {
-        seen->n_found++;
-        json->at = bracket + 1;
-        return 0;
-    }
-    failed = read_stack(reader, path, stack_out);
-    if (failed != 0 || json->problem != NULL || bracket == NULL || json->at != bracket + 1)
-        return failed;
-    return remember(seen, begin, n_bytes, hash, *stack_out);
-}
-
-int pp_speedscope_read_samples(struct pp_speedscope_reader *reader,
-                               struct pp_speedscope_piece *piece)
-{
-    __attribute__((cleanup(seen_done))) struct seen seen = {.stacks = PP_TEXT_MEMO_INIT};
-    __attribute__((cleanup(path_done))) struct path path = {NULL, NULL, 0, 0, 0};
-    struct pp_json_reader *json = &reader->json;
-    int failed = 0;
-
-    if (!pp_json_read_array(json))
-        return 0;
-    while (failed == 0 && pp_json_next_item(json)) {
-        pp_id stack = 0;
-        failed = read_sample(reader, &path, &seen, &stack);
-        if (failed != 0 || json->problem != NULL)
-            break;
-        if (pp_array_reserve(&piece->stacks, &piece->stacks_capacity, piece->n_stacks + 1,
-                             sizeof *piece->stacks) != 0)
-            return -ENOMEM;
-        piece->stacks[piece->n_stacks++] = stack;
-    }
-    return failed;
-}
-
-/* ---- evented ---- */
 
 struct event {
     bool is_open, has_kind, has_frame, has_time;
@@ -352,7 +253,7 @@ static int apply(struct pp_speedscope_reader *reader, const struct event *event,
     pp_id node;
 
     if (event->frame >= reader->n_frames)
-        return no_frame(reader, event->frame);
+        return pp_speedscope_no_frame(reader, event->frame);
     if (!event->is_open) {
         if (depth == 0 || path->frames[depth - 1] != event->frame)
             return pp_speedscope_refuse(
@@ -410,7 +311,7 @@ static int close_all(struct pp_speedscope_reader *reader, struct pp_speedscope_p
 int pp_speedscope_read_events(struct pp_speedscope_reader *reader,
                               struct pp_speedscope_piece *piece)
 {
-    __attribute__((cleanup(path_done))) struct path path = {NULL, NULL, 0, 0, 0};
+    __attribute__((cleanup(path_done))) struct path path = {.depth = 0};
     struct pp_json_reader *json = &reader->json;
     struct event event;
     int64_t last = 0;
@@ -419,6 +320,7 @@ int pp_speedscope_read_events(struct pp_speedscope_reader *reader,
     if (failed != 0 || !pp_json_read_array(json))
         return failed;
     while (failed == 0 && pp_json_next_item(json)) {
+        pp_speedscope_forget(reader);
         read_event(json, &event);
         if (json->problem == NULL)
             failed = take_event(reader, piece, &event, &path, &last);

@@ -65,6 +65,34 @@ static void prepare(const struct pp_curl_library *curl, CURL *request, const cha
     (void)curl->set(request, CURLOPT_WRITEDATA, body);
 }
 
+static void set_fetch(const struct pp_curl_library *curl, CURL *request,
+                      const struct pp_fetch *fetch)
+{
+    if (fetch->timeout_s > 0)
+        (void)curl->set(request, CURLOPT_TIMEOUT, (long)fetch->timeout_s);
+    if (fetch->ca_file != NULL)
+        (void)curl->set(request, CURLOPT_CAINFO, fetch->ca_file);
+    if (fetch->certificate_file != NULL)
+        (void)curl->set(request, CURLOPT_SSLCERT, fetch->certificate_file);
+    if (fetch->key_file != NULL)
+        (void)curl->set(request, CURLOPT_SSLKEY, fetch->key_file);
+}
+
+/* The address with "?seconds=" where that is wanted and not in it; before a fragment.  In 'longer',
+ * which holds it. */
+static const char *address_of(const char *url, uint32_t seconds, struct pp_buffer *longer)
+{
+    const size_t n = strcspn(url, "#");
+    const char *query = memchr(url, '?', n);
+
+    if (seconds == 0 || (query != NULL && strstr(query, "seconds=") != NULL))
+        return url;
+    pp_buffer_append(longer, url, n);
+    pp_buffer_printf(longer, "%cseconds=%u%s", query != NULL ? '&' : '?', seconds, url + n);
+    pp_buffer_append(longer, "", 1);
+    return longer->failed ? NULL : longer->bytes;
+}
+
 /* The first line of what a server says about its refusal. */
 static int refuse(const char *url, long status, const struct pp_buffer *said,
                   struct pprofc_error *err)
@@ -82,8 +110,11 @@ static int refuse(const char *url, long status, const struct pp_buffer *said,
                    n > 0 ? ": " : "", line);
 }
 
-int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *err)
+int pp_url_read(const char *url, const struct pp_fetch *fetch, struct pp_buffer *bytes,
+                struct pprofc_error *err)
 {
+    pp_autobuffer struct pp_buffer longer = PP_BUFFER_INIT;
+    const char *address = address_of(url, fetch != NULL ? fetch->seconds : 0, &longer);
     const struct pp_curl_library *curl = pp_curl_library();
     struct body body = {bytes, false};
     char why[CURL_ERROR_SIZE] = "";
@@ -97,10 +128,12 @@ int pp_url_read(const char *url, struct pp_buffer *bytes, struct pprofc_error *e
             "cannot fetch '%s': there is no libcurl.so.4 here; install libcurl4, or fetch "
             "it with another program and give its file or - for standard input",
             url);
-    request = curl->init();
+    request = address != NULL ? curl->init() : NULL;
     if (request == NULL)
         return pp_fail(err, -ENOMEM, 0, "cannot fetch '%s': out of memory", url);
-    prepare(curl, request, url, &body, why);
+    prepare(curl, request, address, &body, why);
+    if (fetch != NULL)
+        set_fetch(curl, request, fetch);
     code = curl->perform(request);
     (void)curl->get(request, CURLINFO_RESPONSE_CODE, &status);
     curl->cleanup(request);

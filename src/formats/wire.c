@@ -1,16 +1,48 @@
 /* The protobuf wire format.  Source: protobuf.dev, "Encoding". */
 #include "formats/wire.h"
 
+#include <endian.h>
 #include <string.h>
 
-enum { MAX_VARINT_BYTES = 10, MAX_FIELD_NUMBER = (1 << 29) - 1 };
+enum { MAX_FIELD_NUMBER = (1 << 29) - 1 };
+
+/* Four to eight bytes as one number, which are read from both ends: zeros behind them. */
+static uint64_t load_little(const uint8_t *at, size_t n_bytes)
+{
+    uint32_t first, last;
+
+    memcpy(&first, at, sizeof first);
+    memcpy(&last, at + n_bytes - sizeof last, sizeof last);
+    return (uint64_t)le32toh(first) | (uint64_t)le32toh(last) << (8 * (n_bytes - sizeof last));
+}
+
+/* Up to eight bytes at once: what is behind the first that ends it is cut off, and the sevens of
+ * bits move together in three steps. */
+static bool read_at_once(struct pp_wire *wire, uint64_t *value_out)
+{
+    const size_t n_left = (size_t)(wire->end - wire->at), n_bytes = n_left < 8 ? n_left : 8;
+    uint64_t word = load_little(wire->at, n_bytes);
+    const uint64_t ends = ~word & 0x8080808080808080ULL;
+    const size_t n_used = ends == 0 ? 9 : (size_t)__builtin_ctzll(ends) / 8 + 1;
+
+    if (n_used > n_bytes)
+        return false;
+    word &= ends ^ (ends - 1);
+    word = (word & 0x007f007f007f007fULL) | (word & 0x7f007f007f007f00ULL) >> 1;
+    word = (word & 0x00003fff00003fffULL) | (word & 0x3fff00003fff0000ULL) >> 2;
+    *value_out = (word & 0x000000000fffffffULL) | (word & 0x0fffffff00000000ULL) >> 4;
+    wire->at += n_used;
+    return true;
+}
 
 bool pp_wire_long_varint(struct pp_wire *wire, uint64_t *value_out)
 {
     const uint8_t *at = wire->at;
     uint64_t value = 0;
 
-    for (unsigned shift = 0; at < wire->end && shift < 7 * MAX_VARINT_BYTES; shift += 7) {
+    if (wire->end - at >= 4 && read_at_once(wire, value_out))
+        return true;
+    for (unsigned shift = 0; at < wire->end && shift < 7 * PP_WIRE_MOST_VARINT_BYTES; shift += 7) {
         const uint8_t byte = *at++;
         if (shift == 63 && byte > 1)
             return false; /* more than 64 bits */
@@ -80,7 +112,7 @@ int pp_wire_field(struct pp_wire *wire, struct pp_wire_field *field)
 
 void pp_wire_put_long_varint(struct pp_buffer *out, uint64_t value)
 {
-    char *room = pp_buffer_room(out, MAX_VARINT_BYTES);
+    char *room = pp_buffer_room(out, PP_WIRE_MOST_VARINT_BYTES);
     size_t n_bytes = 0;
 
     if (room == NULL)

@@ -9,6 +9,8 @@
 
 #include "base/buffer.h"
 
+enum { PP_WIRE_MOST_VARINT_BYTES = 10 };
+
 enum pp_wire_type { PP_WIRE_VARINT = 0, PP_WIRE_I64 = 1, PP_WIRE_LEN = 2, PP_WIRE_I32 = 5 };
 
 /* A run of bytes being read. */
@@ -65,10 +67,17 @@ void pp_wire_put_long_varint(struct pp_buffer *out, uint64_t value);
 
 static inline void pp_wire_put_varint(struct pp_buffer *out, uint64_t value)
 {
-    if (value < 0x80 && out->n_bytes < out->capacity)
-        out->bytes[out->n_bytes++] = (char)value;
-    else
+    char *at;
+
+    if (out->capacity - out->n_bytes < PP_WIRE_MOST_VARINT_BYTES) {
         pp_wire_put_long_varint(out, value);
+        return;
+    }
+    at = out->bytes + out->n_bytes;
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    out->n_bytes = (size_t)(at - out->bytes);
 }
 
 void pp_wire_put_integer(struct pp_buffer *out, uint32_t number,

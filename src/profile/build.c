@@ -1,10 +1,12 @@
-/* Building a profile: every string, mapping, function, location and label set once.  The tree and
- * the samples on it are in samples.c. */
+/* Building a profile: every string, mapping, function, location and label set once.  The tree is
+ * in tree.c, the samples on it are in samples.c. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
+#include "base/pages.h"
 #include "profile/profile.h"
 #include "profile/tables.h"
 
@@ -52,6 +54,8 @@ struct pprofc_profile *pp_profile_new(void)
         return NULL;
     profile->arena = (struct pp_arena)PP_ARENA_INIT;
     profile->memory.object_bytes = -1;
+    profile->memory.live_bytes = -1;
+    profile->memory.live_error_bytes = -1;
     profile->tables = calloc(1, sizeof *profile->tables);
     if (profile->tables == NULL || !make_empty_elements(profile)) {
         pprofc_profile_free(profile);
@@ -73,6 +77,10 @@ void pprofc_profile_free(struct pprofc_profile *profile)
         pp_id_table_done(&tables->label_sets);
         pp_id_table_done(&tables->nodes);
         pp_id_table_done(&tables->samples);
+        pp_pages_array_free(profile->sample_labels, tables->sample_labels_capacity,
+                            sizeof *profile->sample_labels);
+        pp_pages_array_free(profile->sample_slice, tables->sample_slice_capacity,
+                            sizeof *profile->sample_slice);
         free(tables->path_locations);
         free(tables->path_nodes);
         free(tables);
@@ -88,8 +96,6 @@ void pprofc_profile_free(struct pprofc_profile *profile)
     free(profile->node_parent);
     free(profile->node_location);
     free(profile->sample_stack);
-    free(profile->sample_labels);
-    free(profile->sample_slice);
     free(profile->sample_values);
     free(profile->sample_estimates);
     free(profile->comments);
@@ -103,21 +109,6 @@ bool pp_profile_failed(const struct pprofc_profile *profile)
 }
 
 /* ---- strings ---- */
-
-static uint64_t hash_bytes(const char *bytes, size_t n_bytes)
-{
-    uint64_t hash = n_bytes * 0x9e3779b97f4a7c15ULL;
-    uint64_t word;
-
-    for (; n_bytes >= sizeof word; bytes += sizeof word, n_bytes -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        hash = pp_hash_add(hash, word);
-    }
-    word = 0;
-    if (n_bytes > 0)
-        memcpy(&word, bytes, n_bytes);
-    return pp_hash_add(hash, word);
-}
 
 static pp_id new_string(struct pprofc_profile *profile, const char *bytes, size_t n_bytes,
                         uint64_t hash)
@@ -167,7 +158,7 @@ pp_id pp_profile_string(struct pprofc_profile *profile, const char *bytes, size_
     }
     if (memchr(bytes, '\0', n_bytes) != NULL)
         return string_without_nuls(profile, bytes, n_bytes);
-    hash = hash_bytes(bytes, n_bytes);
+    hash = pp_hash_bytes(bytes, n_bytes);
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
          probe = pp_id_table_after(table, hash, probe)) {
         if (profile->string_bytes[probe.id] == n_bytes &&
@@ -384,17 +375,16 @@ pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label
 
 static void add_comment(struct pprofc_profile *profile, const char *format, va_list arguments)
 {
-    pp_autofree char *text = NULL;
-    const int n_chars = vasprintf(&text, format, arguments);
+    pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
 
-    if (n_chars < 0) {
-        text = NULL; /* vasprintf leaves it undefined */
+    pp_buffer_vprintf(&text, format, arguments);
+    if (text.failed) {
         profile->tables->failed = true;
         return;
     }
     if (!PP_PROFILE_ROOM(profile, comments, profile->n_comments))
         return;
-    profile->comments[profile->n_comments] = pp_profile_string(profile, text, (size_t)n_chars);
+    profile->comments[profile->n_comments] = pp_profile_string(profile, text.bytes, text.n_bytes);
     profile->n_comments++;
 }
 

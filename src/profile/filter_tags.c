@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/print.h"
 #include "base/units.h"
 #include "profile/label.h"
 #include "profile/tables.h"
@@ -38,7 +39,7 @@ static bool take_amount(const char **at, double *amount_out, const struct pp_uni
         n_letters++;
     *unit_out = n_letters == 0 ? NULL : pp_unit_find(digits + n_digits, n_letters);
     *at = digits + n_digits + n_letters;
-    *amount_out = strtod(begin, NULL) * (*unit_out != NULL ? (*unit_out)->factor : 1);
+    *amount_out = pp_read_double(begin, NULL) * (*unit_out != NULL ? (*unit_out)->factor : 1);
     return n_letters == 0 || *unit_out != NULL;
 }
 

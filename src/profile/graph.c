@@ -12,11 +12,13 @@
 #include "profile/graph_walk.h"
 #include "profile/tables.h"
 
-/* What is being made: groups become nodes at the end. */
+/* What is being made: groups, or in a tree their contexts, become nodes at the end. */
 struct making {
     const struct pprofc_profile *profile;
     const struct pp_graph_wish *wish;
     struct pp_top_groups groups;
+    struct pp_contexts contexts;
+    uint32_t n_groups; /* or contexts; "group" below is either */
     struct pp_weights weights;
     struct pp_graph_sums sums;
     bool *is_kept;
@@ -28,11 +30,17 @@ struct making {
 static void making_done(struct making *making)
 {
     pp_top_groups_done(&making->groups);
+    pp_contexts_done(&making->contexts);
     pp_weights_done(&making->weights);
     pp_graph_sums_done(&making->sums);
     free(making->is_kept);
     free(making->order);
     free(making->score);
+}
+
+static const struct pp_top_group *group_of(const struct making *making, uint32_t group)
+{
+    return &making->groups.groups[making->wish->is_tree ? making->contexts.group[group] : group];
 }
 
 static double size_of(int64_t value)
@@ -52,7 +60,7 @@ static double share_entropy(double share)
 static void score_groups(struct making *making)
 {
     const struct pp_graph_sums *sums = &making->sums;
-    const uint32_t n_groups = making->groups.n_groups;
+    const uint32_t n_groups = making->n_groups;
     pp_autofree double *in = calloc((size_t)n_groups + 1, sizeof *in);
     pp_autofree double *out = calloc((size_t)n_groups + 1, sizeof *out);
 
@@ -85,8 +93,8 @@ static int order_groups(const void *left, const void *right, void *context)
 {
     const struct making *making = context;
     const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    const struct pp_top_group *group_a = &making->groups.groups[a];
-    const struct pp_top_group *group_b = &making->groups.groups[b];
+    const struct pp_top_group *group_a = group_of(making, a);
+    const struct pp_top_group *group_b = group_of(making, b);
     const double flat = size_of(making->sums.flat[b]) - size_of(making->sums.flat[a]);
     const double cum = size_of(making->sums.cum[b]) - size_of(making->sums.cum[a]);
     double order = making->score != NULL  ? making->score[b] - making->score[a]
@@ -101,22 +109,29 @@ static int order_groups(const void *left, const void *right, void *context)
     names = strcmp(group_a->name, group_b->name);
     if (names == 0)
         names = strcmp(group_a->file, group_b->file);
-    return names != 0 ? names
-                      : (group_a->number > group_b->number) - (group_a->number < group_b->number);
+    if (names == 0)
+        names = (group_a->number > group_b->number) - (group_a->number < group_b->number);
+    return names != 0 ? names : (a > b) - (a < b);
 }
 
 /* ---- what is left out ---- */
 
+static int walk(struct making *making, const bool *is_kept)
+{
+    return pp_graph_walk(making->profile, making->wish->type, &making->groups,
+                         making->wish->is_tree ? &making->contexts : NULL, &making->weights,
+                         is_kept, &making->sums);
+}
+
 static int walk_again(struct making *making)
 {
     pp_graph_sums_done(&making->sums);
-    return pp_graph_walk(making->profile, making->wish->type, &making->groups, &making->weights,
-                         making->is_kept, &making->sums);
+    return walk(making, making->is_kept);
 }
 
 static void keep_ordered(struct making *making)
 {
-    memset(making->is_kept, 0, (size_t)making->groups.n_groups + 1);
+    memset(making->is_kept, 0, (size_t)making->n_groups + 1);
     for (uint32_t i = 0; i < making->n_kept; i++)
         making->is_kept[making->order[i]] = true;
 }
@@ -143,7 +158,7 @@ static int choose_groups(struct making *making, struct pp_graph *graph)
     int status = 0;
 
     making->n_kept = 0;
-    for (uint32_t group = 0; group < making->groups.n_groups; group++) {
+    for (uint32_t group = 0; group < making->n_groups; group++) {
         n_all += is_shown(making, group);
         if (is_shown(making, group) && size_of(making->sums.cum[group]) >= least)
             making->order[making->n_kept++] = group;
@@ -270,22 +285,41 @@ static int list_edges(struct pp_graph *graph)
 
 /* ---- groups to nodes ---- */
 
+/* The mapping of the first location of each group; in a tree by group too, not by context. */
+static pp_id *find_mappings(const struct making *making)
+{
+    const struct pprofc_profile *profile = making->profile;
+    pp_id *mapping_of = calloc((size_t)making->groups.n_groups + 1, sizeof *mapping_of);
+
+    for (pp_id location = 1; mapping_of != NULL && location < profile->n_locations; location++) {
+        const struct pp_top_members members = pp_top_groups_of(&making->groups, profile, location);
+        for (uint32_t i = 0; i < members.n; i++)
+            if (mapping_of[members.groups[i]] == 0)
+                mapping_of[members.groups[i]] = profile->locations[location].mapping;
+    }
+    return mapping_of;
+}
+
 static int take_nodes(struct making *making, struct pp_graph *graph)
 {
-    pp_autofree uint32_t *node_of = calloc((size_t)making->groups.n_groups + 1, sizeof *node_of);
+    pp_autofree pp_id *mapping_of = find_mappings(making);
+    pp_autofree uint32_t *node_of = calloc((size_t)making->n_groups + 1, sizeof *node_of);
     const double least = cutoff(graph->total, making->wish->edge_share);
     uint32_t n_edges = 0;
 
     graph->nodes = calloc((size_t)making->n_kept + 1, sizeof *graph->nodes);
-    if (node_of == NULL || graph->nodes == NULL)
+    if (mapping_of == NULL || node_of == NULL || graph->nodes == NULL)
         return -ENOMEM;
     for (uint32_t i = 0; i < making->n_kept; i++) {
         const uint32_t group = making->order[i];
-        const struct pp_top_group *known = &making->groups.groups[group];
+        const struct pp_top_group *known = group_of(making, group);
         node_of[group] = i + 1;
         graph->nodes[i] = (struct pp_graph_node){
             .name = known->name,
             .file = known->file,
+            .module = pp_profile_chars(
+                making->profile,
+                making->profile->mappings[mapping_of[known - making->groups.groups]].path),
             .line = making->wish->group == PP_BY_LINE ? (int64_t)known->number : 0,
             .flat = making->sums.flat[group],
             .cum = making->sums.cum[group]};
@@ -316,15 +350,16 @@ static int make(struct making *making, struct pp_graph *graph)
     const struct pprofc_profile *profile = making->profile;
 
     if (pp_top_groups_init(&making->groups, profile, making->wish->group, "", &graph->arena) != 0 ||
-        pp_weights_init(&making->weights, profile, making->wish->type) != 0)
+        pp_weights_init(&making->weights, profile, making->wish->type) != 0 ||
+        (making->wish->is_tree &&
+         pp_contexts_init(&making->contexts, profile, &making->groups) != 0))
         return -ENOMEM;
-    making->is_kept = calloc((size_t)making->groups.n_groups + 1, sizeof *making->is_kept);
-    making->order = calloc((size_t)making->groups.n_groups + 1, sizeof *making->order);
-    if (making->is_kept == NULL || making->order == NULL ||
-        pp_graph_walk(profile, making->wish->type, &making->groups, &making->weights, NULL,
-                      &making->sums) != 0)
+    making->n_groups = making->wish->is_tree ? making->contexts.n : making->groups.n_groups;
+    making->is_kept = calloc((size_t)making->n_groups + 1, sizeof *making->is_kept);
+    making->order = calloc((size_t)making->n_groups + 1, sizeof *making->order);
+    if (making->is_kept == NULL || making->order == NULL || walk(making, NULL) != 0)
         return -ENOMEM;
-    for (uint32_t group = 0; group < making->groups.n_groups; group++)
+    for (uint32_t group = 0; group < making->n_groups; group++)
         graph->total = pp_add_values(graph->total, making->sums.flat[group]);
     if (choose_groups(making, graph) != 0 || take_nodes(making, graph) != 0 ||
         list_edges(graph) != 0)
@@ -342,10 +377,10 @@ int pp_graph_make(const struct pprofc_profile *profile, const struct pp_graph_wi
 
     if (wish->type >= profile->n_types)
         return pp_fail(err, -EINVAL, 0, "the profile has no sample type number %u", wish->type);
-    if (wish->group == PP_BY_THREAD || wish->group == PP_BY_LABEL)
+    if (wish->group == PP_BY_THREAD || wish->group == PP_BY_POOL || wish->group == PP_BY_LABEL)
         return pp_fail(err, -EINVAL, 0,
                        "calls are between functions, lines, files, modules or addresses, not "
-                       "between threads or labels");
+                       "between threads, pools or labels");
     if (make(&making, &graph) != 0) {
         pp_graph_done(&graph);
         return pp_fail(err, -ENOMEM, 0, "cannot draw up the calls: out of memory");

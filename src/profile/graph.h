@@ -7,6 +7,7 @@
 
 struct pp_graph_node {
     const char *name, *file; /* their bytes live as long as the profile and the graph */
+    const char *module;      /* path of a mapping that it is in, "" when not known */
     int64_t line;            /* for PP_BY_LINE, else 0 */
     int64_t flat, cum;
     uint32_t first_in, n_in, first_out, n_out; /* into pp_graph.in and .out, the heaviest first */
@@ -39,6 +40,7 @@ struct pp_graph_wish {
     uint32_t max_nodes;            /* 0: no limit */
     bool by_cum;                   /* order, and what a limit leaves: by cum, not by flat */
     bool is_picture; /* by how much they tell, and without edges that say nothing new */
+    bool is_tree;    /* a node for each way in which a group was reached: one caller at most */
     bool drops_negative;
 };
 

@@ -12,6 +12,7 @@ enum { NOBODY = UINT32_MAX >> 1, IS_PAST = 1 };
 struct walk {
     const struct pprofc_profile *profile;
     const struct pp_top_groups *groups;
+    const struct pp_contexts *contexts; /* instead of groups, where not NULL */
     const struct pp_weights *weights;
     const bool *is_kept;
     struct pp_graph_sums *sums;
@@ -85,10 +86,19 @@ static void enter_edge(struct walk *walk, uint32_t from, uint32_t to, int64_t to
     push(walk, number << 1 | 1);
 }
 
+static struct pp_top_members members_of(const struct walk *walk, pp_id node)
+{
+    struct pp_top_members members =
+        pp_top_groups_of(walk->groups, walk->profile, walk->profile->node_location[node]);
+
+    if (walk->contexts != NULL)
+        members.groups = walk->contexts->members + walk->contexts->first[node];
+    return members;
+}
+
 static void enter(struct walk *walk, pp_id node)
 {
-    const struct pp_top_members members =
-        pp_top_groups_of(walk->groups, walk->profile, walk->profile->node_location[node]);
+    const struct pp_top_members members = members_of(walk, node);
     const int64_t total = walk->weights->total[node];
     const uint32_t before = walk->last[walk->profile->node_parent[node]];
     const size_t first = walk->n_stack;
@@ -163,25 +173,27 @@ static void add_flat(const struct walk *walk, uint32_t type)
 }
 
 int pp_graph_walk(const struct pprofc_profile *profile, uint32_t type,
-                  const struct pp_top_groups *groups, const struct pp_weights *weights,
-                  const bool *is_kept, struct pp_graph_sums *sums)
+                  const struct pp_top_groups *groups, const struct pp_contexts *contexts,
+                  const struct pp_weights *weights, const bool *is_kept, struct pp_graph_sums *sums)
 {
+    const uint32_t n_groups = contexts != NULL ? contexts->n : groups->n_groups;
     __attribute__((cleanup(walk_done))) struct walk walk = {
         .profile = profile,
         .groups = groups,
+        .contexts = contexts,
         .weights = weights,
         .is_kept = is_kept,
         .sums = sums,
         .last = calloc(profile->n_nodes, sizeof(uint32_t)),
-        .n_group_on_path = calloc((size_t)groups->n_groups + 1, sizeof(uint32_t)),
+        .n_group_on_path = calloc((size_t)n_groups + 1, sizeof(uint32_t)),
     };
 
     *sums = (struct pp_graph_sums){
-        .flat = calloc((size_t)groups->n_groups + 1, sizeof *sums->flat),
-        .cum = calloc((size_t)groups->n_groups + 1, sizeof *sums->cum),
+        .flat = calloc((size_t)n_groups + 1, sizeof *sums->flat),
+        .cum = calloc((size_t)n_groups + 1, sizeof *sums->cum),
     };
     if (walk.last == NULL || walk.n_group_on_path == NULL || sums->flat == NULL ||
-        sums->cum == NULL || groups->n_groups >= NOBODY)
+        sums->cum == NULL || n_groups >= NOBODY)
         return -ENOMEM;
     walk.last[0] = (uint32_t)NOBODY << 1;
     visit_all(&walk);

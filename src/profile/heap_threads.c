@@ -1,11 +1,13 @@
 /* What threads asked of the allocator: the sixteen that asked for most, and the others' sum. */
-#include <stdlib.h>
-
+#include "profile/kept_threads.h"
 #include "profile/profile.h"
 #include "profile/tables.h"
 
-static void add(struct pp_heap_thread *sum, const struct pp_heap_thread *more)
+static void add_figures(void *all, const void *one)
 {
+    struct pp_heap_thread *sum = all;
+    const struct pp_heap_thread *more = one;
+
     sum->n_allocs = pp_add_values(sum->n_allocs, more->n_allocs);
     sum->n_reallocs = pp_add_values(sum->n_reallocs, more->n_reallocs);
     sum->n_frees = pp_add_values(sum->n_frees, more->n_frees);
@@ -29,35 +31,14 @@ static int order_threads(const void *left, const void *right)
         return a->requested_bytes < b->requested_bytes ? 1 : -1;
     if (a->n_allocs != b->n_allocs)
         return a->n_allocs < b->n_allocs ? 1 : -1;
-    return (a->id > b->id) - (a->id < b->id);
+    return (a->who.id > b->who.id) - (a->who.id < b->who.id);
 }
 
-static struct pp_heap_thread *find(struct pp_heap_totals *totals,
-                                   const struct pp_heap_thread *thread)
-{
-    for (uint32_t i = 0; i < totals->n_threads; i++)
-        if (totals->threads[i].id == thread->id && totals->threads[i].name == thread->name)
-            return &totals->threads[i];
-    return NULL;
-}
+static const struct pp_thread_figures figures = {sizeof(struct pp_heap_thread), order_threads,
+                                                 add_figures};
 
 void pp_heap_totals_add_thread(struct pp_heap_totals *totals, const struct pp_heap_thread *thread)
 {
-    struct pp_heap_thread *known = thread->id == 0 ? &totals->other_threads : find(totals, thread);
-    struct pp_heap_thread *least = &totals->threads[PP_MAX_HEAP_THREADS - 1], one = *thread;
-
-    if (known == NULL && totals->n_threads < PP_MAX_HEAP_THREADS) {
-        totals->threads[totals->n_threads++] = one;
-    } else {
-        if (known == NULL && order_threads(&one, least) < 0) {
-            one = *least;
-            *least = *thread;
-        }
-        if (known == NULL)
-            known = &totals->other_threads;
-        add(known, &one);
-        if (known == &totals->other_threads)
-            known->n_threads = pp_add_values(known->n_threads, one.n_threads);
-    }
-    qsort(totals->threads, totals->n_threads, sizeof totals->threads[0], order_threads);
+    totals->n_threads = pp_kept_threads_add(&figures, totals->threads, totals->n_threads,
+                                            &totals->other_threads, thread);
 }

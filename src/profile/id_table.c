@@ -23,7 +23,7 @@ static void free_slots(uint64_t *slots, uint32_t n_slots)
         free(slots);
 }
 
-static int grow(struct pp_id_table *table)
+int pp_id_table_grow(struct pp_id_table *table)
 {
     const uint32_t n_slots = table->n_slots == 0 ? N_FIRST_SLOTS : table->n_slots * 2;
     uint64_t *slots;
@@ -33,6 +33,8 @@ static int grow(struct pp_id_table *table)
     slots = new_slots(n_slots);
     if (slots == NULL)
         return -ENOMEM;
+    if (n_slots * sizeof *slots >= PP_PAGES_LEAST_BYTES)
+        pp_pages_fill(slots, n_slots * sizeof *slots);
     for (uint32_t i = 0; i < table->n_slots; i++) {
         uint32_t slot = pp_id_table_start(table->slots[i] >> 32, n_slots);
         if ((uint32_t)table->slots[i] == 0)
@@ -67,7 +69,7 @@ int pp_id_table_put(struct pp_id_table *table, uint64_t hash, uint32_t id)
 {
     uint32_t slot;
 
-    if ((uint64_t)table->n_used * 3 >= (uint64_t)table->n_slots * 2 && grow(table) != 0)
+    if (pp_id_table_reserve(table) != 0)
         return -ENOMEM;
     slot = pp_id_table_start(hash >> 32, table->n_slots);
     while (table->slots[slot] != 0)

@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Of functions that do nothing but fetch: gcc 12 takes calls of them for calls that do nothing. */
 #define PP_FETCHES __attribute__((always_inline))
+
+enum { PP_CACHE_LINE_BYTES = 64 };
 
 /* Two slots in three are used at most.  A slot is (32 bits of hash, id); id 0 is a free slot, so
  * that growing needs no look at the things themselves. */
@@ -38,6 +41,22 @@ static inline uint64_t pp_hash_mix(uint64_t value)
 static inline uint64_t pp_hash_add(uint64_t hash, uint64_t value)
 {
     return pp_hash_mix(hash ^ (value + 0x9e3779b97f4a7c15ULL + (hash << 6)));
+}
+
+static inline uint64_t pp_hash_bytes(const void *bytes, size_t n_bytes)
+{
+    const char *at = bytes;
+    uint64_t hash = n_bytes * 0x9e3779b97f4a7c15ULL;
+    uint64_t word;
+
+    for (; n_bytes >= sizeof word; at += sizeof word, n_bytes -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = pp_hash_add(hash, word);
+    }
+    word = 0;
+    if (n_bytes > 0)
+        memcpy(&word, at, n_bytes);
+    return pp_hash_add(hash, word);
 }
 
 /* Where a search begins.  Only the high half of a hash is kept in the table; it says everything, so
@@ -77,6 +96,22 @@ static inline struct pp_id_probe pp_id_table_after(const struct pp_id_table *tab
 {
     probe.slot = (probe.slot + 1) & (table->n_slots - 1);
     return pp_id_table_next(table, hash, probe);
+}
+
+/* Room for one more.  Returns 0 or -ENOMEM. */
+int pp_id_table_grow(struct pp_id_table *table);
+
+static inline int pp_id_table_reserve(struct pp_id_table *table)
+{
+    return (uint64_t)table->n_used * 3 < (uint64_t)table->n_slots * 2 ? 0 : pp_id_table_grow(table);
+}
+
+/* Put 'id' (not 0) where the search for it has ended without it; room was made before that. */
+static inline void pp_id_table_put_at(struct pp_id_table *table, uint64_t hash,
+                                      struct pp_id_probe probe, uint32_t id)
+{
+    table->slots[probe.slot] = hash >> 32 << 32 | id;
+    table->n_used++;
 }
 
 /* Put 'id' (not 0, not there yet) in.  Returns 0 or -ENOMEM. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "profile/merge_facts.h"
 #include "profile/profile.h"
 #include "profile/tables.h"
 
@@ -155,9 +156,7 @@ static int merge_labels(struct pprofc_profile *target, const struct pprofc_profi
 static void merge_nodes(struct pprofc_profile *target, const struct pprofc_profile *source,
                         struct translation *to)
 {
-    for (pp_id node = 1; node < source->n_nodes; node++)
-        to->nodes[node] = pp_profile_child(target, to->nodes[source->node_parent[node]],
-                                           to->locations[source->node_location[node]]);
+    pp_profile_add_nodes(target, source, to->locations, to->nodes);
 }
 
 static void merge_samples(struct pprofc_profile *target, const struct pprofc_profile *source,
@@ -170,7 +169,7 @@ static void merge_samples(struct pprofc_profile *target, const struct pprofc_pro
             source->sample_values + (size_t)i * source->n_types, pp_profile_estimate(source, i, 0));
 }
 
-/* ---- types, time, quality ---- */
+/* ---- types and time ---- */
 
 static bool same_text(const struct pprofc_profile *a, pp_id in_a, const struct pprofc_profile *b,
                       pp_id in_b)
@@ -193,38 +192,6 @@ static int check_types(const struct pprofc_profile *target, const struct pprofc_
                 source->strings[source->types[i].type], source->strings[source->types[i].unit]);
     }
     return 0;
-}
-
-/* What an empty target takes over as it is. */
-static void adopt(struct pprofc_profile *target, const struct pprofc_profile *source,
-                  const struct translation *to)
-{
-    for (uint32_t i = 0; i < source->n_types; i++) {
-        target->types[i].type = to->strings[source->types[i].type];
-        target->types[i].unit = to->strings[source->types[i].unit];
-    }
-    target->n_types = source->n_types;
-    target->default_type = source->default_type;
-    target->slice_ns = source->slice_ns;
-    target->time_ns = source->time_ns;
-    target->period_type.type = to->strings[source->period_type.type];
-    target->period_type.unit = to->strings[source->period_type.unit];
-    target->drop_frames = to->strings[source->drop_frames];
-    target->keep_frames = to->strings[source->keep_frames];
-    target->command = to->strings[source->command];
-    target->kind = to->strings[source->kind];
-    target->heap = source->heap;
-    for (uint32_t i = 0; i < source->heap.n_threads; i++)
-        target->heap.threads[i].name = to->strings[source->heap.threads[i].name];
-    target->heap.other_threads.name = to->strings[source->heap.other_threads.name];
-    target->memory = source->memory;
-    target->memory.allocator = to->strings[source->memory.allocator];
-    target->quality = source->quality;
-    target->quality.delivery = to->strings[source->quality.delivery];
-    target->quality.delivery_reason = to->strings[source->quality.delivery_reason];
-    target->quality.missing_modules = to->strings[source->quality.missing_modules];
-    for (uint32_t i = 0; i < source->quality.n_losses; i++)
-        target->quality.losses[i].cause = to->strings[source->quality.losses[i].cause];
 }
 
 static void move_slices(struct pprofc_profile *profile, uint32_t n_slices)
@@ -294,94 +261,6 @@ static bool join_time(struct pprofc_profile *target, const struct pprofc_profile
     return target->slice_ns > 0;
 }
 
-/* An unknown part makes the sum unknown. */
-static void add_known(int64_t *sum, int64_t more)
-{
-    *sum = *sum < 0 || more < 0 ? -1 : pp_add_values(*sum, more);
-}
-
-static void add_loss(struct pp_quality *target, pp_id cause, int64_t n)
-{
-    uint32_t i = 0;
-
-    while (i < target->n_losses && target->losses[i].cause != cause)
-        i++;
-    if (i == PP_N_LOSSES)
-        return; /* n_lost counts it all the same */
-    if (i == target->n_losses) {
-        target->losses[i].cause = cause;
-        target->losses[i].n = 0;
-        target->n_losses++;
-    }
-    target->losses[i].n = pp_add_values(target->losses[i].n, n);
-}
-
-static void merge_quality(struct pp_quality *target, const struct pp_quality *source,
-                          const struct translation *to)
-{
-    target->is_known = target->is_known && source->is_known;
-    target->asked_hz = target->asked_hz == source->asked_hz ? target->asked_hz : -1;
-    add_known(&target->n_samples, source->n_samples);
-    add_known(&target->n_lost, source->n_lost);
-    add_known(&target->n_truncated, source->n_truncated);
-    add_known(&target->n_unsymbolised, source->n_unsymbolised);
-    add_known(&target->n_dropped, source->n_dropped);
-    add_known(&target->cpu_ns, source->cpu_ns);
-    add_known(&target->sampled_ns, source->sampled_ns);
-    add_known(&target->unsampled_ns, source->unsampled_ns);
-    add_known(&target->own_cpu_ns, source->own_cpu_ns);
-    add_known(&target->n_throttled, source->n_throttled);
-    add_known(&target->throttled_ns, source->throttled_ns);
-    add_known(&target->children_cpu_ns, source->children_cpu_ns);
-    if (source->budget_ppm > target->budget_ppm)
-        target->budget_ppm = source->budget_ppm;
-    if (source->n_budget_changes > 0)
-        target->n_budget_changes = pp_add_values(
-            target->n_budget_changes > 0 ? target->n_budget_changes : 0, source->n_budget_changes);
-    for (uint32_t i = 0; i < source->n_losses; i++)
-        add_loss(target, to->strings[source->losses[i].cause], source->losses[i].n);
-    if (target->delivery != to->strings[source->delivery])
-        target->delivery = target->delivery_reason = 0;
-    if (target->missing_modules == 0)
-        target->missing_modules = to->strings[source->missing_modules];
-}
-
-static void merge_threads(struct pp_heap_totals *target, const struct pp_heap_totals *source,
-                          const struct translation *to)
-{
-    for (uint32_t i = 0; i < source->n_threads; i++) {
-        struct pp_heap_thread thread = source->threads[i];
-        thread.name = to->strings[thread.name];
-        pp_heap_totals_add_thread(target, &thread);
-    }
-    pp_heap_totals_add_thread(target, &source->other_threads);
-}
-
-static void merge_totals(struct pp_heap_totals *target, const struct pp_heap_totals *source,
-                         const struct translation *to)
-{
-    merge_threads(target, source, to);
-    target->is_known = target->is_known && source->is_known;
-    target->is_behind = target->is_behind || source->is_behind;
-    target->n_allocs = pp_add_values(target->n_allocs, source->n_allocs);
-    target->n_reallocs = pp_add_values(target->n_reallocs, source->n_reallocs);
-    target->n_frees = pp_add_values(target->n_frees, source->n_frees);
-    target->requested_bytes = pp_add_values(target->requested_bytes, source->requested_bytes);
-    target->follows_mappings = target->follows_mappings || source->follows_mappings;
-    target->n_maps = pp_add_values(target->n_maps, source->n_maps);
-    target->mapped_bytes = pp_add_values(target->mapped_bytes, source->mapped_bytes);
-    target->n_other_maps = pp_add_values(target->n_other_maps, source->n_other_maps);
-    target->other_mapped_bytes =
-        pp_add_values(target->other_mapped_bytes, source->other_mapped_bytes);
-    target->n_unmaps = pp_add_values(target->n_unmaps, source->n_unmaps);
-    target->unmapped_bytes = pp_add_values(target->unmapped_bytes, source->unmapped_bytes);
-    target->counts_usable = target->counts_usable && source->counts_usable;
-    target->usable_allocated_bytes =
-        pp_add_values(target->usable_allocated_bytes, source->usable_allocated_bytes);
-    target->usable_freed_bytes =
-        pp_add_values(target->usable_freed_bytes, source->usable_freed_bytes);
-}
-
 static void merge_comments(struct pprofc_profile *target, const struct pprofc_profile *source,
                            const struct translation *to)
 {
@@ -410,13 +289,10 @@ static int merge(struct pprofc_profile *target, const struct pprofc_profile *sou
         return checked;
     merge_strings(target, source, &to);
     if (is_fresh) {
-        adopt(target, source, &to);
+        pp_profile_adopt_facts(target, source, to.strings);
     } else {
         has_slices = join_time(target, source, &first_slice);
-        merge_quality(&target->quality, &source->quality, &to);
-        merge_totals(&target->heap, &source->heap, &to);
-        /* Of two processes, or of two moments: their sum says nothing. */
-        target->memory = (struct pp_heap_memory){.allocator = 0};
+        pp_profile_merge_facts(target, source, to.strings);
     }
     target->period = source->period > target->period ? source->period : target->period;
     target->duration_ns = pp_add_values(target->duration_ns, source->duration_ns);

@@ -103,16 +103,21 @@ struct pp_estimate {
     double n_sampled; /* samples that it rests on */
 };
 
-/* What one thread asked of the allocator, exactly. */
-struct pp_heap_thread {
+/* Of which thread exact figures are. */
+struct pp_thread_who {
     pp_id name;        /* string */
     int64_t id;        /* 0: several together */
     int64_t n_threads; /* that are together; of those that nobody knows 0 */
+};
+
+enum { PP_MAX_KEPT_THREADS = 16 }; /* a profile has the figures of; the others' are a sum */
+
+/* What one thread asked of the allocator, exactly. */
+struct pp_heap_thread {
+    struct pp_thread_who who;
     int64_t n_allocs, n_reallocs, n_frees, requested_bytes;
     int64_t usable_allocated_bytes, usable_freed_bytes;
 };
-
-enum { PP_MAX_HEAP_THREADS = 16 };
 
 /* What a heap profile counts exactly, whatever its samples say. */
 struct pp_heap_totals {
@@ -126,7 +131,7 @@ struct pp_heap_totals {
     int64_t n_maps, mapped_bytes, n_other_maps, other_mapped_bytes, n_unmaps, unmapped_bytes;
     int64_t usable_allocated_bytes, usable_freed_bytes;
     /* The threads that asked for most, most first, and all others together. */
-    struct pp_heap_thread threads[PP_MAX_HEAP_THREADS], other_threads;
+    struct pp_heap_thread threads[PP_MAX_KEPT_THREADS], other_threads;
     uint32_t n_threads;
 };
 
@@ -141,9 +146,37 @@ struct pp_heap_memory {
     int64_t object_bytes; /* in objects of the program, rounded up; -1: it does not count them */
     int64_t held_bytes;   /* taken from the kernel, free parts included */
     int64_t resident_bytes, retained_bytes; /* of it, in memory; given back, the addresses kept */
-    int64_t tables_bytes;    /* of the profiler's own tables in memory; 0: not known */
-    int64_t alignment_bytes; /* at most so many lie unused because sampled objects are aligned */
+    /* What the program asked for and held then, by the samples, without what it mapped by itself,
+     * and its standard error; -1: not known, and of few samples no error is. */
+    int64_t live_bytes, live_error_bytes;
+    int64_t tables_bytes; /* of the profiler's own tables in memory; 0: not known */
 };
+
+/* Where the time of one thread went, exactly: wall = CPU + blocked + run queue + unattributed. */
+struct pp_wait_thread {
+    struct pp_thread_who who;
+    int64_t wall_ns, cpu_ns, blocked_ns, run_queue_ns, unattributed_ns;
+    int64_t throttled_ns; /* a part of run_queue_ns */
+    int64_t n_waits;
+    int64_t n_contentions, delay_ns; /* waits for locks */
+    /* Those whose recording was cut off: what each waited for then is there up to when it was
+     * recorded last, half of it or more. */
+    int64_t n_cut_off;
+};
+
+/* What a profile of waits counts exactly, whatever its samples say. */
+struct pp_wait_totals {
+    bool is_known;
+    struct pp_wait_thread all; /* the sum of all threads */
+    /* The threads that were there for longest, and all others together; none of a window. */
+    struct pp_wait_thread threads[PP_MAX_KEPT_THREADS], other_threads;
+    uint32_t n_threads;
+};
+
+/* Labels of samples of waits: what for, at what kind of descriptor, for which lock. */
+#define PP_LABEL_WAIT_KIND "wait_kind"
+#define PP_LABEL_DESCRIPTOR "descriptor"
+#define PP_LABEL_LOCK "lock"
 
 struct pprofc_profile {
     struct pp_arena arena;  /* string bytes */
@@ -190,6 +223,7 @@ struct pprofc_profile {
     struct pp_quality quality;
     struct pp_heap_totals heap;
     struct pp_heap_memory memory;
+    struct pp_wait_totals waits;
 
     struct pp_profile_tables *tables; /* builder's hash tables; views do not look inside */
 };
@@ -216,6 +250,10 @@ pp_id pp_profile_label_set(struct pprofc_profile *profile, const struct pp_label
 
 /* The child of 'parent' at 'location', made when it is not there yet. */
 pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location);
+
+/* The stack that goes on from 'node' by 'locations', leaf first, made as far as it is not there. */
+pp_id pp_profile_descend(struct pprofc_profile *profile, pp_id node, const pp_id *locations,
+                         size_t n_locations);
 
 /* The stack of 'locations', leaf first as in pprof. */
 pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, size_t n_locations);
@@ -246,6 +284,19 @@ bool pp_heap_thread_is_idle(const struct pp_heap_thread *thread);
 /* Count 'thread' among those of 'totals': with the one of its name and id, else by itself, or with
  * the others when it is none of those that asked for most. */
 void pp_heap_totals_add_thread(struct pp_heap_totals *totals, const struct pp_heap_thread *thread);
+
+/* Add the figures of 'more' to those of 'sum'. */
+void pp_wait_thread_add(struct pp_wait_thread *sum, const struct pp_wait_thread *more);
+
+/* Count 'thread' among those of 'totals', not in their sum: with the one of its name and id, else
+ * by itself, or with the others when it is none of those that were there for longest. */
+void pp_wait_totals_add_thread(struct pp_wait_totals *totals, const struct pp_wait_thread *thread);
+
+/* The recording has not ended, and what is under way was recorded just now. */
+void pp_wait_totals_are_whole(struct pp_wait_totals *totals);
+
+/* Add all of 'source', whose names are those of the same profile. */
+void pp_wait_totals_add(struct pp_wait_totals *totals, const struct pp_wait_totals *source);
 
 void pp_profile_comment(struct pprofc_profile *profile, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

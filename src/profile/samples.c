@@ -1,129 +1,13 @@
-/* The tree of stacks, the sample types and the samples of a profile under construction; and sums
- * over them. */
+/* The sample types and the samples of a profile under construction; and sums over them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/pages.h"
 #include "profile/profile.h"
 #include "profile/tables.h"
-
-enum { LEAST_TO_SETTLE_BYTES = 1024 * 1024 };
-
-/* ---- the tree ---- */
-
-/* The child that is there, or 0.  What was made last has none; the first child of most stands
- * right behind its parent. */
-static pp_id find_child(const struct pprofc_profile *profile, pp_id parent, pp_id location)
-{
-    const struct pp_id_table *table = &profile->tables->nodes;
-    const pp_id *parents = profile->node_parent, *locations = profile->node_location;
-    const pp_id next = parent + 1;
-    struct pp_id_probe probe;
-    uint64_t hash;
-
-    if (next >= profile->n_nodes)
-        return 0;
-    if (locations[next] == location && parents[next] == parent)
-        return next;
-    hash = pp_profile_node_hash(parent, location);
-    probe = pp_id_table_first(table, hash);
-    while (probe.id != 0 && (locations[probe.id] != location || parents[probe.id] != parent))
-        probe = pp_id_table_after(table, hash, probe);
-    return probe.id;
-}
-
-static pp_id new_node(struct pprofc_profile *profile, pp_id parent, pp_id location)
-{
-    struct pp_profile_tables *tables = profile->tables;
-    const pp_id node = profile->n_nodes;
-
-    if (!PP_PROFILE_ROOM(profile, node_parent, node) ||
-        !PP_PROFILE_ROOM(profile, node_location, node))
-        return 0;
-    if (node != parent + 1 &&
-        pp_id_table_put(&tables->nodes, pp_profile_node_hash(parent, location), node) != 0) {
-        tables->failed = true;
-        return 0;
-    }
-    profile->node_parent[node] = parent;
-    profile->node_location[node] = location;
-    return profile->n_nodes++;
-}
-
-bool pp_profile_unsettle(struct pprofc_profile *profile)
-{
-    struct pp_profile_tables *tables = profile->tables;
-    const pp_id *parents = profile->node_parent;
-
-    pp_id_table_done(&tables->nodes);
-    pp_id_table_done(&tables->samples);
-    tables->is_settled = false;
-    for (pp_id node = 1; node < profile->n_nodes && !tables->failed; node++)
-        if (parents[node] + 1 != node &&
-            pp_id_table_put(&tables->nodes,
-                            pp_profile_node_hash(parents[node], profile->node_location[node]),
-                            node) != 0)
-            tables->failed = true;
-    for (uint32_t i = 0; i < profile->n_samples && !tables->failed; i++)
-        pp_profile_samples_remember(profile, i);
-    return !tables->failed;
-}
-
-void pp_profile_settle(struct pprofc_profile *profile)
-{
-    struct pp_profile_tables *tables = profile->tables;
-    const uint64_t n_slots = (uint64_t)tables->nodes.n_slots + tables->samples.n_slots;
-
-    if (n_slots * sizeof(uint64_t) < LEAST_TO_SETTLE_BYTES)
-        return;
-    pp_id_table_done(&tables->nodes);
-    pp_id_table_done(&tables->samples);
-    tables->is_settled = true;
-}
-
-pp_id pp_profile_child(struct pprofc_profile *profile, pp_id parent, pp_id location)
-{
-    pp_id known;
-
-    if (profile->tables->is_settled && !pp_profile_unsettle(profile))
-        return 0;
-    known = find_child(profile, parent, location);
-    return known != 0 ? known : new_node(profile, parent, location);
-}
-
-pp_id pp_profile_stack(struct pprofc_profile *profile, const pp_id *locations, size_t n_locations)
-{
-    struct pp_profile_tables *tables = profile->tables;
-    size_t depth = 0;
-    pp_id node = 0;
-
-    if (pp_array_reserve(&tables->path_locations, &tables->path_locations_capacity, n_locations,
-                         sizeof(pp_id)) != 0 ||
-        pp_array_reserve(&tables->path_nodes, &tables->path_nodes_capacity, n_locations,
-                         sizeof(pp_id)) != 0) {
-        tables->failed = true;
-        return 0;
-    }
-    while (depth < n_locations && depth < tables->path_depth &&
-           tables->path_locations[depth] == locations[n_locations - 1 - depth])
-        depth++;
-    if (depth > 0)
-        node = tables->path_nodes[depth - 1];
-    for (; depth < n_locations; depth++) {
-        const pp_id location = locations[n_locations - 1 - depth];
-        node = pp_profile_child(profile, node, location);
-        if (node == 0) {
-            tables->path_depth = 0;
-            return 0;
-        }
-        tables->path_locations[depth] = location;
-        tables->path_nodes[depth] = node;
-    }
-    tables->path_depth = n_locations;
-    return node;
-}
 
 /* ---- types and samples ---- */
 
@@ -169,10 +53,10 @@ void pp_profile_expect_samples(struct pprofc_profile *profile, size_t n_samples)
         return;
     (void)pp_array_reserve(&profile->sample_stack, &tables->sample_stack_capacity, n_samples,
                            sizeof *profile->sample_stack);
-    (void)pp_array_reserve(&profile->sample_labels, &tables->sample_labels_capacity, n_samples,
-                           sizeof *profile->sample_labels);
-    (void)pp_array_reserve(&profile->sample_slice, &tables->sample_slice_capacity, n_samples,
-                           sizeof *profile->sample_slice);
+    (void)pp_pages_array_reserve(&profile->sample_labels, &tables->sample_labels_capacity,
+                                 n_samples, sizeof *profile->sample_labels);
+    (void)pp_pages_array_reserve(&profile->sample_slice, &tables->sample_slice_capacity, n_samples,
+                                 sizeof *profile->sample_slice);
     (void)pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
                            n_samples * profile->n_types, sizeof *profile->sample_values);
 }
@@ -212,8 +96,9 @@ static void sum_into(struct pprofc_profile *profile, uint32_t sample, const int6
     }
 }
 
-static void new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
-                       const int64_t *values, const struct pp_estimate *estimates, uint64_t hash)
+/* False, and the profile is marked, when there is no room for it. */
+static bool new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
+                       const int64_t *values, const struct pp_estimate *estimates)
 {
     struct pp_profile_tables *tables = profile->tables;
     const uint32_t sample = profile->n_samples;
@@ -221,37 +106,46 @@ static void new_sample(struct pprofc_profile *profile, pp_id stack, pp_id labels
     const bool is_estimated = estimates != NULL || profile->sample_estimates != NULL;
 
     if (!PP_PROFILE_ROOM(profile, sample_stack, sample) ||
-        !PP_PROFILE_ROOM(profile, sample_labels, sample) ||
-        !PP_PROFILE_ROOM(profile, sample_slice, sample) ||
         (is_estimated && profile->n_types > 0 && !reserve_estimates(profile, sample + 1)))
-        return;
-    if (pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
-                         first + profile->n_types, sizeof *profile->sample_values) != 0 ||
-        pp_id_table_put(&tables->samples, hash, sample + 1) != 0) {
+        return false;
+    if (pp_pages_array_reserve(&profile->sample_labels, &tables->sample_labels_capacity,
+                               (size_t)sample + 1, sizeof *profile->sample_labels) != 0 ||
+        pp_pages_array_reserve(&profile->sample_slice, &tables->sample_slice_capacity,
+                               (size_t)sample + 1, sizeof *profile->sample_slice) != 0 ||
+        pp_array_reserve(&profile->sample_values, &tables->sample_values_capacity,
+                         first + profile->n_types, sizeof *profile->sample_values) != 0) {
         tables->failed = true;
-        return;
+        return false;
     }
     profile->sample_stack[sample] = stack;
-    profile->sample_labels[sample] = labels;
-    profile->sample_slice[sample] = slice;
-    if (profile->n_types > 0)
-        memcpy(profile->sample_values + first, values, profile->n_types * sizeof *values);
+    /* Of many profiles all are 0: such columns take no memory. */
+    if (profile->sample_labels[sample] != labels)
+        profile->sample_labels[sample] = labels;
+    if (profile->sample_slice[sample] != slice)
+        profile->sample_slice[sample] = slice;
+    for (uint32_t type = 0; type < profile->n_types; type++) /* one or two, mostly */
+        profile->sample_values[first + type] = values[type];
     for (uint32_t type = 0; is_estimated && type < profile->n_types; type++)
         profile->sample_estimates[first + type] =
             estimates != NULL ? estimates[type] : (struct pp_estimate){0, 0};
     profile->n_samples++;
+    return true;
 }
 
 void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id labels,
                              uint32_t slice, const int64_t *values,
                              const struct pp_estimate *estimates)
 {
-    const struct pp_id_table *table = &profile->tables->samples;
+    struct pp_id_table *table = &profile->tables->samples;
     const uint64_t hash = pp_profile_sample_hash(stack, labels, slice);
     struct pp_id_probe probe;
 
     if (profile->tables->is_settled && !pp_profile_unsettle(profile))
         return;
+    if (pp_id_table_reserve(table) != 0) {
+        profile->tables->failed = true;
+        return;
+    }
     for (probe = pp_id_table_first(table, hash); probe.id != 0;
          probe = pp_id_table_after(table, hash, probe)) {
         const uint32_t sample = probe.id - 1;
@@ -261,7 +155,8 @@ void pp_profile_add_estimate(struct pprofc_profile *profile, pp_id stack, pp_id 
             return;
         }
     }
-    new_sample(profile, stack, labels, slice, values, estimates, hash);
+    if (new_sample(profile, stack, labels, slice, values, estimates))
+        pp_id_table_put_at(table, hash, probe, profile->n_samples);
 }
 
 void pp_profile_add(struct pprofc_profile *profile, pp_id stack, pp_id labels, uint32_t slice,
@@ -389,13 +284,20 @@ int pp_profile_samples_take(struct pprofc_profile *profile, struct pp_profile_sa
     return 0;
 }
 
+/* Those columns whose memory is pages. */
+static void free_labels_and_slices(pp_id *labels, uint32_t *slices,
+                                   const struct pp_profile_tables *tables)
+{
+    pp_pages_array_free(labels, tables->sample_labels_capacity, sizeof *labels);
+    pp_pages_array_free(slices, tables->sample_slice_capacity, sizeof *slices);
+}
+
 static void free_samples(struct pprofc_profile *profile)
 {
     free(profile->node_parent);
     free(profile->node_location);
     free(profile->sample_stack);
-    free(profile->sample_labels);
-    free(profile->sample_slice);
+    free_labels_and_slices(profile->sample_labels, profile->sample_slice, profile->tables);
     free(profile->sample_values);
     free(profile->sample_estimates);
     pp_id_table_done(&profile->tables->nodes);
@@ -436,8 +338,7 @@ void pp_profile_samples_done(struct pp_profile_samples *old)
     free(old->node_parent);
     free(old->node_location);
     free(old->sample_stack);
-    free(old->sample_labels);
-    free(old->sample_slice);
+    free_labels_and_slices(old->sample_labels, old->sample_slice, &old->tables);
     free(old->sample_values);
     free(old->sample_estimates);
     pp_id_table_done(&old->tables.nodes);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "profile/tables.h"
 
 /* The sum that sample 'i' belongs to, made when it is not there yet, counted from 1; 0: no memory.
@@ -50,6 +51,42 @@ int pp_slice_sums_make(const struct pprofc_profile *profile, struct pp_slice_sum
     }
     *sums_out = sums;
     return 0;
+}
+
+/* Of each sum the next one of its stack, from 1; of a stack's last one 0.  'last' and 'next' are
+ * zeros. */
+static void chain(const struct pprofc_profile *profile, const struct pp_slice_sums *sums,
+                  uint32_t *last, uint32_t *next)
+{
+    for (uint32_t i = 0; i < sums->n_sums; i++) {
+        const pp_id stack = profile->sample_stack[sums->first[i]];
+        if (last[stack] != 0)
+            next[last[stack] - 1] = i + 1;
+        last[stack] = i + 1;
+    }
+}
+
+uint32_t *pp_slice_sums_by_stack(const struct pprofc_profile *profile,
+                                 const struct pp_slice_sums *sums)
+{
+    uint32_t *order = calloc((size_t)sums->n_sums + 1, sizeof *order);
+    pp_autofree uint32_t *last = calloc(profile->n_nodes, sizeof *last);
+    pp_autofree uint32_t *next = calloc((size_t)sums->n_sums + 1, sizeof *next);
+    pp_autofree bool *is_done = calloc((size_t)sums->n_sums + 1, sizeof *is_done);
+    uint32_t n = 0;
+
+    if (order == NULL || last == NULL || next == NULL || is_done == NULL) {
+        free(order);
+        return NULL;
+    }
+    chain(profile, sums, last, next);
+    for (uint32_t i = 0; i < sums->n_sums; i++) {
+        for (uint32_t sum = i + 1; sum != 0 && !is_done[sum - 1]; sum = next[sum - 1]) {
+            is_done[sum - 1] = true;
+            order[n++] = sum - 1;
+        }
+    }
+    return order;
 }
 
 void pp_slice_sums_done(struct pp_slice_sums *sums)

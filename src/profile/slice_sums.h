@@ -13,6 +13,11 @@ struct pp_slice_sums {
 
 /* In the order of their first samples; 0 or -ENOMEM. */
 int pp_slice_sums_make(const struct pprofc_profile *profile, struct pp_slice_sums *sums_out);
+
+/* The sums' indexes, those of one stack side by side, stacks in the order of their first sums; to
+ * be freed.  NULL: no memory. */
+uint32_t *pp_slice_sums_by_stack(const struct pprofc_profile *profile,
+                                 const struct pp_slice_sums *sums);
 void pp_slice_sums_done(struct pp_slice_sums *sums);
 
 #endif

@@ -98,6 +98,46 @@ double pp_welch_degrees(double variance_a, double degrees_a, double variance_b, 
     return denominator > 0 ? sum * sum / denominator : INFINITY;
 }
 
+/* ---- variances of variances ---- */
+
+/* From where on the asymptotic series below have ten digits. */
+static const double far_enough = 10;
+
+double pp_log_variance_mean(double degrees)
+{
+    double x = degrees / 2, sum = -log(x), square;
+
+    for (; x < far_enough; x++)
+        sum -= 1 / x;
+    square = 1 / (x * x);
+    return sum + log(x) - 1 / (2 * x) -
+           square * (1.0 / 12 - square * (1.0 / 120 - square * (1.0 / 252 - square / 240)));
+}
+
+double pp_log_variance_variance(double degrees)
+{
+    double x = degrees / 2, sum = 0, square;
+
+    for (; x < far_enough; x++)
+        sum += 1 / (x * x);
+    square = 1 / (x * x);
+    return sum + 1 / x + square / 2 +
+           square / x * (1.0 / 6 - square * (1.0 / 30 - square * (1.0 / 42 - square / 30)));
+}
+
+double pp_degrees_of_spread(double variance)
+{
+    double low = log(1e-9), high = log(1e9); /* of the degrees */
+
+    if (!(variance > 0))
+        return INFINITY;
+    for (int i = 0; i < 64; i++) {
+        const double middle = (low + high) / 2;
+        *(pp_log_variance_variance(exp(middle)) > variance ? &low : &high) = middle;
+    }
+    return exp((low + high) / 2);
+}
+
 /* ---- shares ---- */
 
 struct pp_interval pp_wilson_interval(double share, double n, double z)

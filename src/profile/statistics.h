@@ -21,6 +21,17 @@ double pp_student_95(double degrees);
 /* Degrees of freedom of a sum of two variances, each estimated with its own (Welch 1947). */
 double pp_welch_degrees(double variance_a, double degrees_a, double variance_b, double degrees_b);
 
+/* The logarithm of an estimated variance, as a part of the true one, when it has so many degrees of
+ * freedom: its mean and its variance (digamma and trigamma; Abramowitz and Stegun 6.3.18, 6.4.12).
+ */
+double pp_log_variance_mean(double degrees);
+double pp_log_variance_variance(double degrees);
+
+/* The degrees of freedom at which pp_log_variance_variance() is 'variance': how much things that
+ * differ so among themselves tell of another one of their kind (Smyth 2004, Statistical
+ * Applications in Genetics and Molecular Biology 3:3).  INFINITY when it is 0 or less. */
+double pp_degrees_of_spread(double variance);
+
 /* A share that was seen in 'n' trials (need not be whole; INFINITY: known exactly), 'z' standard
  * errors to each side (Wilson 1927). */
 struct pp_interval pp_wilson_interval(double share, double n, double z);

@@ -62,6 +62,11 @@ static inline uint64_t pp_profile_node_hash(pp_id parent, pp_id location)
     return pp_hash_mix((uint64_t)parent << 32 | location);
 }
 
+/* Add all nodes of 'source' to the tree of 'profile', at the locations that 'locations' has for
+ * those of 'source'.  In 'nodes', by node of the source, is then where each one is. */
+void pp_profile_add_nodes(struct pprofc_profile *profile, const struct pprofc_profile *source,
+                          const pp_id *locations, pp_id *nodes);
+
 /* A way down the tree. */
 struct pp_profile_walk {
     const pp_id *locations; /* leaf first */
@@ -78,6 +83,14 @@ enum { PP_PROFILE_MOST_WALKS = 64 };
  * longer than one, since most of the time goes by in waiting for memory. */
 void pp_profile_walk_known(struct pprofc_profile *profile, struct pp_profile_walk *walks,
                            uint32_t n_walks);
+
+/* Have brought here where the first child of 'node' mostly is. */
+PP_FETCHES static inline void pp_profile_fetch_children(const struct pprofc_profile *profile,
+                                                        pp_id node)
+{
+    __builtin_prefetch(&profile->node_parent[node + 1]);
+    __builtin_prefetch(&profile->node_location[node + 1]);
+}
 
 static inline uint64_t pp_profile_sample_hash(pp_id stack, pp_id labels, uint32_t slice)
 {

@@ -1,5 +1,5 @@
 /* The hot spots of a profile: self (flat) and total (cum) per function, line, file, module,
- * address, thread or value of a label. */
+ * address, thread, pool of threads or value of a label. */
 #ifndef PP_PROFILE_TOP_H
 #define PP_PROFILE_TOP_H
 
@@ -14,6 +14,7 @@ enum pp_group {
     PP_BY_MODULE,
     PP_BY_ADDRESS,
     PP_BY_THREAD,
+    PP_BY_POOL, /* threads whose names differ in the number at their end: "worker-*" */
     PP_BY_NAME, /* functions of one name are one, whatever files they are in */
     PP_BY_LABEL
 };
@@ -35,7 +36,8 @@ struct pp_top {
     struct pp_top_row *rows; /* the larger flat first (what is negative by its size), then cum, then
                                 name */
     uint32_t n_rows;
-    int64_t total; /* the true total, before any row was left out */
+    uint32_t n_light; /* rows that were left out for their weight */
+    int64_t total;    /* the true total, before any row was left out */
     int64_t n_samples;
     bool is_estimated; /* values stand for more than was looked at: see the estimates */
     struct pp_estimate total_estimate;

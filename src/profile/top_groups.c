@@ -10,7 +10,9 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/print.h"
 #include "profile/label.h"
+#include "profile/pools.h"
 #include "profile/tables.h"
 
 enum { NO_GROUP = UINT32_MAX };
@@ -58,11 +60,11 @@ name(struct pp_arena *arena, const char *format, ...)
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    n_chars = vsnprintf(NULL, 0, format, arguments);
+    n_chars = pp_vprint(NULL, 0, format, arguments);
     if (n_chars >= 0)
         text = pp_arena_alloc(arena, (size_t)n_chars + 1);
     if (text != NULL)
-        (void)vsnprintf(text, (size_t)n_chars + 1, format, again);
+        (void)pp_vprint(text, (size_t)n_chars + 1, format, again);
     va_end(again);
     va_end(arguments);
     return text;
@@ -156,6 +158,22 @@ static uint32_t by_thread(struct pp_top_groups *groups, const struct pprofc_prof
     return wanted.name == NULL ? NO_GROUP : number_of(groups, &wanted);
 }
 
+static uint32_t by_pool(struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                        pp_id label_set)
+{
+    const struct pp_label_set *set = &profile->label_sets[label_set];
+    struct pp_top_group wanted = {.name = "<unknown>", .file = "", .number = 0};
+    char pool[PP_POOL_NAME_BYTES];
+
+    for (uint32_t i = 0; i < set->n_labels; i++) {
+        const struct pp_label *label = &profile->labels[set->first + i];
+        if (strcmp(profile->strings[label->key], "thread_name") == 0)
+            wanted.name =
+                name(groups->arena, "%s", pp_pool_name(profile->strings[label->text], pool));
+    }
+    return wanted.name == NULL ? NO_GROUP : number_of(groups, &wanted);
+}
+
 static uint32_t by_label(struct pp_top_groups *groups, const struct pprofc_profile *profile,
                          pp_id label_set, const char *key)
 {
@@ -171,18 +189,51 @@ static uint32_t by_label(struct pp_top_groups *groups, const struct pprofc_profi
 
 /* ---- numbering all of a profile ---- */
 
+/* The function that alone tells which group a line is in; 0: there is none. */
+static pp_id function_of(const struct pprofc_profile *profile, pp_id location, uint32_t line,
+                         enum pp_group group)
+{
+    const struct pp_location *frame = &profile->locations[location];
+    const struct pp_function *function;
+    pp_id id;
+
+    if (group == PP_BY_LINE || line >= frame->n_lines)
+        return 0;
+    id = profile->lines[frame->first_line + line].function;
+    function = &profile->functions[id];
+    return group == PP_BY_FILE || function->name != 0 || function->system_name != 0 ? id : 0;
+}
+
+/* A function has several lines: it is looked up once. 'of_function': its group + 1. */
+static uint32_t number_line(struct pp_top_groups *groups, const struct pprofc_profile *profile,
+                            pp_id location, uint32_t line, enum pp_group group,
+                            uint32_t *of_function)
+{
+    const pp_id function = function_of(profile, location, line, group);
+    uint32_t number;
+
+    if (of_function[function] != 0)
+        return of_function[function] - 1;
+    number = group == PP_BY_FILE ? by_file(groups, profile, location, line)
+                                 : by_function(groups, profile, location, line, group);
+    if (function != 0 && number != NO_GROUP)
+        of_function[function] = number + 1;
+    return number;
+}
+
 static int number_lines(struct pp_top_groups *groups, const struct pprofc_profile *profile,
                         enum pp_group group)
 {
+    pp_autofree uint32_t *of_function =
+        calloc((size_t)profile->n_functions + 1, sizeof *of_function);
+
     groups->of_line = calloc((size_t)profile->n_lines + 1, sizeof *groups->of_line);
-    if (groups->of_line == NULL)
+    if (groups->of_line == NULL || of_function == NULL)
         return -ENOMEM;
     for (pp_id location = 0; location < profile->n_locations; location++) {
         const struct pp_location *frame = &profile->locations[location];
         for (uint32_t i = 0; i < frame->n_lines || (i == 0 && frame->n_lines == 0); i++) {
-            const uint32_t number = group == PP_BY_FILE
-                                        ? by_file(groups, profile, location, i)
-                                        : by_function(groups, profile, location, i, group);
+            const uint32_t number = number_line(groups, profile, location, i, group, of_function);
             if (number == NO_GROUP)
                 return -ENOMEM;
             if (frame->n_lines > 0)
@@ -215,6 +266,7 @@ static int number_label_sets(struct pp_top_groups *groups, const struct pprofc_p
         return -ENOMEM;
     for (pp_id set = 0; set < profile->n_label_sets; set++) {
         const uint32_t number = group == PP_BY_THREAD ? by_thread(groups, profile, set)
+                                : group == PP_BY_POOL ? by_pool(groups, profile, set)
                                                       : by_label(groups, profile, set, label_key);
         if (number == NO_GROUP)
             return -ENOMEM;
@@ -231,7 +283,7 @@ int pp_top_groups_init(struct pp_top_groups *groups, const struct pprofc_profile
     groups->of_location = calloc(profile->n_locations, sizeof *groups->of_location);
     if (groups->of_location == NULL)
         return -ENOMEM;
-    if (group == PP_BY_THREAD || group == PP_BY_LABEL)
+    if (group == PP_BY_THREAD || group == PP_BY_POOL || group == PP_BY_LABEL)
         return number_label_sets(groups, profile, group, label_key);
     if (group == PP_BY_MODULE || group == PP_BY_ADDRESS)
         return number_locations(groups, profile, group);

@@ -16,6 +16,8 @@
  */
 enum { STEPS_A_NODE = 8 };
 
+enum { AHEAD = 8 }; /* stacks that are fetched before their turn */
+
 enum { SEVERAL = UINT32_MAX };
 
 /* ---- by sample ---- */
@@ -100,6 +102,13 @@ static uint32_t follow(const struct walk *walk, pp_id stack, const struct worth 
     return n_steps;
 }
 
+/* The beginning of a stack that is followed soon. */
+PP_FETCHES static inline void fetch(const struct pprofc_profile *profile, pp_id stack)
+{
+    __builtin_prefetch(&profile->node_parent[stack]);
+    __builtin_prefetch(&profile->node_location[stack]);
+}
+
 /* False when it would take longer than the walk by node, and nothing is done. */
 static bool walk_by_sample(const struct walk *walk)
 {
@@ -109,6 +118,8 @@ static bool walk_by_sample(const struct walk *walk)
     uint64_t n_steps = 0;
 
     for (uint32_t i = 0; i < profile->n_samples && n_steps <= most_steps; i++) {
+        if (i + AHEAD < profile->n_samples)
+            fetch(profile, profile->sample_stack[i + AHEAD]);
         const int64_t *values = profile->sample_values + (size_t)i * profile->n_types;
         const struct worth worth = {.sample = i + 1,
                                     .value = values[walk->type],

@@ -18,6 +18,9 @@
  * - a newer reader reads every older layout: fields are only ever added in the spare room, and
  * PP_REC_LAYOUT counts up
  *
+ * Parts of the description: layout_table.h, layout_heap.h, layout_waits.h; who reads or writes
+ * recordings includes this header.
+ *
  * Times are nanoseconds of CLOCK_MONOTONIC since 'start_monotonic_ns', unless a name says
  * otherwise. */
 #ifndef PP_RECORDING_LAYOUT_H
@@ -26,25 +29,25 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "recording/layout_heap.h"
+#include "recording/layout_table.h"
+#include "recording/layout_waits.h"
+
 #define PP_REC_MAGIC "pprofc\r\n"
 
 enum {
-    PP_REC_LAYOUT = 3, /* 2: heap; 3: budget, labels, spans */
+    PP_REC_LAYOUT = 4, /* 2: heap; 3: budget, labels, spans; 4: waits */
     PP_REC_HEADER_BYTES = 32 * 1024,
     PP_REC_MAX_SEGMENTS = 128,
     PP_REC_MAX_SPARES = 4,
     PP_REC_MAX_READERS = 8,
     PP_REC_MAX_MILLIHERTZ = 10 * 1000 * 1000,
-    PP_REC_MAX_BLOCKS = 12,
     PP_REC_N_MESSAGES = 16,
     PP_REC_MESSAGE_BYTES = 240,
     PP_REC_SLICE_NS = 100 * 1000 * 1000, /* the finest time slice of folded segments */
     PP_REC_EVENT_ALIGN = 8,
     PP_REC_MAX_VALUES = 8,
-    PP_REC_N_TREND = 32, /* points of each site's history */
     PP_REC_N_BUDGET_CHANGES = 16,
-    PP_REC_N_LIFETIMES = 36,
-    PP_REC_LIFETIME_OF_1_MS = 10,
     PP_REC_MAX_LABELS = 16,
     PP_REC_FIRST_SPANS = 64,  /* room from the start */
     PP_REC_N_SPANS = 64 * 63, /* and once there are any: six blocks; the newest that have samples */
@@ -52,9 +55,11 @@ enum {
 
 /* Pseudo frames (sigsafe/unwind.h has the others). */
 enum {
-    PP_PC_FOLDED = 3,  /* stacks given up to keep the memory bound */
-    PP_PC_RUNNING = 4, /* a thread that runs, or waits for a CPU, and did not say where in time */
-    PP_PC_WAITING = 5, /* a thread that waits, and whose stack may not be read */
+    PP_PC_FOLDED = 3,    /* stacks given up to keep the memory bound */
+    PP_PC_RUNNING = 4,   /* a thread that runs, or waits for a CPU, and did not say where in time */
+    PP_PC_WAITING = 5,   /* a thread that waits, and whose stack may not be read */
+    PP_PC_RUN_QUEUE = 6, /* of waits: for a CPU */
+    PP_PC_THROTTLED = 7, /* the same, as the control group had used up its share */
 };
 
 /* Why something was not recorded. */
@@ -69,6 +74,8 @@ enum pp_rec_loss {
     PP_LOSS_HEAP_STACK,   /* one whose stack had no room: it is on [folded] */
     PP_LOSS_LABEL,        /* a label that had no room: its key was taken off the thread */
     PP_LOSS_SPAN,         /* a sample whose span had no room (yet): it stays, without the span */
+    PP_LOSS_WAIT,         /* a wait without room for its stack: its time is unattributed */
+    PP_LOSS_LOCK,         /* a wait for a lock that its holder was not charged for */
     PP_LOSS_COUNT
 };
 
@@ -90,9 +97,12 @@ enum pp_rec_delivery {
 enum pp_rec_family {
     PP_FAMILY_CPU = 1,
     PP_FAMILY_OFFCPU,
-    PP_FAMILY_LOCK,
+    PP_FAMILY_LOCK, /* charged to the stack that waited */
     PP_FAMILY_HEAP,
     PP_FAMILY_THREADS, /* where all threads stand, asked for by PP_REQUEST_STACKS; never folded */
+    PP_FAMILY_HOLDER,  /* as PP_FAMILY_LOCK, charged to the stack that let others wait, at its
+                          release; no kind of its own */
+    PP_FAMILY_LAST = PP_FAMILY_HOLDER,
 };
 
 /* Values of a PP_FAMILY_THREADS event.  Behind all of one look comes one with PP_STAND_COUNT 0 and
@@ -109,14 +119,16 @@ enum pp_rec_stand {
 };
 
 enum pp_rec_event_flags {
-    PP_EVENT_TRUNCATED = 1 << 0, /* the stack does not reach its root */
-    PP_EVENT_CUT = 1 << 1,       /* the middle of the stack was left out */
-    PP_EVENT_INFERRED = 1 << 2,  /* frame pointers or scanning were used */
-    PP_EVENT_KERNEL = 1 << 3,    /* taken in the kernel */
-    PP_EVENT_REMAINDER = 1 << 4, /* time that no sample saw; its stack is PP_PC_UNSAMPLED */
-    PP_EVENT_WEIGHTED = 1 << 5,  /* weight and variance follow the values (doubles) */
-    PP_EVENT_TIMED = 1 << 6,     /* start_ns and duration_ns follow */
-    PP_EVENT_MAPPED = 1 << 7,    /* of a site: what it takes is mapped (mmap), not malloc's */
+    PP_EVENT_TRUNCATED = 1 << 0,   /* the stack does not reach its root */
+    PP_EVENT_CUT = 1 << 1,         /* the middle of the stack was left out */
+    PP_EVENT_INFERRED = 1 << 2,    /* frame pointers or scanning were used */
+    PP_EVENT_KERNEL = 1 << 3,      /* taken in the kernel */
+    PP_EVENT_REMAINDER = 1 << 4,   /* time that no sample saw; its stack is PP_PC_UNSAMPLED */
+    PP_EVENT_WEIGHTED = 1 << 5,    /* weight and variance follow the values (doubles) */
+    PP_EVENT_TIMED = 1 << 6,       /* start_ns and duration_ns follow */
+    PP_EVENT_MAPPED = 1 << 7,      /* of a site: what it takes is mapped (mmap), not malloc's */
+    PP_EVENT_WAIT = 1 << 8,        /* four bits from here: enum pp_rec_wait */
+    PP_EVENT_DESCRIPTOR = 1 << 12, /* four bits from here: enum pp_rec_descriptor */
 };
 
 /* 'state_bytes' of an event: length in the low 24 bits, this in the high 8. */
@@ -161,13 +173,6 @@ struct pp_rec_segment_ref {
     uint64_t offset, n_bytes;
 };
 
-/* A table that grows by blocks: block k holds n_first << k items. */
-struct pp_rec_table {
-    _Atomic uint32_t n_items;
-    uint32_t item_bytes, n_first, pad;
-    _Atomic uint64_t blocks[PP_REC_MAX_BLOCKS]; /* offsets */
-};
-
 /* The labels of a thread, in the order of their keys: offsets in 'strings', whose items are bytes
  * and whose texts end with a NUL.  Events say 1 + the index. */
 struct pp_rec_label {
@@ -189,113 +194,6 @@ struct pp_rec_span {
     uint64_t pad;
 };
 
-enum pp_rec_heap_mode {
-    PP_HEAP_OFF,
-    PP_HEAP_SAMPLED, /* one in 'interval_bytes', at random */
-    PP_HEAP_EXACT,   /* every allocation */
-};
-
-enum pp_rec_heap_options {
-    PP_HEAP_COUNTS_USABLE = 1,   /* usable bytes are counted */
-    PP_HEAP_KEEPS_LIFETIMES = 2, /* there is a table of them */
-};
-
-/* A place that allocates: one stack, and what came of it since the start.  A sampled object of s
- * bytes stands for w = 1 / (1 - exp(-s / interval)) objects; of an exact recording w is 1.  Sums
- * over objects; those of memory in use are 'allocated' less 'freed'.
- *
- * Writers: threads in malloc and free, by atomic additions; the helper: trend and ages.  'hash' is
- * written last when a site is made. */
-struct pp_rec_heap_sums {
-    _Atomic uint64_t n_samples;      /* 1 each */
-    _Atomic uint64_t bytes;          /* w * s */
-    _Atomic uint64_t excess;         /* w - 1, in 1/1024: objects are n_samples + excess / 1024 */
-    _Atomic uint64_t bytes_variance; /* a double's bits: w * (w - 1) * s * s */
-    _Atomic uint64_t count_variance; /* likewise: w * (w - 1) */
-};
-
-struct pp_rec_site {
-    _Atomic uint64_t hash;          /* of frames and label set; 0: not filled in yet */
-    uint32_t first_frame, n_frames; /* items of 'frames', leaf first, as a pp_rec_stack's pcs */
-    uint32_t label_set, flags;      /* flags: pp_rec_event_flags of the stack */
-    struct pp_rec_heap_sums allocated, freed;
-    /* In use at the moment when all of the heap was largest; holds while 'peak_mark' is the
-     * header's, else what is in use now does. */
-    _Atomic uint64_t peak_mark, peak_samples, peak_bytes, peak_excess;
-    /* Of the sampled objects in use, by the helper's last look: nanoseconds since the start. */
-    _Atomic uint64_t oldest_birth_ns, mean_birth_ns;
-    _Atomic uint32_t trend[PP_REC_N_TREND]; /* a float's bits: bytes in use at the header's times */
-    /* Of the objects in use those that nothing led to, by the header's last scan; the birth of the
-     * oldest in milliseconds since the start. */
-    _Atomic uint64_t unreached_bytes, unreached_excess;
-    _Atomic uint32_t unreached_samples, unreached_oldest_ms;
-};
-
-/* How long the objects of a site lived that were freed, beside the site in a table of its own,
- * since it is kept on request only: sums over objects that lived for less than 2^(k - 10) ms, and
- * not less than half of that.  The first holds all that lived for less, the last all that lived for
- * longer. Of those, objects whose free nobody saw, and what a smaller size left out, are in no
- * bucket. */
-struct pp_rec_lifetimes {
-    struct pp_rec_heap_sums freed[PP_REC_N_LIFETIMES];
-};
-
-/* The last scan for objects that nothing leads to (capture/leak.c). */
-struct pp_rec_leak_scan {
-    _Atomic uint32_t generation;   /* odd while results are written; 0: there was none */
-    _Atomic uint32_t n_unseen;     /* threads that ran: their registers were not looked at */
-    _Atomic uint64_t predicted_ns; /* of the pause; also of one that was only asked for */
-    _Atomic uint64_t time_ns;      /* as of when */
-    _Atomic uint64_t pause_ns, scan_ns, scanned_bytes;
-    _Atomic uint64_t n_objects, n_young; /* judged; and too young to be */
-    _Atomic uint32_t n_passes; /* 2: 'pause_ns' is the longer one, times and bytes are sums */
-    /* How many looks have ended, however they did (24 bits), and the errno of the last, 0 when its
-     * results are here (8 bits). */
-    _Atomic uint32_t ended;
-};
-
-/* What the program mapped by itself: exact, as of the helper's last turn.  Bytes in whole pages. */
-struct pp_rec_mappings {
-    _Atomic uint64_t are_followed; /* 0: nobody asked for it, and all of this is 0 */
-    _Atomic uint64_t n_maps,
-        mapped_bytes; /* anonymous and accessible; bytes: mremap's growth too */
-    _Atomic uint64_t n_others, other_bytes; /* of files, and address space alone (PROT_NONE) */
-    _Atomic uint64_t n_unmaps,
-        unmapped_bytes; /* whatever lay there; bytes: mremap's shrinking too */
-    uint64_t spare;
-};
-
-/* The heap as a whole. */
-struct pp_rec_heap {
-    _Atomic uint32_t mode, allocator; /* enum pp_rec_heap_mode, enum pp_rec_allocator */
-    _Atomic uint64_t interval_bytes;
-    /* Exact, as of the helper's last turn. */
-    _Atomic uint64_t n_allocs, n_reallocs, n_frees, requested_bytes;
-    _Atomic uint64_t n_ghosts; /* objects whose free nobody saw: their address came again */
-    _Atomic uint64_t peak_mark, peak_bytes, peak_time_ns; /* mark 0: not followed */
-    /* 'n_trend' points so far; odd while the helper makes room by leaving out every second. */
-    _Atomic uint32_t trend_generation, n_trend;
-    uint64_t trend_time_ns[PP_REC_N_TREND];
-    /* The allocator's own figures in bytes, as of 'memory_time_ns' (0: not asked). */
-    _Atomic uint64_t memory_time_ns;
-    _Atomic uint64_t allocated_bytes; /* in objects of the program, rounded up; ~0: not known */
-    _Atomic uint64_t held_bytes;      /* taken from the kernel, free parts included */
-    _Atomic uint64_t resident_bytes;  /* of it, in memory */
-    _Atomic uint64_t retained_bytes;  /* given back to the kernel, the addresses kept */
-    struct pp_rec_table sites, frames;
-    struct pp_rec_leak_scan leaks;
-    _Atomic uint64_t tables_bytes;    /* of ours in memory: what is followed, and the sites */
-    _Atomic uint64_t alignment_bytes; /* of the program's heap: no more than so many between
-                                         objects, since sampled ones are aligned */
-    /* As the allocator rounds what is asked for; exact, as of the helper's last turn. */
-    _Atomic uint64_t usable_allocated_bytes, usable_freed_bytes;
-    _Atomic uint32_t options; /* enum pp_rec_heap_options */
-    uint32_t spare_half;
-    uint64_t spare[2];
-    struct pp_rec_mappings mappings;
-    struct pp_rec_table lifetimes; /* one a site, where they are kept */
-};
-
 /* What profiling may cost, and what was done to keep to it (capture/governor.c).  Shares are in
  * millionths of the program's CPU time. */
 struct pp_rec_budget {
@@ -310,14 +208,6 @@ struct pp_rec_budget {
         uint64_t cost_ppm;                             /* that it was made for */
     } changes[PP_REC_N_BUDGET_CHANGES]; /* the last of them: change k is item k % that many */
     uint64_t spare[8];
-};
-
-enum pp_rec_allocator {
-    PP_ALLOCATOR_UNKNOWN,
-    PP_ALLOCATOR_GLIBC,
-    PP_ALLOCATOR_JEMALLOC,
-    PP_ALLOCATOR_TCMALLOC,
-    PP_ALLOCATOR_MIMALLOC,
 };
 
 enum pp_rec_thread_flags {
@@ -339,7 +229,7 @@ struct pp_rec_thread {
     _Atomic uint64_t excluded_ns;  /* CPU time while paused or ignored: in no total */
     _Atomic uint64_t n_allocs, n_frees, requested_bytes; /* exact, by the helper's last turn */
     _Atomic uint64_t n_reallocs, usable_allocated_bytes, usable_freed_bytes;
-    uint64_t spare[1];
+    _Atomic uint64_t n_by_timer; /* signals of CPU timers, with a sample or without */
 };
 
 struct pp_rec_module {
@@ -400,7 +290,7 @@ enum pp_rec_by_program {
 enum pp_rec_state { PP_REC_STARTING, PP_REC_RUNNING, PP_REC_PAUSED, PP_REC_ENDED };
 
 struct pp_rec_header {
-    char magic[8];
+    char magic[8]; /* written last: from then on the file is a recording to whoever finds it */
     uint32_t layout, header_bytes;
     _Atomic uint64_t n_bytes; /* reserved so far */
     _Atomic uint32_t state;
@@ -442,8 +332,8 @@ struct pp_rec_header {
                                     flock() on it as long as it samples. */
     _Atomic uint32_t by_program; /* under pprofc run: what it did by the API, enum
                                     pp_rec_by_program */
-    uint32_t pad1;
-    _Atomic uint64_t own_children_ns; /* CPU of the children that capture ran, to write files */
+    _Atomic uint32_t timer_delivery_ns; /* likewise, of threads that have CPU timers */
+    _Atomic uint64_t own_children_ns;   /* CPU of the children that capture ran, to write files */
     /* By reader's slot, what it wants of the sampler: millihertz in the low 32 bits, and above them
      * until when, in tenths of a second since the start, so that nothing stays on when a reader is
      * gone.  The sampler runs at the highest of these and of what the program asked for.  0: none.
@@ -468,6 +358,14 @@ struct pp_rec_header {
 
     struct pp_rec_heap heap;     /* since layout 2; all zero before */
     struct pp_rec_budget budget; /* since layout 3; all zero before */
+    struct pp_rec_waits waits;   /* since layout 4; all zero before */
+    _Atomic uint64_t
+        delivery_total_ns; /* of all samples up to the helper's last turn; 0: unknown */
+
+    /* The file that was executed, before links were followed: "redis-server", where 'program' is
+     * redis-check-rdb, "sh", where it is busybox, and a script's own name.  What the kernel calls
+     * the process when it begins, but not cut to 15 bytes.  "" where that is not known. */
+    char name[128];
 };
 
 _Static_assert(sizeof(struct pp_rec_header) <= PP_REC_HEADER_BYTES, "the header outgrew its room");

@@ -34,8 +34,8 @@ static void find_segments(struct pp_recording_reader *reader)
     }
 }
 
-int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,
-                      struct pprofc_error *err)
+static int copy_since(struct pp_recording_reader *reader, uint64_t since_ns,
+                      struct pp_buffer *copy_out, struct pprofc_error *err)
 {
     struct pp_buffer copy = PP_BUFFER_INIT;
     int status = 0;
@@ -43,13 +43,19 @@ int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy
     if (reader->source.fd >= 0)
         status = pp_recording_measure_source(&reader->source, err);
     if (status == 0)
-        status = pp_recording_copy_source(&reader->source, &copy, err);
+        status = pp_recording_copy_source(&reader->source, since_ns, &copy, err);
     if (status != 0) {
         pp_buffer_done(&copy);
         return status;
     }
     *copy_out = copy;
     return 0;
+}
+
+int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,
+                      struct pprofc_error *err)
+{
+    return copy_since(reader, 0, copy_out, err);
 }
 
 int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err)
@@ -143,7 +149,7 @@ int pp_recording_view(const void *bytes, size_t n_bytes, const char *name,
     return begin(reader, reader_out, err);
 }
 
-int pp_recording_snapshot(struct pp_recording_reader *reader,
+int pp_recording_snapshot(struct pp_recording_reader *reader, uint64_t since_ns,
                           struct pp_recording_reader **snapshot_out, struct pprofc_error *err)
 {
     struct pp_recording_reader *snapshot = new_reader(reader->name);
@@ -151,7 +157,7 @@ int pp_recording_snapshot(struct pp_recording_reader *reader,
 
     if (snapshot == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", reader->name);
-    status = pp_recording_copy(reader, &snapshot->copy, err);
+    status = copy_since(reader, since_ns, &snapshot->copy, err);
     if (status != 0) {
         pp_recording_close(snapshot);
         return status;
@@ -168,6 +174,22 @@ const struct pp_rec_header *pp_recording_header(const struct pp_recording_reader
     return header_of(reader);
 }
 
+const char *pp_recording_program_name(const struct pp_rec_header *head,
+                                      char name_out[PP_PROGRAM_NAME_BYTES])
+{
+    const char *name = head->name, *slash;
+    size_t capacity = sizeof head->name;
+
+    _Static_assert(sizeof head->program <= PP_PROGRAM_NAME_BYTES, "a path without folders fits");
+    if (name[0] == '\0') {
+        slash = memrchr(head->program, '/', strnlen(head->program, sizeof head->program));
+        name = slash != NULL ? slash + 1 : head->program;
+        capacity = sizeof head->program - (size_t)(name - head->program);
+    }
+    (void)snprintf(name_out, PP_PROGRAM_NAME_BYTES, "%.*s", (int)strnlen(name, capacity), name);
+    return name_out;
+}
+
 /* In a copy a table is one block. */
 static const void *item(const struct pp_recording_reader *reader, const struct pp_rec_table *table,
                         uint32_t index)
@@ -181,6 +203,12 @@ const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader
                                                 uint32_t index)
 {
     return item(reader, &header_of(reader)->threads, index);
+}
+
+const struct pp_rec_thread_waits *pp_recording_thread_waits(
+    const struct pp_recording_reader *reader, uint32_t index)
+{
+    return item(reader, &header_of(reader)->waits.threads, index);
 }
 
 const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader,

@@ -37,6 +37,14 @@ void pp_recording_close(struct pp_recording_reader *reader);
 int pp_recording_refresh(struct pp_recording_reader *reader, struct pprofc_error *err);
 
 const struct pp_rec_header *pp_recording_header(const struct pp_recording_reader *reader);
+
+enum { PP_PROGRAM_NAME_BYTES = 256 };
+
+/* What the program is called, for people and in names of files: as it was executed, else its file's
+ * name; "" when neither is known.  Returns 'name_out'. */
+const char *pp_recording_program_name(const struct pp_rec_header *head,
+                                      char name_out[PP_PROGRAM_NAME_BYTES]);
+
 /* The header in the memory of a process that lives, to write commands and reader slots; NULL for
  * files and for the dead.
  */
@@ -54,6 +62,15 @@ const struct pp_rec_thread *pp_recording_thread(const struct pp_recording_reader
                                                 uint32_t index);
 const struct pp_rec_module *pp_recording_module(const struct pp_recording_reader *reader,
                                                 uint32_t index);
+
+/* Where the time of thread number 'index' went; NULL where waits are not followed. */
+const struct pp_rec_thread_waits *pp_recording_thread_waits(
+    const struct pp_recording_reader *reader, uint32_t index);
+
+/* The sum over all threads as it is now, in the memory of a process that lives, whatever the reader
+ * shows; 'spare' is 0.  What cannot be read is left out. */
+void pp_recording_waits_now(struct pp_recording_reader *reader,
+                            struct pp_rec_thread_waits *sum_out);
 
 /* Site number 'index' of the heap, or NULL beyond the last; one that is not filled in yet has the
  * hash 0.  Its frames: '*n_out' of them, leaf first; NULL when they are not there. */
@@ -110,8 +127,13 @@ int pp_recording_leak_look_result(const struct pp_rec_header *header, int number
 int pp_recording_copy(struct pp_recording_reader *reader, struct pp_buffer *copy_out,
                       struct pprofc_error *err);
 
-/* A reader of its own of what is there now; it stays as it is whatever becomes of 'reader'. */
-int pp_recording_snapshot(struct pp_recording_reader *reader,
+#define PP_RECORDING_NO_EVENTS UINT64_MAX
+
+/* A reader of its own of what is there now; it stays as it is whatever becomes of 'reader'.  Sums
+ * of events that ended before 'since_ns' (of the recording's time; 0: all are wanted) are left out:
+ * who takes one window after the other does not need what a process has recorded in its life.  With
+ * PP_RECORDING_NO_EVENTS no events are in it. */
+int pp_recording_snapshot(struct pp_recording_reader *reader, uint64_t since_ns,
                           struct pp_recording_reader **snapshot_out, struct pprofc_error *err);
 
 #endif

@@ -42,14 +42,14 @@ static bool look_at_process(int32_t pid, char *state_out, uint64_t *start_ticks_
 {
     char path[32], text[1024];
     const char *fields;
-    size_t n_bytes;
+    ssize_t n_bytes;
 
     (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    pp_autoclose FILE *file = fopen(path, "re");
-    if (file == NULL)
+    pp_autoclose_fd int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
         return false;
-    n_bytes = fread(text, 1, sizeof text - 1, file);
-    text[n_bytes] = '\0';
+    n_bytes = read(file, text, sizeof text - 1); /* all of it at once, as /proc gives it */
+    text[n_bytes > 0 ? n_bytes : 0] = '\0';
     fields = strrchr(text, ')'); /* the name before it may hold anything */
     return fields != NULL &&
            sscanf(fields,
@@ -90,10 +90,8 @@ static bool is_gone(const struct pp_rec_header *head, int fd)
         return true;
     if (!pp_recording_pid_is_ours(head))
         return head->pid_namespace != 0 && is_let_go(fd);
-    if (kill(head->pid, 0) != 0 && errno == ESRCH)
-        return true;
     if (!look_at_process(head->pid, &state, &start_ticks))
-        return false;
+        return kill(head->pid, 0) != 0 && errno == ESRCH; /* there may be no /proc */
     return state == 'Z' || state == 'X' ||
            (head->process_start_ticks != 0 && head->process_start_ticks != start_ticks) ||
            (head->pid_namespace != 0 && is_let_go(fd));

@@ -32,6 +32,7 @@ struct part {
 struct copier {
     struct pp_recording_source *source;
     struct pprofc_error *err; /* of this try */
+    uint64_t since_ns;
     struct pp_buffer *out;
     struct pp_buffer states; /* of the segment at hand: its log as first read */
     struct pp_rec_header head;
@@ -199,46 +200,6 @@ static int split_used(const struct copier *copier, const struct part *part, uint
     return 0;
 }
 
-/* The event's stack as an offset from the first byte of 'stacks', or UINT32_MAX when it is not
- * wholly there. */
-static uint32_t stack_position(uint32_t stack, const struct part *part, const unsigned char *stacks,
-                               uint32_t n_stack_bytes)
-{
-    const uint64_t first = part->segment.area_bytes - n_stack_bytes;
-    const uint64_t offset = (uint64_t)stack * 8;
-    struct pp_rec_stack head;
-
-    if (offset < first || offset - first + sizeof head > n_stack_bytes)
-        return UINT32_MAX;
-    memcpy(&head, stacks + (offset - first), sizeof head);
-    if (head.n_frames > (n_stack_bytes - (offset - first) - sizeof head) / sizeof(uint64_t))
-        return UINT32_MAX;
-    return (uint32_t)(offset - first);
-}
-
-/* Move the committed events of the log at 'area' together, at its begin, their stacks, which lie
- * behind the log, counted from there; returns their bytes. */
-static uint32_t gather_events(const struct part *part, const unsigned char *states,
-                              unsigned char *area, const struct extent *extent)
-{
-    const struct pp_recording_log log = {states, area, extent->n_log_bytes};
-    const unsigned char *stacks = area + extent->n_log_bytes;
-    uint32_t n_kept = 0, position = 0, n_bytes;
-
-    while (pp_recording_next_event(&log, &position, &n_bytes) != NULL) {
-        struct pp_rec_event *event = (struct pp_rec_event *)(area + n_kept);
-        uint32_t stack;
-        memmove(event, area + position - n_bytes, n_bytes);
-        stack = stack_position(event->stack, part, stacks, extent->n_stack_bytes);
-        if (stack == UINT32_MAX)
-            continue;
-        event->stack = (extent->n_log_bytes + stack) / 8;
-        n_kept += n_bytes;
-    }
-    memset(area + n_kept, 0, extent->n_log_bytes - n_kept);
-    return n_kept;
-}
-
 /* What of the log is to be read, and after its first reading what of the stacks. */
 static int read_states(struct copier *copier, const struct part *part, struct extent *extent)
 {
@@ -273,41 +234,98 @@ static int read_area(const struct copier *copier, const struct part *part,
                              area + extent->n_log_bytes, extent->n_stack_bytes);
 }
 
+/* What lies at the copy's end since 'begin' is one more segment: 0. */
+static int add_segment(struct copier *copier, const struct part *part, uint64_t begin,
+                       uint32_t n_event_bytes, const struct extent *extent)
+{
+    struct pp_rec_segment *segment = (struct pp_rec_segment *)(void *)(copier->out->bytes + begin);
+
+    *segment = part->segment;
+    segment->n_slots = segment->slots_offset = segment->pad = 0;
+    segment->area_offset = (uint32_t)sizeof *segment;
+    segment->area_bytes = extent->n_log_bytes + extent->n_stack_bytes;
+    segment->used = n_event_bytes | (uint64_t)extent->n_stack_bytes << 32 | PP_SEGMENT_SEALED;
+    copier->refs[copier->n_refs++] =
+        (struct pp_rec_segment_ref){begin, copier->out->n_bytes - begin};
+    return 0;
+}
+
+/* Of sums those that are asked for. */
+static int copy_sums(struct copier *copier, const struct part *part)
+{
+    pp_autobuffer struct pp_buffer events = PP_BUFFER_INIT, stacks = PP_BUFFER_INIT;
+    const uint64_t begin = copier->out->n_bytes;
+    struct pp_recording_sums sums = {.source = copier->source,
+                                     .area_offset = part->offset + part->segment.area_offset,
+                                     .n_area_bytes = part->segment.area_bytes,
+                                     .slice_ns = part->segment.slice_ns,
+                                     .since_ns = copier->since_ns};
+    struct extent extent = {0, 0};
+    char *room;
+    void *taken;
+    int status = split_used(copier, part, part->segment.used, &extent);
+
+    sums.n_log_bytes = extent.n_log_bytes;
+    sums.n_stack_bytes = extent.n_stack_bytes;
+    if (status == 0)
+        status = pp_recording_take_sums(&sums, &events, &stacks, copier->err);
+    if (status != 0 || events.n_bytes == 0)
+        return status;
+    extent = (struct extent){(uint32_t)events.n_bytes, (uint32_t)stacks.n_bytes};
+    status =
+        take_room(copier, sizeof(struct pp_rec_segment) + events.n_bytes + (uint64_t)stacks.n_bytes,
+                  part->offset, &taken);
+    if (status != 0)
+        return status;
+    room = (char *)taken + sizeof(struct pp_rec_segment);
+    memcpy(room, events.bytes, events.n_bytes);
+    if (stacks.n_bytes > 0)
+        memcpy(room + events.n_bytes, stacks.bytes, stacks.n_bytes);
+    return add_segment(copier, part, begin, extent.n_log_bytes, &extent);
+}
+
 /* The segment of the copy: header, events, room of what is not committed, stacks.  Slots are for
  * writers only. */
-static int copy_segment(struct copier *copier, const struct part *part)
+static int copy_log(struct copier *copier, const struct part *part)
 {
     const uint64_t begin = copier->out->n_bytes;
-    struct pp_rec_segment *segment;
     struct extent extent = {0, 0};
     uint32_t n_event_bytes;
+    unsigned char *area;
     void *room;
     int status = read_states(copier, part, &extent);
 
     if (status == 0)
-        status =
-            take_room(copier, sizeof *segment + extent.n_log_bytes + (uint64_t)extent.n_stack_bytes,
-                      part->offset, &room);
+        status = take_room(copier,
+                           sizeof(struct pp_rec_segment) + extent.n_log_bytes +
+                               (uint64_t)extent.n_stack_bytes,
+                           part->offset, &room);
     if (status != 0)
         return status;
-    segment = room;
-    status = read_area(copier, part, &extent, (unsigned char *)(segment + 1));
+    area = (unsigned char *)room + sizeof(struct pp_rec_segment);
+    status = read_area(copier, part, &extent, area);
     if (status != 0)
         return status;
-    n_event_bytes = gather_events(part, (const unsigned char *)copier->states.bytes,
-                                  (unsigned char *)(segment + 1), &extent);
+    n_event_bytes = pp_recording_gather_events(
+        &(struct pp_recording_events){.states = (const unsigned char *)copier->states.bytes,
+                                      .area = area,
+                                      .n_area_bytes = part->segment.area_bytes,
+                                      .n_log_bytes = extent.n_log_bytes,
+                                      .n_stack_bytes = extent.n_stack_bytes});
     if (n_event_bytes == 0) {
         copier->out->n_bytes = begin;
         return 0;
     }
-    *segment = part->segment;
-    segment->n_slots = segment->slots_offset = segment->pad = 0;
-    segment->area_offset = (uint32_t)sizeof *segment;
-    segment->area_bytes = extent.n_log_bytes + extent.n_stack_bytes;
-    segment->used = n_event_bytes | (uint64_t)extent.n_stack_bytes << 32 | PP_SEGMENT_SEALED;
-    copier->refs[copier->n_refs++] =
-        (struct pp_rec_segment_ref){begin, copier->out->n_bytes - begin};
-    return 0;
+    return add_segment(copier, part, begin, n_event_bytes, &extent);
+}
+
+static int copy_segment(struct copier *copier, const struct part *part)
+{
+    if (copier->since_ns == PP_RECORDING_NO_EVENTS)
+        return 0;
+    return copier->since_ns != 0 && part->segment.kind == PP_SEGMENT_FOLDED
+               ? copy_sums(copier, part)
+               : copy_log(copier, part);
 }
 
 /* ---- the tables ---- */
@@ -377,6 +395,7 @@ static int copy_tables(struct copier *copier)
         {&head->strings, 1},
         {&head->label_sets, sizeof(struct pp_rec_label_set)},
         {&head->spans, sizeof(struct pp_rec_span)},
+        {&head->waits.threads, sizeof(struct pp_rec_thread_waits)},
         {&head->heap.lifetimes, sizeof(struct pp_rec_lifetimes)},
         {&head->heap.sites, sizeof(struct pp_rec_site)},
         {&head->heap.frames, sizeof(uint64_t)},
@@ -448,8 +467,8 @@ static int copy_once(struct copier *copier)
     return status;
 }
 
-int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffer *out,
-                             struct pprofc_error *err)
+int pp_recording_copy_source(struct pp_recording_source *source, uint64_t since_ns,
+                             struct pp_buffer *out, struct pprofc_error *err)
 {
     pp_autofree struct copier *copier = calloc(1, sizeof *copier);
     struct pprofc_error error;
@@ -457,6 +476,7 @@ int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffe
     if (copier == NULL)
         return pp_fail(err, -ENOMEM, 0, "no memory to read '%s'", source->name);
     copier->source = source;
+    copier->since_ns = since_ns;
     copier->err = &error;
     copier->out = out;
     for (int i = 0; i < MAX_TRIES; i++) {

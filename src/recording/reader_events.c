@@ -9,8 +9,6 @@
 
 enum {
     LENGTH_MASK = (1 << 24) - 1,
-    EXTRA_BYTES = 16, /* weight and variance, or start and duration */
-    MAX_EVENT_BYTES = (int)sizeof(struct pp_rec_event) + PP_REC_MAX_VALUES * 8 + 2 * EXTRA_BYTES,
 };
 
 static uint32_t state_at(const unsigned char *log, uint32_t position)
@@ -29,7 +27,7 @@ static uint32_t length_of(uint32_t state, uint32_t n_left)
 
     if ((kind != PP_EVENT_RESERVED && kind != PP_EVENT_COMMITTED) ||
         n_bytes % PP_REC_EVENT_ALIGN != 0 || n_bytes <= sizeof(struct pp_rec_event) ||
-        n_bytes > MAX_EVENT_BYTES || n_bytes > n_left)
+        n_bytes > PP_RECORDING_MAX_EVENT_BYTES || n_bytes > n_left)
         return 0;
     return n_bytes;
 }
@@ -39,13 +37,13 @@ static bool is_sane(const struct pp_rec_event *event, uint32_t n_bytes)
 {
     uint32_t wanted = (uint32_t)sizeof *event + event->n_values * 8U;
 
-    if (event->family < PP_FAMILY_CPU || event->family > PP_FAMILY_THREADS ||
-        event->n_values == 0 || event->n_values > PP_REC_MAX_VALUES || event->stack == 0)
+    if (event->family < PP_FAMILY_CPU || event->family > PP_FAMILY_LAST || event->n_values == 0 ||
+        event->n_values > PP_REC_MAX_VALUES || event->stack == 0)
         return false;
     if ((event->flags & PP_EVENT_WEIGHTED) != 0)
-        wanted += EXTRA_BYTES;
+        wanted += PP_RECORDING_EXTRA_BYTES;
     if ((event->flags & PP_EVENT_TIMED) != 0)
-        wanted += EXTRA_BYTES;
+        wanted += PP_RECORDING_EXTRA_BYTES;
     return wanted == n_bytes;
 }
 
@@ -83,4 +81,43 @@ const struct pp_rec_event *pp_recording_next_event(const struct pp_recording_log
         *position = here + step_over(log, here);
     }
     return NULL;
+}
+
+/* ---- of a copy ---- */
+
+/* The event's stack as an offset from the first byte of 'stacks', or UINT32_MAX when it is not
+ * wholly there. */
+static uint32_t stack_position(uint32_t stack, const struct pp_recording_events *events)
+{
+    const unsigned char *stacks = events->area + events->n_log_bytes;
+    const uint32_t n_stack_bytes = events->n_stack_bytes;
+    const uint64_t first = events->n_area_bytes - n_stack_bytes;
+    const uint64_t offset = (uint64_t)stack * 8;
+    struct pp_rec_stack head;
+
+    if (offset < first || offset - first + sizeof head > n_stack_bytes)
+        return UINT32_MAX;
+    memcpy(&head, stacks + (offset - first), sizeof head);
+    if (head.n_frames > (n_stack_bytes - (offset - first) - sizeof head) / sizeof(uint64_t))
+        return UINT32_MAX;
+    return (uint32_t)(offset - first);
+}
+
+uint32_t pp_recording_gather_events(const struct pp_recording_events *events)
+{
+    const struct pp_recording_log log = {events->states, events->area, events->n_log_bytes};
+    uint32_t n_kept = 0, position = 0, n_bytes;
+
+    while (pp_recording_next_event(&log, &position, &n_bytes) != NULL) {
+        struct pp_rec_event *event = (struct pp_rec_event *)(events->area + n_kept);
+        uint32_t stack;
+        memmove(event, events->area + position - n_bytes, n_bytes);
+        stack = stack_position(event->stack, events);
+        if (stack == UINT32_MAX)
+            continue;
+        event->stack = (events->n_log_bytes + stack) / 8;
+        n_kept += n_bytes;
+    }
+    memset(events->area + n_kept, 0, events->n_log_bytes - n_kept);
+    return n_kept;
 }

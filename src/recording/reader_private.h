@@ -34,9 +34,22 @@ struct pp_recording_reader {
 
 /* A consistent copy of what 'source' holds, appended to the empty 'out': layout.h's form with only
  * committed events, only the segments that count (folded first, then raw by sequence), and nothing
- * between them. */
-int pp_recording_copy_source(struct pp_recording_source *source, struct pp_buffer *out,
-                             struct pprofc_error *err);
+ * between them.  'since_ns' as pp_recording_snapshot() has it. */
+int pp_recording_copy_source(struct pp_recording_source *source, uint64_t since_ns,
+                             struct pp_buffer *out, struct pprofc_error *err);
+
+/* A folded segment, checked: where its area is in the source, and what of it is used. */
+struct pp_recording_sums {
+    const struct pp_recording_source *source;
+    uint64_t area_offset;
+    uint32_t n_area_bytes, n_log_bytes, n_stack_bytes;
+    uint64_t slice_ns, since_ns;
+};
+
+/* Append to 'events' those that reach beyond 'since_ns', and to 'stacks' theirs, as they lie behind
+ * the events in a copy. */
+int pp_recording_take_sums(const struct pp_recording_sums *sums, struct pp_buffer *events,
+                           struct pp_buffer *stacks, struct pprofc_error *err);
 
 /* Ask for the size of a source that is a file. */
 int pp_recording_measure_source(struct pp_recording_source *source, struct pprofc_error *err);
@@ -61,9 +74,28 @@ struct pp_recording_log {
     uint32_t n_bytes;
 };
 
+/* No event is longer. */
+enum {
+    PP_RECORDING_EXTRA_BYTES = 16, /* weight and variance, or start and duration */
+    PP_RECORDING_MAX_EVENT_BYTES =
+        (int)sizeof(struct pp_rec_event) + PP_REC_MAX_VALUES * 8 + 2 * PP_RECORDING_EXTRA_BYTES,
+};
+
 /* The next committed event at or after '*position', which moves behind it; NULL at the end.
  * '*n_bytes_out' is its length. */
 const struct pp_rec_event *pp_recording_next_event(const struct pp_recording_log *log,
                                                    uint32_t *position, uint32_t *n_bytes_out);
+
+/* A log that was read twice, with its stacks behind the second reading, in a copy that is made. */
+struct pp_recording_events {
+    const unsigned char *states;
+    unsigned char *area;
+    uint32_t n_area_bytes; /* in the source, by which events say where their stacks are */
+    uint32_t n_log_bytes, n_stack_bytes;
+};
+
+/* Move the committed events together, at the area's begin, their stacks counted from there; returns
+ * their bytes. */
+uint32_t pp_recording_gather_events(const struct pp_recording_events *events);
 
 #endif

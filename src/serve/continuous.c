@@ -15,7 +15,11 @@
 #include "serve/continuous_private.h"
 #include "serve/threads.h"
 
-enum { LOOK_MS = 250, TICK_MS = 500 };
+/* Wants hold for three seconds.  Who catches the flight recorder's signal in the program can but
+ * note it, so that is looked for more often; all else is as good a second later. */
+enum { LOOK_MS = 1000, SIGNAL_LOOK_MS = 250, TICK_MS = 1000, SOON_MS = 10 };
+
+static const uint64_t BEGIN_NS = UINT64_C(1000000000);
 
 void pp_continuous_look(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out)
 {
@@ -41,14 +45,28 @@ static uint64_t draw_seed(void)
     return seed;
 }
 
+/* At its beginning a session may not have got as far as to measure it. */
+static bool is_asked_for_heap(struct pp_served *target)
+{
+    return (atomic_load(&pp_served_header(target)->kinds) & 1U << (PP_FAMILY_HEAP - 1)) != 0;
+}
+
+/* Whether it can be said what it measures; one that asked for the heap may not get it. */
+static bool has_begun(struct pp_served *target, uint64_t now_ns)
+{
+    return !is_asked_for_heap(target) || pp_served_has_heap(target) ||
+           now_ns > (uint64_t)pp_served_header(target)->start_monotonic_ns + BEGIN_NS;
+}
+
 static void meet(struct pp_continuous *continuous, struct pp_served *target,
                  struct pp_followed *followed, uint64_t now_ns)
 {
     followed->is_known = true;
     pp_schedule_init(&followed->schedule, (uint64_t)continuous->options.on_ns,
                      (uint64_t)continuous->options.whole_ns, draw_seed(), now_ns);
-    /* Windows wake a paused session. */
-    if (continuous->options.rests)
+    /* Windows of samples wake a paused session.  Those of the heap do not, and what is in use can
+     * only be known where it is followed all the time. */
+    if (continuous->options.rests && !is_asked_for_heap(target))
         (void)pp_served_command(target, PP_REQUEST_PAUSE, 0, NULL);
 }
 
@@ -70,7 +88,7 @@ static void tend(struct pp_continuous *continuous, struct pp_served *target,
 
     if (followed->has_ended)
         return;
-    if (!followed->is_known && is_alive)
+    if (!followed->is_known && is_alive && has_begun(target, now_ns))
         meet(continuous, target, followed, now_ns);
     followed->has_ended = !is_alive;
     if (!followed->is_known)
@@ -94,21 +112,26 @@ static void tend(struct pp_continuous *continuous, struct pp_served *target,
 /* When something is to be done; nobody tells us that a process has ended. */
 static uint64_t next_ns(const struct pp_continuous *continuous, uint32_t n_targets)
 {
-    uint64_t next = pp_continuous_clock_ns(CLOCK_MONOTONIC) + LOOK_MS * UINT64_C(1000000);
+    const uint64_t look_ms = continuous->options.triggers.signo != 0 ? SIGNAL_LOOK_MS : LOOK_MS;
+    const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
+    const uint64_t soon_ns = now_ns + SOON_MS * UINT64_C(1000000);
+    uint64_t next = now_ns + look_ms * UINT64_C(1000000);
 
     for (uint32_t i = 0; i < n_targets; i++) {
         const struct pp_followed *followed = &continuous->followed[i];
         const uint64_t at_ns = pp_continuous_is_open(&followed->window)
                                    ? followed->schedule.end_ns
                                    : followed->schedule.begin_ns;
+        if (!followed->is_known && !followed->has_ended && soon_ns < next)
+            next = soon_ns;
         if (followed->is_known && !followed->has_ended && at_ns < next)
             next = at_ns;
     }
     return next;
 }
 
-/* False when it is time to end. */
-static bool wait_until(struct pp_continuous *continuous, uint64_t until_ns)
+/* Or until there are more than 'n_targets'.  False when it is time to end. */
+static bool wait_until(struct pp_continuous *continuous, uint32_t n_targets, uint64_t until_ns)
 {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                                    .tv_nsec = (long)(until_ns % 1000000000)};
@@ -116,6 +139,7 @@ static bool wait_until(struct pp_continuous *continuous, uint64_t until_ns)
 
     (void)pthread_mutex_lock(&continuous->lock);
     while (!continuous->is_stopping && !continuous->request.is_asked &&
+           atomic_load(&continuous->service->n_targets) == n_targets &&
            pthread_cond_timedwait(&continuous->is_woken, &continuous->lock, &until) != ETIMEDOUT)
         continue;
     goes_on = !continuous->is_stopping;
@@ -125,13 +149,15 @@ static bool wait_until(struct pp_continuous *continuous, uint64_t until_ns)
 
 static void finish(struct pp_continuous *continuous)
 {
-    const uint64_t limit_ns =
-        pp_continuous_clock_ns(CLOCK_MONOTONIC) + (uint64_t)(continuous->options.end_seconds * 1e9);
+    const uint64_t limit_ns = continuous->end_ns; /* nobody writes it any more */
     const uint32_t n_targets = atomic_load(&continuous->service->n_targets);
 
     for (uint32_t i = 0; i < n_targets; i++)
         pp_continuous_turn_over(continuous, continuous->service->targets[i],
                                 &continuous->followed[i], false);
+    for (uint32_t i = 0; i < n_targets; i++)
+        pp_continuous_end_flight(continuous, continuous->service->targets[i],
+                                 &continuous->followed[i]);
     for (uint32_t i = 0; i < continuous->n_sinks; i++) {
         const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
         (void)continuous->sinks[i]->drain(
@@ -148,10 +174,15 @@ static void *worker_main(void *argument)
     do {
         n_targets = atomic_load(&continuous->service->n_targets);
         pp_continuous_take_request(continuous, n_targets);
+        pp_continuous_take_signal(continuous, n_targets);
         for (uint32_t i = 0; i < n_targets; i++)
             tend(continuous, continuous->service->targets[i], &continuous->followed[i]);
-    } while (wait_until(continuous, next_ns(continuous, n_targets)));
+    } while (wait_until(continuous, n_targets, next_ns(continuous, n_targets)));
     finish(continuous);
+    (void)pthread_mutex_lock(&continuous->lock);
+    continuous->has_worker_ended = true;
+    (void)pthread_cond_broadcast(&continuous->is_written);
+    (void)pthread_mutex_unlock(&continuous->lock);
     return NULL;
 }
 
@@ -163,7 +194,7 @@ static void *ticker_main(void *argument)
     pp_serve_thread_leave_profiles();
     do
         pp_service_tick(continuous->service);
-    while (wait_until(continuous,
+    while (wait_until(continuous, atomic_load(&continuous->service->n_targets),
                       pp_continuous_clock_ns(CLOCK_MONOTONIC) + TICK_MS * UINT64_C(1000000)));
     return NULL;
 }
@@ -252,13 +283,28 @@ int pp_continuous_start(struct pp_service *service, const struct pp_continuous_o
     return 0;
 }
 
-static void end_threads(struct pp_continuous *continuous)
+void pp_continuous_look_at_new(struct pp_continuous *continuous)
 {
     (void)pthread_mutex_lock(&continuous->lock);
+    (void)pthread_cond_broadcast(&continuous->is_woken);
+    (void)pthread_mutex_unlock(&continuous->lock);
+}
+
+void pp_continuous_begin_end(struct pp_continuous *continuous)
+{
+    (void)pthread_mutex_lock(&continuous->lock);
+    if (!continuous->is_stopping)
+        continuous->end_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC) +
+                             (uint64_t)(continuous->options.end_seconds * 1e9);
     continuous->is_stopping = true;
     (void)pthread_cond_broadcast(&continuous->is_woken);
     (void)pthread_cond_broadcast(&continuous->is_written);
     (void)pthread_mutex_unlock(&continuous->lock);
+}
+
+static void end_threads(struct pp_continuous *continuous)
+{
+    pp_continuous_begin_end(continuous);
     if (continuous->has_worker)
         (void)pthread_join(continuous->worker, NULL);
     if (continuous->has_ticker)
@@ -271,6 +317,41 @@ void pp_continuous_finish(struct pp_continuous *continuous, struct pp_continuous
     end_threads(continuous);
     pp_continuous_look(continuous, facts_out);
     pp_continuous_stop(continuous);
+}
+
+/* False when the worker is still at something; the second is for what drained till the last moment.
+ */
+static bool wait_for_worker(struct pp_continuous *continuous, char *doing_out)
+{
+    bool has_ended;
+
+    (void)pthread_mutex_lock(&continuous->lock);
+    while (continuous->has_worker && !continuous->has_worker_ended) {
+        const uint64_t until_ns = continuous->end_ns + UINT64_C(1000000000);
+        const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                       .tv_nsec = (long)(until_ns % 1000000000)};
+        if (pthread_cond_timedwait(&continuous->is_written, &continuous->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    has_ended = !continuous->has_worker || continuous->has_worker_ended;
+    (void)snprintf(doing_out, PP_CONTINUOUS_DOING_BYTES, "%s", continuous->doing);
+    (void)pthread_mutex_unlock(&continuous->lock);
+    return has_ended;
+}
+
+bool pp_continuous_finish_in_time(struct pp_continuous *continuous,
+                                  struct pp_continuous_facts *facts_out,
+                                  char doing_out[PP_CONTINUOUS_DOING_BYTES])
+{
+    pp_continuous_begin_end(continuous);
+    if (wait_for_worker(continuous, doing_out)) {
+        pp_continuous_finish(continuous, facts_out);
+        return true;
+    }
+    if (continuous->directory != NULL)
+        pp_directory_give_up(continuous->directory);
+    pp_continuous_look(continuous, facts_out);
+    return false;
 }
 
 struct pp_continuous *pp_continuous_borrow(struct pp_service *service)

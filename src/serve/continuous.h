@@ -33,12 +33,28 @@ struct pp_continuous_facts {
 int pp_continuous_start(struct pp_service *service, const struct pp_continuous_options *options,
                         struct pp_continuous **continuous_out, struct pprofc_error *err);
 
+/* 'service' has one more: its first window begins now, not at the next look. */
+void pp_continuous_look_at_new(struct pp_continuous *continuous);
+
 /* End the windows that are open (whoever serves 'service' has stopped), hand them to the sinks, and
  * give those the options' seconds to get done.  NULL is fine. */
 void pp_continuous_stop(struct pp_continuous *continuous);
 
-/* The same, and what it came to. */
+/* Say that the end has come: the options' seconds run from here on, and nobody waits for a bundle
+ * any more. */
+void pp_continuous_begin_end(struct pp_continuous *continuous);
+
+/* The same as stopping it, and what it came to. */
 void pp_continuous_finish(struct pp_continuous *continuous, struct pp_continuous_facts *facts_out);
+
+enum { PP_CONTINUOUS_DOING_BYTES = 192 };
+
+/* For a process that ends now: true when all was done a second after the options' time, as by
+ * pp_continuous_finish().  Else 'doing_out' is what was being done; nothing appears in the history
+ * any more, and nothing may be freed: leave by _exit(). */
+bool pp_continuous_finish_in_time(struct pp_continuous *continuous,
+                                  struct pp_continuous_facts *facts_out,
+                                  char doing_out[PP_CONTINUOUS_DOING_BYTES]);
 
 /* Have the flight recorder write a bundle of 'target' (NULL: of all that run) for 'trigger', as
  * "request", and wait for it, or until the client of 'client' (may be NULL) has gone; 'path_out' is

@@ -2,9 +2,11 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "serve/continuous_private.h"
+#include "serve/flight_signal.h"
 
 enum { FLIGHT_WAIT_SECONDS = 30, FLIGHT_WINDOW_SECONDS = 10, LOOK_MS = 250 };
 
@@ -46,10 +48,15 @@ static void write_bundle(struct pp_continuous *continuous, struct pp_served *tar
     char path[PATH_MAX];
     int status;
 
+    pp_continuous_note_doing(continuous, "the flight recorder's bundle", target);
     followed->cause.trigger = followed->trigger;
     status =
         pp_flight_write(continuous->service, target, &followed->ring, &continuous->options.triggers,
                         &followed->cause, continuous->directory, path, &err);
+    if (strcmp(followed->trigger, "signal") == 0 && status == 0)
+        pp_tell(&continuous->options.good_news, "wrote %s", path);
+    else if (status != 0)
+        pp_tell(&continuous->options.teller, "%s", err.message);
     followed->trigger = NULL;
     followed->cause.n_held_back = 0;
     if (status == 0)
@@ -73,6 +80,8 @@ static void begin_flight(struct pp_continuous *continuous, struct pp_served *tar
                       target->program,
                       (unsigned long long)((now_ns - followed->flight_ns) / 1000000000),
                       (unsigned long long)(continuous->options.triggers.every_ns / 1000000000));
+        if (strcmp(trigger, "signal") == 0)
+            pp_tell(&continuous->options.teller, "%s", err.message);
         answer_request(continuous, target, -EAGAIN, NULL, &err);
         return;
     }
@@ -98,6 +107,13 @@ void pp_continuous_tend_flight(struct pp_continuous *continuous, struct pp_serve
                             is_alive && now_ns >= followed->schedule.begin_ns &&
                                 now_ns < followed->schedule.end_ns);
     write_bundle(continuous, target, followed);
+}
+
+void pp_continuous_end_flight(struct pp_continuous *continuous, struct pp_served *target,
+                              struct pp_followed *followed)
+{
+    if (followed->trigger != NULL)
+        write_bundle(continuous, target, followed);
 }
 
 static bool has_limits(const struct pp_triggers *triggers)
@@ -145,6 +161,19 @@ void pp_continuous_take_request(struct pp_continuous *continuous, uint32_t n_tar
         if (is_for[i])
             begin_flight(continuous, continuous->service->targets[i], &continuous->followed[i],
                          request->trigger, now_ns);
+}
+
+void pp_continuous_take_signal(struct pp_continuous *continuous, uint32_t n_targets)
+{
+    const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
+
+    if (continuous->directory == NULL || !pp_flight_signal_take())
+        return;
+    for (uint32_t i = 0; i < n_targets; i++) {
+        struct pp_followed *followed = &continuous->followed[i];
+        if (followed->is_known && !followed->has_ended && followed->trigger == NULL)
+            begin_flight(continuous, continuous->service->targets[i], followed, "signal", now_ns);
+    }
 }
 
 static bool is_request_done(const struct pp_flight_request *request)

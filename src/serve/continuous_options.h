@@ -15,17 +15,18 @@ struct pp_continuous_options {
     bool is_on;
     const char *folder; /* of the history; NULL: none */
     struct pp_keep keep;
-    const char *export_to;         /* "otlp,pyroscope": where windows are sent too; NULL: nowhere */
-    bool hides_command;            /* and without the command line */
-    struct pp_teller teller;       /* hears what sending has to say */
+    const char *export_to;      /* "otlp,pyroscope": where windows are sent too; NULL: nowhere */
+    bool hides_command;         /* and without the command line */
+    struct pp_teller teller;    /* hears what sending has to say, and why no bundle was written */
+    struct pp_teller good_news; /* hears of bundles that a signal had written */
     struct pp_sink *const *others; /* of the caller, who frees them after the end; NULL: none */
     uint32_t n_others;
-    uint32_t kinds; /* PP_SAMPLING_CPU and so on; 0: those that the process measures */
+    uint32_t kinds; /* bits of continuous_kinds.h; 0: those that the process measures */
     double rate_hz;
     int64_t on_ns, whole_ns; /* on for the first in every second; equal: always on */
     const char *block;       /* libraries whose frames are folded into their callers; "": none */
     struct pp_triggers triggers; /* of the flight recorder */
-    double end_seconds;          /* for what waits, at the end */
+    double end_seconds;          /* from the moment at which the end was asked for */
     bool has_details;            /* something of the above was asked for by an option */
     bool rests;                  /* what is served samples in windows only: pause it between them */
 };

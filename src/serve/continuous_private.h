@@ -14,9 +14,10 @@
 
 /* One that is open: nothing is where it has neither kind. */
 struct pp_taken_window {
-    uint64_t begin_ns; /* CLOCK_REALTIME */
-    bool has_cpu, has_heap;
-    uint32_t cpu_window;
+    uint64_t begin_ns;    /* CLOCK_REALTIME */
+    uint32_t event_kinds; /* bits; the window 'events' is theirs */
+    uint32_t events;
+    bool has_heap;
     struct pp_heap_mark heap_mark;
 };
 
@@ -59,7 +60,10 @@ struct pp_continuous {
     pthread_cond_t is_woken; /* CLOCK_MONOTONIC */
     pthread_cond_t is_written;
     bool is_stopping;
-    pthread_mutex_t request_lock; /* one request after the other */
+    uint64_t end_ns;       /* CLOCK_MONOTONIC: when all is to be done, once it is stopping */
+    bool has_worker_ended; /* tells by is_written */
+    char doing[PP_CONTINUOUS_DOING_BYTES]; /* the worker, now */
+    pthread_mutex_t request_lock;          /* one request after the other */
     struct pp_flight_request request;
     struct pp_continuous_facts facts;
 };
@@ -68,6 +72,10 @@ struct pp_continuous {
 
 uint64_t pp_continuous_clock_ns(clockid_t clock);
 bool pp_continuous_is_open(const struct pp_taken_window *window);
+
+/* What the worker does now, in words for who does not wait for it; 'what' is "a window", say. */
+void pp_continuous_note_doing(struct pp_continuous *continuous, const char *what,
+                              const struct pp_served *target);
 
 /* End the window that is open, if any is, and with 'goes_on' begin the next one at the same moment:
  * names are made while that is under way, so that nothing is left out between the two. */
@@ -79,9 +87,16 @@ void pp_continuous_turn_over(struct pp_continuous *continuous, struct pp_served 
 /* What somebody has asked for. */
 void pp_continuous_take_request(struct pp_continuous *continuous, uint32_t n_targets);
 
+/* What pp_flight_signal_note() has noted. */
+void pp_continuous_take_signal(struct pp_continuous *continuous, uint32_t n_targets);
+
 /* About once a second. */
 void pp_continuous_look_at_triggers(struct pp_continuous *continuous, struct pp_served *target,
                                     struct pp_followed *followed, uint64_t now_ns);
+
+/* The end: a bundle that waits for its window does not any more. */
+void pp_continuous_end_flight(struct pp_continuous *continuous, struct pp_served *target,
+                              struct pp_followed *followed);
 
 /* Where a bundle is due: what is open ends, and goes on where its own time is not over. */
 void pp_continuous_tend_flight(struct pp_continuous *continuous, struct pp_served *target,

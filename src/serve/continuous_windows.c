@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "serve/continuous_kinds.h"
 #include "serve/continuous_private.h"
 
 uint64_t pp_continuous_clock_ns(clockid_t clock)
@@ -32,26 +33,22 @@ static void count_missed(struct pp_continuous *continuous, const struct pprofc_e
 
 /* ---- a window begins ---- */
 
-static bool measures_cpu(struct pp_served *target)
+/* Those of 'source' that are wanted and measured, as bits. */
+static uint32_t kinds_of(const struct pp_continuous *continuous, struct pp_served *target,
+                         enum pp_continuous_source source)
 {
-    return (pp_recording_kinds(pp_served_header(target)) & 1U << (PP_FAMILY_CPU - 1)) != 0;
-}
+    const uint32_t wanted = continuous->options.kinds;
+    uint32_t kinds = 0;
 
-static bool wants(const struct pp_continuous *continuous, uint32_t kind)
-{
-    return continuous->options.kinds == 0 || (continuous->options.kinds & kind) != 0;
-}
-
-/* The heap as it is now, for the end of one window and the begin of the next. */
-static int copy_heap(struct pp_served *target, struct pp_recording_reader **copy_out,
-                     struct pprofc_error *err)
-{
-    return pp_served_has_heap(target) ? pp_served_fresh_snapshot(target, copy_out, err) : -ENODATA;
+    for (size_t i = 0; i < pp_n_continuous_kinds; i++)
+        if (pp_continuous_kinds[i].source == source)
+            kinds |= pp_continuous_kind_bit(&pp_continuous_kinds[i]);
+    return kinds & (wanted != 0 ? wanted : kinds) & pp_recording_kinds(pp_served_header(target));
 }
 
 bool pp_continuous_is_open(const struct pp_taken_window *window)
 {
-    return window->has_cpu || window->has_heap;
+    return window->event_kinds != 0 || window->has_heap;
 }
 
 /* A kind that cannot begin leaves the others alone.  'heap' is a copy of this moment, or NULL. */
@@ -61,11 +58,11 @@ static void open_window(struct pp_continuous *continuous, struct pp_served *targ
     struct pp_taken_window window = {.begin_ns = pp_continuous_clock_ns(CLOCK_REALTIME)};
     struct pprofc_error err;
 
-    if (wants(continuous, PP_SAMPLING_CPU) && measures_cpu(target)) {
-        window.has_cpu = pp_served_begin_window(target, continuous->options.rate_hz,
-                                                &window.cpu_window, &err) == 0;
-        if (!window.has_cpu)
-            count_missed(continuous, &err);
+    window.event_kinds = kinds_of(continuous, target, PP_WINDOW_OF_EVENTS);
+    if (window.event_kinds != 0 &&
+        pp_served_begin_window(target, continuous->options.rate_hz, &window.events, &err) != 0) {
+        window.event_kinds = 0;
+        count_missed(continuous, &err);
     }
     if (heap != NULL) {
         window.has_heap = pp_heap_mark_take(heap, &window.heap_mark) == 0;
@@ -100,19 +97,41 @@ static void hand_over(struct pp_continuous *continuous, const struct pp_served *
     pprofc_profile_free(profile);
 }
 
-static void close_cpu(struct pp_continuous *continuous, struct pp_served *target,
-                      const struct pp_taken_window *window, struct pp_flight_ring *ring)
+static void close_kind(struct pp_continuous *continuous, struct pp_served *target,
+                       const struct pp_taken_window *window, const struct pp_ended_window *ended,
+                       struct pp_recording_reader *reader, const struct pp_continuous_kind *kind,
+                       struct pp_flight_ring *ring)
 {
     const struct pp_profile_wish wish = {.target = target,
                                          .rate_hz = continuous->options.rate_hz,
-                                         .block = continuous->options.block};
+                                         .block = continuous->options.block,
+                                         .kind = kind->family};
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
 
-    if (pp_service_end_window(continuous->service, &wish, window->cpu_window, &profile, &err) != 0)
+    if (pp_service_read_window(continuous->service, &wish, reader, ended, &profile, &err) != 0)
         count_missed(continuous, &err);
     else
-        hand_over(continuous, target, window, "cpu", profile, ring);
+        hand_over(continuous, target, window, kind->name, profile,
+                  kind->is_of_flights ? ring : NULL);
+}
+
+/* The window of all kinds that are made of events. */
+static void close_events(struct pp_continuous *continuous, struct pp_served *target,
+                         const struct pp_taken_window *window, struct pp_flight_ring *ring)
+{
+    struct pp_recording_reader *reader = NULL;
+    struct pp_ended_window ended;
+    struct pprofc_error err;
+
+    if (pp_service_close_window(target, window->events, &ended, &reader, &err) != 0) {
+        count_missed(continuous, &err);
+        return;
+    }
+    for (size_t i = 0; i < pp_n_continuous_kinds; i++)
+        if ((window->event_kinds & pp_continuous_kind_bit(&pp_continuous_kinds[i])) != 0)
+            close_kind(continuous, target, window, &ended, reader, &pp_continuous_kinds[i], ring);
+    pp_recording_close(reader);
 }
 
 /* What was allocated in the window, and what is in use at its end. */
@@ -144,6 +163,15 @@ static void close_heap(struct pp_continuous *continuous, struct pp_served *targe
         hand_over(continuous, target, window, "heap", profile, NULL);
 }
 
+void pp_continuous_note_doing(struct pp_continuous *continuous, const char *what,
+                              const struct pp_served *target)
+{
+    (void)pthread_mutex_lock(&continuous->lock);
+    (void)snprintf(continuous->doing, sizeof continuous->doing, "%s of %.100s (process %d)", what,
+                   target->program, target->pid);
+    (void)pthread_mutex_unlock(&continuous->lock);
+}
+
 void pp_continuous_turn_over(struct pp_continuous *continuous, struct pp_served *target,
                              struct pp_followed *followed, bool goes_on)
 {
@@ -151,17 +179,17 @@ void pp_continuous_turn_over(struct pp_continuous *continuous, struct pp_served 
     struct pp_recording_reader *heap = NULL;
     struct pprofc_error err;
 
-    followed->window = (struct pp_taken_window){.has_cpu = false};
-    if (wants(continuous, PP_SAMPLING_HEAP) && (ended.has_heap || goes_on)) {
-        const int status = copy_heap(target, &heap, &err);
-        if (status != 0 && status != -ENODATA)
-            count_missed(continuous, &err);
-    }
+    pp_continuous_note_doing(continuous, "the last window", target);
+    followed->window = (struct pp_taken_window){.event_kinds = 0};
+    /* Of a process that has ended what it measured was seen early, maybe before it said so. */
+    if ((ended.has_heap || (goes_on && kinds_of(continuous, target, PP_WINDOW_OF_SITES) != 0)) &&
+        pp_served_fresh_snapshot(target, &heap, &err) != 0)
+        count_missed(continuous, &err);
     if (goes_on)
         open_window(continuous, target, heap, &followed->window);
-    if (ended.has_cpu)
-        close_cpu(continuous, target, &ended,
-                  continuous->directory != NULL ? &followed->ring : NULL);
+    if (ended.event_kinds != 0)
+        close_events(continuous, target, &ended,
+                     continuous->directory != NULL ? &followed->ring : NULL);
     if (ended.has_heap && heap != NULL)
         close_heap(continuous, target, &ended, heap);
     pp_heap_mark_done(&ended.heap_mark);

@@ -1,4 +1,4 @@
-/* Rings of windows, and bundles. */
+/* Bundles. */
 #include "serve/flight.h"
 
 #include <errno.h>
@@ -17,64 +17,6 @@ static uint64_t real_ns(void)
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* ---- the ring ---- */
-
-static void drop_oldest(struct pp_flight_ring *ring, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        ring->n_bytes -= ring->windows[i].bytes.n_bytes;
-        pp_buffer_done(&ring->windows[i].bytes);
-    }
-    ring->n_windows -= n;
-    if (n > 0)
-        memmove(ring->windows, ring->windows + n, ring->n_windows * sizeof *ring->windows);
-}
-
-/* What has gone out of sight, and what there is no room for beside 'n_bytes' more. */
-static void make_room(struct pp_flight_ring *ring, uint64_t now_ns, size_t n_bytes)
-{
-    const uint64_t kept_ns = PP_FLIGHT_SECONDS * UINT64_C(1000000000);
-    size_t n = 0, left_bytes = ring->n_bytes;
-
-    while (n < ring->n_windows && ring->windows[n].end_ns + kept_ns < now_ns)
-        left_bytes -= ring->windows[n++].bytes.n_bytes;
-    while (n < ring->n_windows && left_bytes + n_bytes > PP_FLIGHT_MAX_BYTES) {
-        left_bytes -= ring->windows[n++].bytes.n_bytes;
-        ring->n_dropped++;
-    }
-    drop_oldest(ring, n);
-}
-
-int pp_flight_keep(struct pp_flight_ring *ring, const struct pp_export_window *window,
-                   struct pprofc_error *err)
-{
-    struct pp_flight_window kept = {window->begin_ns, window->end_ns, PP_BUFFER_INIT};
-    int status = pp_pprof_write(window->profile, true, &kept.bytes, err);
-
-    if (status == 0 && kept.bytes.n_bytes > PP_FLIGHT_MAX_BYTES)
-        status = pp_fail(err, -E2BIG, 0, "a window is larger than the flight recorder");
-    if (status == 0)
-        make_room(ring, window->end_ns, kept.bytes.n_bytes);
-    if (status == 0 && pp_array_reserve(&ring->windows, &ring->capacity, ring->n_windows + 1,
-                                        sizeof *ring->windows) != 0)
-        status = pp_fail(err, -ENOMEM, 0, "no memory for the flight recorder");
-    if (status != 0) {
-        pp_buffer_done(&kept.bytes);
-        ring->n_dropped++;
-        return status;
-    }
-    ring->n_bytes += kept.bytes.n_bytes;
-    ring->windows[ring->n_windows++] = kept;
-    return 0;
-}
-
-void pp_flight_ring_done(struct pp_flight_ring *ring)
-{
-    drop_oldest(ring, ring->n_windows);
-    free(ring->windows);
-    *ring = (struct pp_flight_ring){.windows = NULL};
 }
 
 /* ---- the bundle's parts ---- */
@@ -101,27 +43,12 @@ static void note_missing(struct parts *parts, const char *part, const struct ppr
     parts->n_missing++;
 }
 
-static int merge_ring(const struct pp_flight_ring *ring, struct pprofc_profile *all,
-                      struct pprofc_error *err)
-{
-    int status = ring->n_windows > 0 ? 0 : pp_fail(err, -ENODATA, 0, "no window has ended yet");
-
-    for (size_t i = 0; i < ring->n_windows && status == 0; i++) {
-        const struct pp_buffer *bytes = &ring->windows[i].bytes;
-        struct pprofc_profile *one = NULL;
-        status = pp_pprof_read(bytes->bytes, bytes->n_bytes, "a window", &one, err);
-        if (status == 0)
-            status = pp_profile_merge(all, one, err);
-        pprofc_profile_free(one);
-    }
-    return status;
-}
-
 static void make_cpu(const struct pp_flight_ring *ring, struct parts *parts)
 {
     struct pprofc_profile *all = pp_profile_new();
     struct pprofc_error err;
-    int status = all == NULL ? pp_fail(&err, -ENOMEM, 0, "no memory") : merge_ring(ring, all, &err);
+    int status =
+        all == NULL ? pp_fail(&err, -ENOMEM, 0, "no memory") : pp_flight_ring_sum(ring, all, &err);
 
     if (status == 0)
         status = pp_encode_profile(all, PP_FORMAT_SVG, all->default_type, &parts->picture, &err);
@@ -208,7 +135,10 @@ static void make_facts(const struct pp_served *target, const struct pp_flight_ri
                        uint64_t now_ns, struct parts *parts)
 {
     struct pp_json json = {.out = &parts->facts};
-    const size_t n = ring->n_windows;
+    int64_t n_windows = 0;
+
+    for (size_t i = 0; i < ring->n_windows; i++)
+        n_windows += (int64_t)ring->windows[i].n_together;
 
     pp_json_begin_object(&json, NULL);
     pp_json_text(&json, "trigger", cause->trigger);
@@ -218,9 +148,9 @@ static void make_facts(const struct pp_served *target, const struct pp_flight_ri
     put_values(&json, &cause->values);
     put_limits(&json, triggers);
     pp_json_integer(&json, "n_held_back", (int64_t)cause->n_held_back);
-    pp_json_integer(&json, "n_windows", (int64_t)n);
+    pp_json_integer(&json, "n_windows", n_windows);
     pp_json_integer(&json, "n_windows_dropped", (int64_t)ring->n_dropped);
-    if (n > 0)
+    if (n_windows > 0)
         pp_json_fraction(&json, "covers_s", (double)(now_ns - ring->windows[0].begin_ns) / 1e9);
     pp_json_begin_array(&json, "missing");
     for (uint32_t i = 0; i < parts->n_missing; i++)

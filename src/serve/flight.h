@@ -3,9 +3,8 @@
  *
  *     flight_20261126_231200.orders.4711.cpu.svg, .cpu.pb.gz    the last ten minutes
  *     flight_20261126_231200.orders.4711.stacks.txt             where each thread stands
- *     flight_20261126_231200.orders.4711.heap.pb.gz             what is in use, where it is
- * measured flight_20261126_231200.orders.4711.facts.json             which trigger, and what was
- * seen */
+ *     flight_20261126_231200.orders.4711.heap.pb.gz             what is in use, if measured
+ *     flight_20261126_231200.orders.4711.facts.json             which trigger, what was seen */
 #ifndef PP_SERVE_FLIGHT_H
 #define PP_SERVE_FLIGHT_H
 
@@ -25,6 +24,7 @@ enum {
 struct pp_flight_ring {
     struct pp_flight_window {
         uint64_t begin_ns, end_ns; /* CLOCK_REALTIME */
+        uint64_t n_together;       /* windows that were put together in it */
         struct pp_buffer bytes;
     } * windows; /* the oldest first */
     size_t n_windows, capacity, n_bytes;
@@ -34,6 +34,9 @@ struct pp_flight_ring {
 /* Keep a window.  -ENOMEM, and then it is counted as dropped. */
 int pp_flight_keep(struct pp_flight_ring *ring, const struct pp_export_window *window,
                    struct pprofc_error *err);
+/* Add all of them to the empty 'all'.  -ENODATA when there are none. */
+int pp_flight_ring_sum(const struct pp_flight_ring *ring, struct pprofc_profile *all,
+                       struct pprofc_error *err);
 void pp_flight_ring_done(struct pp_flight_ring *ring);
 
 /* Why a bundle is written. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "base/print.h"
 
 void pp_http_answer_done(struct pp_http_answer *answer)
 {
@@ -35,7 +36,7 @@ void pp_http_error(struct pp_http_answer *answer, int status, const char *format
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    (void)pp_vprint(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     begin(answer, status, "text/plain; charset=utf-8");
     answer->is_error = true;
@@ -55,7 +56,7 @@ void pp_http_status_json(struct pp_http_answer *answer, int status, const char *
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    (void)pp_vprint(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     begin(answer, status, "application/json");
     pp_json_begin_object(&json, NULL);

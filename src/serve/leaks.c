@@ -185,7 +185,7 @@ static int read_report(struct pp_service *service, struct pp_served *target, uin
             nap(RETRY_NS);
         pp_recording_close(*reader_out);
         *reader_out = NULL;
-        status = pp_served_snapshot(target, reader_out, err);
+        status = pp_served_snapshot(target, PP_RECORDING_NO_EVENTS, reader_out, err);
         if (status == 0 && !is_whole(target, *reader_out))
             status = pp_fail(err, -EAGAIN, 0, "the recording kept changing while it was read");
         else if (status == 0)

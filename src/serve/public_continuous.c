@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "serve/continuous.h"
+#include "serve/flight_signal.h"
 #include "serve/own_service.h"
 
 static const char default_folder[] = "profiles";
@@ -159,8 +160,12 @@ static int start(const struct pprofc_continuous_options *given, struct pprofc_er
     status = read_options(given, &options, err);
     if (status == 0)
         status = pp_own_service(&service, err);
+    if (status == 0 && options.triggers.signo != 0)
+        status = pp_flight_signal_catch(options.triggers.signo, err);
     if (status == 0)
         status = pp_continuous_start(service, &options, &own.continuous, err);
+    if (status != 0)
+        pp_flight_signal_leave();
     if (status == 0 && !own.ends_at_exit)
         own.ends_at_exit = atexit(stop_at_exit) == 0;
     return status;
@@ -185,6 +190,7 @@ int pprofc_continuous_stop(struct pprofc_error *err)
     forget_parent();
     if (own.continuous == NULL)
         status = pp_fail(err, -ESRCH, 0, "no windows are taken");
+    pp_flight_signal_leave();
     pp_continuous_stop(own.continuous);
     own.continuous = NULL;
     (void)pthread_mutex_unlock(&own.lock);

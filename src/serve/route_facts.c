@@ -36,9 +36,13 @@ static const struct {
                      "the program, for about 27 ms a GiB"},
     {"flamegraph?kind=leak&amp;look=0",
      "suspects of the last look as a flame graph; sample=inuse_space: what is in use"},
-    {"block", "waiting (not measured by this version: empty)"},
-    {"mutex", "waiting for locks (not measured by this version: empty)"},
-    {"offcpu", "time off the CPU (not measured by this version: empty)"},
+    {"offcpu", "where threads wait and for what; seconds=5: in that time, as for all below"},
+    {"flamegraph?kind=offcpu&amp;seconds=5", "the same as a flame graph"},
+    {"wall", "all time of all threads, running and waiting"},
+    {"lock", "waits for locks: who waited, and who let them wait"},
+    {"block", "as Go has it: waits for locks and conditions"},
+    {"mutex", "as Go has it: who let others wait for locks"},
+    {"fgprof?seconds=5", "as felixge/fgprof has it: wall time"},
     {"goroutine?debug=2", "where each thread stands now"},
     {"threadcreate", "threads that were seen"},
     {"cmdline", "the command line"},
@@ -55,6 +59,25 @@ static void append_heap(struct pp_buffer *out, struct pp_served *target)
         pp_buffer_text(out, " (not measured: <code>-k heap</code> when it is started; empty)");
 }
 
+/* Rows of waits say how they are measured where they are not. */
+static void append_unmeasured(struct pp_buffer *out, const char *link, struct pp_served *target)
+{
+    static const struct {
+        const char *name, *kind;
+    } rows[] = {{"offcpu", "offcpu"}, {"wall", "wall"},  {"lock", "lock"},
+                {"block", "offcpu"},  {"mutex", "lock"}, {"fgprof?seconds=5", "wall"}};
+    char name[16];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].name, link) != 0)
+            continue;
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(link, "?"), link);
+        if (!pp_waits_are_measured(name, target))
+            pp_buffer_printf(out, " (not measured: <code>-k %s</code> when it is started; empty)",
+                             rows[i].kind);
+    }
+}
+
 static bool is_of_heap(const char *link)
 {
     return strcmp(link, "heap") == 0 || strcmp(link, "allocs") == 0;
@@ -63,8 +86,10 @@ static bool is_of_heap(const char *link)
 /* What is no answer where the heap is not measured. */
 static bool is_left_out(const char *link, struct pp_served *target)
 {
-    return strncmp(link, "diff?kind=heap", strlen("diff?kind=heap")) == 0 &&
-           !pp_served_has_heap(target);
+    return (strncmp(link, "diff?kind=heap", strlen("diff?kind=heap")) == 0 &&
+            !pp_served_has_heap(target)) ||
+           (strncmp(link, "flamegraph?kind=offcpu", strlen("flamegraph?kind=offcpu")) == 0 &&
+            !pp_waits_are_measured("offcpu", target));
 }
 
 static const char *state_name(const struct pp_rec_header *head)
@@ -145,6 +170,7 @@ static void append_target(struct pp_buffer *out, struct pp_served *target, bool 
                          (int)strcspn(link, "?"), link, index_rows[i].about);
         if (is_of_heap(link))
             append_heap(out, target);
+        append_unmeasured(out, link, target);
         pp_buffer_text(out, "</td></tr>\n");
     }
     pp_buffer_text(out, "</table>\n");
@@ -206,7 +232,7 @@ static int count_threads(struct pp_served *target, int64_t *n_out, struct pprofc
 {
     struct pp_recording_reader *reader = NULL;
     const struct pp_rec_thread *thread;
-    const int status = pp_served_snapshot(target, &reader, err);
+    const int status = pp_served_snapshot(target, PP_RECORDING_NO_EVENTS, &reader, err);
 
     if (status != 0)
         return status;

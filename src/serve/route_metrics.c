@@ -1,16 +1,18 @@
 /* /metrics, in OpenMetrics text. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "base/memory.h"
 #include "formats/recording_facts.h"
 #include "formats/recording_heap.h"
 #include "profile/top.h"
+#include "serve/metrics_heap.h"
+#include "serve/metrics_text.h"
 #include "serve/metrics_windows.h"
 #include "serve/routes.h"
 
-enum { MAX_FUNCTIONS = 20, MAX_NAME_BYTES = 120, PROCESS_BYTES = 192 };
+enum { MAX_FUNCTIONS = 20, PROCESS_BYTES = 192 };
 
 struct metrics {
     struct pp_buffer *out;
@@ -20,271 +22,208 @@ struct metrics {
     char process[PROCESS_BYTES]; /* the labels of the process */
 };
 
-/* A label's value: what would end it is escaped, what is no UTF-8 becomes '?'. */
-static void append_value(struct pp_buffer *out, const char *text)
-{
-    const size_t n_bytes = strlen(text);
-    size_t n;
-
-    for (size_t i = 0; i < n_bytes && i < MAX_NAME_BYTES; i += n) {
-        n = pp_utf8_length(text + i, n_bytes - i);
-        if (n == 0 || i + n > MAX_NAME_BYTES) {
-            pp_buffer_text(out, "?");
-            n = 1;
-        } else if (text[i] == '\\' || text[i] == '"') {
-            pp_buffer_printf(out, "\\%c", text[i]);
-        } else if (text[i] == '\n') {
-            pp_buffer_text(out, "\\n");
-        } else {
-            pp_buffer_append(out, text + i, n);
-        }
-    }
-}
+/* A family of lines. */
+struct family {
+    const char *name, *type, *unit, *help;
+    /* One of the two: for every process, or at once. */
+    void (*write)(struct metrics *, const struct family *, struct pp_served *,
+                  const struct pprofc_profile *);
+    void (*write_once)(struct metrics *, const struct family *);
+    size_t what; /* that the writer writes */
+};
 
 static void name_process(const struct pp_served *target, char process[PROCESS_BYTES])
 {
     pp_autobuffer struct pp_buffer program = PP_BUFFER_INIT;
 
-    append_value(&program, target->program);
+    pp_metrics_append_value(&program, target->program);
     pp_buffer_text(&program, "");
     (void)snprintf(process, PROCESS_BYTES, "pid=\"%d\",program=\"%s\"", target->pid,
                    program.bytes != NULL ? program.bytes : "");
 }
 
-static void each(struct metrics *metrics,
-                 void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *))
+static void put_count(struct metrics *metrics, const struct family *family, uint64_t n)
 {
-    for (uint32_t i = 0; i < metrics->n_profiles; i++) {
-        struct pp_served *target = metrics->service->targets[i];
-        if (metrics->profiles[i] == NULL)
-            continue;
-        name_process(target, metrics->process);
-        write(metrics, target, metrics->profiles[i]);
-    }
+    pp_buffer_printf(metrics->out, "%s_total{%s} %" PRIu64 "\n", family->name, metrics->process, n);
 }
 
-static void write_samples(struct metrics *metrics, struct pp_served *target,
-                          const struct pprofc_profile *profile)
+static void put_seconds(struct metrics *metrics, const struct family *family, int64_t time_ns)
+{
+    pp_buffer_printf(metrics->out, "%s_total{%s} %.6f\n", family->name, metrics->process,
+                     (double)time_ns / 1e9);
+}
+
+static void write_samples(struct metrics *metrics, const struct family *family,
+                          struct pp_served *target, const struct pprofc_profile *profile)
 {
     (void)target;
-    pp_buffer_printf(metrics->out, "profiling_samples_total{%s,kind=\"cpu\"} %lld\n",
+    pp_buffer_printf(metrics->out, "%s_total{%s,kind=\"cpu\"} %lld\n", family->name,
                      metrics->process, (long long)profile->quality.n_samples);
 }
 
-static void write_losses(struct metrics *metrics, struct pp_served *target,
-                         const struct pprofc_profile *profile)
+static void write_losses(struct metrics *metrics, const struct family *family,
+                         struct pp_served *target, const struct pprofc_profile *profile)
 {
     for (uint32_t i = 0; i < profile->quality.n_losses; i++)
-        pp_buffer_printf(metrics->out, "profiling_lost_samples_total{%s,cause=\"%s\"} %lld\n",
+        pp_buffer_printf(metrics->out, "%s_total{%s,cause=\"%s\"} %lld\n", family->name,
                          metrics->process,
                          pp_profile_chars(profile, profile->quality.losses[i].cause),
                          (long long)profile->quality.losses[i].n);
     for (int cause = PP_LOSS_HEAP_OBJECT; cause <= PP_LOSS_HEAP_STACK; cause++) {
         const uint64_t n = atomic_load(&pp_served_header(target)->losses[cause]);
         if (n > 0)
-            pp_buffer_printf(metrics->out, "profiling_lost_samples_total{%s,cause=\"%s\"} %llu\n",
+            pp_buffer_printf(metrics->out, "%s_total{%s,cause=\"%s\"} %llu\n", family->name,
                              metrics->process, pp_recorded_loss_name(cause), (unsigned long long)n);
     }
 }
 
-static void write_cpu(struct metrics *metrics, struct pp_served *target,
-                      const struct pprofc_profile *profile)
+static void write_cpu(struct metrics *metrics, const struct family *family,
+                      struct pp_served *target, const struct pprofc_profile *profile)
 {
     (void)target;
-    pp_buffer_printf(metrics->out, "profiling_process_cpu_seconds_total{%s} %.6f\n",
-                     metrics->process, (double)profile->quality.cpu_ns / 1e9);
+    put_seconds(metrics, family, profile->quality.cpu_ns);
 }
 
-static void write_own_cpu(struct metrics *metrics, struct pp_served *target,
-                          const struct pprofc_profile *profile)
+static void write_own_cpu(struct metrics *metrics, const struct family *family,
+                          struct pp_served *target, const struct pprofc_profile *profile)
 {
     (void)target;
-    pp_buffer_printf(metrics->out, "profiling_own_cpu_seconds_total{%s} %.6f\n", metrics->process,
-                     (double)profile->quality.own_cpu_ns / 1e9);
+    put_seconds(metrics, family, profile->quality.own_cpu_ns);
 }
 
-static void write_rate(struct metrics *metrics, struct pp_served *target,
-                       const struct pprofc_profile *profile)
+static void write_rate(struct metrics *metrics, const struct family *family,
+                       struct pp_served *target, const struct pprofc_profile *profile)
 {
     const struct pp_rec_header *header = pp_served_header(target);
     const bool is_sampling = atomic_load(&header->state) == PP_REC_RUNNING;
 
     (void)profile;
-    pp_buffer_printf(metrics->out, "profiling_frequency_hertz{%s} %g\n", metrics->process,
+    pp_buffer_printf(metrics->out, "%s{%s} %g\n", family->name, metrics->process,
                      is_sampling ? (double)atomic_load(&header->rate_millihertz) / 1000 : 0);
 }
 
-static void write_budget(struct metrics *metrics, struct pp_served *target,
-                         const struct pprofc_profile *profile)
+static void write_budget(struct metrics *metrics, const struct family *family,
+                         struct pp_served *target, const struct pprofc_profile *profile)
 {
     const uint64_t share_ppm = atomic_load(&pp_served_header(target)->budget.share_ppm);
 
     (void)profile;
     if (share_ppm > 0)
-        pp_buffer_printf(metrics->out, "profiling_budget_ratio{%s} %g\n", metrics->process,
+        pp_buffer_printf(metrics->out, "%s{%s} %g\n", family->name, metrics->process,
                          (double)share_ppm / 1e6);
 }
 
-static void write_budget_changes(struct metrics *metrics, struct pp_served *target,
-                                 const struct pprofc_profile *profile)
+static void write_budget_changes(struct metrics *metrics, const struct family *family,
+                                 struct pp_served *target, const struct pprofc_profile *profile)
 {
     const struct pp_rec_budget *budget = &pp_served_header(target)->budget;
 
     (void)profile;
     if (atomic_load(&budget->share_ppm) == 0)
         return;
-    pp_buffer_printf(metrics->out, "profiling_budget_changes_total{%s,direction=\"down\"} %u\n",
+    pp_buffer_printf(metrics->out, "%s_total{%s,direction=\"down\"} %u\n", family->name,
                      metrics->process, atomic_load(&budget->n_lowered));
-    pp_buffer_printf(metrics->out, "profiling_budget_changes_total{%s,direction=\"up\"} %u\n",
+    pp_buffer_printf(metrics->out, "%s_total{%s,direction=\"up\"} %u\n", family->name,
                      metrics->process, atomic_load(&budget->n_raised));
 }
 
 /* ---- the heap: of processes that measure it ---- */
 
-static void write_heap_count(struct metrics *metrics, struct pp_served *target, const char *name,
-                             uint64_t count)
+/* 'what': the offset of its counter in the recording's header. */
+static void write_heap_count(struct metrics *metrics, const struct family *family,
+                             struct pp_served *target, const struct pprofc_profile *profile)
 {
+    const char *header = (const char *)pp_served_header(target);
+
+    (void)profile;
     if (pp_served_has_heap(target))
-        pp_buffer_printf(metrics->out, "%s{%s} %llu\n", name, metrics->process,
-                         (unsigned long long)count);
-}
-
-static void write_allocations(struct metrics *metrics, struct pp_served *target,
-                              const struct pprofc_profile *profile)
-{
-    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
-
-    (void)profile;
-    write_heap_count(metrics, target, "profiling_allocations_total", atomic_load(&heap->n_allocs));
-}
-
-static void write_reallocations(struct metrics *metrics, struct pp_served *target,
-                                const struct pprofc_profile *profile)
-{
-    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
-
-    (void)profile;
-    write_heap_count(metrics, target, "profiling_reallocations_total",
-                     atomic_load(&heap->n_reallocs));
-}
-
-static void write_frees(struct metrics *metrics, struct pp_served *target,
-                        const struct pprofc_profile *profile)
-{
-    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
-
-    (void)profile;
-    write_heap_count(metrics, target, "profiling_frees_total", atomic_load(&heap->n_frees));
-}
-
-static void write_requested(struct metrics *metrics, struct pp_served *target,
-                            const struct pprofc_profile *profile)
-{
-    const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
-
-    (void)profile;
-    write_heap_count(metrics, target, "profiling_requested_bytes_total",
-                     atomic_load(&heap->requested_bytes));
+        put_count(metrics, family,
+                  atomic_load((const _Atomic uint64_t *)(const void *)(header + family->what)));
 }
 
 /* What the program mapped by itself, where that is followed. */
-static void write_mapping_count(struct metrics *metrics, struct pp_served *target, const char *name,
-                                uint64_t count)
+static void write_mapping_count(struct metrics *metrics, const struct family *family,
+                                struct pp_served *target, const struct pprofc_profile *profile)
 {
     if (atomic_load(&pp_served_header(target)->heap.mappings.are_followed) != 0)
-        write_heap_count(metrics, target, name, count);
-}
-
-static void write_maps(struct metrics *metrics, struct pp_served *target,
-                       const struct pprofc_profile *profile)
-{
-    (void)profile;
-    write_mapping_count(metrics, target, "profiling_maps_total",
-                        atomic_load(&pp_served_header(target)->heap.mappings.n_maps));
-}
-
-static void write_mapped(struct metrics *metrics, struct pp_served *target,
-                         const struct pprofc_profile *profile)
-{
-    (void)profile;
-    write_mapping_count(metrics, target, "profiling_mapped_bytes_total",
-                        atomic_load(&pp_served_header(target)->heap.mappings.mapped_bytes));
-}
-
-static void write_unmapped(struct metrics *metrics, struct pp_served *target,
-                           const struct pprofc_profile *profile)
-{
-    (void)profile;
-    write_mapping_count(metrics, target, "profiling_unmapped_bytes_total",
-                        atomic_load(&pp_served_header(target)->heap.mappings.unmapped_bytes));
+        write_heap_count(metrics, family, target, profile);
 }
 
 /* Where they were asked for: else they are not known. */
-static void write_usable(struct metrics *metrics, struct pp_served *target, const char *name,
-                         uint64_t n_bytes)
+static void write_usable(struct metrics *metrics, const struct family *family,
+                         struct pp_served *target, const struct pprofc_profile *profile)
 {
     const struct pp_rec_heap *heap = &pp_served_header(target)->heap;
 
     if ((atomic_load(&heap->options) & PP_HEAP_COUNTS_USABLE) != 0)
-        write_heap_count(metrics, target, name, n_bytes);
+        write_heap_count(metrics, family, target, profile);
 }
 
-static void write_usable_allocated(struct metrics *metrics, struct pp_served *target,
-                                   const struct pprofc_profile *profile)
+/* ---- waits and locks: of processes that follow them; exact, as of the helper's last turn ---- */
+
+/* 'what' of these: the offset of a figure in the sum of all threads. */
+static int64_t figure_of_all(const struct family *family, const struct pprofc_profile *profile)
 {
-    (void)profile;
-    write_usable(metrics, target, "profiling_usable_allocated_bytes_total",
-                 atomic_load(&pp_served_header(target)->heap.usable_allocated_bytes));
+    int64_t value;
+
+    memcpy(&value, (const char *)&profile->waits.all + family->what, sizeof value);
+    return value;
 }
 
-static void write_usable_freed(struct metrics *metrics, struct pp_served *target,
-                               const struct pprofc_profile *profile)
+static void write_lock_count(struct metrics *metrics, const struct family *family,
+                             struct pp_served *target, const struct pprofc_profile *profile)
 {
-    (void)profile;
-    write_usable(metrics, target, "profiling_usable_freed_bytes_total",
-                 atomic_load(&pp_served_header(target)->heap.usable_freed_bytes));
+    (void)target;
+    if (profile->waits.is_known)
+        put_count(metrics, family, (uint64_t)figure_of_all(family, profile));
 }
 
-/* The allocator's own figures, where it has been asked for them. */
-static void write_memory_bytes(struct metrics *metrics, const char *name, int64_t n_bytes)
+static void write_lock_seconds(struct metrics *metrics, const struct family *family,
+                               struct pp_served *target, const struct pprofc_profile *profile)
 {
-    if (n_bytes >= 0)
-        pp_buffer_printf(metrics->out, "%s{%s} %lld\n", name, metrics->process, (long long)n_bytes);
+    (void)target;
+    if (profile->waits.is_known)
+        put_seconds(metrics, family, figure_of_all(family, profile));
 }
 
-static bool memory_of(struct pp_served *target, struct pp_heap_memory *memory_out)
+/* Where locks alone are followed, nobody knows how long threads were there. */
+static bool has_times(const struct pprofc_profile *profile)
 {
-    return pp_served_has_heap(target) && pp_recorded_memory(pp_served_header(target), memory_out);
+    return profile->waits.is_known && profile->waits.all.wall_ns != 0;
 }
 
-static void write_objects(struct metrics *metrics, struct pp_served *target,
-                          const struct pprofc_profile *profile)
+static void write_wait_count(struct metrics *metrics, const struct family *family,
+                             struct pp_served *target, const struct pprofc_profile *profile)
 {
-    struct pp_heap_memory memory;
-
-    (void)profile;
-    if (memory_of(target, &memory))
-        write_memory_bytes(metrics, "profiling_heap_object_bytes", memory.object_bytes);
+    if (has_times(profile))
+        write_lock_count(metrics, family, target, profile);
 }
 
-static void write_resident(struct metrics *metrics, struct pp_served *target,
-                           const struct pprofc_profile *profile)
+static void write_wait_seconds(struct metrics *metrics, const struct family *family,
+                               struct pp_served *target, const struct pprofc_profile *profile)
 {
-    struct pp_heap_memory memory;
-
-    (void)profile;
-    if (memory_of(target, &memory))
-        write_memory_bytes(metrics, "profiling_heap_resident_bytes", memory.resident_bytes);
+    if (has_times(profile))
+        write_lock_seconds(metrics, family, target, profile);
 }
 
-static void write_held(struct metrics *metrics, struct pp_served *target,
-                       const struct pprofc_profile *profile)
+static void write_thread_seconds(struct metrics *metrics, const struct family *family,
+                                 struct pp_served *target, const struct pprofc_profile *profile)
 {
-    struct pp_heap_memory memory;
+    const struct pp_wait_thread *all = &profile->waits.all;
+    const struct {
+        const char *name;
+        int64_t time_ns;
+    } states[] = {
+        {"running", all->cpu_ns},
+        {"blocked", all->blocked_ns},
+        {"run_queue", all->run_queue_ns},
+        {"unattributed", all->unattributed_ns},
+    };
 
-    (void)profile;
-    if (memory_of(target, &memory))
-        write_memory_bytes(metrics, "profiling_heap_held_bytes", memory.held_bytes);
+    (void)target;
+    for (size_t i = 0; i < sizeof states / sizeof states[0] && has_times(profile); i++)
+        pp_buffer_printf(metrics->out, "%s_total{%s,state=\"%s\"} %.6f\n", family->name,
+                         metrics->process, states[i].name, (double)states[i].time_ns / 1e9);
 }
 
 /* ---- functions ---- */
@@ -298,7 +237,7 @@ static void write_functions(struct pp_buffer *out, const char *process,
         return;
     for (uint32_t i = 0; i < top.n_rows && i < MAX_FUNCTIONS && top.total > 0; i++) {
         pp_buffer_printf(out, "profiling_function_cpu_time_ratio{%s,function=\"", process);
-        append_value(out, top.rows[i].name);
+        pp_metrics_append_value(out, top.rows[i].name);
         pp_buffer_printf(out, "\"} %.6f\n", (double)top.rows[i].flat / (double)top.total);
     }
     pp_top_done(&top);
@@ -320,116 +259,159 @@ static void make_functions(struct pp_service *service, struct pp_buffer *out)
     }
 }
 
-static void write_all_functions(struct metrics *metrics)
+static void write_all_functions(struct metrics *metrics, const struct family *family)
 {
+    (void)family;
     pp_hot_functions_append(metrics->service, make_functions, metrics->out);
 }
 
-static void write_queue(struct metrics *metrics)
+static void write_queue(struct metrics *metrics, const struct family *family)
 {
-    pp_buffer_printf(metrics->out, "profiling_queue_depth{queue=\"profiles\"} %d\n",
+    pp_buffer_printf(metrics->out, "%s{queue=\"profiles\"} %d\n", family->name,
                      atomic_load(&metrics->service->n_waiting));
 }
 
-static void write_windows(struct metrics *metrics)
+/* 'what': enum pp_windows_metric. */
+static void write_windows(struct metrics *metrics, const struct family *family)
 {
-    pp_metrics_windows_write(metrics->service, PP_METRIC_WINDOWS, metrics->out);
-}
-
-static void write_flights(struct metrics *metrics)
-{
-    pp_metrics_windows_write(metrics->service, PP_METRIC_FLIGHTS, metrics->out);
-}
-
-static void write_exports(struct metrics *metrics)
-{
-    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORTS, metrics->out);
-}
-
-static void write_exported_bytes(struct metrics *metrics)
-{
-    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORTED_BYTES, metrics->out);
-}
-
-static void write_export_queues(struct metrics *metrics)
-{
-    pp_metrics_windows_write(metrics->service, PP_METRIC_EXPORT_QUEUES, metrics->out);
+    pp_metrics_windows_write(metrics->service, (enum pp_windows_metric)family->what, metrics->out);
 }
 
 /* Each is written for every process, or at once. */
-static const struct {
-    const char *name, *type, *unit, *help;
-    void (*write)(struct metrics *, struct pp_served *, const struct pprofc_profile *);
-    void (*write_once)(struct metrics *);
-} families[] = {
-    {"profiling_samples", "counter", "", "Samples taken.", write_samples, NULL},
+#define HEADER(member) offsetof(struct pp_rec_header, member)
+#define ALL(member) offsetof(struct pp_wait_thread, member)
+
+static const struct family families[] = {
+    {"profiling_samples", "counter", "", "Samples taken.", write_samples, NULL, 0},
     {"profiling_lost_samples", "counter", "", "Samples that are in no stack, by cause.",
-     write_losses, NULL},
+     write_losses, NULL, 0},
     {"profiling_process_cpu_seconds", "counter", "seconds",
-     "CPU time of the process while it was profiled, by the kernel's clock.", write_cpu, NULL},
+     "CPU time of the process while it was profiled, by the kernel's clock.", write_cpu, NULL, 0},
     {"profiling_own_cpu_seconds", "counter", "seconds",
-     "CPU time that profiling took of the process.", write_own_cpu, NULL},
+     "CPU time that profiling took of the process.", write_own_cpu, NULL, 0},
     {"profiling_frequency_hertz", "gauge", "hertz",
-     "Samples a CPU second asked for now; 0: paused or ended.", write_rate, NULL},
+     "Samples a CPU second asked for now; 0: paused or ended.", write_rate, NULL, 0},
     {"profiling_budget_ratio", "gauge", "ratio",
      "What profiling may cost of the program's CPU time, where there is a budget.", write_budget,
-     NULL},
+     NULL, 0},
     {"profiling_budget_changes", "counter", "",
-     "Times that the budget has lowered or raised what is sampled.", write_budget_changes, NULL},
+     "Times that the budget has lowered or raised what is sampled.", write_budget_changes, NULL, 0},
     {"profiling_allocations", "counter", "", "Calls that allocated memory, exactly.",
-     write_allocations, NULL},
+     write_heap_count, NULL, HEADER(heap.n_allocs)},
     {"profiling_reallocations", "counter", "",
-     "Calls of realloc for memory that was there, exactly.", write_reallocations, NULL},
-    {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_frees, NULL},
+     "Calls of realloc for memory that was there, exactly.", write_heap_count, NULL,
+     HEADER(heap.n_reallocs)},
+    {"profiling_frees", "counter", "", "Calls that freed memory, exactly.", write_heap_count, NULL,
+     HEADER(heap.n_frees)},
     {"profiling_requested_bytes", "counter", "bytes", "Bytes that were asked for, exactly.",
-     write_requested, NULL},
+     write_heap_count, NULL, HEADER(heap.requested_bytes)},
     {"profiling_maps", "counter", "", "Anonymous mappings made by the program itself, exactly.",
-     write_maps, NULL},
-    {"profiling_mapped_bytes", "counter", "bytes", "Bytes of those, exactly.", write_mapped, NULL},
+     write_mapping_count, NULL, HEADER(heap.mappings.n_maps)},
+    {"profiling_mapped_bytes", "counter", "bytes", "Bytes of those, exactly.", write_mapping_count,
+     NULL, HEADER(heap.mappings.mapped_bytes)},
     {"profiling_unmapped_bytes", "counter", "bytes",
-     "Bytes that the program unmapped, whatever lay there, exactly.", write_unmapped, NULL},
+     "Bytes that the program unmapped, whatever lay there, exactly.", write_mapping_count, NULL,
+     HEADER(heap.mappings.unmapped_bytes)},
     {"profiling_usable_allocated_bytes", "counter", "bytes",
-     "Usable bytes of what was allocated, exactly, where they are counted.", write_usable_allocated,
-     NULL},
+     "Usable bytes of what was allocated, exactly, where they are counted.", write_usable, NULL,
+     HEADER(heap.usable_allocated_bytes)},
     {"profiling_usable_freed_bytes", "counter", "bytes",
-     "Usable bytes of what was freed, exactly, where they are counted.", write_usable_freed, NULL},
-    {"profiling_heap_object_bytes", "gauge", "bytes",
-     "In objects of the program, by its allocator's word.", write_objects, NULL},
-    {"profiling_heap_resident_bytes", "gauge", "bytes",
-     "Of the heap in memory; what is more than its objects is fragmentation.", write_resident,
-     NULL},
-    {"profiling_heap_held_bytes", "gauge", "bytes", "That the allocator has taken from the kernel.",
-     write_held, NULL},
+     "Usable bytes of what was freed, exactly, where they are counted.", write_usable, NULL,
+     HEADER(heap.usable_freed_bytes)},
+    {"profiling_thread_seconds", "counter", "seconds",
+     "Time of all threads by what they did, exactly.", write_thread_seconds, NULL, 0},
+    {"profiling_throttled_seconds", "counter", "seconds",
+     "Of run_queue while the control group had used up its share of CPU.", write_wait_seconds, NULL,
+     ALL(throttled_ns)},
+    {"profiling_offcpu_waits", "counter", "", "Waits in calls of libc, exactly.", write_wait_count,
+     NULL, ALL(n_waits)},
+    {"profiling_offcpu_wait_seconds", "counter", "seconds",
+     "Time in waits, without that for a CPU, exactly.", write_wait_seconds, NULL, ALL(blocked_ns)},
+    {"profiling_lock_contentions", "counter", "", "Waits for locks, exactly.", write_lock_count,
+     NULL, ALL(n_contentions)},
+    {"profiling_lock_wait_seconds", "counter", "seconds", "How long those took, exactly.",
+     write_lock_seconds, NULL, ALL(delay_ns)},
     {"profiling_function_cpu_time_ratio", "gauge", "ratio",
      "Share of the CPU time recorded that was spent in the function itself; the first 20.", NULL,
-     write_all_functions},
+     write_all_functions, 0},
     {"profiling_queue_depth", "gauge", "",
-     "Requests that wait for what is being sampled, or looked for; 32 at most.", NULL, write_queue},
+     "Requests that wait for what is being sampled, or looked for; 32 at most.", NULL, write_queue,
+     0},
     {"profiling_windows", "counter", "",
      "Windows of continuous mode; missed: the process did not answer, or there was no memory.",
-     NULL, write_windows},
+     NULL, write_windows, PP_METRIC_WINDOWS},
     {"profiling_flight_bundles", "counter", "",
-     "Of the flight recorder; held_back: too soon after the one before.", NULL, write_flights},
+     "Of the flight recorder; held_back: too soon after the one before.", NULL, write_windows,
+     PP_METRIC_FLIGHTS},
     {"profiling_exported_windows", "counter", "",
-     "By where windows go, and what became of them there.", NULL, write_exports},
+     "By where windows go, and what became of them there.", NULL, write_windows, PP_METRIC_EXPORTS},
     {"profiling_exported_bytes", "counter", "bytes", "Stored, or sent and accepted.", NULL,
-     write_exported_bytes},
+     write_windows, PP_METRIC_EXPORTED_BYTES},
     {"profiling_export_queue_depth", "gauge", "", "Windows that wait to be sent.", NULL,
-     write_export_queues},
+     write_windows, PP_METRIC_EXPORT_QUEUES},
 };
+
+/* By enum pp_heap_metric; all are gauges, and written for every process. */
+static const struct {
+    const char *name, *unit, *help;
+} heap_families[] = {
+    [PP_METRIC_HEAP_OBJECTS] = {"profiling_heap_object_bytes", "bytes",
+                                "In objects of the program, by its allocator's word."},
+    [PP_METRIC_HEAP_RESIDENT] = {"profiling_heap_resident_bytes", "bytes",
+                                 "Of the heap in memory; what is more than its objects is "
+                                 "fragmentation."},
+    [PP_METRIC_HEAP_HELD] = {"profiling_heap_held_bytes", "bytes",
+                             "That the allocator has taken from the kernel."},
+    [PP_METRIC_HEAP_RETAINED] = {"profiling_heap_retained_bytes", "bytes",
+                                 "That it has given back, the addresses kept."},
+    [PP_METRIC_HEAP_EXTERNAL] = {"profiling_heap_external_bytes", "bytes",
+                                 "Of the heap in memory, free between objects."},
+    [PP_METRIC_HEAP_INTERNAL] = {"profiling_heap_internal_bytes", "bytes",
+                                 "Of the objects, rounding and headers, by the samples."},
+    [PP_METRIC_HEAP_FRAGMENTATION] = {"profiling_heap_fragmentation_ratio", "ratio",
+                                      "Of the heap in memory, the share that is in no object."},
+};
+
+static void write_head(struct pp_buffer *out, const char *name, const char *type, const char *unit,
+                       const char *help)
+{
+    pp_buffer_printf(out, "# TYPE %s %s\n", name, type);
+    if (unit[0] != '\0')
+        pp_buffer_printf(out, "# UNIT %s %s\n", name, unit);
+    pp_buffer_printf(out, "# HELP %s %s\n", name, help);
+}
+
+static void write_heaps(struct metrics *metrics)
+{
+    for (size_t i = 0; i < sizeof heap_families / sizeof heap_families[0]; i++) {
+        write_head(metrics->out, heap_families[i].name, "gauge", heap_families[i].unit,
+                   heap_families[i].help);
+        for (uint32_t k = 0; k < metrics->n_profiles; k++) {
+            struct pp_served *target = metrics->service->targets[k];
+            if (metrics->profiles[k] == NULL)
+                continue;
+            name_process(target, metrics->process);
+            pp_metrics_heap_write(target, (enum pp_heap_metric)i, heap_families[i].name,
+                                  metrics->process, metrics->out);
+        }
+    }
+}
 
 static void write_all(struct metrics *metrics)
 {
+    write_heaps(metrics);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        const char *name = families[i].name;
-        pp_buffer_printf(metrics->out, "# TYPE %s %s\n", name, families[i].type);
-        if (families[i].unit[0] != '\0')
-            pp_buffer_printf(metrics->out, "# UNIT %s %s\n", name, families[i].unit);
-        pp_buffer_printf(metrics->out, "# HELP %s %s\n", name, families[i].help);
-        if (families[i].write != NULL)
-            each(metrics, families[i].write);
-        else
-            families[i].write_once(metrics);
+        write_head(metrics->out, families[i].name, families[i].type, families[i].unit,
+                   families[i].help);
+        if (families[i].write_once != NULL)
+            families[i].write_once(metrics, &families[i]);
+        for (uint32_t k = 0; k < metrics->n_profiles && families[i].write != NULL; k++) {
+            if (metrics->profiles[k] == NULL)
+                continue;
+            name_process(metrics->service->targets[k], metrics->process);
+            families[i].write(metrics, &families[i], metrics->service->targets[k],
+                              metrics->profiles[k]);
+        }
     }
     pp_buffer_text(metrics->out, "# EOF\n");
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "recording/delivery_cost.h"
 #include "serve/routes.h"
 
 struct cost {
@@ -148,9 +149,9 @@ void pp_route_overhead(struct pp_call *call)
     }
     cost.helper_s = (double)atomic_load(&head->helper_cpu_ns) / 1e9;
     cost.handler_s = (double)atomic_load(&head->handler_cpu_ns) / 1e9;
-    cost.has_delivery = atomic_load(&head->delivery_ns) > 0;
+    cost.has_delivery = pp_rec_delivery_is_known(head);
     cost.delivery_s =
-        (double)profile->quality.n_samples * (double)atomic_load(&head->delivery_ns) / 1e9;
+        (double)pp_rec_delivery_cost_ns(head, (uint64_t)profile->quality.n_samples) / 1e9;
     cost.budget = &head->budget;
     cost.program_s = (double)profile->quality.cpu_ns / 1e9;
     pprofc_profile_free(profile);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/print.h"
 #include "formats/encode.h"
 #include "formats/gperftools.h"
 #include "serve/routes.h"
@@ -17,7 +18,7 @@ static const char default_block[] = "libc,libpthread";
 static bool parse_number(const char *text, double *number_out)
 {
     char *end = NULL;
-    const double number = strtod(text, &end);
+    const double number = pp_read_double(text, &end);
 
     if (end == text || *end != '\0' || !(number >= 0 && number < 1e12))
         return false;
@@ -60,17 +61,34 @@ bool pp_call_rate(struct pp_call *call, double *rate_hz_out)
     return true;
 }
 
-bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out)
+bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out,
+                  enum pp_recorded_view *view_out)
 {
+    static const struct {
+        const char *name;
+        enum pp_rec_family kind;
+        enum pp_recorded_view view;
+    } kinds[] = {{"cpu", PP_FAMILY_CPU, PP_RECORDED_OF_KIND},
+                 {"offcpu", PP_FAMILY_OFFCPU, PP_RECORDED_OF_KIND},
+                 {"lock", PP_FAMILY_LOCK, PP_RECORDED_OF_KIND},
+                 {"wall", 0, PP_RECORDED_WALL},
+                 {"heap", PP_FAMILY_HEAP, PP_RECORDED_OF_KIND}};
     const char *kind = pp_http_parameter(call->request, "kind");
-    const bool is_heap = kind != NULL && strcmp(kind, "heap") == 0;
 
-    if (kind != NULL && !is_heap && strcmp(kind, "cpu") != 0) {
-        pp_http_error(call->answer, 400, "unknown kind '%s'; there are cpu and heap", kind);
-        return false;
+    *kind_out = 0;
+    *view_out = PP_RECORDED_OF_KIND;
+    if (kind == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i].name, kind) != 0)
+            continue;
+        *kind_out = kinds[i].kind;
+        *view_out = kinds[i].view;
+        return true;
     }
-    *kind_out = kind == NULL ? 0 : is_heap ? PP_FAMILY_HEAP : PP_FAMILY_CPU;
-    return true;
+    pp_http_error(call->answer, 400,
+                  "unknown kind '%s'; there are cpu, offcpu, lock, wall and heap", kind);
+    return false;
 }
 
 bool pp_call_choose_type(struct pp_call *call, struct pprofc_profile *profile)
@@ -200,7 +218,7 @@ void pp_route_profile(struct pp_call *call)
         call->name = kind;
         (strcmp(kind, "heap") == 0   ? pp_route_heap
          : strcmp(kind, "leak") == 0 ? pp_route_leak
-                                     : pp_route_later_kind)(call);
+                                     : pp_route_waits)(call);
         return;
     }
     if (!pp_call_seconds(call, "seconds", PP_SERVE_DEFAULT_SECONDS, &wish.seconds) ||
@@ -227,17 +245,18 @@ void pp_route_top(struct pp_call *call)
     const char *sort = pp_http_parameter(call->request, "sort"), *format = pp_call_format(call);
     struct pp_top_table_options options = {.by_cum = sort != NULL && strcmp(sort, "cum") == 0};
     enum pp_rec_family kind = 0;
+    enum pp_recorded_view view;
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
     int status;
 
-    if (!pp_call_kind(call, &kind))
+    if (!pp_call_kind(call, &kind, &view))
         return;
     if (sort != NULL && !options.by_cum && strcmp(sort, "flat") != 0) {
         pp_http_error(call->answer, 400, "unknown sort '%s'; there are flat and cum", sort);
         return;
     }
-    status = pp_service_whole(call->service, call->target, kind, true, &profile, &err);
+    status = pp_service_whole_view(call->service, call->target, kind, view, true, &profile, &err);
     if (status == 0 && !pp_call_choose_type(call, profile))
         return;
     if (status == 0 && (!options.by_cum || (format != NULL && strcmp(format, "text") != 0))) {
@@ -259,6 +278,7 @@ void pp_route_tree(struct pp_call *call)
     const char *format = pp_call_format(call);
     struct pp_tree_table_options options = {.min_share = 0};
     enum pp_rec_family kind = 0;
+    enum pp_recorded_view view;
     struct pprofc_profile *profile = NULL;
     struct pprofc_error err;
     int status;
@@ -267,9 +287,9 @@ void pp_route_tree(struct pp_call *call)
         pp_route_top(call);
         return;
     }
-    if (!pp_call_kind(call, &kind))
+    if (!pp_call_kind(call, &kind, &view))
         return;
-    status = pp_service_whole(call->service, call->target, kind, false, &profile, &err);
+    status = pp_service_whole_view(call->service, call->target, kind, view, false, &profile, &err);
     if (status == 0 && !pp_call_choose_type(call, profile))
         return;
     if (status == 0) {
@@ -353,7 +373,9 @@ static struct pprofc_profile *empty_profile(struct pp_call *call, size_t i)
                            call->name);
     else
         pp_profile_comment(profile,
-                           "this version of pprof-c does not measure %s: the profile is empty",
+                           "the process was started without %s (pprofc run -k %s, or PPROFC=%s) "
+                           "and does not measure %s: the profile is empty",
+                           later_kinds[i].kind, later_kinds[i].kind, later_kinds[i].kind,
                            call->name);
     return profile;
 }

@@ -55,7 +55,7 @@ static int name_all(struct pp_call *call, const uint64_t *addresses, size_t n,
                     struct writing *writing, struct pprofc_error *err)
 {
     struct pp_recording_reader *reader = NULL;
-    int status = pp_served_snapshot(call->target, &reader, err);
+    int status = pp_served_snapshot(call->target, PP_RECORDING_NO_EVENTS, &reader, err);
 
     if (status != 0)
         return status;

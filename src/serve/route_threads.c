@@ -9,7 +9,7 @@ static int write_text(const struct pprofc_profile *profile, const char *debug,
                       struct pp_buffer *out, struct pprofc_error *err)
 {
     return debug[0] == '1' ? pp_thread_groups_write(profile, out, err)
-                           : pp_thread_stacks_write(profile, out, err);
+                           : pp_thread_goroutines_write(profile, out, err);
 }
 
 void pp_route_goroutine(struct pp_call *call)

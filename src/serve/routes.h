@@ -18,7 +18,13 @@ typedef void pp_route(struct pp_call *call);
 pp_route pp_route_profile;    /* profile, flamegraph, /pprof/profile: sample, then answer */
 pp_route pp_route_top;        /* the table of what the recording holds */
 pp_route pp_route_tree;       /* its call tree */
-pp_route pp_route_later_kind; /* kinds that this version does not measure: valid and empty */
+pp_route pp_route_later_kind; /* kinds that the process does not measure: valid and empty */
+
+/* route_waits.c */
+pp_route pp_route_waits; /* offcpu, lock, contention, wall, fgprof, block, mutex, delta_* */
+
+/* Whether the process measures what that name stands for: "block", "wall" .. */
+bool pp_waits_are_measured(const char *name, struct pp_served *target);
 
 /* route_flight.c */
 pp_route pp_route_flight; /* the flight recorder's bundle */
@@ -69,7 +75,8 @@ void pp_answer_profile(struct pp_call *call, struct pprofc_profile *profile, con
 const char *pp_call_format(const struct pp_call *call);
 
 /* The kind that ?kind= names of those that are measured; false after a 400. */
-bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out);
+bool pp_call_kind(struct pp_call *call, enum pp_rec_family *kind_out,
+                  enum pp_recorded_view *view_out);
 
 /* Show the sample type that ?sample= (or sample_index=) names; false after a 400, when the profile
  * is freed. */

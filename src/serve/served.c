@@ -1,4 +1,5 @@
 /* Windows share one sampler: it runs at the highest rate that any of them wants. */
+#include "formats/recording_waits.h"
 #include "serve/served.h"
 
 #include <errno.h>
@@ -29,11 +30,10 @@ enum {
 static void set_program(struct pp_served *target)
 {
     const struct pp_rec_header *head = pp_recording_header(target->reader);
-    char path[sizeof head->program + 1];
+    char name[PP_PROGRAM_NAME_BYTES];
 
-    memcpy(path, head->program, sizeof head->program);
-    path[sizeof head->program] = '\0';
-    (void)snprintf(target->program, sizeof target->program, "%s", pp_profile_base_name(path));
+    (void)snprintf(target->program, sizeof target->program, "%.127s",
+                   pp_recording_program_name(head, name));
     target->pid = head->pid;
 }
 
@@ -237,7 +237,12 @@ void pp_served_renew(struct pp_served *target)
     struct pp_rec_header *head;
 
     (void)pthread_mutex_lock(&target->lock);
-    head = target->n_windows > 0 ? pp_recording_shared_header(target->reader) : NULL;
+    /* Nobody reads what is wanted of a process that has ended: it is not asked for here. */
+    head = atomic_load(&target->shared);
+    if (target->n_windows == 0)
+        head = NULL;
+    else if (head == NULL)
+        head = pp_recording_shared_header(target->reader);
     if (head != NULL && target->slot != 0) {
         write_want(target, head, wanted_hz(target));
         note_rate(target, head);
@@ -257,6 +262,21 @@ static int take_slot(struct pp_served *target, double rate_hz, uint32_t *index_o
         return 0;
     }
     return -EBUSY;
+}
+
+/* The counters now.  Those of waits are as old as the helper's last turn, unless it 'is_begin' that
+ * brings them up to date. */
+static void mark(struct pp_served *target, const struct pp_rec_header *head, bool is_begin,
+                 struct pp_recording_mark *mark_out)
+{
+    const bool has_waits = pp_recorded_has_waits(head);
+
+    if (has_waits && is_begin)
+        (void)command(target, PP_REQUEST_FLUSH, 0, NULL);
+    pp_recording_mark_read(head, mark_out);
+    mark_out->waits = (struct pp_wait_thread){.wall_ns = 0};
+    if (has_waits)
+        pp_recording_mark_waits(target->reader, mark_out);
 }
 
 static int begin_window(struct pp_served *target, double rate_hz, uint32_t *index_out,
@@ -279,7 +299,7 @@ static int begin_window(struct pp_served *target, double rate_hz, uint32_t *inde
     target->n_windows++;
     status = follow_windows(target, head, err);
     if (status == 0) {
-        pp_recording_mark_read(head, &target->windows[*index_out].begin);
+        mark(target, head, true, &target->windows[*index_out].begin);
         return 0;
     }
     target->windows[*index_out].rate_hz = 0;
@@ -325,10 +345,13 @@ static int mark_of_ended(struct pp_served *target, struct pp_recording_mark *mar
                          struct pprofc_error *err)
 {
     struct pp_recording_reader *snapshot = NULL;
-    const int status = pp_recording_snapshot(target->reader, &snapshot, err);
+    const int status =
+        pp_recording_snapshot(target->reader, PP_RECORDING_NO_EVENTS, &snapshot, err);
 
-    if (status == 0)
+    if (status == 0) {
         pp_recording_mark_read(pp_recording_header(snapshot), mark_out);
+        pp_recording_mark_waits(snapshot, mark_out);
+    }
     pp_recording_close(snapshot);
     return status;
 }
@@ -346,8 +369,8 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
     head = pp_recording_shared_header(target->reader);
     window_out->begin = window->begin;
     if (head != NULL)
-        pp_recording_mark_read(head, &window_out->end);
-    else if (status == -ESRCH)
+        mark(target, head, false, &window_out->end);
+    else /* it may have answered before */
         status = mark_of_ended(target, &window_out->end, err);
     *highest_hz_out = window->highest_hz;
     window->rate_hz = 0;
@@ -357,13 +380,13 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
     return status;
 }
 
-int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
-                       struct pprofc_error *err)
+int pp_served_snapshot(struct pp_served *target, uint64_t since_ns,
+                       struct pp_recording_reader **snapshot_out, struct pprofc_error *err)
 {
     int status;
 
     (void)pthread_mutex_lock(&target->lock);
-    status = pp_recording_snapshot(target->reader, snapshot_out, err);
+    status = pp_recording_snapshot(target->reader, since_ns, snapshot_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
 }
@@ -377,9 +400,14 @@ int pp_served_fresh_snapshot(struct pp_served *target, struct pp_recording_reade
     /* One that has ended, or does not answer, has what it has. */
     if (pp_recording_shared_header(target->reader) != NULL)
         (void)command(target, PP_REQUEST_FLUSH, 0, NULL);
-    status = pp_recording_snapshot(target->reader, snapshot_out, err);
+    status = pp_recording_snapshot(target->reader, PP_RECORDING_NO_EVENTS, snapshot_out, err);
     (void)pthread_mutex_unlock(&target->lock);
     return status;
+}
+
+uint32_t pp_served_kinds(struct pp_served *target)
+{
+    return pp_recording_kinds(pp_served_header(target));
 }
 
 bool pp_served_has_heap(struct pp_served *target)
@@ -406,7 +434,7 @@ static int look(struct pp_served *target, uint32_t *look_out,
         status = pp_fail(err, -ENOTSUP, 0, "the libpprofc in %s is an older one: it cannot tell",
                          target->program);
     else if (status > 0)
-        status = pp_recording_snapshot(target->reader, snapshot_out, err);
+        status = pp_recording_snapshot(target->reader, 0, snapshot_out, err);
     if (!is_held && target->slot != 0)
         give_reader_back(target, head);
     return status;
@@ -430,7 +458,7 @@ static bool has_ended_properly(struct pp_served *target)
     struct pp_recording_reader *snapshot = NULL;
     bool has_ended;
 
-    if (pp_recording_snapshot(target->reader, &snapshot, NULL) != 0)
+    if (pp_recording_snapshot(target->reader, PP_RECORDING_NO_EVENTS, &snapshot, NULL) != 0)
         return false;
     has_ended = atomic_load(&pp_recording_header(snapshot)->state) == PP_REC_ENDED;
     pp_recording_close(snapshot);

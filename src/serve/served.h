@@ -71,13 +71,17 @@ int pp_served_end_window(struct pp_served *target, uint32_t index,
 /* What the windows want holds for three seconds: to be called every second or so meanwhile. */
 void pp_served_renew(struct pp_served *target);
 
-/* A reader of the recording as it is now, to be closed: windows are read from it. */
-int pp_served_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
-                       struct pprofc_error *err);
+/* A reader of the recording as it is now, to be closed: windows are read from it.  'since_ns' as
+ * pp_recording_snapshot() has it. */
+int pp_served_snapshot(struct pp_served *target, uint64_t since_ns,
+                       struct pp_recording_reader **snapshot_out, struct pprofc_error *err);
 
-/* The same with the process's exact totals brought up to date before. */
+/* One with the process's exact totals brought up to date before, for the heap: it has no events. */
 int pp_served_fresh_snapshot(struct pp_served *target, struct pp_recording_reader **snapshot_out,
                              struct pprofc_error *err);
+
+/* The kinds that it measures, bit (family - 1) each. */
+uint32_t pp_served_kinds(struct pp_served *target);
 
 /* Whether the recording holds the heap. */
 bool pp_served_has_heap(struct pp_served *target);

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/print.h"
 #include "serve/exchange.h"
 #include "serve/threads.h"
 
@@ -239,7 +240,7 @@ static void on_complaint(void *context, const char *format, va_list arguments)
 
     if (server->daemon != NULL || server->complaint[0] != '\0')
         return;
-    (void)vsnprintf(server->complaint, sizeof server->complaint, format, arguments);
+    (void)pp_vprint(server->complaint, sizeof server->complaint, format, arguments);
     server->complaint[strcspn(server->complaint, "\n")] = '\0';
 }
 

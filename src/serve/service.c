@@ -11,6 +11,7 @@
 #include "formats/recording.h"
 #include "formats/recording_facts.h"
 #include "formats/recording_threads.h"
+#include "formats/recording_waits.h"
 #include "serve/line_numbers.h"
 
 enum { LOOK_MS = 250, ENOUGH_SAMPLES = 20 };
@@ -130,10 +131,12 @@ static int read_profile(struct pp_service *service, struct pp_served *target,
                         struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     struct pp_recording_reader *reader = NULL;
-    int status = pp_served_snapshot(target, &reader, err);
+    int status = pp_served_snapshot(target, 0, &reader, err);
 
     if (status == 0)
         status = pp_service_read(service, reader, options, wants_lines, profile_out, err);
+    if (status == 0 && pp_served_is_alive(target))
+        pp_wait_totals_are_whole(&(*profile_out)->waits);
     pp_recording_close(reader);
     return status;
 }
@@ -142,7 +145,15 @@ int pp_service_whole(struct pp_service *service, struct pp_served *target, enum 
                      bool wants_lines, struct pprofc_profile **profile_out,
                      struct pprofc_error *err)
 {
-    const struct pp_recording_profile_options options = {.kind = kind};
+    return pp_service_whole_view(service, target, kind, PP_RECORDED_OF_KIND, wants_lines,
+                                 profile_out, err);
+}
+
+int pp_service_whole_view(struct pp_service *service, struct pp_served *target,
+                          enum pp_rec_family kind, enum pp_recorded_view view, bool wants_lines,
+                          struct pprofc_profile **profile_out, struct pprofc_error *err)
+{
+    const struct pp_recording_profile_options options = {.kind = kind, .view = view};
 
     return read_profile(service, target, &options, wants_lines, profile_out, err);
 }
@@ -152,14 +163,18 @@ int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_o
 {
     struct pp_recording_reader *reader = NULL;
     struct pprofc_profile *profile;
-    int status = pp_served_snapshot(target, &reader, err);
+    int status = pp_served_snapshot(target, PP_RECORDING_NO_EVENTS, &reader, err);
 
     if (status != 0)
         return status;
     profile = pp_profile_new();
     if (profile != NULL) {
-        pp_recorded_facts_set(profile, &reader, 1);
-        pp_recorded_quality_add(profile, reader);
+        pp_recorded_facts_set(profile, pp_recorded_shape(PP_FAMILY_CPU, PP_RECORDED_OF_KIND, 0),
+                              &reader, 1);
+        pp_recorded_quality_add(profile, reader,
+                                1U << (PP_FAMILY_CPU - 1) |
+                                    pp_recording_kinds(pp_recording_header(reader)));
+        pp_recorded_waits_add(profile, reader);
         *profile_out = profile;
     }
     pp_recording_close(reader);
@@ -200,27 +215,53 @@ static void state_period(struct pprofc_profile *profile, double asked_hz, double
                            highest_hz);
 }
 
-int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,
-                          uint32_t window, struct pprofc_profile **profile_out,
-                          struct pprofc_error *err)
+int pp_service_read_window(struct pp_service *service, const struct pp_profile_wish *wish,
+                           struct pp_recording_reader *reader, const struct pp_ended_window *window,
+                           struct pprofc_profile **profile_out, struct pprofc_error *err)
 {
     struct pprofc_profile *profile = NULL;
-    struct pp_recording_window span;
-    const struct pp_recording_profile_options options = {.kind = PP_FAMILY_CPU, .window = &span};
-    double highest_hz = 0;
-    int status = pp_served_end_window(wish->target, window, &span, &highest_hz, err);
+    const struct pp_recording_profile_options options = {.kind = wish->kind != 0 ? wish->kind
+                                                                                 : PP_FAMILY_CPU,
+                                                         .view = wish->view,
+                                                         .window = &window->span};
+    int status = pp_service_read(service, reader, &options, true, &profile, err);
 
-    if (status == 0)
-        status = read_profile(service, wish->target, &options, true, &profile, err);
     if (status != 0)
         return status;
-    state_period(profile, wish->rate_hz, highest_hz);
+    if (profile->quality.sampled_ns >= 0) /* else nothing of it is sampled by a rate */
+        state_period(profile, wish->rate_hz, window->highest_hz);
     if (wish->block[0] != '\0')
         status = pp_profile_block(profile, wish->block, false, err);
     if (status != 0)
         pprofc_profile_free(profile);
     else
         *profile_out = profile;
+    return status;
+}
+
+int pp_service_close_window(struct pp_served *target, uint32_t index,
+                            struct pp_ended_window *window_out,
+                            struct pp_recording_reader **reader_out, struct pprofc_error *err)
+{
+    const int status =
+        pp_served_end_window(target, index, &window_out->span, &window_out->highest_hz, err);
+
+    return status != 0
+               ? status
+               : pp_served_snapshot(target, window_out->span.begin.time_ns, reader_out, err);
+}
+
+int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,
+                          uint32_t window, struct pprofc_profile **profile_out,
+                          struct pprofc_error *err)
+{
+    struct pp_recording_reader *reader = NULL;
+    struct pp_ended_window ended;
+    int status = pp_service_close_window(wish->target, window, &ended, &reader, err);
+
+    if (status == 0)
+        status = pp_service_read_window(service, wish, reader, &ended, profile_out, err);
+    pp_recording_close(reader);
     return status;
 }
 

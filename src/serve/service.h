@@ -59,6 +59,8 @@ struct pp_profile_wish {
     double seconds, rate_hz;
     const char *block; /* libraries whose frames are folded into their callers; "" */
     const struct pp_http_request *request; /* whose client may go away; NULL */
+    enum pp_rec_family kind;               /* 0: cpu */
+    enum pp_recorded_view view;            /* another profile than that kind's own */
 };
 
 /* Sample for as long as asked and make the profile.  -ECANCELED when the client went away,
@@ -71,6 +73,11 @@ int pp_service_profile(struct pp_service *service, const struct pp_profile_wish 
 int pp_service_whole(struct pp_service *service, struct pp_served *target, enum pp_rec_family kind,
                      bool wants_lines, struct pprofc_profile **profile_out,
                      struct pprofc_error *err);
+
+/* The same as another profile than a kind's own. */
+int pp_service_whole_view(struct pp_service *service, struct pp_served *target,
+                          enum pp_rec_family kind, enum pp_recorded_view view, bool wants_lines,
+                          struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* The same of 'reader', which was taken of 'target', as 'options' say. */
 int pp_service_read(struct pp_service *service, struct pp_recording_reader *reader,
@@ -117,6 +124,21 @@ int pp_service_threads(struct pp_service *service, struct pp_served *target,
 /* The same without stacks: counts and quality, which need no names. */
 int pp_service_facts(struct pp_served *target, struct pprofc_profile **profile_out,
                      struct pprofc_error *err);
+
+/* A window that is over. */
+struct pp_ended_window {
+    struct pp_recording_window span;
+    double highest_hz; /* that the sampler had meanwhile */
+};
+
+/* End window 'index' of 'target': what it is read from, to be closed, and the two make the profiles
+ * of all its kinds: 'wish' says which. */
+int pp_service_close_window(struct pp_served *target, uint32_t index,
+                            struct pp_ended_window *window_out,
+                            struct pp_recording_reader **reader_out, struct pprofc_error *err);
+int pp_service_read_window(struct pp_service *service, const struct pp_profile_wish *wish,
+                           struct pp_recording_reader *reader, const struct pp_ended_window *window,
+                           struct pprofc_profile **profile_out, struct pprofc_error *err);
 
 /* End 'window' of 'wish' and make its profile. */
 int pp_service_end_window(struct pp_service *service, const struct pp_profile_wish *wish,

@@ -16,19 +16,16 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * called it */
 
 /* The allocator itself, in place of the call that the program made; never from a handler of ours.
- * indirect: allocate_tagged: the program's allocator
  * indirect: pp_sig_malloc_slowly: the program's allocator
  * indirect: pp_sig_malloc: the program's allocator
- * indirect: callocate_tagged: the program's allocator
  * indirect: pp_sig_calloc_slowly: the program's allocator
  * indirect: pp_sig_calloc: the program's allocator
- * indirect: try_aligned: the program's allocator
  * indirect: pp_sig_memalign: the program's allocator
  * indirect: pp_sig_aligned_alloc: the program's allocator
  * indirect: pp_sig_posix_memalign: the program's allocator
  * indirect: pp_sig_valloc: the program's allocator
  * indirect: pp_sig_pvalloc: the program's allocator
- * indirect: free_known: the program's allocator
+ * indirect: free_near: the program's allocator
  * indirect: free_first: the program's allocator
  * indirect: pp_sig_free: the program's allocator
  * indirect: pp_sig_realloc_slowly: the program's allocator
@@ -70,7 +67,6 @@ PP_SIG int clock_gettime(clockid_t clock, struct timespec *time);
  * indirect: pp_sig_rallocx: the program's allocator
  * indirect: pp_sig_tc_realloc: the program's allocator
  * indirect: pp_sig_mi_realloc: the program's allocator
- * indirect: discard: the program's allocator
  * indirect: usable_bytes: the program's allocator
  * indirect: count_malloc: the program's allocator
  * indirect: count_free: the program's allocator

@@ -228,13 +228,13 @@ static inline __attribute__((always_inline)) void sample_here(struct pp_rec_head
             add(&header->n_truncated, 1);
         if ((event.flags & PP_EVENT_INFERRED) != 0)
             add(&header->n_inferred, 1);
-        /* By the thread as well: of many that take few samples each, some are measured. */
+        /* By the thread as well: of many that take few samples each, some are measured.  By its
+         * CPU clock: a handler may have to wait for a CPU. */
         if ((atomic_load_explicit(&slot->n_samples, memory_order_relaxed) + event.thread) %
                 COST_SAMPLED_EVERY ==
             0)
             add(&header->handler_cpu_ns,
-                (pp_sig_clock_ns(CLOCK_MONOTONIC) - pp_sig_gate->start_monotonic_ns - time_ns) *
-                    COST_SAMPLED_EVERY);
+                (pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns) * COST_SAMPLED_EVERY);
     } else {
         add(&header->lost_ns, delta_ns);
     }
@@ -271,8 +271,7 @@ static int is_called_by_sampler(const siginfo_t *info)
            atomic_load_explicit(&thread->is_called_upon, memory_order_relaxed) != 0;
 }
 
-/* The first sample after a rest: the helper looks seldom while nothing runs. */
-static void wake_helper(struct pp_rec_header *header)
+void pp_sig_wake_dozing(struct pp_rec_header *header)
 {
     if (atomic_load_explicit(&pp_sig_gate->helper_dozes, memory_order_relaxed) == 0 ||
         atomic_exchange_explicit(&pp_sig_gate->helper_dozes, 0, memory_order_relaxed) == 0)
@@ -307,6 +306,15 @@ static int is_in_use(const struct pp_sig_thread *thread)
     return state != PP_SIG_THREAD_FREE && state != PP_SIG_THREAD_ENDING;
 }
 
+/* One that a CPU timer brought costs less than others. */
+static void count_timer(struct pp_rec_header *header, struct pp_sig_thread *thread)
+{
+    struct pp_rec_thread *slot = pp_sig_thread_record(header, thread);
+
+    if (slot != NULL)
+        atomic_fetch_add_explicit(&slot->n_by_timer, 1, memory_order_relaxed);
+}
+
 /* Touches no thread-local, errno neither: a thread of clone() may have none, or its parent's. */
 void pp_sig_handle(int signo, siginfo_t *info, void *context)
 {
@@ -327,7 +335,9 @@ void pp_sig_handle(int signo, siginfo_t *info, void *context)
         (!is_paused() || atomic_load_explicit(&thread->look, memory_order_relaxed) != 0) &&
         is_in_use(thread) && atomic_load_explicit(&thread->ignored, memory_order_relaxed) == 0) {
         pp_sig_sample(header, thread, context);
-        wake_helper(header);
+        if (info->si_code == SI_TIMER)
+            count_timer(header, thread);
+        pp_sig_wake_dozing(header);
     }
     pp_sig_leave(thread);
 }

@@ -34,6 +34,7 @@ struct pp_sig_gate {
     /* Not 0: threads that are looked at for PP_LOOK_HOLD stay in their handlers as long as it is
      * this; a futex. */
     _Atomic uint32_t hold;
+    _Atomic uint32_t waits; /* what hooks of blocking calls are to do, sigsafe/waits.h */
 };
 extern struct pp_sig_gate *pp_sig_gate; /* set once, before the first handler is installed */
 
@@ -65,6 +66,10 @@ PP_SIG void pp_sig_walk_thread(struct pp_rec_header *header, const struct pp_sig
 /* Code without rules ends stacks until the helper has made some: it is told, by a walk's flags with
  * PP_WALK_NEW_CODE. */
 PP_SIG void pp_sig_tell_new_code(struct pp_rec_header *header, uint32_t walk);
+
+/* The first sample after a rest, of CPU or of the heap: the helper looks seldom while nothing runs.
+ */
+PP_SIG void pp_sig_wake_dozing(struct pp_rec_header *header);
 
 /* A thread is about to use the recording, or is done: between the two nothing it can see is taken
  * away. */

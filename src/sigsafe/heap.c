@@ -19,9 +19,11 @@ enum {
     RESIZE_SHARE = 64, /* a site is told when an object's size has changed by this part of it */
 };
 
-struct pp_sig_heap pp_sig_heap = {.tag_mask = UINT64_MAX};
+struct pp_sig_heap pp_sig_heap;
 _Atomic(struct pp_sig_heap_thread *) pp_sig_heap_blocks[PP_HEAP_N_BLOCKS];
 PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_self;
+static const struct pp_sig_heap_thread nobody = {.left = 0};
+PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_counting = (struct pp_sig_heap_thread *)&nobody;
 
 /* ---- threads ---- */
 
@@ -72,7 +74,7 @@ struct pp_sig_heap_thread *pp_sig_heap_thread_mine(void)
                      (uint64_t)(uintptr_t)thread;
     for (int i = 0; i < 4; i++) /* neighbours differ in few bits at first */
         (void)pp_sig_heap_random(&thread->random);
-    pp_sig_heap_self = thread;
+    pp_sig_heap_self = pp_sig_heap_counting = thread;
     return thread;
 }
 
@@ -159,6 +161,18 @@ static void bury_ghost(struct pp_rec_header *header, const void *object)
     pp_sig_heap_count_freed(header, &ghost);
 }
 
+static int is_exact(void)
+{
+    return atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_EXACT;
+}
+
+/* Whether an address that comes may be known: where every object is followed that is looked for
+ * only when some frees go unseen. */
+static int may_be_ghost(void)
+{
+    return !is_exact() || atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0;
+}
+
 /* Count it at its site and put it into the map. */
 static void follow(struct pp_rec_header *header, const void *object,
                    const struct pp_sig_heap_object *known)
@@ -177,8 +191,7 @@ static void follow(struct pp_rec_header *header, const void *object,
 /* What is written of 'object' after the walk, which takes as long as memory does. */
 static void fetch_early(const void *object)
 {
-    if (pp_sig_heap.filter != NULL)
-        __builtin_prefetch((const void *)&pp_sig_heap.filter_counts[pp_sig_heap_bit_of(object)], 1);
+    __builtin_prefetch((const void *)&pp_sig_heap.filter[pp_sig_heap_place_of(object)], 1);
     pp_sig_heap_map_fetch(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object);
 }
 
@@ -197,9 +210,7 @@ PP_HEAP_TEXT void pp_sig_heap_note(struct pp_sig_heap_thread *self, void *object
             fetch_early(object);
             known = pp_sig_heap_describe(size_bytes, self->sample_interval_bytes,
                                          pp_sig_heap_site_here(header, thread, registers, 0));
-            if ((pp_sig_heap.filter != NULL ||
-                 atomic_load_explicit(&pp_sig_heap.has_ghosts, memory_order_relaxed) != 0) &&
-                pp_sig_heap_may_know(object))
+            if (may_be_ghost() && pp_sig_heap_may_know(object))
                 bury_ghost(header, object);
             follow(header, object, &known);
         }
@@ -215,9 +226,12 @@ int pp_sig_heap_forget(struct pp_sig_heap_thread *self, const void *object)
     const uint64_t death_ns = pp_sig_heap_death_ns();
     struct pp_sig_heap_object known;
     struct pp_sig_thread *thread;
-    struct pp_rec_header *header = pp_sig_heap_enter(self, &thread);
+    struct pp_rec_header *header;
     int was_followed = 0;
 
+    if (!is_exact()) /* else its neighbours have been there just now */
+        pp_sig_heap_map_fetch(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object);
+    header = pp_sig_heap_enter(self, &thread);
     if (object == self->resized) /* what comes to lie there is another object */
         self->resized = NULL;
     if (header == NULL)
@@ -253,8 +267,7 @@ PP_HEAP_TEXT void pp_sig_heap_return(struct pp_sig_heap_thread *self, const void
     if (is_followed) {
         if (pp_sig_heap_map_put(&pp_sig_heap.objects, (uint64_t)(uintptr_t)object, known)) {
             pp_sig_heap_filter_put(object);
-            self->resized =
-                atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) ? object : NULL;
+            self->resized = self->interval_bytes >= PP_HEAP_RESIZED_FROM_BYTES ? object : NULL;
             self->resized_least = known->size_bytes - known->size_bytes / RESIZE_SHARE;
             self->resized_range = known->size_bytes / RESIZE_SHARE * 2;
         } else {

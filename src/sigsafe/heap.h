@@ -1,13 +1,9 @@
 /* Heap profiling within malloc and free: counting every call, sampling some.
  *
  * A call that is not sampled costs a few instructions: a thread counts bytes down, and jumps on to
- * the allocator when there are some left.  A sampled object is asked of the same allocator at a
- * multiple of a kilobyte, so that free() knows most others by their address alone; then a small
- * filter says that the address is none of ours, and only then the map of objects is asked.  An
- * object that is sampled because realloc() made it larger stays where it is, so that it can go on
- * growing there: while there are such strays, free() looks at a second, smaller filter for all
- * other addresses. Where every allocation counts, or intervals are short, nothing is aligned and
- * each free() asks the map.
+ * the allocator when there are some left.  A sampled object is what the allocator gave, and stays
+ * where it is.  free() looks at one word of a filter, which says whether such an object begins
+ * nearby, and only then asks the map of objects.
  *
  * Writers: each thread its own block, any thread the maps and the sites; the helper thread sets
  * modes, makes room and sums up.  Nothing here locks, and nothing calls the allocator but in place
@@ -30,20 +26,18 @@ enum {
      * tenth of a second later: with 64, half the memory of a thousand short threads went unseen. */
     PP_HEAP_FIRST_BLOCK = 1024,
     PP_HEAP_N_BLOCKS = 10,
-    PP_HEAP_FILTER_BITS = 16,
-    /* Of sampled objects.  A pair of malloc and free at 64 KiB costs 1.28 to 1.29 of one past us,
-     * 1.34 to 1.36 with whole pages and 1.35 with 256 bytes, of which free() looks closer at more.
-     */
-    PP_HEAP_ALIGNMENT = 1024,
-    /* Of an address: 0 is such a multiple, 16 where glibc puts what it maps. */
-    PP_HEAP_TAG_MASK = (PP_HEAP_ALIGNMENT - 1) & ~0x1f,
+    /* Of addresses with a word in the filter, 2 KiB.  A word for each of 4 GiB: of these 4 MiB what
+     * belongs to the program's heap is memory, a thousandth of that. */
+    PP_HEAP_FILTER_SHIFT = 11,
+    PP_HEAP_FILTER_ONE = 1 << (PP_HEAP_FILTER_SHIFT - 4),
+    PP_HEAP_FILTER_UNCOUNTED = UINT16_MAX, /* so many that nobody counts: it stays */
+    PP_HEAP_FILTER_BYTES = 2 << (32 - PP_HEAP_FILTER_SHIFT),
     PP_HEAP_PAGE = 4096,
     /* A thread that counts down while nothing is sampled asks again after so many bytes. */
     PP_HEAP_OFF_BYTES = 64 * 1024,
-    /* From here on an allocator's own objects begin there anyhow, or should be tried. */
-    PP_HEAP_LARGE_BYTES = 128 * 1024,
-    /* Below this interval aligning costs more than it saves (measured: research/heap.md 3). */
-    PP_HEAP_TAGGED_FROM_BYTES = 64 * 1024,
+    /* From this interval on a followed object may change size by little without its site's being
+     * told. */
+    PP_HEAP_RESIZED_FROM_BYTES = 64 * 1024,
 };
 
 /* Of each thread that has called malloc or free: three cache lines.  The thread writes, others
@@ -73,24 +67,18 @@ struct pp_sig_heap_thread {
     uint64_t spare[5];
 };
 
-/* What all calls look at. */
+/* What all calls look at; the first cache line is written when settings change only. */
 struct pp_sig_heap {
-    uint64_t tag_mask;        /* free() looks closer at an address that has none of these bits */
+    /* heap_filter.h; there before the first thread has a block. */
+    _Alignas(64) uint16_t *filter;
     _Atomic uint32_t mode;    /* enum pp_rec_heap_mode */
     _Atomic uint32_t session; /* number of the session, or of the time without one */
     _Atomic uint64_t interval_bytes;
-    _Atomic uint32_t is_aligned; /* sampled objects are aligned */
-    _Atomic uint32_t
-        are_as_given; /* none that comes now: some are freed by a size that is trusted */
     _Atomic uint32_t
         has_ghosts; /* some frees are not seen: an address may be known when it comes */
     _Atomic uint32_t follows_peak, keeps_lifetimes;
-    _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     struct pp_sig_heap_map objects, sites;
-    /* Whether there are objects of this hash, a bit each: 8 KiB, which a cache keeps; and how many,
-     * 255: so many that nobody counts. */
-    _Atomic uint8_t *filter, *filter_counts;
-    _Atomic uint32_t n_strays;
+    _Atomic uint64_t live_bytes, peak_bytes; /* by weight, when the peak is followed */
     /* What was to be followed, and could not: of threads that no block was left for.  The helper
      * takes them over.  Bytes, where not every allocation is followed. */
     _Atomic uint64_t n_unfollowed, unfollowed_bytes;
@@ -99,9 +87,13 @@ struct pp_sig_heap {
     _Atomic uint64_t usable_allocated_bytes, usable_freed_bytes;
 };
 
-extern struct pp_sig_heap pp_sig_heap;
+extern struct pp_sig_heap pp_sig_heap
+    __attribute__((visibility("hidden"))); /* else its address would be an instruction more */
 extern _Atomic(struct pp_sig_heap_thread *) pp_sig_heap_blocks[PP_HEAP_N_BLOCKS];
 extern PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_self;
+/* The same or, for a thread without a block, one that has nothing left and is only read: so that
+ * malloc() need not ask whether there is one. */
+extern PP_SIG_TLS struct pp_sig_heap_thread *pp_sig_heap_counting;
 
 /* Block number 'index', or NULL beyond what there is. */
 PP_SIG struct pp_sig_heap_thread *pp_sig_heap_thread_at(uint32_t index);

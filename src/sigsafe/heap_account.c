@@ -152,6 +152,7 @@ int pp_sig_heap_count_allocated(struct pp_rec_header *header,
     pp_sig_heap_keep_peak(header, site);
     pp_sig_heap_add(&site->allocated, 1, &weight);
     follow_peak(header, weight.bytes);
+    pp_sig_wake_dozing(header);
     return 1;
 }
 

@@ -7,7 +7,6 @@
 #include "sigsafe/heap.h"
 #include "sigsafe/heap_filter.h"
 #include "sigsafe/heap_text.h"
-#include "sigsafe/heap_usable.h"
 
 /* In assembly: they call pp_sig_*_slowly() with the registers of the calling function. */
 PP_SIG void *pp_sig_malloc_entry(size_t n_bytes);
@@ -20,22 +19,8 @@ PP_SIG void *pp_sig_realloc_slowly(void *object, size_t n_bytes,
 
 #define LIKELY(x) __builtin_expect((x) != 0, 1)
 
-enum { LEAST_ALIGNMENT = 16 };
-
 /* The preload has one that finds the allocator when it is first called. */
 __attribute__((weak)) struct pp_sig_allocator pp_sig_allocator;
-
-static int is_aligned(const void *object)
-{
-    return ((uintptr_t)object & PP_HEAP_TAG_MASK) == 0;
-}
-
-/* Whether objects that are to be sampled should be aligned. */
-static int aligns(void)
-{
-    return atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0 &&
-           atomic_load_explicit(&pp_sig_heap.are_as_given, memory_order_relaxed) == 0;
-}
 
 static int is_off(void)
 {
@@ -63,37 +48,7 @@ static struct pp_sig_heap_thread *count_first(size_t offset, _Atomic uint64_t *e
 #define COUNT_FIRST(counter) \
     count_first(offsetof(struct pp_sig_heap_thread, counter), &pp_sig_heap.counter)
 
-/* An object that the program never had. */
-PP_HEAP_TEXT static void discard(void *object)
-{
-    pp_sig_heap_usable_disregard(object);
-    pp_sig_allocator.free(object);
-}
-
-/* Memory for a sampled object, aligned where free() looks for that. */
-PP_HEAP_TEXT static void *allocate_tagged(size_t alignment, size_t n_bytes)
-{
-    void *object;
-
-    if (n_bytes >= PP_HEAP_LARGE_BYTES && alignment <= LEAST_ALIGNMENT) {
-        object = pp_sig_allocator.malloc(n_bytes);
-        if (object == NULL || is_aligned(object))
-            return object;
-        discard(object);
-    }
-    return pp_sig_allocator.memalign(alignment > PP_HEAP_ALIGNMENT ? alignment : PP_HEAP_ALIGNMENT,
-                                     n_bytes);
-}
-
-PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes,
-                               const struct pp_sig_arch_registers *registers)
-{
-    if (object != NULL)
-        pp_sig_heap_note(self, object, n_bytes, registers);
-    return object;
-}
-
-/* What the allocator said in the end, 'n_bytes' being counted already: those of NULL are not. */
+/* What the allocator said, 'n_bytes' being counted already: those of NULL are not. */
 PP_HEAP_TEXT static void *answer(struct pp_sig_heap_thread *self, void *object, size_t n_bytes)
 {
     if (object == NULL && self != NULL)
@@ -101,52 +56,40 @@ PP_HEAP_TEXT static void *answer(struct pp_sig_heap_thread *self, void *object, 
     return object;
 }
 
+/* The same of a sampled one. */
+PP_HEAP_TEXT static void *note(struct pp_sig_heap_thread *self, void *object, size_t n_bytes,
+                               const struct pp_sig_arch_registers *registers)
+{
+    if (object != NULL)
+        pp_sig_heap_note(self, object, n_bytes, registers);
+    return answer(self, object, n_bytes);
+}
+
 PP_HEAP_TEXT void *pp_sig_malloc_slowly(size_t n_bytes,
                                         const struct pp_sig_arch_registers *registers)
 {
     struct pp_sig_heap_thread *self =
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
-    void *object;
 
-    if (!pp_sig_heap_is_due(self, n_bytes))
-        return answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
-    object =
-        aligns() ? allocate_tagged(LEAST_ALIGNMENT, n_bytes) : pp_sig_allocator.malloc(n_bytes);
-    return object != NULL ? note(self, object, n_bytes, registers)
-                          : answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
+    return pp_sig_heap_is_due(self, n_bytes)
+               ? note(self, pp_sig_allocator.malloc(n_bytes), n_bytes, registers)
+               : answer(self, pp_sig_allocator.malloc(n_bytes), n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_malloc(size_t n_bytes)
 {
-    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+    struct pp_sig_heap_thread *self = pp_sig_heap_counting;
 
-    if (LIKELY(self != NULL)) {
+    if (LIKELY(n_bytes < self->left)) {
+        self->left -= n_bytes;
         self->n_allocs++;
-        if (LIKELY(n_bytes < self->left)) {
-            self->left -= n_bytes;
-            return pp_sig_allocator.malloc(n_bytes);
-        }
-    } else if (is_off()) {
         return pp_sig_allocator.malloc(n_bytes);
     }
+    if (pp_sig_heap_self != NULL)
+        self->n_allocs++;
+    else if (is_off())
+        return pp_sig_allocator.malloc(n_bytes);
     return pp_sig_malloc_entry(n_bytes);
-}
-
-/* Zeroed.  Large objects come from the kernel, which zeroes them as they are touched. */
-PP_HEAP_TEXT static void *callocate_tagged(size_t n_bytes)
-{
-    void *object;
-
-    if (n_bytes >= PP_HEAP_LARGE_BYTES) {
-        object = pp_sig_allocator.calloc(1, n_bytes);
-        if (object == NULL || is_aligned(object))
-            return object;
-        discard(object);
-    }
-    object = pp_sig_allocator.memalign(PP_HEAP_ALIGNMENT, n_bytes);
-    if (object != NULL)
-        memset(object, 0, n_bytes);
-    return object;
 }
 
 PP_HEAP_TEXT void *pp_sig_calloc_slowly(size_t n_bytes,
@@ -154,104 +97,90 @@ PP_HEAP_TEXT void *pp_sig_calloc_slowly(size_t n_bytes,
 {
     struct pp_sig_heap_thread *self =
         pp_sig_heap_self != NULL ? pp_sig_heap_self : COUNT_FIRST(n_allocs);
-    void *object;
 
-    if (!pp_sig_heap_is_due(self, n_bytes))
-        return answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
-    object = aligns() ? callocate_tagged(n_bytes) : pp_sig_allocator.calloc(1, n_bytes);
-    return object != NULL ? note(self, object, n_bytes, registers)
-                          : answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
+    return pp_sig_heap_is_due(self, n_bytes)
+               ? note(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes, registers)
+               : answer(self, pp_sig_allocator.calloc(1, n_bytes), n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_calloc(size_t n_items, size_t item_bytes)
 {
-    struct pp_sig_heap_thread *self = pp_sig_heap_self;
+    struct pp_sig_heap_thread *self = pp_sig_heap_counting;
     size_t n_bytes;
 
     if (__builtin_mul_overflow(n_items, item_bytes, &n_bytes))
         return pp_sig_allocator.calloc(n_items, item_bytes);
-    if (LIKELY(self != NULL)) {
+    if (LIKELY(n_bytes < self->left)) {
+        self->left -= n_bytes;
         self->n_allocs++;
-        if (LIKELY(n_bytes < self->left)) {
-            self->left -= n_bytes;
-            return pp_sig_allocator.calloc(n_items, item_bytes);
-        }
+        return pp_sig_allocator.calloc(n_items, item_bytes);
     }
+    if (pp_sig_heap_self != NULL)
+        self->n_allocs++;
     return pp_sig_calloc_entry(n_bytes);
 }
 
 /* ---- aligned ---- */
 
-/* Whether it was sampled; only then '*object_out' is written: posix_memalign's caller sees that. */
-PP_HEAP_TEXT static int try_aligned(size_t alignment, size_t n_bytes, void **object_out)
-{
-    struct pp_sig_heap_thread *self = COUNT_FIRST(n_allocs);
-    void *object;
-
-    if (!pp_sig_heap_is_due(self, n_bytes))
-        return 0;
-    object = aligns() ? allocate_tagged(alignment, n_bytes)
-                      : pp_sig_allocator.memalign(alignment, n_bytes);
-    if (note(self, answer(self, object, n_bytes), n_bytes, NULL) == NULL)
-        return 0;
-    *object_out = object;
-    return 1;
-}
-
-/* What every allocator takes: other values are left to it. */
+/* What every allocator takes: what it says of other values is in no count. */
 static int is_alignment(size_t alignment)
 {
     return alignment != 0 && (alignment & (alignment - 1)) == 0;
 }
 
+/* 'n_bytes' were asked for, and 'object' is what came of it. */
+PP_HEAP_TEXT static void *given(void *object, size_t n_bytes)
+{
+    struct pp_sig_heap_thread *self = COUNT_FIRST(n_allocs);
+
+    return pp_sig_heap_is_due(self, n_bytes) ? note(self, object, n_bytes, NULL)
+                                             : answer(self, object, n_bytes);
+}
+
 PP_HEAP_TEXT void *pp_sig_memalign(size_t alignment, size_t n_bytes)
 {
-    void *object;
+    void *object = pp_sig_allocator.memalign(alignment, n_bytes);
 
-    if (is_alignment(alignment) && try_aligned(alignment, n_bytes, &object))
-        return object;
-    return pp_sig_allocator.memalign(alignment, n_bytes);
+    return is_alignment(alignment) ? given(object, n_bytes) : object;
 }
 
 PP_HEAP_TEXT void *pp_sig_aligned_alloc(size_t alignment, size_t n_bytes)
 {
-    void *object;
+    void *object = pp_sig_allocator.aligned_alloc(alignment, n_bytes);
 
-    if (is_alignment(alignment) && try_aligned(alignment, n_bytes, &object))
-        return object;
-    return pp_sig_allocator.aligned_alloc(alignment, n_bytes);
+    return is_alignment(alignment) ? given(object, n_bytes) : object;
 }
 
 PP_HEAP_TEXT int pp_sig_posix_memalign(void **object_out, size_t alignment, size_t n_bytes)
 {
-    if (is_alignment(alignment) && alignment % sizeof(void *) == 0 &&
-        try_aligned(alignment, n_bytes, object_out))
-        return 0;
-    return pp_sig_allocator.posix_memalign(object_out, alignment, n_bytes);
+    const int result = pp_sig_allocator.posix_memalign(object_out, alignment, n_bytes);
+
+    if (is_alignment(alignment) && alignment % sizeof(void *) == 0)
+        (void)given(result == 0 ? *object_out : NULL, n_bytes);
+    return result;
 }
 
 PP_HEAP_TEXT void *pp_sig_valloc(size_t n_bytes)
 {
-    void *object;
-
-    return try_aligned(PP_HEAP_PAGE, n_bytes, &object) ? object : pp_sig_allocator.valloc(n_bytes);
+    return given(pp_sig_allocator.valloc(n_bytes), n_bytes);
 }
 
 PP_HEAP_TEXT void *pp_sig_pvalloc(size_t n_bytes)
 {
     const size_t n_whole = (n_bytes + PP_HEAP_PAGE - 1) & ~(size_t)(PP_HEAP_PAGE - 1);
-    void *object;
 
-    return n_whole >= n_bytes && try_aligned(PP_HEAP_PAGE, n_whole, &object)
-               ? object
-               : pp_sig_allocator.pvalloc(n_bytes);
+    void *object = pp_sig_allocator.pvalloc(n_bytes);
+
+    return n_whole >= n_bytes ? given(object, n_whole) : object;
 }
 
 /* ---- freeing ---- */
 
-PP_HEAP_TEXT static void free_known(struct pp_sig_heap_thread *self, void *object)
+/* Something followed begins nearby, or nothing is to be freed. */
+PP_HEAP_TEXT static void free_near(struct pp_sig_heap_thread *self, void *object)
 {
-    if (object != NULL && self != NULL)
+    self->n_frees += object != NULL;
+    if (object != NULL && pp_sig_heap_may_know(object))
         (void)pp_sig_heap_forget(self, object);
     pp_sig_allocator.free(object);
 }
@@ -260,10 +189,9 @@ PP_HEAP_TEXT static void free_first(void *object)
 {
     struct pp_sig_heap_thread *self = object != NULL ? COUNT_FIRST(n_frees) : NULL;
 
-    if (pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object))
-        free_known(self, object);
-    else
-        pp_sig_allocator.free(object);
+    if (self != NULL && pp_sig_heap_may_know(object))
+        (void)pp_sig_heap_forget(self, object);
+    pp_sig_allocator.free(object);
 }
 
 PP_HEAP_TEXT void pp_sig_free(void *object)
@@ -271,11 +199,12 @@ PP_HEAP_TEXT void pp_sig_free(void *object)
     struct pp_sig_heap_thread *self = pp_sig_heap_self;
 
     if (LIKELY(self != NULL)) {
-        self->n_frees += object != NULL;
-        if (LIKELY(!pp_sig_heap_is_tagged(object) || !pp_sig_heap_may_know(object)))
+        if (LIKELY(!pp_sig_heap_is_near(object))) {
+            self->n_frees++;
             pp_sig_allocator.free(object);
-        else
-            free_known(self, object);
+        } else {
+            free_near(self, object);
+        }
     } else {
         free_first(object);
     }
@@ -365,7 +294,7 @@ PP_HEAP_TEXT static void *realloc_to_nothing(void *object)
     struct pp_sig_heap_thread *self = COUNT_FIRST(n_frees);
     void *after;
 
-    if (self != NULL && pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object))
+    if (self != NULL && pp_sig_heap_may_know(object))
         (void)pp_sig_heap_forget(self, object);
     after = pp_sig_allocator.realloc(object, 0);
     if (after != NULL)
@@ -424,7 +353,7 @@ PP_HEAP_TEXT static void *realloc_otherwise(void *object, size_t n_bytes)
         return pp_sig_allocator.realloc(object, n_bytes);
     if (self == NULL)
         return realloc_uncounted(object, n_bytes);
-    return pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object)
+    return pp_sig_heap_may_know(object)
                ? pp_sig_realloc_entry(object, n_bytes)
                : realloc_unknown(self, object, n_bytes, n_calls_of(self) - 1);
 }
@@ -438,7 +367,7 @@ PP_HEAP_TEXT void *pp_sig_realloc(void *object, size_t n_bytes)
         self->n_reallocs++;
         if (object == self->resized && n_bytes - self->resized_least <= self->resized_range)
             return resize_a_little(self, object, n_bytes);
-        if (LIKELY(!pp_sig_heap_is_tagged(object) || !pp_sig_heap_may_know(object)))
+        if (LIKELY(!pp_sig_heap_is_near(object)))
             return realloc_unknown(self, object, n_bytes, n_calls);
     }
     return realloc_otherwise(object, n_bytes);

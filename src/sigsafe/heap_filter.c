@@ -1,67 +1,48 @@
-/* The filter of heap_filter.h. */
+/* The filter of heap_filter.h.  A word is changed in one operation, so whatever the order in which
+ * threads come and go, it is right. */
 #include "sigsafe/heap_filter.h"
 
-/* The helper sets the mask back when there has been no stray for a while. */
-static void count_stray(int more)
+#include <stdbool.h>
+
+enum {
+    UNCOUNTED = PP_HEAP_FILTER_UNCOUNTED,
+    ONE = PP_HEAP_FILTER_ONE,
+    MOST = UNCOUNTED / ONE - 1,
+};
+
+static uint16_t *word_of(const void *object)
 {
-    atomic_fetch_add_explicit(&pp_sig_heap.n_strays, (uint32_t)more, memory_order_seq_cst);
-    if (more > 0)
-        __atomic_store_n(&pp_sig_heap.tag_mask, 0, __ATOMIC_SEQ_CST);
-}
-
-/* Followed, but not where sampled objects begin when free() looks for that. */
-static int is_stray(const void *object)
-{
-    return ((uintptr_t)object & PP_HEAP_TAG_MASK) != 0 &&
-           atomic_load_explicit(&pp_sig_heap.is_aligned, memory_order_relaxed) != 0;
-}
-
-/* The bit says whether the count is above 0.  Whoever clears it looks again, for another object may
- * have come that shares it; one that is freed in between, by a thread that ran on meanwhile, is
- * found when its address is given again. */
-static void set_bit(uint32_t bit, int is_set)
-{
-    _Atomic uint8_t *byte = &pp_sig_heap.filter[bit / 8];
-    const uint8_t mask = (uint8_t)(1u << bit % 8);
-
-    if (is_set)
-        atomic_fetch_or_explicit(byte, mask, memory_order_seq_cst);
-    else
-        atomic_fetch_and_explicit(byte, (uint8_t)~mask, memory_order_seq_cst);
-}
-
-static void count(const void *object, int more)
-{
-    const uint32_t bit = pp_sig_heap_bit_of(object);
-    _Atomic uint8_t *n;
-    uint8_t now;
-
-    if (pp_sig_heap.filter == NULL)
-        return;
-    if (is_stray(object))
-        count_stray(more);
-    n = &pp_sig_heap.filter_counts[bit];
-    now = atomic_load_explicit(n, memory_order_relaxed);
-    do
-        if (now == 255)
-            return;
-    while (!atomic_compare_exchange_weak_explicit(n, &now, (uint8_t)(now + more),
-                                                  memory_order_seq_cst, memory_order_relaxed));
-    if (more > 0 && now == 0)
-        set_bit(bit, 1);
-    if (more < 0 && now == 1) {
-        set_bit(bit, 0);
-        if (atomic_load_explicit(n, memory_order_seq_cst) != 0)
-            set_bit(bit, 1);
-    }
+    return &pp_sig_heap.filter[pp_sig_heap_place_of(object)];
 }
 
 void pp_sig_heap_filter_put(const void *object)
 {
-    count(object, 1);
+    uint16_t *word = word_of(object);
+    uint16_t now = __atomic_load_n(word, __ATOMIC_RELAXED), next;
+
+    /* Where every object is followed there is nothing to tell apart. */
+    const int is_exact =
+        atomic_load_explicit(&pp_sig_heap.mode, memory_order_relaxed) == PP_HEAP_EXACT;
+
+    do {
+        if (now == UNCOUNTED)
+            return;
+        next = is_exact || now / ONE == MOST
+                   ? UNCOUNTED
+                   : (uint16_t)((now + ONE) ^ pp_sig_heap_position_of(object));
+    } while (
+        !__atomic_compare_exchange_n(word, &now, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 void pp_sig_heap_filter_take(const void *object)
 {
-    count(object, -1);
+    uint16_t *word = word_of(object);
+    uint16_t now = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+    do
+        if (now == UNCOUNTED || now < ONE) /* 0: emptied since, with the map */
+            return;
+    while (!__atomic_compare_exchange_n(word, &now,
+                                        (uint16_t)((now - ONE) ^ pp_sig_heap_position_of(object)),
+                                        true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }

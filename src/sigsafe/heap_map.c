@@ -9,14 +9,16 @@ enum {
     MAX_BUCKETS = 6,
 };
 
-/* The same bucket for 128 bytes of addresses, the next for the next, up to a megabyte; where a
- * megabyte begins is scrambled, so that objects far apart that are alike in their low bits are not
- * in each other's way. */
+/* The same bucket for 128 bytes of addresses (more where few objects are followed: the buckets in
+ * use lie close together then), the next for the next, for 8192 of them; where such a region begins
+ * is scrambled, so that objects far apart that are alike in their low bits are not in each other's
+ * way. */
 static uint32_t bucket_of(const struct pp_sig_heap_level *level, uint64_t key)
 {
-    const uint64_t region = (key >> 20) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+    const uint64_t near = key >> (7 + level->key_bits);
+    const uint64_t region = (near >> 13) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
 
-    return (uint32_t)((key >> 7) ^ region) & ((1u << level->bucket_bits) - 1);
+    return (uint32_t)(near ^ region) & ((1u << level->bucket_bits) - 1);
 }
 
 static uint32_t after(const struct pp_sig_heap_level *level, uint32_t bucket)

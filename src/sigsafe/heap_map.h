@@ -36,6 +36,7 @@ struct pp_sig_heap_level {
     struct pp_sig_heap_object *objects; /* one a key */
     _Atomic uint32_t *passed;           /* one a bucket */
     uint32_t bucket_bits;
+    uint32_t key_bits; /* a bucket is for 128 << key_bits neighbouring keys */
 };
 
 struct pp_sig_heap_map {

@@ -39,7 +39,7 @@ PP_HEAP_TEXT static void *given(struct pp_sig_heap_thread *self, void *object, s
 
 static int is_known(struct pp_sig_heap_thread *self, const void *object)
 {
-    return self != NULL && pp_sig_heap_is_tagged(object) && pp_sig_heap_may_know(object);
+    return self != NULL && pp_sig_heap_may_know(object);
 }
 
 /* Before 'object' is freed.  What an operator of the allocator's calls for that is the same free.

@@ -3,8 +3,8 @@
  *
  * GOT entries that lead there are patched (capture/hook_heap_operators.c); none of these names is
  * exported, since programs ask the loader for them to know their allocator.  Some of these frees
- * are told the object's size and trust it.  So a sampled object is what the allocator gave: where
- * any of this is patched, no object is aligned, and free() asks the filter instead. */
+ * are told the object's size and trust it, which they may: a sampled object is what the allocator
+ * gave. */
 #ifndef PP_SIGSAFE_HEAP_OPERATORS_H
 #define PP_SIGSAFE_HEAP_OPERATORS_H
 

@@ -196,17 +196,6 @@ void pp_sig_heap_usable_end(void)
     atomic_store(&is_on, 0);
 }
 
-void pp_sig_heap_usable_disregard(const void *object)
-{
-    uint64_t n_bytes;
-
-    if (atomic_load_explicit(&is_on, memory_order_relaxed) == 0)
-        return;
-    n_bytes = usable_bytes(object);
-    add_allocated(-n_bytes);
-    add_freed(-n_bytes);
-}
-
 const struct pp_sig_allocator *pp_sig_allocator_itself(void)
 {
     return atomic_load(&is_on) != 0 ? &allocator : &pp_sig_allocator;

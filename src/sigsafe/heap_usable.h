@@ -15,10 +15,6 @@
 PP_SIG void pp_sig_heap_usable_begin(void);
 PP_SIG void pp_sig_heap_usable_end(void);
 
-/* 'object', which the allocator has just given, is about to be given back, and the program never
- * had it: neither counts. */
-PP_SIG void pp_sig_heap_usable_disregard(const void *object);
-
 /* The allocator's own calls, whether or not something is counted in front of them. */
 PP_SIG const struct pp_sig_allocator *pp_sig_allocator_itself(void);
 

@@ -78,16 +78,20 @@ uint64_t pp_sig_module_set_find(struct pp_sig_module_set *set, uint64_t pc)
 {
     struct pp_sig_module *module = set != NULL ? find_module(set, pc) : NULL;
     uint64_t rule = PP_RULE_NONE;
+    uint32_t n_misses;
+    bool in_place;
 
     if (module == NULL)
         return PP_RULE_NONE | PP_RULE_INFERRED | PP_RULE_NEW_CODE;
     if (module->table != NULL) {
         rule = pp_sig_rule_table_find(module->table, pc);
     } else if ((module->flags & PP_MODULE_NO_TABLE) == 0) {
-        __atomic_store_n(&module->is_wanted, 1, __ATOMIC_RELAXED);
-        if (is_readable_in_place(set, module))
+        n_misses = __atomic_add_fetch(&module->n_misses, 1, __ATOMIC_RELAXED);
+        in_place = is_readable_in_place(set, module);
+        if (in_place)
             rule = pp_sig_cfi_find(&module->cfi, pc);
-        rule |= PP_RULE_NEW_CODE;
+        if (!in_place || n_misses >= module->worth)
+            rule |= PP_RULE_NEW_CODE;
     }
     if ((module->flags & PP_MODULE_STAYS) == 0)
         rule |= PP_RULE_UNLOADABLE;

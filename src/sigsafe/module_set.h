@@ -1,7 +1,7 @@
 /* What code is mapped and how to unwind it, as handlers see it.
  *
  * Writer: capture/modules.c, which makes a new set and swaps one pointer.  Readers: handlers, which
- * read the pointer once per walk.  Only 'is_wanted' goes the other way: a handler missed a table.
+ * read the pointer once per walk.  Only 'n_misses' goes the other way: a handler missed a table.
  */
 #ifndef PP_SIGSAFE_MODULE_SET_H
 #define PP_SIGSAFE_MODULE_SET_H
@@ -36,7 +36,8 @@ struct pp_sig_module {
     const struct pp_sig_rule_table *table; /* NULL: none yet */
     struct pp_sig_cfi cfi;                 /* in place, for modules that stay */
     uint32_t flags;
-    uint32_t is_wanted; /* atomic: a handler would have liked a table */
+    uint32_t n_misses; /* atomic: how often a handler would have liked a table */
+    uint32_t worth;    /* so many misses are worth one */
 };
 
 struct pp_sig_module_set {

@@ -42,8 +42,15 @@ extern struct pp_sig_span *_Atomic pp_sig_spans; /* PP_MAX_SPANS; NULL: none was
 PP_SIG struct pp_sig_span *pp_sig_span_of(uint64_t key);
 
 /* Count a sample at 'pc' in the thread's span: its number in the recording, 0 when there is none or
- * no room for it (counted). */
-PP_SIG uint32_t pp_sig_span_sample(struct pp_rec_header *header, const struct pp_sig_thread *thread,
+ * no room for it (counted).  In none of ours: that of its context (sigsafe/thread_context.h). */
+PP_SIG uint32_t pp_sig_span_sample(struct pp_rec_header *header, struct pp_sig_thread *thread,
                                    uint64_t pc);
+
+/* The same of an event that is no CPU sample, and is not counted. */
+PP_SIG uint32_t pp_sig_span_number(struct pp_rec_header *header, struct pp_sig_thread *thread);
+
+/* A place in the recording for a span: its number, or 0 when there is none. */
+PP_SIG uint32_t pp_sig_span_new_number(struct pp_rec_header *header, uint32_t name,
+                                       const uint8_t trace_id[16], const uint8_t span_id[8]);
 
 #endif

@@ -86,8 +86,11 @@ void pp_sig_thread_release(struct pp_sig_thread *thread)
     atomic_store_explicit(&thread->look, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->heap_busy, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->label_set, 0, memory_order_relaxed);
+    atomic_store_explicit(&thread->n_changes, 0, memory_order_relaxed);
     atomic_store_explicit(&thread->span, 0, memory_order_relaxed);
     thread->span_cpu_ns = 0;
+    thread->waits = (struct pp_sig_thread_waits){.n = 0};
+    thread->context = (struct pp_sig_thread_context){.number = 0};
     atomic_store_explicit(&thread->state, PP_SIG_THREAD_FREE, memory_order_release);
     while (thread->index < next &&
            !atomic_compare_exchange_weak_explicit(&next_free, &next, thread->index,

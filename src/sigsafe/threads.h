@@ -29,6 +29,48 @@ enum pp_sig_thread_state {
     PP_SIG_THREAD_ENDING,  /* it has booked its last time; the helper should close its event */
 };
 
+/* Of waits that are too short to be events by themselves: their sum, where in it the next event is,
+ * and up to where events stand for it. */
+struct pp_sig_countdown {
+    uint64_t small_ticks, next_ticks, told_ticks;
+};
+
+/* Waits of a thread, in ticks of pp_sig_wait_clock (sigsafe/waits.h). */
+struct pp_sig_thread_waits {
+    uint64_t begin_ns;             /* CLOCK_MONOTONIC; 0: its birth was not seen */
+    _Atomic uint64_t end_ns;       /* 0: it lives */
+    uint64_t n, ticks;             /* so many, so long, handlers' apart: only ever grow */
+    _Atomic uint64_t end_cpu_ns;   /* then */
+    _Atomic uint64_t end_queue_ns; /* 1 + its time in run queues then; 0: not known */
+    struct pp_sig_countdown small;
+    _Atomic uint64_t since_ticks;   /* in a wait since then; 0: in none */
+    _Atomic uint64_t claimed_ticks; /* the helper has recorded it up to here */
+    uintptr_t frame;                /* where the hook's frame lies */
+    uintptr_t function, lock;       /* libc's; 0: no lock that it waits for is known */
+    uint32_t kind;                  /* enum pp_rec_wait */
+    uint64_t random;
+    uint64_t n_marks; /* of sigsafe/kept_cpu.h */
+    /* At the last event: what the thread's own overlap of waits and CPU time is reckoned from. */
+    uint64_t mark_ns, mark_cpu_ns, mark_ticks;
+    _Atomic uint64_t overlap_ns;   /* time of waits that was CPU or run queue; the helper's word */
+    _Atomic uint64_t taken_off_ns; /* of it, what has been left out of events */
+    _Atomic uint64_t stored_ns;    /* in events */
+    /* Of locks. */
+    uint64_t n_contentions, delay_ticks;
+    struct pp_sig_countdown waited,
+        charged;        /* delays of its own, and of others that it is charged for */
+    uintptr_t held[4];  /* semaphores that it has waited for and not posted since */
+    uint32_t is_inside; /* in our own code behind a hook: a handler that comes is left alone */
+};
+
+/* Of sigsafe/thread_context.h: the thread's own. */
+struct pp_sig_thread_context {
+    uintptr_t
+        thread_pointer; /* 0: made in no way that we know, and without thread-locals perhaps */
+    uint32_t session, number; /* of the span below in that session's recording; 0: not there */
+    uint8_t trace_id[16], span_id[8];
+};
+
 struct pp_sig_thread {
     uint32_t index;
     _Atomic uint32_t state;
@@ -49,6 +91,7 @@ struct pp_sig_thread {
     _Atomic uint64_t last_cpu_ns; /* its CPU clock at the last booking */
     _Atomic uint64_t end_cpu_ns;  /* ignored, and at its end: the clock then */
     _Atomic uint32_t label_set;   /* in the recording's numbers; 0: none */
+    _Atomic uint32_t n_changes;   /* how often that or the span has become another */
     _Atomic uint64_t span; /* 1 + index of a struct pp_sig_span, its generation above; 0: none
                             */
     uint64_t span_cpu_ns;  /* the thread's own: its CPU clock when that became its span */
@@ -57,6 +100,8 @@ struct pp_sig_thread {
     void *(*start)(void *);
     void *argument;
     size_t stack_bytes;
+    struct pp_sig_thread_waits waits;
+    struct pp_sig_thread_context context;
 };
 
 extern _Atomic(struct pp_sig_thread *) pp_sig_thread_blocks[PP_N_THREAD_BLOCKS];
@@ -86,6 +131,14 @@ static inline int pp_sig_thread_is_left_out(const struct pp_sig_thread *thread)
 {
     return atomic_load_explicit(&thread->ignored, memory_order_relaxed) != 0 &&
            atomic_load_explicit(&thread->record, memory_order_relaxed) == 0;
+}
+
+/* The calling thread is about to have other labels, or another span. */
+static inline void pp_sig_thread_note_change(struct pp_sig_thread *thread)
+{
+    atomic_store_explicit(&thread->n_changes,
+                          atomic_load_explicit(&thread->n_changes, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 /* How many blocks have ever been used: for loops over all. */

@@ -52,6 +52,8 @@ static __attribute__((noinline)) bool wrap(struct pp_sig_walker *w)
 {
     const bool is_first = w->n_frames == 0;
 
+    if (w->slots_end != w->slots + PP_MAX_FRAMES)
+        return stop(w, PP_END_STOPPED);
     w->n_frames += (uint64_t)(w->slot - w->slots) - (is_first ? 0 : LEAF_FRAMES + 1);
     w->slot = w->slots + LEAF_FRAMES + 1;
     return w->n_frames < PP_MAX_WALK || stop(w, PP_END_STOPPED);
@@ -65,7 +67,7 @@ static bool keep_frame(struct pp_sig_walker *w, uint64_t *rule_out)
     const bool is_interrupted = w->at == w->pc && (w->slot != w->slots || w->n_frames != 0);
     const uint64_t kept = w->pc + (is_interrupted ? 1 : 0);
 
-    if (w->slot == w->slots + PP_MAX_FRAMES && !wrap(w))
+    if (w->slot == w->slots_end && !wrap(w))
         return false;
     *w->slot++ = kept;
     w->hash = mix(w->hash, kept);
@@ -114,7 +116,7 @@ static uint64_t highest_cfa(const struct pp_sig_walker *w)
 PP_SIG_READS_STACKS static void walk_frames(struct pp_sig_walker *w)
 {
     enum { MAX_FRAME_WORDS = 1 << 27 };
-    uint64_t *const slots_end = w->slots + PP_MAX_FRAMES;
+    uint64_t *const slots_end = w->slots_end;
     const uint64_t salt = w->salt;
     uint64_t pc = w->pc, sp = w->sp, fp = w->fp, hash = w->hash, highest = highest_cfa(w);
     uint64_t *slot = w->slot;
@@ -229,13 +231,15 @@ static void finish(struct pp_sig_walker *w, struct pp_sig_walk *result, uint32_t
     result->hash = w->hash != 0 ? w->hash : 1;
 }
 
-static void begin(struct pp_sig_walker *w, struct pp_sig_bounds bounds, uint64_t *pcs)
+static void begin(struct pp_sig_walker *w, struct pp_sig_bounds bounds, uint64_t *pcs,
+                  uint32_t most_frames)
 {
     w->set = __atomic_load_n(&pp_sig_module_set_current, __ATOMIC_ACQUIRE);
     w->salt = w->set != NULL ? w->set->salt : 0;
     w->hash = 0;
     w->seen = 0;
     w->slot = w->slots = pcs;
+    w->slots_end = pcs + most_frames;
     w->n_frames = 0;
     w->bounds = bounds;
     w->window = 0;
@@ -289,7 +293,7 @@ void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint6
 
     w.follows_registers = false;
     do {
-        begin(&w, bounds, pcs);
+        begin(&w, bounds, pcs, PP_MAX_FRAMES);
         begin_at_context(&w, context);
         walk_from(&w);
         w.follows_registers = w.end == PP_END_NEEDS_REGISTERS;
@@ -299,11 +303,11 @@ void pp_sig_unwind(const ucontext_t *context, struct pp_sig_bounds bounds, uint6
 
 static void walk_at_registers(struct pp_sig_walker *w,
                               const struct pp_sig_arch_registers *registers,
-                              struct pp_sig_bounds bounds, uint64_t *pcs)
+                              struct pp_sig_bounds bounds, uint64_t *pcs, uint32_t most_frames)
 {
     w->follows_registers = false;
     do {
-        begin(w, bounds, pcs);
+        begin(w, bounds, pcs, most_frames);
         begin_at_registers(w, registers);
         walk_from(w);
         w->follows_registers = w->end == PP_END_NEEDS_REGISTERS;
@@ -317,7 +321,7 @@ __attribute__((noinline)) void pp_sig_unwind_here(struct pp_sig_bounds bounds, u
     struct pp_sig_walker w;
 
     pp_sig_arch_here(&here);
-    walk_at_registers(&w, &here, bounds, pcs);
+    walk_at_registers(&w, &here, bounds, pcs, PP_MAX_FRAMES);
     finish(&w, walk, 2);
 }
 
@@ -343,8 +347,19 @@ __attribute__((noinline)) void pp_sig_unwind_call(struct pp_sig_bounds bounds,
     struct pp_sig_walker w;
 
     pp_sig_arch_here(&here);
-    walk_at_registers(&w, &here, bounds, pcs);
+    walk_at_registers(&w, &here, bounds, pcs, PP_MAX_FRAMES);
     finish(&w, walk, count_own(&w, own_start, own_limit));
+}
+
+__attribute__((noinline)) uint32_t pp_sig_unwind_callers(struct pp_sig_bounds bounds, uint64_t *pcs,
+                                                         uint32_t most)
+{
+    struct pp_sig_arch_registers here;
+    struct pp_sig_walker w;
+
+    pp_sig_arch_here(&here);
+    walk_at_registers(&w, &here, bounds, pcs, most);
+    return (uint32_t)(w.slot - w.slots);
 }
 
 void pp_sig_unwind_registers(const struct pp_sig_arch_registers *registers,
@@ -352,7 +367,7 @@ void pp_sig_unwind_registers(const struct pp_sig_arch_registers *registers,
 {
     struct pp_sig_walker w;
 
-    walk_at_registers(&w, registers, bounds, pcs);
+    walk_at_registers(&w, registers, bounds, pcs, PP_MAX_FRAMES);
     finish(&w, walk, 0);
 }
 
@@ -362,7 +377,7 @@ void pp_sig_unwind_from(uint64_t pc, uint64_t sp, uint64_t *pcs, struct pp_sig_w
     struct pp_sig_walker w;
 
     w.follows_registers = true; /* which of them are known shows on the way */
-    begin(&w, (struct pp_sig_bounds){0, 0}, pcs);
+    begin(&w, (struct pp_sig_bounds){0, 0}, pcs, PP_MAX_FRAMES);
     begin_at_registers(&w, &registers);
     w.known = 0;
     walk_from(&w);

@@ -64,6 +64,10 @@ PP_SIG void pp_sig_unwind_registers(const struct pp_sig_arch_registers *register
 PP_SIG void pp_sig_unwind_call(struct pp_sig_bounds bounds, const char *own_start,
                                const char *own_limit, uint64_t *pcs, struct pp_sig_walk *walk);
 
+/* From here, no further than 'most' frames (PP_MAX_FRAMES at most), ours among them; returns how
+ * many there are. */
+PP_SIG uint32_t pp_sig_unwind_callers(struct pp_sig_bounds bounds, uint64_t *pcs, uint32_t most);
+
 /* From where another thread of this process waits, by the kernel's word: all other registers are
  * unknown until a frame has saved them, and a frame that needs one of those ends the walk
  * (PP_WALK_TRUNCATED).  That thread may end meanwhile: its stack is read by process_vm_readv. */

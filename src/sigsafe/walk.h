@@ -24,6 +24,7 @@ struct pp_sig_walker {
     uint64_t window, n_words;  /* plain loads are safe in n_words words from here */
     uint64_t salt, hash, seen; /* 'seen': all rules so far, or-ed */
     uint64_t *slot, *slots;    /* where the next frame goes */
+    uint64_t *slots_end;       /* before slots + PP_MAX_FRAMES: no frame more is wanted */
     uint64_t n_frames;
     struct pp_sig_bounds bounds;
     uint64_t context; /* address of the ucontext that has all registers of this frame, or 0 */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "base/print.h"
 #include "views/clean_text.h"
 #include "views/flamegraph_parts.h"
 
@@ -136,10 +137,10 @@ static void put_ratio(const struct pp_diff_change *change, struct pp_buffer *out
     char cell[CELL_BYTES] = "", limits[CELL_BYTES] = "";
 
     if (change->value[PP_BEFORE] > 0)
-        (void)snprintf(cell, sizeof cell, "%+.1f %%",
+        (void)pp_print(cell, sizeof cell, "%+.1f %%",
                        100 * (change->value[PP_AFTER] / change->value[PP_BEFORE] - 1));
     if (isfinite(change->ratio.low) && change->state != PP_DIFF_FEW)
-        (void)snprintf(limits, sizeof limits, "%+.1f .. %+.1f", 100 * (change->ratio.low - 1),
+        (void)pp_print(limits, sizeof limits, "%+.1f .. %+.1f", 100 * (change->ratio.low - 1),
                        100 * (change->ratio.high - 1));
     pp_buffer_printf(out, "%9s %18s ", cell, limits);
 }
@@ -149,7 +150,7 @@ static void put_share(const struct pp_diff_change *change, struct pp_buffer *out
     char limits[CELL_BYTES] = "";
 
     if (change->state != PP_DIFF_FEW)
-        (void)snprintf(limits, sizeof limits, "%+.2f .. %+.2f", 100 * change->share_change.low,
+        (void)pp_print(limits, sizeof limits, "%+.2f .. %+.2f", 100 * change->share_change.low,
                        100 * change->share_change.high);
     pp_buffer_printf(out, "%6.1f %6.1f %+7.2f %16s ", 100 * change->share[PP_BEFORE],
                      100 * change->share[PP_AFTER],

@@ -68,8 +68,10 @@ static void put_legend(const struct writing *writing)
     const struct pp_graph *graph = writing->graph;
 
     pp_profile_head_write(writing->profile, &writing->options->scope, &head);
-    pp_buffer_printf(&head, "%u of %u functions and %u calls\n", graph->n_nodes,
-                     graph->n_heavy_nodes + graph->n_light_nodes, graph->n_edges);
+    pp_buffer_printf(&head, "%u of %u %s and %u calls\n", graph->n_nodes,
+                     graph->n_heavy_nodes + graph->n_light_nodes,
+                     writing->options->wish.is_tree ? "ways to functions" : "functions",
+                     graph->n_edges);
     pp_buffer_text(writing->out,
                    "subgraph cluster_legend { legend [shape=box fontsize=16 label=\"");
     if (head.failed)

@@ -151,6 +151,7 @@ static int write_picture(const struct pp_flame_picture *picture, struct pp_buffe
         return pp_fail(err, -ENOMEM, 0, "no memory for a flame graph's picture");
     put_head(picture, height, svg);
     pp_buffer_append(svg, still.bytes, still.n_bytes);
+    pp_buffer_done(&still);
     pp_buffer_text(svg, "<script type=\"application/json\" id=\"pp-data\">");
     rc = pp_flame_write_data(picture, svg, err);
     if (rc != 0)

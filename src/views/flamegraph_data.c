@@ -75,7 +75,7 @@ static int find_used_frames(struct data *data)
     if (data->frame_number == NULL || data->used_frames == NULL)
         return -ENOMEM;
     for (i = 1; i < data->kept.set.n; i++)
-        data->frame_number[pp_flame_kept_frame(data->picture->plain, &data->kept, i)] = 1;
+        data->frame_number[data->kept.frame[i]] = 1;
     for (i = 1; i < data->tree.n_nodes; i++)
         if (data->tree.nodes[i].kind == PP_FLAME_FRAME)
             data->frame_number[data->tree.nodes[i].frame] = 1;
@@ -255,7 +255,7 @@ static void put_nodes(struct data *data)
     struct columns columns = {.data = data};
 
     if (data->picture->plain != NULL)
-        pp_flame_plain_walk(data->picture->plain, &data->kept, put_node, &columns);
+        pp_flame_plain_walk(&data->kept, put_node, &columns);
     pp_flame_kept_done(&data->kept); /* large, and used up */
     for (uint32_t i = 0; i < tree->n_nodes; i++)
         put_node(&columns, &tree->nodes[i], tree->after != NULL ? &tree->after[i] : NULL);
@@ -266,16 +266,9 @@ static void put_nodes(struct data *data)
         put_column(data, "after", &columns.afters);
 }
 
-/* Without printf's point, which is a comma in some locales. */
 static void put_fraction(struct data *data, double number)
 {
-    char text[40], *comma;
-
-    (void)snprintf(text, sizeof text, "%.9g", number);
-    comma = strchr(text, ',');
-    if (comma != NULL)
-        *comma = '.';
-    pp_buffer_text(data->out, text);
+    pp_buffer_printf(data->out, "%.9g", number);
 }
 
 static void put_change(struct data *data)

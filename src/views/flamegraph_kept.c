@@ -24,19 +24,21 @@ void pp_flame_kept_done(struct pp_flame_kept *kept)
 {
     pp_flame_set_done(&kept->set);
     pp_flame_set_done(&kept->with_rest);
-    free(kept->node);
+    free(kept->frame);
     pp_flame_totals_done(&kept->totals);
     pp_flame_totals_done(&kept->totals_after);
     free(kept->first_child);
+    pp_flame_set_done(&kept->with_next);
     free(kept->next_sibling);
     free(kept->rests);
     *kept = (struct pp_flame_kept){0};
 }
 
+/* While it is made. */
 static uint32_t parent_of(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
                           uint32_t i)
 {
-    return pp_flame_set_place(&kept->set, draft->profile->node_parent[kept->node[i]]);
+    return pp_flame_set_place(&kept->set, draft->profile->node_parent[kept->frame[i]]);
 }
 
 static int choose(const struct pp_flame_draft *draft, int64_t min_total, struct pp_flame_kept *kept)
@@ -53,44 +55,84 @@ static int choose(const struct pp_flame_draft *draft, int64_t min_total, struct 
     return 0;
 }
 
-/* Whether a node is the uppermost one that is not kept. */
-static bool is_rest(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
-                    pp_id node)
+static int list(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
 {
-    return !pp_flame_set_has(&kept->set, node) && pp_flame_total(draft, node) > 0 &&
-           pp_flame_set_has(&kept->set, draft->profile->node_parent[node]);
+    uint32_t n = 0;
+
+    kept->frame = malloc(kept->set.n * sizeof *kept->frame);
+    if (kept->frame == NULL)
+        return -ENOMEM;
+    for (uint32_t word = 0; word <= draft->profile->n_nodes / PP_FLAME_WORD_BITS; word++)
+        for (uint64_t bits = kept->set.bits[word]; bits != 0; bits &= bits - 1)
+            kept->frame[n++] = word * PP_FLAME_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+    return 0;
+}
+
+/* The uppermost of those that are not kept: their parents are. */
+static int find_rests(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
+                      struct pp_flame_set *rests)
+{
+    const struct pprofc_profile *profile = draft->profile;
+
+    if (pp_flame_set_init(rests, profile->n_nodes) != 0)
+        return -ENOMEM;
+    for (uint32_t word = 0; word <= profile->n_nodes / PP_FLAME_WORD_BITS; word++) {
+        for (uint64_t bits = ~kept->set.bits[word]; bits != 0; bits &= bits - 1) {
+            const pp_id node = word * PP_FLAME_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+            if (node < profile->n_nodes &&
+                pp_flame_set_has(&kept->set, profile->node_parent[node]) &&
+                pp_flame_total(draft, node) > 0)
+                pp_flame_set_add(rests, node);
+        }
+    }
+    return 0;
+}
+
+/* Book what is in 'rests' on the nodes above. */
+static int add_rests(const struct pp_flame_draft *draft, const struct pp_flame_set *rests,
+                     struct pp_flame_kept *kept)
+{
+    const pp_id *parents = draft->profile->node_parent;
+    const uint32_t n_words = draft->profile->n_nodes / PP_FLAME_WORD_BITS + 1;
+
+    if (pp_flame_set_init(&kept->with_rest, kept->set.n) != 0)
+        return -ENOMEM;
+    for (uint32_t word = 0; word < n_words; word++)
+        for (uint64_t bits = rests->bits[word]; bits != 0; bits &= bits - 1) {
+            const pp_id node = word * PP_FLAME_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+            pp_flame_set_add(&kept->with_rest, pp_flame_set_place(&kept->set, parents[node]));
+        }
+    pp_flame_set_count(&kept->with_rest, kept->set.n);
+    kept->rests = calloc((size_t)kept->with_rest.n + 1, sizeof *kept->rests);
+    if (kept->rests == NULL)
+        return -ENOMEM;
+    for (uint32_t word = 0; word < n_words; word++)
+        for (uint64_t bits = rests->bits[word]; bits != 0; bits &= bits - 1) {
+            const pp_id node = word * PP_FLAME_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+            struct pp_flame_rest *rest = &kept->rests[pp_flame_set_place(
+                &kept->with_rest, pp_flame_set_place(&kept->set, parents[node]))];
+            rest->n++;
+            rest->total += pp_flame_total(draft, node);
+            if (pp_flame_has_totals(&draft->sums_after))
+                rest->after += pp_flame_total_at(&draft->sums_after, node);
+        }
+    return 0;
 }
 
 /* Book on the nodes that are kept the children that are not: few have any. */
 static int sum_rests(const struct pp_flame_draft *draft, int64_t min_total,
                      struct pp_flame_kept *kept)
 {
-    const struct pprofc_profile *profile = draft->profile;
+    struct pp_flame_set rests = {NULL, NULL, 0};
+    int failed;
 
-    if (pp_flame_set_init(&kept->with_rest, kept->set.n) != 0)
-        return -ENOMEM;
-    if (min_total <= 1)
-        return 0; /* all that weighs anything is kept */
-    for (pp_id node = 1; node < profile->n_nodes; node++)
-        if (is_rest(draft, kept, node))
-            pp_flame_set_add(&kept->with_rest,
-                             pp_flame_set_place(&kept->set, profile->node_parent[node]));
-    pp_flame_set_count(&kept->with_rest, kept->set.n);
-    kept->rests = calloc((size_t)kept->with_rest.n + 1, sizeof *kept->rests);
-    if (kept->rests == NULL)
-        return -ENOMEM;
-    for (pp_id node = 1; node < profile->n_nodes; node++) {
-        struct pp_flame_rest *rest;
-        if (!is_rest(draft, kept, node))
-            continue;
-        rest = &kept->rests[pp_flame_set_place(
-            &kept->with_rest, pp_flame_set_place(&kept->set, profile->node_parent[node]))];
-        rest->n++;
-        rest->total += pp_flame_total(draft, node);
-        if (pp_flame_has_totals(&draft->sums_after))
-            rest->after += pp_flame_total_at(&draft->sums_after, node);
-    }
-    return 0;
+    if (min_total <= 1) /* all that weighs anything is kept */
+        return pp_flame_set_init(&kept->with_rest, kept->set.n);
+    failed = find_rests(draft, kept, &rests);
+    if (failed == 0)
+        failed = add_rests(draft, &rests, kept);
+    pp_flame_set_done(&rests);
+    return failed;
 }
 
 /* What is not needed any more behind 'n_items'; where that fails it stays. */
@@ -105,8 +147,8 @@ static void shrink(void *array, size_t n_items, size_t item_bytes)
 }
 
 /* The totals of those kept: copied, or, for the last picture, moved together where they are. */
-static int take_totals(struct pp_flame_totals *from, const struct pp_flame_kept *kept,
-                       uint32_t n_nodes, bool is_last, struct pp_flame_totals *to)
+static int take_totals(struct pp_flame_totals *from, const struct pp_flame_kept *kept, bool is_last,
+                       struct pp_flame_totals *to)
 {
     const struct pp_flame_totals old = *from;
     uint32_t n = 0;
@@ -119,35 +161,18 @@ static int take_totals(struct pp_flame_totals *from, const struct pp_flame_kept 
     } else if (pp_flame_totals_init(to, kept->set.n, from->narrow != NULL) != 0) {
         return -ENOMEM;
     }
-    for (pp_id node = 0; node < n_nodes; node++) {
-        if (!pp_flame_set_has(&kept->set, node))
-            continue;
-        if (to->narrow != NULL)
-            to->narrow[n++] = old.narrow[node];
-        else
-            to->wide[n++] = old.wide[node];
-    }
+    for (uint32_t word = 0; n < kept->set.n; word++)
+        for (uint64_t bits = kept->set.bits[word]; bits != 0; bits &= bits - 1, n++) {
+            const uint32_t node = word * PP_FLAME_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+            if (to->narrow != NULL)
+                to->narrow[n] = old.narrow[node];
+            else
+                to->wide[n] = old.wide[node];
+        }
     if (is_last) {
         shrink(&to->narrow, n, sizeof *to->narrow);
         shrink(&to->wide, n, sizeof *to->wide);
     }
-    return 0;
-}
-
-static int list(struct pp_flame_draft *draft, struct pp_flame_kept *kept, bool is_last)
-{
-    const uint32_t n_nodes = draft->profile->n_nodes;
-    uint32_t n = 0;
-
-    if (take_totals(&draft->sums, kept, n_nodes, is_last, &kept->totals) != 0 ||
-        take_totals(&draft->sums_after, kept, n_nodes, is_last, &kept->totals_after) != 0)
-        return -ENOMEM;
-    kept->node = malloc(kept->set.n * sizeof *kept->node);
-    if (kept->node == NULL)
-        return -ENOMEM;
-    for (pp_id node = 0; node < n_nodes; node++)
-        if (pp_flame_set_has(&kept->set, node))
-            kept->node[n++] = node;
     return 0;
 }
 
@@ -181,12 +206,31 @@ static int sort_children(const struct pp_flame_draft *draft, struct pp_flame_kep
     for (uint32_t i = kept->first_child[parent]; i != 0; i = kept->next_sibling[i]) {
         if (pp_array_reserve(children, capacity, n + 1, sizeof **children) != 0)
             return -ENOMEM;
-        (*children)[n++] = (struct child){i, pp_flame_kept_frame(draft, kept, i)};
+        (*children)[n++] = (struct child){
+            i, draft->frame_of_location[draft->profile->node_location[kept->frame[i]]]};
     }
     qsort(*children, n, sizeof **children, compare_children);
     kept->first_child[parent] = (*children)[0].place;
     for (size_t i = 0; i < n; i++)
         kept->next_sibling[(*children)[i].place] = i + 1 < n ? (*children)[i + 1].place : 0;
+    return 0;
+}
+
+/* Keep the siblings of those that have one. */
+static int pack_siblings(struct pp_flame_kept *kept)
+{
+    uint32_t n = 0;
+
+    if (pp_flame_set_init(&kept->with_next, kept->set.n) != 0)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < kept->set.n; i++) {
+        if (kept->next_sibling[i] == 0)
+            continue;
+        pp_flame_set_add(&kept->with_next, i);
+        kept->next_sibling[n++] = kept->next_sibling[i];
+    }
+    pp_flame_set_count(&kept->with_next, kept->set.n);
+    shrink(&kept->next_sibling, (size_t)n + 1, sizeof *kept->next_sibling);
     return 0;
 }
 
@@ -211,7 +255,26 @@ static int link_children(const struct pp_flame_draft *draft, struct pp_flame_kep
             sort_children(draft, kept, i, &children, &capacity) != 0)
             return -ENOMEM;
     }
-    return 0;
+    return pack_siblings(kept);
+}
+
+/* From the first to the last, as parents come before their children: what is taken off above is
+ * what the child had before anything was taken off of it. */
+static void take_off_children(const struct pp_flame_draft *draft, const struct pp_flame_kept *kept,
+                              struct pp_flame_totals *totals)
+{
+    if (totals->narrow != NULL)
+        for (uint32_t i = 1; i < kept->set.n; i++)
+            totals->narrow[parent_of(draft, kept, i)] -= totals->narrow[i];
+    if (totals->wide != NULL)
+        for (uint32_t i = 1; i < kept->set.n; i++)
+            totals->wide[parent_of(draft, kept, i)] -= totals->wide[i];
+}
+
+static void find_frames(const struct pp_flame_draft *draft, struct pp_flame_kept *kept)
+{
+    for (uint32_t i = 0; i < kept->set.n; i++)
+        kept->frame[i] = draft->frame_of_location[draft->profile->node_location[kept->frame[i]]];
 }
 
 int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is_last,
@@ -222,10 +285,20 @@ int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is
 
     if (failed == 0)
         failed = sum_rests(draft, min_total, &kept);
-    if (failed == 0)
-        failed = list(draft, &kept, is_last);
+    if (failed == 0 && (take_totals(&draft->sums, &kept, is_last, &kept.totals) != 0 ||
+                        take_totals(&draft->sums_after, &kept, is_last, &kept.totals_after) != 0))
+        failed = -ENOMEM;
+    if (failed == 0) /* behind them, which are much smaller then */
+        failed = list(draft, &kept);
     if (failed == 0)
         failed = link_children(draft, &kept);
+    if (failed == 0 && is_last) {
+        take_off_children(draft, &kept, &kept.totals);
+        take_off_children(draft, &kept, &kept.totals_after);
+        kept.has_selfs = true;
+    }
+    if (failed == 0)
+        find_frames(draft, &kept);
     if (failed != 0)
         pp_flame_kept_done(&kept);
     else
@@ -236,7 +309,6 @@ int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is
 /* ---- the walk ---- */
 
 struct walk {
-    const struct pp_flame_draft *draft;
     struct pp_flame_kept *kept;
     void (*visit)(void *context, const struct pp_flame_node *node,
                   const struct pp_flame_after *after);
@@ -251,13 +323,23 @@ static void show(struct walk *walk, const struct pp_flame_node *node,
     walk->n_visited++;
 }
 
+/* 0: it is the last one. */
+static uint32_t next_of(const struct pp_flame_kept *kept, uint32_t i)
+{
+    return pp_flame_set_has(&kept->with_next, i)
+               ? kept->next_sibling[pp_flame_set_place(&kept->with_next, i)]
+               : 0;
+}
+
 /* What of a node's total neither the children have nor the rest. */
 static int64_t self_of(const struct pp_flame_kept *kept, const struct pp_flame_totals *totals,
                        uint32_t i, int64_t rest)
 {
     int64_t self = pp_flame_total_at(totals, i) - rest;
 
-    for (uint32_t child = kept->first_child[i]; child != 0; child = kept->next_sibling[child])
+    if (kept->has_selfs)
+        return self;
+    for (uint32_t child = kept->first_child[i]; child != 0; child = next_of(kept, child))
         self -= pp_flame_total_at(totals, child);
     return self;
 }
@@ -269,11 +351,11 @@ static uint32_t visit_node(struct walk *walk, uint32_t i, uint32_t parent, uint3
     const struct pp_flame_rest *rest = rest_of(kept, i);
     const uint32_t first = kept->first_child[i], number = walk->n_visited;
     const struct pp_flame_node node = {
-        .total = pp_flame_total_at(&kept->totals, i),
+        .total = kept->has_selfs ? 0 : pp_flame_total_at(&kept->totals, i),
         .self = self_of(kept, &kept->totals, i, rest != NULL ? rest->total : 0),
         .parent = parent,
         .level = level,
-        .frame = i > 0 ? pp_flame_kept_frame(walk->draft, kept, i) : 0};
+        .frame = i > 0 ? kept->frame[i] : 0};
     struct pp_flame_after after = {0, 0};
 
     if (pp_flame_has_totals(&kept->totals_after)) {
@@ -298,30 +380,47 @@ static void visit_rest(struct walk *walk, uint32_t i, uint32_t level)
     show(walk, &node, &(struct pp_flame_after){rest->after, rest->after});
 }
 
-void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kept *kept,
+/* The siblings of a node lie far from each other: the next one is brought here while what is below
+ * this one is visited. */
+static void fetch_next(const struct pp_flame_kept *kept, uint32_t i)
+{
+    const uint32_t next = next_of(kept, i);
+
+    if (next == 0)
+        return;
+    __builtin_prefetch(&kept->first_child[next]);
+    __builtin_prefetch(&kept->frame[next]);
+    if (kept->totals.narrow != NULL)
+        __builtin_prefetch(&kept->totals.narrow[next]);
+}
+
+void pp_flame_plain_walk(struct pp_flame_kept *kept,
                          void (*visit)(void *context, const struct pp_flame_node *node,
                                        const struct pp_flame_after *after),
                          void *context)
 {
-    struct walk walk = {.draft = draft, .kept = kept, .visit = visit, .context = context};
+    struct walk walk = {.kept = kept, .visit = visit, .context = context};
+    uint32_t path[PP_FLAME_MOST_LEVELS + 1];
     uint32_t i = 0, level = 0, parent = 0;
 
     for (;;) {
-        const uint32_t first = visit_node(&walk, i, parent, level);
+        uint32_t first;
+        fetch_next(kept, i);
+        first = visit_node(&walk, i, parent, level);
         if (first != 0) {
+            path[level++] = i;
             parent = kept->first_child[i];
             i = first;
-            level++;
             continue;
         }
         visit_rest(&walk, i, level);
-        while (i != 0 && kept->next_sibling[i] == 0) {
-            i = parent_of(draft, kept, i);
-            visit_rest(&walk, i, --level);
+        while (level > 0 && !pp_flame_set_has(&kept->with_next, i)) {
+            i = path[--level];
+            visit_rest(&walk, i, level);
         }
-        if (i == 0)
+        if (level == 0)
             return;
-        parent = kept->first_child[parent_of(draft, kept, i)];
-        i = kept->next_sibling[i];
+        parent = kept->first_child[path[level - 1]];
+        i = next_of(kept, i);
     }
 }

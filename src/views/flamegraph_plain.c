@@ -9,8 +9,6 @@
 
 #include "base/memory.h"
 
-enum { MOST_LEVELS = 240 }; /* what a picture without scripts can show */
-
 /* ---- whether it is plain ---- */
 
 static bool may_be_plain(const struct pprofc_profile *profile)
@@ -27,7 +25,7 @@ static bool is_shallow(const struct pprofc_profile *profile, uint32_t *levels)
     levels[0] = 0;
     for (pp_id node = 1; node < profile->n_nodes; node++) {
         levels[node] = levels[profile->node_parent[node]] + 1;
-        if (levels[node] > MOST_LEVELS)
+        if (levels[node] > PP_FLAME_MOST_LEVELS)
             return false;
     }
     return true;
@@ -214,7 +212,7 @@ int pp_flame_plain_tree(struct pp_flame_draft *draft, int64_t min_total, struct 
     if (tree->nodes == NULL || (has_after && tree->after == NULL))
         failed = -ENOMEM;
     else
-        pp_flame_plain_walk(draft, &kept, add_to_tree, tree);
+        pp_flame_plain_walk(&kept, add_to_tree, tree);
     pp_flame_kept_done(&kept);
     find_ends(tree);
     return failed;

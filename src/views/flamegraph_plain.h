@@ -12,13 +12,19 @@ struct pp_flame_rest {
     uint32_t n;
 };
 
+enum { PP_FLAME_MOST_LEVELS = 240 }; /* what a picture without scripts can show */
+
 /* The nodes of a profile that reach a threshold; columns are by their place among these. */
 struct pp_flame_kept {
-    struct pp_flame_set set;                     /* of profile nodes */
-    pp_id *node;                                 /* of the profile; the first one is its root */
-    struct pp_flame_totals totals, totals_after; /* the latter: of two profiles only */
-    uint32_t *first_child;                       /* in alphabetical order; 0: none */
-    uint32_t *next_sibling;
+    struct pp_flame_set set; /* of profile nodes; its root is the first one */
+    uint32_t *frame;         /* while it is made, the profile's nodes */
+    /* The latter: of two profiles only.  For the last picture what is left of them when the
+     * children and the rest are taken off. */
+    struct pp_flame_totals totals, totals_after;
+    bool has_selfs;                /* instead of totals */
+    uint32_t *first_child;         /* in alphabetical order; 0: none */
+    struct pp_flame_set with_next; /* of places: most nodes are an only child, or the last one */
+    uint32_t *next_sibling;        /* by place in that set */
     struct pp_flame_set with_rest; /* of places */
     struct pp_flame_rest *rests;   /* by place in that set */
 };
@@ -39,20 +45,15 @@ int64_t pp_flame_plain_threshold(const struct pp_flame_draft *draft, int64_t at_
 
 /* ---- flamegraph_kept.c ---- */
 
-/* 0 or -ENOMEM.  For the last picture the draft's totals are given back on the way. */
+/* 0 or -ENOMEM.  For the last picture the draft's totals are given back on the way, and its nodes
+ * are shown without theirs. */
 int pp_flame_plain_keep(struct pp_flame_draft *draft, int64_t min_total, bool is_last,
                         struct pp_flame_kept *kept_out);
 void pp_flame_kept_done(struct pp_flame_kept *kept);
 
-static inline uint32_t pp_flame_kept_frame(const struct pp_flame_draft *draft,
-                                           const struct pp_flame_kept *kept, uint32_t i)
-{
-    return draft->frame_of_location[draft->profile->node_location[kept->node[i]]];
-}
-
 /* Show 'visit' the nodes that are drawn, in the order of pp_flame_tree, with what is gathered;
  * 'after' is NULL for one profile.  Once: the links are used up. */
-void pp_flame_plain_walk(const struct pp_flame_draft *draft, struct pp_flame_kept *kept,
+void pp_flame_plain_walk(struct pp_flame_kept *kept,
                          void (*visit)(void *context, const struct pp_flame_node *node,
                                        const struct pp_flame_after *after),
                          void *context);

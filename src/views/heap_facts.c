@@ -1,7 +1,6 @@
 /* What a heap profile says of the whole heap. */
 #include "views/heap_facts.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +9,8 @@
 #include "profile/fragmentation.h"
 #include "profile/tables.h"
 #include "profile/top.h"
-#include "views/clean_text.h"
 #include "views/lifetime_facts.h"
+#include "views/thread_name.h"
 
 enum { MAX_SHOWN_THREADS = 5 };
 
@@ -130,22 +129,6 @@ void pp_heap_usable_append(struct pp_buffer *out, int64_t allocated, int64_t fre
                      pp_bytes_text((double)(allocated - freed), net));
 }
 
-void pp_heap_thread_name_append(struct pp_buffer *out, const struct pprofc_profile *profile,
-                                const struct pp_heap_thread *thread)
-{
-    char count[PP_NUMBER_TEXT_BYTES];
-
-    if (thread->id != 0) {
-        pp_clean_text_append(out, pp_profile_chars(profile, thread->name));
-        pp_buffer_printf(out, " (%" PRId64 ")", thread->id);
-    } else if (thread->n_threads > 0) {
-        pp_buffer_printf(out, "%s other%s", pp_count_text(thread->n_threads, count),
-                         thread->n_threads == 1 ? "" : "s");
-    } else {
-        pp_buffer_text(out, "others");
-    }
-}
-
 uint32_t pp_heap_threads_pick(const struct pp_heap_totals *totals, uint32_t n_wanted,
                               struct pp_heap_thread *threads_out)
 {
@@ -156,7 +139,7 @@ uint32_t pp_heap_threads_pick(const struct pp_heap_totals *totals, uint32_t n_wa
         threads_out[i] = totals->threads[i];
     for (uint32_t i = n; i < totals->n_threads; i++) {
         struct pp_heap_thread other = totals->threads[i];
-        other.id = 0;
+        other.who.id = 0;
         pp_heap_totals_add_thread(&rest, &other);
     }
     if (pp_heap_thread_is_idle(&rest.other_threads))
@@ -174,7 +157,7 @@ static void put_threads(const struct pprofc_profile *profile, struct pp_buffer *
 
     for (uint32_t i = 0; i < n && profile->heap.n_threads > 1; i++) {
         pp_buffer_text(out, i == 0 ? "Threads  " : "         ");
-        pp_heap_thread_name_append(out, profile, &threads[i]);
+        pp_thread_name_append(out, profile, &threads[i].who);
         pp_buffer_printf(
             out, ": %s in %s allocation%s, %s free%s",
             pp_bytes_text((double)threads[i].requested_bytes, bytes),
@@ -189,19 +172,33 @@ static void put_threads(const struct pprofc_profile *profile, struct pp_buffer *
     }
 }
 
+/* What the allocator's objects are larger by than what the program asked for; of few samples no
+ * word. */
+static void put_rounding(const struct pp_fragmentation *found, struct pp_buffer *out)
+{
+    char rounding[PP_NUMBER_TEXT_BYTES], error[PP_NUMBER_TEXT_BYTES];
+
+    if (found->internal < 0 || found->internal_error < 0)
+        return;
+    pp_buffer_printf(out, " (rounding %s", pp_bytes_text((double)found->internal, rounding));
+    if (found->internal_error > 0)
+        pp_buffer_printf(out, " ± %s", pp_bytes_text((double)found->internal_error, error));
+    pp_buffer_text(out, ")");
+}
+
 bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *profile)
 {
-    const struct pp_heap_value in_use = pp_heap_value(profile, "inuse_space");
     const struct pp_heap_memory *memory = &profile->memory;
     char objects[PP_NUMBER_TEXT_BYTES], resident[PP_NUMBER_TEXT_BYTES],
         retained[PP_NUMBER_TEXT_BYTES];
     struct pp_fragmentation found;
 
-    if (!pp_fragmentation_make(memory, in_use.is_known ? in_use.value : -1, &found))
+    if (memory->allocator == 0 || !pp_fragmentation_make(memory, &found))
         return false;
-    pp_buffer_printf(out, "%s: %s in objects of %s in memory, %.1f %% of it free between them",
-                     pp_profile_chars(profile, memory->allocator),
-                     pp_bytes_text((double)found.in_objects, objects),
+    pp_buffer_printf(out, "%s: %s in objects", pp_profile_chars(profile, memory->allocator),
+                     pp_bytes_text((double)found.in_objects, objects));
+    put_rounding(&found, out);
+    pp_buffer_printf(out, " of %s in memory, %.1f %% of it free between them",
                      pp_bytes_text((double)memory->resident_bytes, resident), 100 * found.ratio);
     if (found.retained > 0)
         pp_buffer_printf(out, "; %s given back", pp_bytes_text((double)found.retained, retained));
@@ -213,14 +210,10 @@ bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *p
 /* What following objects takes. */
 static void put_cost(const struct pp_heap_memory *memory, struct pp_buffer *out)
 {
-    char tables[PP_NUMBER_TEXT_BYTES], between[PP_NUMBER_TEXT_BYTES];
+    char tables[PP_NUMBER_TEXT_BYTES];
 
-    pp_buffer_printf(out, "Tables   %s of the profiler's own",
+    pp_buffer_printf(out, "Tables   %s of the profiler's own\n",
                      pp_bytes_text((double)memory->tables_bytes, tables));
-    if (memory->alignment_bytes > 0)
-        pp_buffer_printf(out, "; at most %s of the heap unused since sampled objects are aligned",
-                         pp_bytes_text((double)memory->alignment_bytes, between));
-    pp_buffer_text(out, "\n");
 }
 
 static void put_lifetimes(const struct pprofc_profile *profile, struct pp_buffer *out)

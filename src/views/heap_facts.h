@@ -31,10 +31,6 @@ bool pp_heap_memory_append(struct pp_buffer *out, const struct pprofc_profile *p
 /* Append "12.3 MiB usable allocated, 11.2 MiB freed, 1.1 MiB net". */
 void pp_heap_usable_append(struct pp_buffer *out, int64_t allocated, int64_t freed);
 
-/* Append "worker (4711)", or "84 others". */
-void pp_heap_thread_name_append(struct pp_buffer *out, const struct pprofc_profile *profile,
-                                const struct pp_heap_thread *thread);
-
 /* The first 'n_wanted' of those that asked for most, and the sum of all others where there are any:
  * at most n_wanted + 1.  Returns how many. */
 uint32_t pp_heap_threads_pick(const struct pp_heap_totals *totals, uint32_t n_wanted,

@@ -10,6 +10,7 @@
 #include "profile/top.h"
 #include "views/clean_text.h"
 #include "views/heap_facts.h"
+#include "views/wait_facts.h"
 
 int64_t pp_view_whole(const struct pprofc_profile *profile, const struct pp_view_scope *scope)
 {
@@ -136,7 +137,7 @@ static void put_totals(struct pp_buffer *out, const struct pprofc_profile *profi
 void pp_profile_head_write(const struct pprofc_profile *profile, const struct pp_view_scope *scope,
                            struct pp_buffer *out)
 {
-    char quality[256], missing[600];
+    char quality[400], missing[600];
 
     if (scope->is_compact)
         return;
@@ -149,6 +150,8 @@ void pp_profile_head_write(const struct pprofc_profile *profile, const struct pp
     put_totals(out, profile, scope);
     if (scope->base == NULL)
         pp_heap_facts_write(profile, out);
+    if (scope->base == NULL)
+        pp_wait_facts_write(profile, out);
     pp_profile_quality_line(profile, quality, sizeof quality);
     if (quality[0] != '\0')
         pp_buffer_printf(out, "Quality  %s\n", quality);

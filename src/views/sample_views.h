@@ -31,10 +31,6 @@ void pp_tags_done(struct pp_tags *tags);
 int pp_tags_write(const struct pprofc_profile *profile, const struct pp_view_scope *scope,
                   struct pp_buffer *out, struct pprofc_error *err);
 
-/* Append the comments of the profile, one a line. */
-int pp_comments_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                      struct pprofc_error *err);
-
 /* Append all that the profile holds: samples as values and locations' numbers, locations, mappings,
  * in the layout of `pprof -raw`. */
 int pp_raw_write(const struct pprofc_profile *profile, struct pp_buffer *out,

@@ -143,13 +143,3 @@ int pp_tags_write(const struct pprofc_profile *profile, const struct pp_view_sco
         pp_buffer_text(out, "No sample has a label.\n");
     return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the labels: out of memory") : 0;
 }
-
-int pp_comments_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                      struct pprofc_error *err)
-{
-    for (uint32_t i = 0; i < profile->n_comments; i++) {
-        pp_clean_text_append(out, pp_profile_chars(profile, profile->comments[i]));
-        pp_buffer_text(out, "\n");
-    }
-    return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the comments: out of memory") : 0;
-}

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "views/clean_text.h"
 
-enum { SECOND_NS = 1000 * 1000 * 1000, NAME_BYTES = 256 };
+enum { SECOND_NS = 1000 * 1000 * 1000, SECONDS_A_MINUTE = 60, NAME_BYTES = 256 };
 
 /* ---- what the labels say ---- */
 
@@ -148,8 +148,10 @@ static int finish(struct pp_buffer *out, struct pprofc_error *err)
     return out->failed ? pp_fail(err, -ENOMEM, 0, "no memory for the threads' stacks") : 0;
 }
 
-int pp_thread_stacks_write(const struct pprofc_profile *profile, struct pp_buffer *out,
-                           struct pprofc_error *err)
+static int write_each(const struct pprofc_profile *profile, struct pp_buffer *out,
+                      void (*put_thread)(const struct pprofc_profile *, uint32_t sample,
+                                         struct pp_buffer *),
+                      struct pprofc_error *err)
 {
     pp_autofree struct item *items = sorted_items(profile, thread_id_of);
 
@@ -158,8 +160,7 @@ int pp_thread_stacks_write(const struct pprofc_profile *profile, struct pp_buffe
     for (uint32_t i = 0; i < profile->n_samples; i++) {
         if (i > 0)
             pp_buffer_text(out, "\n");
-        put_head(profile, items[i].sample, out);
-        each_frame(profile, profile->sample_stack[items[i].sample], out, put_frame);
+        put_thread(profile, items[i].sample, out);
     }
     for (uint32_t i = 0; i < profile->n_comments; i++) {
         pp_buffer_text(out, i == 0 ? "\n# " : "# ");
@@ -167,6 +168,129 @@ int pp_thread_stacks_write(const struct pprofc_profile *profile, struct pp_buffe
         pp_buffer_text(out, "\n");
     }
     return finish(out, err);
+}
+
+static void put_thread(const struct pprofc_profile *profile, uint32_t sample, struct pp_buffer *out)
+{
+    put_head(profile, sample, out);
+    each_frame(profile, profile->sample_stack[sample], out, put_frame);
+}
+
+int pp_thread_stacks_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                           struct pprofc_error *err)
+{
+    return write_each(profile, out, put_thread, err);
+}
+
+/* ---- the same as Go writes it ---- */
+
+/* What Go calls it, where it has a word for the same; else ours. */
+static const char *go_state(const char *state)
+{
+    static const char *const IO[] = {
+        "read",    "write",      "pread",    "pwrite",      "readv",   "writev",   "preadv",
+        "pwritev", "splice",     "sendfile", "poll",        "ppoll",   "select",   "pselect",
+        "accept",  "epoll_wait", "connect",  "recv",        "recvmsg", "recvmmsg", "send",
+        "sendmsg", "sendmmsg",   "io_uring", "io_getevents"};
+
+    for (size_t i = 0; i < sizeof IO / sizeof IO[0]; i++)
+        if (strcmp(state, IO[i]) == 0)
+            return "IO wait";
+    return strcmp(state, "nanosleep") == 0 ? "sleep" : state;
+}
+
+/* 'text' without what would end the place that it stands in. */
+static void put_without(const char *text, char end, struct pp_buffer *out)
+{
+    char part[NAME_BYTES];
+    size_t n = 0;
+
+    for (; text[n] != '\0' && n < sizeof part - 1; n++)
+        part[n] = text[n] == end ? '?' : text[n];
+    part[n] = '\0';
+    pp_clean_text_append(out, part);
+}
+
+static void put_go_head(const struct pprofc_profile *profile, uint32_t sample,
+                        struct pp_buffer *out)
+{
+    const char *name = text_of(profile, sample, "thread_name");
+    const int64_t idle_min = number_of(profile, sample, "idle") / SECOND_NS / SECONDS_A_MINUTE;
+
+    pp_buffer_printf(out, "goroutine %" PRId64 " [", thread_id_of(profile, sample));
+    put_without(go_state(text_of(profile, sample, "state")), ']', out);
+    if (idle_min > 0)
+        pp_buffer_printf(out, ", %" PRId64 " minutes", idle_min);
+    if (name[0] != '\0') {
+        pp_buffer_text(out, ", \"");
+        put_without(name, ']', out);
+        pp_buffer_text(out, "\"");
+    }
+    pp_buffer_text(out, "]:\n");
+}
+
+/* As Go escapes what is no part of an import path. */
+static void put_go_name(const char *name, struct pp_buffer *out)
+{
+    for (size_t n; *name != '\0'; name += n) {
+        char part[NAME_BYTES];
+
+        n = strcspn(name, "/%");
+        if (n == 0) {
+            pp_buffer_printf(out, "%%%02x", (unsigned)(unsigned char)*name);
+            n = 1;
+            continue;
+        }
+        n = n < sizeof part ? n : sizeof part - 1;
+        memcpy(part, name, n);
+        part[n] = '\0';
+        pp_clean_text_append(out, part);
+    }
+}
+
+/* "name(...)", as Go writes where it does not know the arguments; "??:0" where no line is known. */
+static void put_go_frame(const struct pprofc_profile *profile, pp_id location, uint32_t line,
+                         struct pp_buffer *out)
+{
+    const struct pp_location *at = &profile->locations[location];
+    char scratch[NAME_BYTES];
+
+    put_go_name(pp_profile_frame_name(profile, location, line, scratch, sizeof scratch), out);
+    pp_buffer_text(out, "(...)\n\t");
+    if (line < at->n_lines && profile->lines[at->first_line + line].line > 0)
+        put_place(profile, location, line, out);
+    else
+        pp_buffer_text(out, "??:0");
+    pp_buffer_text(out, "\n");
+}
+
+/* It got no CPU to tell its stack. */
+static bool is_without_stack(const struct pprofc_profile *profile, pp_id stack)
+{
+    char scratch[NAME_BYTES];
+
+    return stack != 0 && profile->node_parent[stack] == 0 &&
+           strcmp(pp_profile_frame_name(profile, profile->node_location[stack], 0, scratch,
+                                        sizeof scratch),
+                  "[running]") == 0;
+}
+
+static void put_goroutine(const struct pprofc_profile *profile, uint32_t sample,
+                          struct pp_buffer *out)
+{
+    const pp_id stack = profile->sample_stack[sample];
+
+    put_go_head(profile, sample, out);
+    if (is_without_stack(profile, stack))
+        pp_buffer_text(out, "\tgoroutine running on other thread; stack unavailable\n");
+    else
+        each_frame(profile, stack, out, put_go_frame);
+}
+
+int pp_thread_goroutines_write(const struct pprofc_profile *profile, struct pp_buffer *out,
+                               struct pprofc_error *err)
+{
+    return write_each(profile, out, put_goroutine, err);
 }
 
 /* ---- one stack after the other ---- */

@@ -114,7 +114,7 @@ static const char *group_name(enum pp_group group)
     static const char *const names[] = {
         [PP_BY_FUNCTION] = "function", [PP_BY_LINE] = "line",       [PP_BY_FILE] = "file",
         [PP_BY_MODULE] = "module",     [PP_BY_ADDRESS] = "address", [PP_BY_THREAD] = "thread",
-        [PP_BY_NAME] = "function",     [PP_BY_LABEL] = "label",
+        [PP_BY_POOL] = "pool",         [PP_BY_NAME] = "function",   [PP_BY_LABEL] = "label",
     };
 
     return names[group];
@@ -183,7 +183,9 @@ static void leave_out(struct pp_top *top, const struct pp_top_table_options *opt
     for (uint32_t i = 0; i < top->n_rows; i++) {
         const struct pp_top_row *row = &top->rows[i];
         const bool is_negative = row->flat < 0 || (row->flat == 0 && row->cum < 0);
-        if (fabs((double)row->cum) >= trunc(least) && !(options->drops_negative && is_negative))
+        const bool is_light = fabs((double)row->cum) < trunc(least);
+        top->n_light += is_light;
+        if (!is_light && !(options->drops_negative && is_negative))
             top->rows[n_rows++] = *row;
     }
     top->n_rows = n_rows;
@@ -253,6 +255,9 @@ int pp_top_table_write(const struct pprofc_profile *profile,
         put_row(out, profile, &scope, &top, &top.rows[i], n_name_chars);
     if (n_rows < top.n_rows)
         pp_buffer_printf(out, "%10s and %u more\n", "", top.n_rows - n_rows);
+    if (top.n_light > 0)
+        pp_buffer_printf(out, "%10s %u of less than %.4g %% left out (--nodefraction)\n", "",
+                         top.n_light, 100 * options->min_share);
     put_legend(out, &top, n_rows);
     pp_top_done(&top);
     return out->failed ? pp_fail(err, -ENOMEM, 0, "cannot write the table: out of memory") : 0;

@@ -75,7 +75,7 @@ static int put_all(const struct writing *writing)
 
 static void put_head(const struct writing *writing)
 {
-    char total[PP_NUMBER_TEXT_BYTES], quality[256];
+    char total[PP_NUMBER_TEXT_BYTES], quality[400];
 
     (void)pp_value_text(writing->tree->nodes[0].total, writing->unit, total);
     pp_buffer_printf(writing->out, "Total    %s\n", total);

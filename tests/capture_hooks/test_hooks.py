@@ -64,8 +64,8 @@ def setUpModule():
     global folder
     if shutil.which("cc") is None:
         raise unittest.SkipTest("no compiler")
-    if not (BUILD / "libpprofc.so").exists() or not (BUILD / "libpprofc.a").exists():
-        raise unittest.SkipTest("libpprofc is not built")
+    for library in ("libpprofc.so", "libpprofc.a"):
+        harness.built(library)
     folder = Path(tempfile.mkdtemp(prefix="pprofc-hooks."))
 
 

@@ -23,22 +23,12 @@ import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = (ROOT / os.environ.get("PPROFC_BUILD_DIR", "build")).resolve()
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from built import BUILD, ROOT, built, read_sanitizers  # noqa: E402
+
 PPROFC = BUILD / "pprofc"
 PROGRAMS = BUILD / "tests" / "programs"
 IS_LONG = os.environ.get("PPROFC_LONG") == "1"
-
-
-def read_sanitizers():
-    """What the build was made with ('none', 'address,undefined')."""
-    try:
-        options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
-    except OSError:
-        return "none"
-    value = next((one["value"] for one in options if one["name"] == "b_sanitize"), "none")
-    return value if isinstance(value, str) else ",".join(value) or "none"
-
 
 # 'make asan-hazards': our library is sanitized and the programs are not, so the runtime is preloaded like a library of the
 # program's own.  It must leave alone what the program can see: its signals, stacks and core dumps.
@@ -83,6 +73,7 @@ import scorer  # noqa: E402
 
 if IS_SANITIZED:  # the runtime has used some 10 ms of CPU before we come
     scorer.TOTAL_RATIO = (0.9, 1.01)
+    scorer.RUNTIME_NS = 10e6
 
 
 @dataclass
@@ -189,8 +180,7 @@ class EndToEnd(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if not PPROFC.exists():
-            raise unittest.SkipTest("the command is not built")
+        built("pprofc")
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
@@ -207,13 +197,17 @@ class EndToEnd(unittest.TestCase):
     # ---- running ----
 
     def program(self, name):
-        path = PROGRAMS / name
-        if not path.exists():
-            # Sanitized, a build has some of them only; any other that has the tests has all.
-            if PROGRAMS.exists() and not IS_SANITIZED:
-                self.fail(f"the program {name} is not built, although this build has the tests")
-            self.skipTest(f"the program {name} is not built")
-        return str(path)
+        return str(built(f"tests/programs/{name}"))
+
+    def need_to_run(self, *command, **more):
+        """Skip where the system does not let this command run: it is not there, or not permitted.  Nothing of what is tested is in it."""
+        try:
+            tried = self.run_command(*command, **more)
+            why = tried.err.strip() if tried.status != 0 else None
+        except OSError as error:
+            why = str(error)
+        if why is not None:
+            self.skipTest(f"cannot be run here: {' '.join(map(str, command))}: {why}")
 
     def start(self, *argv, env=None, cwd=None, stdin=subprocess.DEVNULL, **more):
         """A child in a session of its own, its output in files: a pipe would hold what outlives the child."""

@@ -1,22 +1,9 @@
 """pprof files made by hand: what the goldens of google-pprof were made of, read off those that print all of it."""
 import gzip
 
+from protobuf_fields import field, varint
+
 MS = 10**6
-
-
-def varint(number):
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(out + bytes([number]))
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 class Writer:

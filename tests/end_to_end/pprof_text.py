@@ -1,4 +1,4 @@
-"""Reads what `pprof` prints: -top, -tree and -peek, -traces, -tags; values become whole numbers, rounded as it rounded them."""
+"""Reads what `pprof` prints: -top, -tree and -peek, -traces, -tags, -dot, -callgrind; values become whole numbers, rounded as it rounded them."""
 import re
 
 FACTORS = {"": 1, "B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "mins": 60 * 10**9,
@@ -88,3 +88,43 @@ def tags(text):
         elif row:
             key[row.group(2)] = Value(row.group(1))
     return found
+
+
+def dot(text):
+    """A call tree: the sorted [(path of names from the root, value of the last call, whether it goes by others)]; ours reads so too."""
+    names, caller = {}, {}
+    for node, attributes in re.findall(r"(?m)^ *([nN]\d+) \[(.*)\]$", text):
+        name = re.search(r'tooltip="((?:[^"\\]|\\.)*)"', attributes).group(1)
+        names[node] = re.sub(r" \(-?[\d.]+[a-zA-Z]*\)$", "", name)
+    for before, node, attributes in re.findall(r"(?m)^ *([nN]\d+) -> ([nN]\d+) \[(.*)\]$", text):
+        value = re.search(r'label=" (-?[\d.]+) ?([a-zA-Z]*)', attributes)
+        caller[node] = (before, Value("".join(value.groups())).number, "style=\"dotted\"" in attributes or "style=dotted" in attributes)
+
+    def path_of(node):
+        path = [names[node]]
+        while node in caller:
+            node = caller[node][0]
+            path.append(names[node])
+        return tuple(reversed(path))
+    return sorted((path_of(node), *caller[node][1:]) for node in caller), sorted(path_of(node) for node in names)
+
+
+def callgrind(text):
+    """({function: own cost}, {(caller, callee): cost of the calls}), by names, whoever wrote it."""
+    known, own, calls = {}, {}, {}
+    now, callee, is_call = None, None, False
+    for line in text.splitlines():
+        name = re.match(r"(c?)(ob|fl|fi|fn)=(?:\((\d+)\))? ?(.*)$", line)
+        if name:
+            kind = "fl" if name.group(2) == "fi" else name.group(2)
+            full = known.setdefault((kind, name.group(3)), name.group(4)) if name.group(3) else name.group(4)
+            if kind == "fn":
+                now, callee = (now, full) if name.group(1) else (full, callee)
+        elif line.startswith("calls="):
+            is_call = True
+        elif re.match(r"[-+*\dx]", line):
+            cost = int(line.split()[-1])
+            sums, key = (calls, (now, callee)) if is_call else (own, now)
+            sums[key] = sums.get(key, 0) + cost
+            is_call = False
+    return own, calls

@@ -26,8 +26,10 @@ class Budget(EndToEnd):
     @not_sanitized("its own work is the cost")
     def test_many_threads(self):
         """200 threads at 10 kHz and a budget of half a percent (40 at 2 % in short): the recording's own count of its cost ends within the
-        budget, the shares are right, and the changes are told by the quality, by /debug/pprof/overhead and by /metrics."""
-        n_threads, seconds, percent = long_or((200, 0.1, 0.5), (40, 0.08, 2))
+        budget, the shares are right, and the changes are told by the quality, by /debug/pprof/overhead and by /metrics.
+
+        20 s of CPU: what its beginning costs is paid back within 10."""
+        n_threads, seconds, percent = long_or((200, 0.1, 0.5), (40, 0.5, 2))
         finished, path, _ = self.assert_truth("spinners", n_threads, seconds, rate_hz=10000, options=("--budget", f"{percent}%"), timeout_s=300)
         self.assertRegex(finished.err, rf"(?m)^pprofc: a budget of {percent} % begins with [\d.]+ Hz, not 10000: the rate rises while it holds$")
         line = next(one for one in finished.own_lines if ", budget " in one)
@@ -46,21 +48,22 @@ class Budget(EndToEnd):
 
     @not_sanitized("its own work is the cost")
     def test_changes_are_told(self):
-        """A rate that is too high for its budget comes down: the first change is a message, all stand in the recording."""
-        finished, recording = self.run_profiled("-F", "10000", "--budget", "0.05%", "--", self.program("shares_50_30_20"), "3",
+        """A rate that is too high for its budget comes down, after 2 s at the earliest: the first change is a message, all stand in the recording.
+        (A sample counts as 20 us until it is measured: 10 Hz cost more than 0.02 % by that alone.)"""
+        finished, recording = self.run_profiled("-F", "10000", "--budget", "0.02%", "--", self.program("shares_50_30_20"), "8",
                                                 output="it.ppc", timeout_s=120)
-        self.assertRegex(finished.err, r"(?m)^pprofc: profiling cost [\d.]+ % of the program's CPU and its budget is 0.05 %: from now on [\d.]+ Hz; ")
+        self.assertRegex(finished.err, r"(?m)^pprofc: profiling cost [\d.]+ % of the program's CPU and its budget is 0.02 %: from now on [\d.]+ Hz; ")
         found, text, metrics = self.overhead(recording)
         budget = found["budget"]
-        self.assertEqual((budget["percent"], budget["asked_hz"]), (0.05, 10000))
+        self.assertEqual((budget["percent"], budget["asked_hz"]), (0.02, 10000))
         self.assertEqual(len(budget["changes"]), budget["n_lowered"] + budget["n_raised"])
         self.assertGreater(budget["n_lowered"], 0)
         self.assertEqual(min(one["frequency_hz"] for one in budget["changes"]), budget["lowest_hz"])
-        self.assertLess(budget["lowest_hz"], 13)
+        self.assertLess(budget["lowest_hz"], 10)
         times = [one["seconds"] for one in budget["changes"]]
         self.assertEqual(times, sorted(times))
-        self.assertRegex(text, rf"(?m)^budget 0\.05 %; of late [\d.]+ %; lowered {budget['n_lowered']} times, raised {budget['n_raised']} times$")
-        self.assertEqual(metrics, [("profiling_budget_ratio", "0.0005"), ("profiling_budget_changes_total", str(budget["n_lowered"])),
+        self.assertRegex(text, rf"(?m)^budget 0\.02 %; of late [\d.]+ %; lowered {budget['n_lowered']} times, raised {budget['n_raised']} times$")
+        self.assertEqual(metrics, [("profiling_budget_ratio", "0.0002"), ("profiling_budget_changes_total", str(budget["n_lowered"])),
                                    ("profiling_budget_changes_total", str(budget["n_raised"]))])
 
     @not_sanitized("its own work is the cost")
@@ -92,7 +95,7 @@ class Budget(EndToEnd):
     def test_heap(self):
         """The heap's interval grows when the rate has come down; the bytes of each site stay within five of their own errors."""
         finished, recording = self.run_profiled("-k", "cpu,heap", "--heap-interval", "64K", "--budget", "10%", "--",
-                                                self.program("heap_steady"), "4", output="it.ppc", timeout_s=60)
+                                                self.program("heap_steady"), "8", output="it.ppc", timeout_s=60)
         churned, allocated, kept = map(int, finished.out.split())
         budget = self.overhead(recording)[0]["budget"]
         longest = max(one["heap_interval_bytes"] for one in budget["changes"])

@@ -3,18 +3,17 @@ import re
 import shutil
 import subprocess
 import unittest
-from pathlib import Path
 
-from harness import PPROFC, ROOT, EndToEnd
+from harness import PPROFC, ROOT, EndToEnd, built
 
 BASH = ROOT / "completion/pprofc"
 ZSH = ROOT / "completion/_pprofc"
 VERBS = ["bench", "convert", "diff", "help", "history", "leaks", "merge", "off", "overhead", "push", "report", "run", "serve", "stacks", "symbolize"]
 TABLES = {"run": "run_options.c", "report": "report_options.c", "convert": "cmd_convert.c", "merge": "cmd_merge.c",
-          "diff": "cmd_diff.c", "bench": "cmd_bench.c", "overhead": "cmd_overhead.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "history": "cmd_history.c", "serve": "cmd_serve.c", "off": "cmd_off.c", "push": "cmd_push.c"}
+          "diff": "cmd_diff.c", "bench": "cmd_bench.c", "overhead": "cmd_overhead.c", "stacks": "cmd_stacks.c", "leaks": "cmd_leaks.c", "history": "history_request.c", "serve": "cmd_serve.c", "off": "cmd_off.c", "push": "cmd_push.c"}
 # Regular expressions: nothing can be offered for them.
 FREE = {"--peek", "--list", "--focus", "--ignore", "--hide", "--show", "--show_from", "--prune_from", "--tagshow", "--taghide",
-        "--case", "--filter", "--disasm", "--weblist", "--pid"}
+        "--case", "--filter", "--disasm", "--weblist", "--pid", "--add_comment"}
 
 # Sources the completion and asks it for the last word of "$@", as readline does.
 ASK = r"""
@@ -29,6 +28,8 @@ printf '%s\n' "${COMPREPLY[@]}"
 def options_of(verb):
     """The options that the verb's table in the source has now: "--output", "-o" ..; and which of them take a value."""
     text = (ROOT / "src/cli" / TABLES[verb]).read_text()
+    if "PP_CONTINUOUS_OPTIONS" in text:  # those that two verbs share
+        text += (ROOT / "src/cli/continuous_options.h").read_text()
     options, with_value = set(), set()
     for name, letter, takes_value, is_later in re.findall(r"""\{"([\w-]+)", (0|'\w'), (true|false), (true|false)\}""", text):
         if is_later == "true":
@@ -74,13 +75,12 @@ class Bash(unittest.TestCase):
         self.assertEqual(self.ask("run", "--mode", "="), ["high", "low", "standard"])
         self.assertEqual(self.ask("report", "--by", "m"), ["module"])
         for verb in TABLES:
-            for option in options_of(verb)[1] - {"-o", "--output", "--base", "--diff_base", "--source_path", "--trim_path"} - FREE:
+            for option in options_of(verb)[1] - {"-o", "--output", "--base", "--diff_base", "--source_path", "--trim_path", "--tools"} - FREE:
                 self.assertNotEqual(self.ask(verb, option, ""), [], f"{verb} {option}")
 
     def test_values_are_taken(self):
         """The command takes each value that is offered."""
-        if not PPROFC.exists():
-            self.skipTest("the command is not built")
+        built("pprofc")
         for option in sorted(options_of("run")[1] - {"-o", "--output"}):
             for value in self.ask("run", option, ""):
                 done = subprocess.run([PPROFC, "run", option, value, "-o", "/nowhere/at/all.pb.gz", "--", "no-such-program"],
@@ -136,8 +136,7 @@ class Zsh(unittest.TestCase):
 class Help(unittest.TestCase):
     def test_help_has_the_options(self):
         """`pprofc help VERB` tells of each option that its table has, and of no other."""
-        if not PPROFC.exists():
-            self.skipTest("the command is not built")
+        built("pprofc")
         for verb in TABLES:
             text = subprocess.run([PPROFC, "help", verb], capture_output=True, text=True, check=True, timeout=20).stdout
             told = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", text)) | {"-h", "--help"}

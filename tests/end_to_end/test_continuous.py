@@ -62,6 +62,25 @@ class OfARun(Kept):
         for end, begin in zip(ends, begins[1:]):
             self.assertLess(abs(begin - end), 0.1e9, "time lies between two windows, or in both")
 
+    def test_beside_each_other(self):
+        """Windows of two processes at one time cover that time, not twice as much; and a diff that finds none says of when."""
+        spins = f"{self.program('shares_50_30_20')} 2"
+        begin = time.monotonic()
+        done = self.pprofc("run", "--history", "h", "--cycle", "500ms", "-F", "200", "--follow", "--", "sh", "-c",
+                           f"{spins} & {spins} & wait")
+        took = time.monotonic() - begin
+        self.assertEqual(done.status, 0, done.err)
+        self.assertRegex(done.err, r"sh exited 0 after \S+ s; \d cpu samples in the windows of its first process \(\d+\), 0 lost\n")
+        both = [path for path in self.files() if ".shares_50_30_20." in path.name]
+        self.assertGreater(sum(self.read_profile(path).duration_ns for path in both), 2.5e9)
+        self.history("--dir", "h", "--program", "shares_50_30_20", "export", "-o", "all.pb.gz")
+        covered = self.read_profile(self.folder / "all.pb.gz").duration_ns
+        self.assertGreater(covered, 1.2e9)
+        self.assertLess(covered, took * 1e9)
+        self.assertLess(covered, 0.75 * sum(self.read_profile(path).duration_ns for path in both))
+        none = self.history("--dir", "h", "--program", "shares_50_30_20", "diff", "--since", "1h", status=4)
+        self.assertRegex(none.err, r"no window of h from \d{4}-\d\d-\d\d \S+ on until \d{4}-\d\d-\d\d \S+ UTC is what was asked for")
+
     def test_exec(self):
         """A script that execs the program, as many launchers do: the windows are the program's, from its first second on."""
         done = self.pprofc("run", "--history", "h", "--cycle", "400ms", "-F", "200", "--", "bash", "-c",
@@ -85,6 +104,13 @@ class OfARun(Kept):
         self.assertNotIn("slept", done.err)
         self.assertNotIn("no recording", done.err)
 
+    def test_recording_that_is_made_slowly(self):
+        """A process whose recording was found before it was whole is no process that has ended."""
+        done = self.pprofc("run", "--history", "h", "--cycle", "300ms", "-F", "500", "--", self.program("shares_50_30_20"), "1.5",
+                           env=clean_environment(LD_PRELOAD=self.program("slow_fallocate.so")))
+        self.assertEqual(done.status, 0, done.err)
+        self.assertGreaterEqual(len(self.files()), 2, done.err)
+
     def test_libraries_are_folded(self):
         """libc's frames count for their callers, unless another list, or none, is given."""
         def has_libc(*options):
@@ -95,8 +121,6 @@ class OfARun(Kept):
             subprocess.run(["rm", "-r", str(self.folder / "h")], check=True)
             return found
 
-        if not (BUILD / "tests/programs/libc_heavy").exists():
-            self.skipTest("libc_heavy is not built")
         self.assertFalse(has_libc())
         self.assertTrue(has_libc("--block-lib", "none"))
 
@@ -120,6 +144,21 @@ class OfARun(Kept):
         merged = next(one for one in top["types"] if one["type"] == "inuse_space")
         # A state does not add up over time: the sum has that of the last window.
         self.assertEqual(merged["total"], listed[-1]["total"])
+        # No session is ever freed: each window but a last short one has more than the one before, and each has allocated.
+        totals = [one["total"] for one in listed][:-1]
+        self.assertEqual(totals, sorted(set(totals)))
+        allocated = json.loads(self.history("--dir", "h", "--json", "--sample", "alloc_space").out)
+        self.assertGreater(min(one["total"] for one in allocated[1:-1]), 100_000)
+
+    def test_kinds_together(self):
+        """With two kinds each window has both, the one that the program's end cuts short as well."""
+        done = self.pprofc("run", "-k", "cpu,heap", "--heap-interval", "1", "--history", "h", "--cycle", "400ms", "-F", "200", "--",
+                           self.program("shares_50_30_20"), "1.5")
+        self.assertEqual(done.status, 0, done.err)
+        stamps = [[NAME.fullmatch(path.name).group(1, 4) for path in self.files(f"*.{kind}.pb.gz")] for kind in ("cpu", "heap")]
+        self.assertGreaterEqual(len(stamps[0]), 2)
+        self.assertEqual(len(stamps[0]), len(stamps[1]), done.err)
+        self.assert_complete(self.files())
 
     def test_errors(self):
         """What cannot be is said before the program runs; a folder that cannot be made does not keep it from running."""
@@ -133,33 +172,42 @@ class OfARun(Kept):
         self.assertEqual(done.status, 3, done.err)
         self.assertIn("cannot keep a history in 'no/such'", done.err)
 
-    def sizes(self, command):
-        """(of the command in memory, of the program's recording), in bytes."""
-        resident = int(Path(f"/proc/{command.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-        pid = NAME.fullmatch(self.files()[0].name).group(4)
-        return resident, os.stat(f"/dev/shm/pprofc.{os.getuid()}.{pid}").st_blocks * 512
-
     def test_memory_is_flat(self):
-        """Windows of a program whose stacks are random leave nothing behind in the command: it grows by no more than the copy that it
-        has of the program's recording, which is bounded (8 MiB of sums)."""
-        n_windows = long_or(1000, 60)
+        """Windows of a program whose stacks are random leave nothing behind in the command, however its recording grows: neither copies
+        of it nor the flight recorder's windows."""
+        n_windows = long_or(1000, 100)
         child = self.start(PPROFC, "run", "--history", "h", "--cycle", "50ms", "--keep", "200K", "-F", "1000", "--",
                            self.program("random_stacks"), str(n_windows * 0.05 + 5))
         deadline = time.monotonic() + n_windows * 0.5 + 60
-        seen, half = set(), None
+        seen, at = set(), {}
         while len(seen) < n_windows and child.poll() is None:
             self.assertLess(time.monotonic(), deadline, f"{len(seen)} windows only")
             seen |= {path.name for path in self.files()}
-            if len(seen) >= n_windows / 2 and half is None:
-                half = self.sizes(child)
+            for n in (n_windows // 10, n_windows // 2, n_windows):
+                if len(seen) >= n and n not in at:
+                    at[n] = self.resident_bytes(child.pid)
             time.sleep(0.05)
-        self.assertIsNone(child.poll(), f"{len(seen)} windows only: {self.text(child, 1)}")
-        end = self.sizes(child)
-        child.send_signal(signal.SIGINT)
-        print(f"after {n_windows // 2} windows {half[0] >> 10} KiB beside a recording of {half[1] >> 10}, "
-              f"after {len(seen)} {end[0] >> 10} KiB beside {end[1] >> 10}", flush=True)
-        # The command reads it twice: for its windows, and for the end.
-        self.assertLess(end[0] - half[0] - 2 * (end[1] - half[1]), 2 << 20)
+        self.assertEqual(len(at), 3, f"{len(seen)} windows only: {self.text(child, 1)}")
+        child.send_signal(signal.SIGTERM)
+        print(", ".join(f"after {n} windows {n_bytes >> 10} KiB" for n, n_bytes in at.items()), flush=True)
+        self.assertLess(at[n_windows] - at[n_windows // 10], 2 << 20)
+
+    def test_signal(self):
+        """With signal= the signal has a bundle written and does not reach the program, which it would kill."""
+        child = self.start(PPROFC, "run", "--history", "h", "--cycle", "300ms", "-F", "200", "--flight", "signal=USR1", "--",
+                           self.program("shares_50_30_20"), "2")
+        deadline = time.monotonic() + 20
+        while not self.files() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGUSR1)
+        done = self.finish(child)
+        self.assertEqual(done.status, 0, done.err)
+        facts = [json.loads(path.read_text()) for path in self.files("flight_*.facts.json")]
+        self.assertEqual([one["trigger"] for one in facts], ["signal"])
+        self.assertIn("the flight recorder wrote 1 bundle; 0 came too soon after one\n", done.err)
+
+    def resident_bytes(self, pid):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 class OfAServer(Served, Kept):
@@ -323,6 +371,52 @@ class Triggers(Served, Kept):
         self.assertEqual(self.facts()["trigger"], "signal")
         self.assertIsNone(self.server.poll())
 
+    def serve_bundles(self, **variables):
+        """In a rest that lasts: a bundle waits ten seconds for its samples."""
+        self.OPTIONS = ("--history", "h", "--cycle", "10ms/1000s", "-F", "100", "--flight", "signal=USR1")
+        self.VARIABLES = variables
+        Served.begin(self)
+        self.server.send_signal(signal.SIGUSR1)
+
+    def terminate(self, status):
+        """How long it took to end, and what it said."""
+        begin = time.monotonic()
+        self.server.send_signal(signal.SIGTERM)
+        done = self.finish(self.server, 60)
+        took = time.monotonic() - begin
+        self.assertEqual(done.status, status, done.err)
+        return took, done.err
+
+    def test_end_while_a_bundle_waits(self):
+        """TERM while a bundle waits for its samples: it is written at once, whole, and said."""
+        self.serve_bundles()
+        time.sleep(2)
+        self.assertEqual(self.files("flight_*"), [])
+        took, said = self.terminate(0)
+        self.assertLess(took, 4)
+        self.assertEqual([path.name.split(".", 3)[3] for path in self.files("flight_*")],
+                         ["cpu.pb.gz", "cpu.svg", "facts.json", "stacks.txt"])
+        self.assertRegex(said, r"pprofc: wrote h/\S+/flight_\S+\.facts\.json\n")
+        self.assertGreater(self.seconds(self.files("flight_*.pb.gz")), 0.5)
+
+    def test_end_while_a_bundle_cannot_be_written(self):
+        """TERM while a disk takes nothing any more in the middle of a bundle: the server ends a second after its five, says what is
+        dropped, and there is nothing of the bundle, though two of its files had been written."""
+        (self.folder / "slow.c").write_text(
+            "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <unistd.h>\n"
+            "int fdatasync(int fd) { static int n; (void)fd;\n"
+            "    if (access(\"is_slow\", F_OK) == 0 && ++n == 5) { (void)!write(2, \"stuck\\n\", 6); sleep(60); } return 0; }\n")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", "slow.so", "slow.c"], cwd=self.folder, check=True)
+        self.serve_bundles(LD_PRELOAD=self.folder / "slow.so")
+        (self.folder / "is_slow").touch()  # its window's two files, then the third of its own
+        self.wait_for(lambda: "stuck" in self.text(self.server, 1), 30)
+        took, said = self.terminate(1)
+        self.assertGreater(took, 5.5)
+        self.assertLess(took, 9)
+        self.assertRegex(said, r"pprofc: the flight recorder's bundle of shares_50_30_20 \(process \d+\) could not be written in 5 s and is "
+                               r"dropped; a slow disk, or many names to read\n")
+        self.assertEqual(self.files("flight_*"), [])
+
     def test_in_the_rest(self):
         """With a cycle whose rest it is, the bundle has a window that began with the trigger."""
         self.OPTIONS = ("--history", "h", "--cycle", "10ms/1000s", "-F", "100", "--flight", "every=1s")
@@ -365,6 +459,14 @@ class InTheProgram(Kept):
         self.assertAlmostEqual(self.share(self.stacks(files[-2]), "heavy_50"), 0.5, delta=0.3)
         facts = json.loads(self.files("flight_*.facts.json")[0].read_text())
         self.assertEqual((facts["trigger"], facts["missing"]), ("too slow", []))
+
+    def test_signal(self):
+        """A signal to the program has a bundle written, and its own handler called."""
+        done = self.run_command(self.program("keeps_windows"), "2", "h", "300ms", "signal", env=clean_environment(PPROFC_COMMAND=PPROFC))
+        self.assertEqual(done.status, 0, done.err)
+        self.assertIn("signals 1\n", done.out)
+        facts = [json.loads(path.read_text()) for path in self.files("flight_*.facts.json")]
+        self.assertEqual([one["trigger"] for one in facts], ["signal"])
 
 
 class Queries(Kept):

@@ -1,4 +1,5 @@
 """Every switch of the environment, in programs that link libpprofc and in those that it is preloaded into."""
+import gzip
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment, scorer, session_members
+from harness import BUILD, PPROFC, ROOT, EndToEnd, built, clean_environment, scorer, session_members
 
 sys.path.insert(0, str(ROOT / "bench"))
 import rows_off  # noqa: E402
@@ -226,9 +227,9 @@ class Names(Switched):
         self.assertEqual(report["quality"]["asked_hz"], 1000)
 
     def test_complaints(self):
-        """An unknown name, a value that cannot be read, a kind that is not built: in the one line, and cpu goes on."""
+        """An unknown name, a value that cannot be read, a kind that there is not: in the one line, and cpu goes on."""
         for variables, about in (({"PPROFC_FREQENCY": "10"}, "did you mean PPROFC_FREQUENCY?"), ({"PPROFC_MODE": "fast"}, "PPROFC_MODE=fast"),
-                                 ({"PPROFC": "cpu,lock"}, "cannot measure PPROFC=cpu,lock"),
+                                 ({"PPROFC": "cpu,sleep"}, "cannot measure PPROFC=cpu,sleep"),
                                  ({"PPROFC_CYCLE": "5"}, "a cycle is like 60s/360s")):
             with self.subTest(variables):
                 ended = self.run_switched(PPROFC_OUTPUT="x.ppc", **{"PPROFC": "cpu", **variables})
@@ -237,10 +238,19 @@ class Names(Switched):
                 self.assertIn(about, ended.err)
 
     def test_nothing_that_can_be_done(self):
-        """Only kinds that are not built: one line, no profile."""
-        ended = self.run_switched("spin=0.02", PPROFC="lock")
+        """Only kinds that there are not: one line, no profile."""
+        ended = self.run_switched("spin=0.02", PPROFC="sleep")
         self.assertEqual((len(ended.own_lines), self.files()), (1, []), ended.err)
         self.assertIn("this version knows: cpu", ended.err)
+
+    def test_kind_of_a_name(self):
+        """%k is the kind that the file has: of several the first."""
+        for kinds, kind in (("heap", "heap"), ("offcpu", "offcpu"), ("lock,offcpu", "offcpu"), ("heap,cpu", "cpu")):
+            with self.subTest(kinds):
+                self.run_switched("spin=0.02", PPROFC=kinds, PPROFC_OUTPUT="x.%k.pb.gz")
+                self.assertEqual(self.files(), [f"x.{kind}.pb.gz"])
+                self.assertIn(f"pprofc: kind={kind}".encode(), gzip.decompress((self.folder / f"x.{kind}.pb.gz").read_bytes()))
+                (self.folder / f"x.{kind}.pb.gz").unlink()
 
     def test_heapprofile(self):
         """HEAPPROFILE names a heap profile in pprof's format."""
@@ -385,7 +395,8 @@ class Served(Switched):
             LD_PRELOAD=PRELOAD, PPROFC="cpu", PPROFC_OUTPUT="%p.ppc", PPROFC_COMMAND=PPROFC, PPROFC_HTTP=f"127.0.0.1:{port}"))
         self.wait_until(lambda: self.text(child, 1).count("serving switched_static") == 1, self.text(child, 1))
         self.assertIn(b"switched_static", self.get(f"http://127.0.0.1:{port}/debug/pprof/"))
-        self.assertEqual(len(self.servers_of(child.pid)), 1)
+        time.sleep(0.3)  # the forked child has had time to start one, which would stay
+        self.wait_until(lambda: len(self.servers_of(child.pid)) == 1)  # bash's may take a moment to end
         child.communicate(b"\n")
         ended = self.finish(child)
         self.assertEqual(ended.status, 0)
@@ -453,9 +464,9 @@ class Off(EndToEnd):
 
     def test_branch(self):
         """PPROFC_MAYBE_PROFILE adds three instructions to a call: load, compare, branch (by callgrind)."""
-        program = BUILD / "bench" / "off_branch_shared"
-        if shutil.which("valgrind") is None or not program.exists():
-            self.skipTest("no valgrind, or bench/off_branch is not built")
+        program = built("bench/off_branch_shared")
+        if shutil.which("valgrind") is None:
+            self.skipTest("no valgrind")
         plain, macro = (rows_off.instructions(program, way, 1) for way in ("direct", "macro"))
         print(f"instructions a call: {macro:.3f} with the branch, {plain:.3f} without")
         self.assertLess(abs(macro - plain - 3), 0.01)

@@ -1,5 +1,7 @@
 """Continuous mode whose windows are sent: by option, by environment, from within the program; kept over an outage."""
 import gzip
+import hashlib
+import subprocess
 import time
 import unittest
 
@@ -78,6 +80,42 @@ class Exported(EndToEnd):
         self.assertIn("sent to otlp", done.err)
         self.assertEqual(self.ingest.requests, [])
         self.assertGreater(self.cpu_s(), 2 * 0.7)
+
+    def test_files_without_build_id(self):
+        """A program without a build id is told by its htlhash: of its head, tail and length.  One that was put there after the window
+        began is told by nothing."""
+        plain = self.folder / "plain"
+        subprocess.run(["objcopy", "--remove-section", ".note.gnu.build-id", str(self.program("shares_50_30_20")), str(plain)], check=True)
+        done = self.pprofc("run", "--cycle", "400ms", "-F", "200", "--export", "otlp", "--", plain, "2", env=self.where())
+        self.assertEqual(done.status, 0, done.err)
+        content = plain.read_bytes()
+        expected = hashlib.sha256(content[:4096] + content[-4096:] + len(content).to_bytes(8, "big")).hexdigest()[:32]
+        ids = [self.build_ids(message) for message in self.collector.messages(PROFILES)]
+        self.assertGreaterEqual(len(ids), 3)
+        for of_window in ids:
+            self.assertEqual(of_window[str(plain)], ("process.executable.build_id.htlhash", expected))
+            for path, found in of_window.items():
+                if path.startswith("/") and path != str(plain):
+                    self.assertEqual(found[0], "process.executable.build_id.gnu", path)
+        child = self.start(PPROFC, "run", "--cycle", "400ms", "-F", "200", "--export", "otlp", "--", plain, "2", env=self.where())
+        n_before = len(ids)
+        time.sleep(0.7)
+        plain.rename(self.folder / "moved")
+        plain.write_bytes(content)
+        self.finish(child)
+        last = self.build_ids(self.collector.messages(PROFILES)[-1])
+        self.assertGreater(len(self.collector.messages(PROFILES)), n_before)
+        self.assertEqual([found for path, found in last.items() if "htlhash" in found[0] and path == str(plain)], [])
+
+    @staticmethod
+    def build_ids(message):
+        """(key, text) of the attribute that tells each mapping's file."""
+        tables = message.dictionary
+        return {tables.string_table[mapping.filename_strindex]: next(
+                    ((tables.string_table[one.key_strindex], one.value.string_value)
+                     for one in (tables.attribute_table[i] for i in mapping.attribute_indices)
+                     if "build_id" in tables.string_table[one.key_strindex]), ("", ""))
+                for mapping in tables.mapping_table[1:]}
 
     def test_variables_alone(self):
         """That an application's SDK knows where to send switches nothing on."""

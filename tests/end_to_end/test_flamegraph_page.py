@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import browser
-from harness import BUILD
+from harness import BUILD, built
 
 DRAW = BUILD / "tests" / "unit" / "views" / "folded_flamegraph"
 
@@ -44,8 +44,7 @@ class FlameGraphPage(unittest.TestCase):
     def setUpClass(cls):
         if browser.missing():
             raise unittest.SkipTest(browser.missing())
-        if not DRAW.exists():
-            raise unittest.SkipTest("folded_flamegraph is not built")
+        built("tests/unit/views/folded_flamegraph")
         cls.folder = tempfile.TemporaryDirectory(prefix="pprofc-flame-")
         cls.addClassCleanup(cls.folder.cleanup)
         cls.browser = browser.Browser()

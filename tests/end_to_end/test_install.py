@@ -176,7 +176,7 @@ class Files(Installed):
 
     def expected(self):
         wanted = {"bin/pprofc", "share/bash-completion/completions/pprofc", "share/zsh/site-functions/_pprofc",
-                  f"{LIBDIR}/pprofc/libpprofc-preload.so", f"{LIBDIR}/pprofc/libpprofc-preload-heap.so",
+                  *(f"{LIBDIR}/pprofc/libpprofc-preload{kinds}.so" for kinds in ("", "-heap", "-wait", "-all")),
                   f"{LIBDIR}/pkgconfig/pprofc.pc", f"{LIBDIR}/pkgconfig/pprofc-report.pc",
                   f"{LIBDIR}/cmake/pprofc/pprofcConfig.cmake", f"{LIBDIR}/cmake/pprofc/pprofcConfigVersion.cmake"}
         for library in ("libpprofc", "libpprofc-report"):

@@ -68,6 +68,27 @@ class Labels(EndToEnd):
         self.assertTrue(told["outer"]["is_in_spin"])
         self.assertGreater(told["outer"]["n_hottest"], 0)
 
+    def context(self, *arguments):
+        """The profiles of CPU time and of waits of a program with a tracing SDK, which knows nothing of us."""
+        finished = self.pprofc("run", "-q", "-k", "cpu,offcpu", "-F", "1000", "-o", self.folder, "--", self.program("thread_context"), *arguments)
+        self.assertEqual(finished.status, 0, finished.out + finished.err)
+        return [pprof_read.read(next(self.folder.glob(f"*.{kind}.pb.gz"))) for kind in ("cpu", "offcpu")]
+
+    def test_thread_context(self):
+        """What the program's own SDK publishes as otel_thread_ctx_v1 is on its samples and waits, in every thread; none is in a wrong span."""
+        cpu, waits = self.context()
+        for function, digit in (("spin_first", "1"), ("spin_second", "3")):
+            self.assert_all(cpu, function, trace_id=digit * 32, span_id=f"{digit}{int(digit) + 1}" * 8)
+            self.assertEqual(len({labels["thread_id"] for labels, _ in self.within(cpu, function)}), 3)
+        self.assert_all(cpu, "spin_none", trace_id=None, span_id=None)
+        self.assert_all(waits, "sleep_second", trace_id="3" * 32, span_id="34" * 8)
+
+    def test_thread_context_of_nothing(self):
+        """Pointers to nowhere and records that are not valid: no span, and no harm."""
+        cpu, _ = self.context("odd")
+        for function in ("spin_first", "spin_second", "spin_none"):
+            self.assert_all(cpu, function, trace_id=None, span_id=None)
+
     def test_heap(self):
         """Allocations carry the labels of the thread that made them."""
         _, profile = self.work("heap", kinds="heap", PPROFC_HEAP_INTERVAL=1)

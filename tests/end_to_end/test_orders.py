@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, PPROFC, ROOT, EndToEnd, clean_environment
+from harness import BUILD, PPROFC, ROOT, EndToEnd, built, clean_environment
 
 SERVICE = BUILD / "examples" / "orders"
 LOAD = ROOT / "examples" / "orders" / "load"
@@ -22,8 +22,7 @@ class Orders(EndToEnd):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if not SERVICE.exists():
-            raise unittest.SkipTest("examples/orders is not built")
+        built("examples/orders")
 
     def serve(self, *options, **variables):
         """A started service, with the ports it said."""

@@ -3,7 +3,7 @@ import json
 import unittest
 from pathlib import Path
 
-from harness import EndToEnd, clean_environment
+from harness import IS_SANITIZED, EndToEnd, clean_environment
 
 
 class Overhead(EndToEnd):
@@ -104,6 +104,40 @@ class Measure(EndToEnd):
         self.assertGreater(own_s, 0)
         self.assertTrue(0 < own_percent < 25, finished.out)
         self.assertGreater(found["memory"][0], 100_000)
+
+
+@unittest.skipIf(IS_SANITIZED, "its reader of recordings is not built")
+class DeliveriesAreCounted(EndToEnd):
+    """Each sample is counted at what its own way of coming costs, once that is measured, after 5 s of CPU."""
+
+    def facts(self, *argv, **variables):
+        path = self.folder / "it.ppc"
+        finished = self.pprofc("run", "-f", "-F", "100", "-o", path, "--", *argv, env=clean_environment(**variables))
+        self.assertEqual(finished.status, 0, finished.err)
+        facts = json.loads(self.run_command(self.program("cost_facts"), path).out)
+        self.assertGreater(facts["n_samples"], 100)
+        return facts
+
+    def test_short(self):
+        """Of 2 s nothing is known."""
+        facts = self.facts(self.program("kernel_time"), 2)
+        self.assertEqual((facts["is_known"], facts["cost_ns"]), (0, 0))
+
+    def test_by_timer(self):
+        """A thread that is much in the kernel has a CPU timer: its samples cost less than those of perf events before."""
+        facts = self.facts(self.program("kernel_time"), 6.5)
+        self.assertEqual(facts["is_known"], 1)
+        self.assertGreater(facts["timer_delivery_ns"], 0)
+        self.assertGreater(facts["n_by_timer"], 0.8 * facts["n_samples"])
+        others = max(facts["n_samples"] - facts["n_by_timer"], 0)
+        self.assertEqual(facts["cost_ns"], facts["n_by_timer"] * facts["timer_delivery_ns"] + others * facts["delivery_ns"])
+
+    def test_by_timers_alone(self):
+        """Where there is nothing else, too."""
+        facts = self.facts(self.program("kernel_time"), 0.5, 6, PPROFC_DELIVERY="cpu-timer")
+        self.assertEqual(facts["delivery_ns"], facts["timer_delivery_ns"])
+        self.assertEqual(facts["cost_ns"], facts["n_by_timer"] * facts["timer_delivery_ns"])
+        self.assertGreater(facts["cost_ns"], 0)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ class OursBesideThem(unittest.TestCase):
             self.skipTest(self.tool.why_missing())
 
     def record(self, program, *arguments, rate_hz=RATE_HZ):
-        if not Path(program).exists():
-            self.skipTest(f"{Path(program).name} is not built")
+        harness.built(program)
         return truths.Recorded(self.tool, program, arguments, rate_hz)
 
     def test_samples_and_total(self):
@@ -90,8 +89,7 @@ class EachPeer(unittest.TestCase):
 class Handlers(unittest.TestCase):
     def test_each_takes_what_it_is_given(self):
         """Every signal that the bench drives at a handler is a sample of that handler's: nothing cheap is measured."""
-        if not handlers.DRIVER.exists():
-            self.skipTest("drive_handlers is not built")
+        harness.built(handlers.DRIVER)
         rust = tools.PprofRs(build_limit_s=0)
         if rust.why_missing():
             print(f"without pprof-rs: {rust.why_missing()}")

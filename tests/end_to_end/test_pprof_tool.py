@@ -9,7 +9,6 @@ import harness
 
 GO = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
 CORPUS = harness.ROOT.parent / "shared" / "corpus"
-WRITE_RANDOM = harness.BUILD / "tests" / "unit" / "formats" / "write_random"
 # Different in what they hold: labels, many types, no types' names, unsymbolised, inlining, negative values, huge ones.
 FILES = (
     "parca/parca/testdata/labels.pb.gz",
@@ -67,9 +66,7 @@ class PprofTool(Tool):
 
     def test_random_profiles(self):
         """pprof reads and ranks whatever the model can hold: 30 random profiles, 1000 with PPROFC_LONG=1."""
-        if not WRITE_RANDOM.exists():
-            self.skipTest("write_random is not built")
-        subprocess.run([WRITE_RANDOM, self.folder, str(harness.long_or(1000, 30))], check=True, timeout=60)
+        subprocess.run([harness.built("tests/unit/formats/write_random"), self.folder, str(harness.long_or(1000, 30))], check=True, timeout=60)
         for path in sorted(self.folder.glob("*.pb.gz")):
             for view in ("-raw", "-top"):
                 done = self.pprof(view, path)

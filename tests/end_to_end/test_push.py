@@ -9,26 +9,11 @@ import unittest
 
 import otlp_peer
 from harness import ROOT, EndToEnd, clean_environment
+from protobuf_fields import field
 
 PROFILES = "/v1development/profiles"
 NAMES = otlp_peer.CACHE / f"prometheus-names-{re.search(r'^names=(.*)', (ROOT / 'scripts/peers').read_text(), re.M).group(1)}"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-def field(number, content):
-    """Of a protobuf message: a number, or bytes."""
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    content = content.encode() if isinstance(content, str) else content
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def varint(value):
-    out = bytearray()
-    while value > 0x7f:
-        out.append(value & 0x7f | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
 
 
 def pprof_in_a_span(trace, span):

@@ -6,11 +6,13 @@ import gzip
 import json
 import re
 import subprocess
+import time
 import unittest
 import urllib.parse
 
 import otlp_peer
 from harness import ROOT, EndToEnd, clean_environment
+from protobuf_fields import varint
 
 VERSION = re.search(r"^client=(\S+)", (ROOT / "scripts/peers").read_text(), re.M).group(1)
 CLIENT = otlp_peer.CACHE / f"pyroscope-client-{VERSION}"
@@ -129,6 +131,34 @@ class Pyroscope(EndToEnd):
         finished = self.push(self.path, status=1)
         self.assertIn("answers 422: service is unavailable; it is not sent again", finished.err)
         self.assertEqual(self.ingest.n_seen, 4)
+
+    def aged(self, days):
+        """The profile, as if it were of that many days ago: a later field in protobuf replaces an earlier one."""
+        self.pprofc("convert", "-f", self.path, self.folder / "now.pb.gz")
+        whole = gzip.decompress((self.folder / "now.pb.gz").read_bytes())
+        when = int(time.time() - days * 86400) * 10**9
+        path = self.folder / "aged.pb.gz"
+        path.write_bytes(gzip.compress(whole + b"\x48" + varint(when) + b"\x50" + varint(10**10)))
+        return path
+
+    def test_old(self):
+        """A profile of any age is sent; where the server takes none so old, it is said at once: what, why, what to do."""
+        old = self.aged(8)
+        self.assertIn("pyroscope: profile accepted", self.push(old).err)
+        words = ("invalid_argument: profile with labels {__name__=process_cpu} is outside of ingestion window "
+                 "(profile timestamp: then, the ingestion window starts at now)")
+        self.ingest.answers = [(422, f'{{"code":"unknown","message":"{words}"}}'.encode())] * 9
+        self.ingest.n_seen = 0
+        finished = self.push(old, status=1)
+        self.assertEqual(self.ingest.n_seen, 1, finished.err)
+        lines = finished.err.splitlines()
+        self.assertEqual(len(lines), 3, finished.err)
+        self.assertRegex(lines[0], r"profile not accepted: http://\S+/ingest answers 422: .* the ingestion window starts at now\); it is not sent again$")
+        self.assertRegex(lines[1], r"the profile is of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 8\.0 days ago$")
+        self.assertRegex(lines[2], r"send profiles while they are young, or raise the server's limit of age")
+        finished = self.push(self.aged(-3), status=1)
+        self.assertIn("UTC, which is still to come", finished.err)
+        self.assertIn("set the clock", finished.err)
 
     def test_port(self):
         """By its usual port an address is Pyroscope's."""

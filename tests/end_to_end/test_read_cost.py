@@ -3,14 +3,15 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BUILD, ROOT, EndToEnd, clean_environment
+from harness import BUILD, ROOT, EndToEnd, built, clean_environment
 
 
 class Instructions(EndToEnd):
     def test_reading(self):
         """A sample of a pprof file takes at most 3900 instructions on a new stack and 2000 on one met before, a byte of folded stacks 54."""
-        if shutil.which("valgrind") is None or not (BUILD / "bench" / "read_profile").exists():
-            self.skipTest("no valgrind, or bench/read_profile is not built")
+        built("bench/read_profile")
+        if shutil.which("valgrind") is None:
+            self.skipTest("no valgrind")
         done = subprocess.run([ROOT / "bench" / "run", "read-instructions"], env={**clean_environment(), "PPROFC_BUILD_DIR": str(BUILD)},
                               capture_output=True, text=True, timeout=300, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

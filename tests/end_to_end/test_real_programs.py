@@ -52,7 +52,7 @@ class RealPrograms(EndToEnd):
     @need("perl")
     def test_perl(self):
         """A loop of perl is all under perl_run, mostly in Perl_pp_* and the run loop."""
-        _, stacks, _ = self.profile("perl", "-e", f"my $x = 0; for (1 .. {8000000 * SECONDS}) {{ $x += $_ * 2; }} print $x;")
+        _, stacks, _ = self.profile("perl", "-e", f"my $x = 0; for (1 .. {20000000 * SECONDS}) {{ $x += $_ * 2; }} print $x;")
         self.assertGreater(self.share(stacks, "perl_run"), 0.97)
         self.assertGreater(self.share(stacks, re.compile(r"^Perl_(pp_|runops)")), 0.8)
 

@@ -391,7 +391,7 @@ class Views(Report):
 
     def test_foreign_options(self):
         """What pprof has and we have not is refused in one line that says what to do, not as unknown."""
-        for option in ("-web", "-call_tree", "--call-tree", "-http=:8080", "-callgrind"):
+        for option in ("-web", "-showcolumns", "--no-browser", "-http=:8080", "-kcachegrind"):
             done = self.pprofc("report", option, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1))
             self.assertRegex(done.err, r"^pprofc: pprofc report has no --?[\w-]+: .*[a-z]", option)
@@ -408,14 +408,15 @@ class Views(Report):
         self.assertEqual(self.report("-top", "-cum", "-nodecount=3", "cpu.pb.gz"), self.report("--top", "3", "--sort=cum", "cpu.pb.gz"))
         self.assertEqual(self.report("--show-from=line2", "cpu.pb.gz"), self.report("-show_from", "line2", "cpu.pb.gz"))
         for wrong in (("-tree", "-traces"), ("-lines", "-files"), ("-cum", "-flat"), ("-normalize",), ("-nodefraction=2",), ("-raw", "-json"), ("-mean", "-tree"),
-                      ("-divide_by=0",), ("-symbolize=local",), ("-disasm=x", "-json")):
+                      ("-divide_by=0",), ("-symbolize=remote",), ("-disasm=x", "-json"), ("-call_tree",), ("-call_tree", "-traces"),
+                      ("-callgrind", "-json"), ("-tls_cert=x",), ("-seconds=0",), ("-timeout=soon",)):
             done = self.pprofc("report", *wrong, "cpu.pb.gz")
             self.assertEqual((done.status, len(done.err.splitlines())), (2, 1), (wrong, done.err))
 
     def test_deep(self):
         """A stack of 100 000 frames is shown by every view."""
         (self.folder / "deep.folded").write_text(";".join(f"f{i % 700}" for i in range(100000)) + " 3\n")
-        for view in (("--top",), ("--tree",), ("--traces",), ("--tags",), ("--raw",), ("--dot",), ("--peek", "f1$"), ("--list", "f1$"),
+        for view in (("--top",), ("--tree",), ("--traces",), ("--tags",), ("--raw",), ("--dot",), ("--dot", "--call_tree"), ("--callgrind",), ("--callgrind", "--call-tree"), ("--topproto",), ("--peek", "f1$"), ("--list", "f1$"),
                      ("--hide", "f[1-6]", "--show_from", "f7", "--prune_from", "f69"), ("--tagroot", "x")):
             self.assertEqual(self.pprofc("report", *view, "deep.folded").status, 0, view)
 

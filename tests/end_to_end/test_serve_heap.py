@@ -233,6 +233,17 @@ class ServedHeap(HeapSites):
         self.assertEqual([(one["name"], one["n_allocs"], one["usable_net_bytes"]) for one in heap["threads"]],
                          [("heap_sites", heap["n_allocs"], heap["usable_net_bytes"])])
 
+    def test_fragmentation_metrics(self):
+        """The allocator's figures and what comes of them: gauges that are those of the profile, which is of two seconds ago at most."""
+        self.get("/debug/pprof/heap?format=json")
+        metrics = dict(re.findall(r"(?m)^profiling_heap_(\w+)\{pid=\"\d+\",program=\"heap_sites\"\} ([\d.]+)$", self.get("/metrics")))
+        self.assertEqual(sorted(metrics), ["external_bytes", "fragmentation_ratio", "held_bytes", "internal_bytes", "object_bytes",
+                                           "resident_bytes", "retained_bytes"])
+        figures = {name: float(text) for name, text in metrics.items()}
+        self.assertEqual(figures["resident_bytes"], figures["object_bytes"] + figures["external_bytes"])
+        self.assertAlmostEqual(figures["fragmentation_ratio"], figures["external_bytes"] / figures["resident_bytes"], delta=1e-4)
+        self.assertTrue(0 < figures["internal_bytes"] < figures["object_bytes"])
+
 
 class Sampled(HeapSites):
     """One sample in 16 KiB."""

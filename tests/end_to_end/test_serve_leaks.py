@@ -88,8 +88,9 @@ class Beside(ServedLeaks):
         """By function the suspects are what was planted, to 0.1 %; what is held is none.  The pause, as predicted and as it was,
         and what may be wrong with suspects are in the file, the pause in a header too."""
         path = self.folder / "leak.pb.gz"
-        headers, _ = self.get("?look=1&force=1&format=folded")
-        path.write_bytes(self.ask("/debug/pprof/leak")[2])
+        status, headers, body = self.ask("/debug/pprof/leak?look=1&force=1")
+        self.assertEqual(status, 200, body[:300])
+        path.write_bytes(body)
         profile = self.read_profile(path)
         self.assertEqual([one for one, _ in profile.sample_types], TYPES)
         found = {kind: [0, 0] for kind in LOST + HELD + HIDDEN}

@@ -22,8 +22,38 @@ PLACES = {  # by the thread's name: its function, and what it does
 }
 
 
+GO_WORDS = {"read": "IO wait", "epoll_wait": "IO wait", "nanosleep": "sleep"}
+GO_HEAD = re.compile(r"^goroutine (\d+) \[([^\]]+)\]:$")
+GO_FUNCTION = re.compile(r"^(.+)\((.*)\)$")
+GO_PLACE = re.compile(r"^\t(\?\?|[^:]+\.\w+):(\d+)$")
+GO_WITHOUT_STACK = "\tgoroutine running on other thread; stack unavailable"
+
+
+def parse_goroutines(text):
+    """[(name, state, functions)] of debug=2's text, every line of which is as Go writes it."""
+    threads, lines = [], iter(text.splitlines())
+    for head in lines:
+        if head.startswith("#"):
+            continue
+        found = GO_HEAD.match(head)
+        assert found, head
+        state, name = re.fullmatch(r'([^,]+)(?:, \d+ minutes)?, "([^"]*)"', found.group(2)).groups()
+        functions = []
+        for line in lines:
+            if line == "":
+                break
+            if line == GO_WITHOUT_STACK:
+                functions.append("[running]")
+                continue
+            function, place = GO_FUNCTION.match(line), next(lines)
+            assert function and GO_PLACE.match(place), (line, place)
+            functions.append(function.group(1))
+        threads.append((name, state, functions))
+    return threads
+
+
 def parse(text):
-    """[(name, state, functions)] of debug=2's text."""
+    """[(name, state, functions)] of the text of `pprofc stacks`."""
     threads = []
     for block in text.split("\n\n"):
         found = re.match(r'thread \d+ "([^"]*)" \[([^\],]+)(?:, (\d+) s)?\]:\n', block)
@@ -67,11 +97,12 @@ class Standing(Served):
 
 
     def assert_places(self, threads):
+        """Of debug=2."""
         self.assertEqual(Counter(name for name, _, _ in threads),
                          {name: N_AT_BARRIER if name == "barrier" else 1 for name in PLACES})
         for name, state, functions in threads:
             function, wanted = PLACES[name]
-            self.assertEqual(state, wanted, name)
+            self.assertEqual(state, GO_WORDS.get(wanted, wanted), name)
             if functions == ["[running]"]:
                 continue  # it got no CPU in time: the caller counts those that did
             root = "_start" if name == "standing" else "start_thread"
@@ -83,7 +114,7 @@ class Standing(Served):
         """So many looks; how many of them the running thread answered."""
         with ThreadPoolExecutor(5) as pool:
             bodies = list(pool.map(lambda _: self.goroutine("?debug=2")[1].decode(), range(n_looks)))
-        looks = [parse(body) for body in bodies]
+        looks = [parse_goroutines(body) for body in bodies]
         for threads in looks:
             self.assert_places(threads)
         return sum("stand_running" in functions for threads in looks for _, _, functions in threads)

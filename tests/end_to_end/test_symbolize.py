@@ -1,4 +1,5 @@
 """pprofc symbolize: names that were missing where the profile was taken."""
+import json
 import shutil
 import subprocess
 import unittest
@@ -36,6 +37,23 @@ class Symbolize(EndToEnd):
             self.assertEqual(sorted(tuple(sample.values) for sample in profile.samples), before)
             self.assertTrue(any(frame.line > 0 for sample in profile.samples for frame in sample.frames
                                 if frame.function == "heavy"))
+
+    def test_reports(self):
+        """report --symbolize=local names what it shows, a base too, and leaves the file as it is."""
+        before = self.profile.read_bytes()
+        shutil.copy(self.full, self.path)
+        rows = {}
+        for how in ("none", "local", "fastlocal", "force"):
+            done = self.pprofc("report", "--json", "--functions", f"--symbolize={how}", self.profile)
+            self.assertEqual(done.status, 0, done.err)
+            rows[how] = {row["name"]: row["flat"] for row in json.loads(done.out)["top"]}
+        self.assertNotIn("heavy", rows["none"])
+        self.assertGreater(rows["local"]["heavy"], rows["local"]["light"])
+        self.assertEqual(rows["local"], rows["force"])
+        self.assertEqual(rows["local"], rows["fastlocal"])
+        done = self.pprofc("report", "--json", "--functions", "--symbolize=local", f"--base={self.profile}", self.profile)
+        self.assertEqual((done.status, json.loads(done.out)["top"]), (4, []), done.err)
+        self.assertEqual(self.profile.read_bytes(), before)
 
     def test_another_build_is_not_used(self):
         """A program of another build id at that path names nothing."""

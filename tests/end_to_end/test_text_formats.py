@@ -3,14 +3,13 @@
 The corpus lies beside the checkout; its README says what the totals are, as the origin's own tools found them.
 """
 import gzip
-import http.server
 import os
 import re
 import shutil
 import struct
 import subprocess
-import threading
 import unittest
+from pathlib import Path
 
 import harness
 from harness import EndToEnd
@@ -224,46 +223,9 @@ def zstd_frame(content):
     return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(content)) + struct.pack("<I", len(content) << 3 | 1)[:3] + content
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    """A server of profiles, of refusals and of detours."""
-    FOLDED = b"main;parse 7\nmain;run 5\n"
-
-    def do_GET(self):
-        path = self.path.partition("?")[0]
-        self.server.asked.append(self.headers.get("User-Agent", ""))
-        if path == "/folded":
-            self.answer(200, self.FOLDED)
-        elif path == "/packed":
-            self.answer(200, gzip.compress(self.FOLDED))
-        elif path == "/moved":
-            self.answer(302, b"", ("Location", "/folded"))
-        elif path == "/away":
-            self.answer(302, b"", ("Location", "file:///etc/hostname"))
-        elif path == "/round":
-            self.answer(302, b"", ("Location", "/round"))
-        elif path == "/cut":
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            self.wfile.write(self.FOLDED)
-        else:
-            self.answer(404, b"no such profile\nsecond line\n")
-
-    def answer(self, status, body, *headers):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *words):
-        pass
-
-
 class Sources(Files):
-    """A profile is read from a file, from standard input or from an address, compressed or not."""
-    FOLDED = Answers.FOLDED
+    """A profile is read from a file or from standard input, compressed or not."""
+    FOLDED = b"main;parse 7\nmain;run 5\n"
 
     def write(self, name, content):
         path = self.folder / name
@@ -292,31 +254,56 @@ class Sources(Files):
         self.convert("-", status=1)
         self.assertIn("is empty", self.said.err)
 
-    def test_address(self):
-        """http:// is fetched; what the server, the network or the address refuses is one line that says so."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-        server.asked = []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        base = f"http://127.0.0.1:{server.server_address[1]}"
-        for path in ("/folded?seconds=1", "/packed", "/moved"):
-            self.assert_read(self.convert(base + path))
-        self.assertTrue(all(agent.startswith("pprofc/") for agent in server.asked))
-        for path, said in (("/none", "the server answers 404: no such profile; check the address"),
-                           ("/away", "file.*not supported"), ("/round", "redirects"), ("/cut", "cannot fetch")):
-            self.convert(base + path, status=1)
-            self.assertRegex(self.said.err, said)
-            self.assertEqual(len(self.said.own_lines), 1, self.said.err)
-        self.convert("http://127.0.0.1:1/x", status=1)
-        self.assertRegex(self.said.err, "cannot fetch .*check the address")
+    def test_standard_output(self):
+        """--format says what is written, whatever the name; without a name it goes to standard output, where nothing else does."""
+        (self.folder / "in.folded").write_bytes(self.FOLDED)
+        for words in (("--format", "folded", "in.folded"), ("--format=.folded", "in.folded", "-")):
+            done = self.pprofc("convert", *words)
+            self.assertEqual((done.status, done.out.encode(), done.err), (0, self.FOLDED, ""))
+        for name, begin in (("speedscope", '{"$schema"'), ("json", "{"), ("csv", '"?function'), ("svg", "<"), ("txt", "")):
+            done = self.pprofc("convert", "--format", name, "in.folded", "odd.name", "-f")
+            self.assertEqual(done.status, 0, done.err)
+            self.assertRegex((self.folder / "odd.name").read_text(), "^" + begin.replace("$", "[$]"))
+        for words in (("--format", "ppc", "in.folded"), ("--format", "gif", "in.folded"), ("--format", "folded"), ("--format", "csv", "--by=thread", "in.folded")):
+            done = self.pprofc("convert", *words)
+            self.assertEqual((done.status, len(done.err.splitlines())), (2, 1), done.err)
 
     def test_perf_data(self):
         """perf's own file is not read, and the line says which command makes of it what is."""
         self.convert(self.write("perf.data", b"PERFILE2" + bytes(96)), status=1)
         self.assertRegex(self.said.err, r"run perf script -i '.*perf\.data'")
+
+    def test_what_it_is_instead(self):
+        """Files of other tools are called what they are, each with what to do; nothing is taken for folded stacks that only looks so."""
+        maps = Path("/proc/self/maps").read_bytes()
+        for content, said in ((b"\x7fELF\x02\x01", "is a program; pprofc run"), (b"FLR\0\0\x02", "flight recording of Java; jfrconv"),
+                              (b"\xfd7zXZ\0", "packed in a way.*unpack it"), (b"# callgrind format\nevents: Ir\n", "callgrind_annotate"),
+                              (b"version: 1\ncreator: x\nevents: Ir\n", "callgrind_annotate"), (maps, "/proc/PID/maps; give a profile"),
+                              (b"PeriodType: cpu nanoseconds\nSamples:\nsamples/count\n 1: 1 2 3\n", "pprof has printed"),
+                              (b"File: a\nType: cpu\nShowing nodes accounting for 1s\n", "pprof has printed"),
+                              (b'[\n {"ph": "B", "ts": 1}\n]\n', "events in Chrome's format"), (b'{"traceEvents":[\n', "events in Chrome's format"),
+                              (b'{\n "dhatFileVersion": 2\n}', "dh_view"), (b"CPU     ID   FUNCTION:NAME\n\n a`b\n 3\n", "stackcollapse.pl"),
+                              (b"<svg>", "picture or a page"), (b'{"a": 1}', "JSON, but no profile.*reads .pb.gz"),
+                              (b"\x01\x02\x03\x04", "no format that is known here; pprofc reads .pb.gz"), (b"", "is empty")):
+            self.convert(self.write("in", content), status=1)
+            self.assertRegex(self.said.err, said)
+            self.assertEqual(len(self.said.own_lines), 1, self.said.err)
+        self.assert_read(self.convert(self.write("in", b"events: x;positions: y 5\nPK;FLR 7\n")))
+
+    def test_damaged(self):
+        """What is damaged is said once with its place and with what to do; a text that ends within a line may have been cut short."""
+        self.pprofc("convert", self.write("whole.folded", self.FOLDED), "whole.pb")
+        whole = (self.folder / "whole.pb").read_bytes()
+        self.convert(self.write("cut.pb", whole[:-20]), status=1)
+        self.assertRegex(self.said.err, r"at byte \d+; the file is damaged or cut short: fetch or write it again\n$")
+        self.convert(self.write("cut.json", b'{"$schema": "https://www.speedscope.app/", "profiles": ['), status=1)
+        self.assertEqual((self.said.err.count("at byte"), self.said.err.count("; the file is damaged")), (1, 1), self.said.err)
+        heap = b"heap profile: 1: 10 [1: 10] @ heapprofile\n1: 10 [1: 10] @ 0x1000 0x2000\n"
+        for content, said in ((heap, ""), (heap[:-3], "ends within a line, at byte 69: it may have been cut short"),
+                              (heap.replace(b"0x1000", b"0x1\xff00"), "1 words of stacks are no addresses and were left out, the first at byte 58")):
+            self.convert(self.write("a.heap", content))
+            self.assertIn(said, self.said.err)
+            self.assertEqual(len(self.said.own_lines), 1 + int(said != ""), self.said.err)
 
     def test_said(self):
         """What is left out is counted, and printed as well as kept in the profile; -q keeps it from being printed."""

@@ -9,11 +9,38 @@
 #include "../unit/recording/writer.h"
 #include "formats/formats.h"
 #include "formats/recording.h"
+#include "profile/idle.h"
 #include "recording/reader.h"
 
 enum { ROOM_BYTES = 128 * 1024, EDIT_BYTES = 12 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+
+/* A wait of each family beside the CPU's, and where two threads' time went. */
+static void add_waits(struct writer *writer, struct pp_rec_segment *segment, uint32_t stack)
+{
+    static const uint8_t families[] = {PP_FAMILY_OFFCPU, PP_FAMILY_LOCK, PP_FAMILY_HOLDER};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct pp_rec_event *event = writer_event(segment, 700, i, stack, 0, 50);
+        event->family = families[i];
+        event->flags = PP_WAIT_MUTEX * PP_EVENT_WAIT | PP_DESCRIPTOR_TCP * PP_EVENT_DESCRIPTOR;
+        if (i == 0)
+            continue;
+        event->n_values = PP_WAIT_N_LOCK_VALUES;
+        event->values[PP_WAIT_LOCK] = 0x20100;
+        event->state_bytes += 8;
+        segment->used += 8;
+    }
+    writer->head->kinds = 7;
+    writer->head->waits.interval_ns = 10;
+    writer_table(writer, &writer->head->waits.threads, sizeof(struct pp_rec_thread_waits));
+    for (int i = 0; i < 2; i++) {
+        struct pp_rec_thread_waits *waits = writer_item(writer, &writer->head->waits.threads);
+        waits->wall_ns = 1000;
+        waits->blocked_ns = 900;
+    }
+}
 
 /* Threads, modules that share a place, two raw segments and a folded one, in two blocks of tables.
  */
@@ -37,6 +64,8 @@ static struct writer make_template(void)
             const uint32_t stack = writer_stack(segment, stacks[j], 3);
             (void)writer_event(segment, 300 * (i + j), (uint32_t)j, stack, j == 1 ? 1 : 0, 1000);
             (void)writer_event(segment, 300 * j, 0, stack, 0, 5);
+            if (i == 2 && j == 2)
+                add_waits(&writer, segment, stack);
         }
     }
     return writer;
@@ -101,11 +130,41 @@ static void assert_copy_is_equal(struct pp_recording_reader *reader)
     pp_buffer_done(&copy);
 }
 
-static void read_all(const unsigned char *bytes, size_t n_bytes)
+enum { N_WAYS = 6 };
+
+/* As one kind or view, of all of it or of a window, without what is idle: 'way' tells. */
+static void make_profile(struct pp_recording_reader *reader, unsigned way)
 {
+    static const struct {
+        enum pp_rec_family kind;
+        enum pp_recorded_view view;
+    } ways[N_WAYS] = {{0, PP_RECORDED_OF_KIND},
+                      {PP_FAMILY_OFFCPU, PP_RECORDED_OF_KIND},
+                      {PP_FAMILY_LOCK, PP_RECORDED_OF_KIND},
+                      {0, PP_RECORDED_WALL},
+                      {0, PP_RECORDED_BLOCK},
+                      {0, PP_RECORDED_MUTEX}};
+    struct pp_recording_window window = {.begin = {.time_ns = 250}};
+    const struct pp_recording_profile_options options = {.kind = ways[way % N_WAYS].kind,
+                                                         .view = ways[way % N_WAYS].view,
+                                                         .window = way / N_WAYS % 2 != 0 ? &window
+                                                                                         : NULL};
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
-    struct pp_recording_reader *reader = NULL;
     struct pprofc_profile *profile = NULL;
+    struct pp_idle idle;
+
+    pp_recording_mark_read(pp_recording_header(reader), &window.end);
+    pp_recording_mark_waits(reader, &window.end);
+    if (pp_recording_to_profile(reader, NULL, &options, &profile, NULL) == 0 &&
+        (pp_profile_ignore_idle(profile, profile->default_type, &idle, NULL) != 0 ||
+         pp_pprof_write(profile, false, &out, NULL) != 0))
+        abort();
+    pprofc_profile_free(profile);
+}
+
+static void read_all(const unsigned char *bytes, size_t n_bytes, unsigned way)
+{
+    struct pp_recording_reader *reader = NULL;
     struct pprofc_error err = {.message = ""};
 
     if (pp_recording_view(bytes, n_bytes, "fuzz", &reader, &err) != 0) {
@@ -114,10 +173,7 @@ static void read_all(const unsigned char *bytes, size_t n_bytes)
         return;
     }
     assert_copy_is_equal(reader);
-    if (pp_recording_to_profile(reader, NULL, NULL, &profile, &err) == 0 &&
-        pp_pprof_write(profile, false, &out, NULL) != 0)
-        abort();
-    pprofc_profile_free(profile);
+    make_profile(reader, way);
     pp_recording_close(reader);
 }
 
@@ -130,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (template.bytes == NULL)
         template = make_template();
     if (n_bytes < 3 || (bytes[0] & 1) != 0) {
-        read_all(bytes, n_bytes);
+        read_all(bytes, n_bytes, n_bytes < 1 ? 0 : bytes[0] >> 1);
         return 0;
     }
     n_edited = template.n_next;
@@ -139,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     edit(edited, n_edited, bytes + 3, n_bytes - 3);
     if (bytes[1] == 0xff) /* else whole: most cuts end at the header */
         n_edited -= (size_t)bytes[2] * 256 < n_edited ? (size_t)bytes[2] * 256 : 0;
-    read_all(edited, n_edited);
+    read_all(edited, n_edited, bytes[0] >> 1);
     free(edited);
     return 0;
 }

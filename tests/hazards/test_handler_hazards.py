@@ -37,8 +37,7 @@ class Hazard02LocksInTheHandler(EndToEnd):
         forbidden = re.compile(r"^(malloc|calloc|realloc|free|_Znw|_Zdl|pthread_(mutex|rwlock|cond|spin)|sem_|dl_iterate_phdr"
                                r"|dladdr|dlsym|dlopen|_Unwind_|_dl_|__tls_get_addr|v?f?printf|fopen|fwrite|abort|exit|syslog)")
         objects = sorted(BUILD.glob("libpprofc*.p/*sigsafe*.o"))
-        if not objects:
-            self.skipTest("this build kept no object files")
+        self.assertGreater(len(objects), 10)
         for path in objects:
             lines = subprocess.run(["nm", "-u", path], capture_output=True, text=True, check=True).stdout.split()
             bad = [name for name in lines if forbidden.match(name)]

@@ -3,7 +3,7 @@ import re
 import subprocess
 import unittest
 
-from tree import BUILD, ROOT
+from tree import ROOT, built
 
 MAX_TLS_BYTES = 128
 LIBC = {"libc.so.6", "ld-linux-x86-64.so.2"}
@@ -30,10 +30,7 @@ def version_script_names(path):
 
 class Built(unittest.TestCase):
     def library(self, name):
-        path = BUILD / name
-        if not path.exists():
-            self.skipTest(f"{name} is not built")
-        return path
+        return built(name)
 
     def check_guest(self, library):
         """Rules for what is loaded into other people's processes."""
@@ -70,6 +67,23 @@ class Built(unittest.TestCase):
         missing = [p for p in patterns if not any(re.fullmatch(p, name) for name in names)]
         self.assertEqual(missing, [], "named in preload.map but not there")
         self.check_guest(library)
+
+    def test_preloads_for_waits(self):
+        """Those that interpose waits export libc's names beside, no helper of theirs; conditions as the newer of two kinds,
+        where libc has two."""
+        waits = re.findall(r"PP_WAIT_NAME\((\w+)\)", (ROOT / "src/capture/wait_names.def").read_text())
+        for variant, names in (("wait", "preload.map"), ("all", "preload_heap.map")):
+            with self.subTest(variant=variant):
+                library = self.library(f"libpprofc-preload-{variant}.so")
+                patterns = version_script_names(ROOT / "src/capture" / names) + waits
+                found = exported(library) - {"GLIBC_2.3.2"}
+                self.assertEqual([name for name in found if not any(re.fullmatch(p, name) for p in patterns)], [])
+                self.assertEqual([p for p in patterns if not any(re.fullmatch(p, name) for name in found)], [])
+                versions = dict(re.findall(r"(\w+)(@+[\w.]+)", run("nm", "-D", "--defined-only", str(library))))
+                libc = run("nm", "-D", "--defined-only", next(word for word in run("ldd", str(library)).split() if word.startswith("/") and "libc.so" in word))
+                kinds = {name: {where for where, _, named in re.findall(rf"^(\S+) (\S) ({name})@", libc, re.M)} for name in waits}
+                self.assertEqual(sorted(versions), sorted(name for name, places in kinds.items() if len(places) > 1))
+                self.check_guest(library)
 
     def test_libpprofc_report(self):
         """libpprofc-report exports pprofc_* alone: no libiberty, no names of ours across files."""

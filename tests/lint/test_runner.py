@@ -99,6 +99,7 @@ class UnitPrograms(unittest.TestCase):
         tally = runner.Tally()
         with redirect_stdout(io.StringIO()) as output:
             runner.count_unit_test({"name": "suite / made", **record}, tally)
+            tally.close()
         return tally.counts(), output.getvalue()
 
     STDOUT = "[==========] Running 3 test(s).\n[ RUN      ] one\n[       OK ] one\n[ RUN      ] two\n[ RUN      ] three\n"
@@ -110,6 +111,14 @@ class UnitPrograms(unittest.TestCase):
         counts, output = self.count(result="FAIL", returncode=1, stdout=self.STDOUT, stderr=self.STDERR)
         self.assertEqual(counts, (1, 1, 1))
         self.assertIn("0x1 != 0x2", output)
+
+    def test_skipped_case_tells_why(self):
+        """What it printed before is its reason, not what the next one says."""
+        counts, output = self.count(result="OK", returncode=0, stderr="[  SKIPPED ] one\n[  SKIPPED ] two\n",
+                                    stdout="[ RUN      ] one\n[ RUN      ] two\na line\nskipped: no vdso\n[ RUN      ] three\n[       OK ] three\n")
+        self.assertEqual(counts, (1, 0, 2))
+        self.assertIn("it does not say why", output)
+        self.assertIn("made:two: no vdso", output)
 
     def test_crash_after_a_case(self):
         """A program that dies has failed, whatever passed before."""

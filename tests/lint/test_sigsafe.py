@@ -89,8 +89,7 @@ class Sigsafe(unittest.TestCase):
     def test_calls_of_the_tree(self):
         """src/sigsafe calls only itself and what allowed.h names, on less than 2 KiB of stack a function."""
         sources = list(files(".c", ".S", folders=("src/sigsafe",)))
-        if not sources:
-            self.skipTest("src/sigsafe has no source yet")
+        self.assertGreater(len(sources), 10)
         allowed, may_call_pointers = allowed_names(ALLOWED_H.read_text() if ALLOWED_H.exists() else "")
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(violations(compile_all(sources, folder), allowed, may_call_pointers), [])

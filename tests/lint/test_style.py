@@ -60,6 +60,29 @@ class Style(unittest.TestCase):
                 print(f"note: {short(path)} has {text.count(chr(10))} lines, over {GOOD_LINES}")
         self.assertEqual(found, [])
 
+    def test_nothing_generated(self):
+        """No profile, recording or build result is kept with the sources: tests and fuzzers make their own."""
+        if not (ROOT / ".git").exists():
+            self.skipTest("no git here to list what is kept")
+        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
+        if listed.returncode != 0:
+            self.skipTest(f"git lists nothing: {listed.stderr.strip()}")
+        kept = listed.stdout.split("\n")
+        self.assertEqual([name for name in kept if name.endswith((".gz", ".zst", ".ppc", ".pprof", ".folded", ".otlp", ".o", ".a", ".so", ".png"))], [])
+        # What is no text was made by something: that is kept instead.
+        found = []
+        for name in filter(None, kept):
+            path = ROOT / name
+            if not path.is_file():
+                continue  # removed here, not yet committed
+            try:
+                text = path.read_bytes().decode()
+            except UnicodeDecodeError:
+                text = "\0"
+            if re.search(r"[\x00-\x08\x0b-\x1f]", text):
+                found.append(name)
+        self.assertEqual(found, [])
+
     def test_own_mappings(self):
         """What capture maps itself does not pass the hooks that follow the program's mappings: capture/own_mapping.h."""
         for path in files(".c", folders=("src/capture", "src/sigsafe")):

@@ -1,9 +1,10 @@
 """The checkout as the lint tests see it."""
-import os
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("PPROFC_BUILD_DIR", ROOT / "build"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from built import BUILD, ROOT, built  # noqa: E402, F401
+
 CODE_FOLDERS = ("src", "include", "tests", "examples", "bench", "web")
 COMPILE = ["-std=gnu17", "-D_GNU_SOURCE", '-DPP_VERSION="0"', f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}"]
 

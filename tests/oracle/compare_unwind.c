@@ -5,8 +5,10 @@
  * stacks that differ to PPROFC_ORACLE_DUMP.  PPROFC_ORACLE_LAZY=1 never builds tables, so that
  * .eh_frame is interpreted in place. */
 #define UNW_LOCAL_ONLY
+#include <dlfcn.h>
 #include <errno.h>
 #include <libunwind.h>
+#include <link.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,7 +26,8 @@
 enum { MAX_DUMPS = 20, RATE_HZ = 499 };
 
 static struct {
-    uint64_t n_samples, n_equal, n_longer, n_shorter, n_differ, n_root, n_inferred;
+    uint64_t n_samples, n_equal, n_longer, n_shorter, n_differ, n_root, n_inferred,
+        n_landing; /* equal, without a root, where libgcc has begun to land */
     uint64_t n_refreshes, n_second,
         n_frames; /* second: walked again once there was a table for new code */
 } counts;
@@ -32,6 +35,7 @@ static struct pp_modules *modules;
 static struct pp_sig_bounds bounds;
 static FILE *dump;
 static bool is_lazy, is_over;
+static uintptr_t libgcc_start, libgcc_limit;
 static unsigned n_dumped;
 static uint64_t ours[PP_MAX_FRAMES + 1], theirs[PP_MAX_WALK];
 
@@ -54,6 +58,45 @@ static bool is_code(uint64_t pc)
         if (pc >= set->modules[i].start && pc < set->modules[i].limit)
             return true;
     return false;
+}
+
+static int find_libgcc(struct dl_phdr_info *info, size_t size, void *none)
+{
+    (void)size, (void)none;
+    if (strstr(info->dlpi_name, "/libgcc_s.so") == NULL)
+        return 0;
+    libgcc_start = info->dlpi_addr;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const uintptr_t limit =
+            info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && limit > libgcc_limit)
+            libgcc_limit = limit;
+    }
+    return 1;
+}
+
+static bool is_in_libgcc(uint64_t pc)
+{
+    return pc >= libgcc_start && pc < libgcc_limit;
+}
+
+/* Before it lands in a handler libgcc writes the registers of the handler's frame over those that
+ * its own frame has saved (uw_install_context_1): what the frames between had there is gone, and
+ * a frame that needs it (rbp) is where every walk ends.  It takes longer on some CPUs (rep movs).
+ */
+static bool is_landing(const struct pp_sig_walk *walk)
+{
+    return (walk->flags & PP_WALK_TRUNCATED) != 0 && walk->n_frames > 1 && is_in_libgcc(ours[0]) &&
+           is_in_libgcc(ours[1]);
+}
+
+/* When it has left its stack for the handler's (eh_return) nothing is left of the frames before:
+ * ours ends with a number that is no code, before which theirs is ended below. */
+static bool is_leaving(const struct pp_sig_walk *walk, size_t n_theirs)
+{
+    return (walk->flags & PP_WALK_TRUNCATED) != 0 && walk->n_frames == n_theirs + 1 &&
+           is_in_libgcc(ours[0]) && !is_code(ours[n_theirs] - 1);
 }
 
 static size_t walk_by_libunwind(ucontext_t *context)
@@ -93,9 +136,14 @@ static void dump_both(const struct pp_sig_walk *walk, size_t n_theirs, const uco
         return;
     fprintf(dump, "-- ours %u frames, flags %x; theirs %zu; sp %llx\n", walk->n_frames, walk->flags,
             n_theirs, context->uc_mcontext.gregs[REG_RSP]);
-    for (size_t i = 0; i < walk->n_frames || i < n_theirs; i++)
-        fprintf(dump, "%3zu %16lx %16lx\n", i, i < walk->n_frames ? ours[i] : 0,
-                i < n_theirs ? theirs[i] : 0);
+    for (size_t i = 0; i < walk->n_frames || i < n_theirs; i++) {
+        const uint64_t pc = i < walk->n_frames ? ours[i] : 0;
+        Dl_info where = {.dli_fname = "-"};
+        (void)dladdr((void *)(uintptr_t)pc, &where);
+        fprintf(dump, "%3zu %16lx %16lx %s+0x%lx %s\n", i, pc, i < n_theirs ? theirs[i] : 0,
+                where.dli_fname, pc - (uintptr_t)where.dli_fbase,
+                where.dli_sname != NULL ? where.dli_sname : "");
+    }
 }
 
 static void on_sample(int signo, siginfo_t *info, void *context)
@@ -129,8 +177,9 @@ static void on_sample(int signo, siginfo_t *info, void *context)
     counts.n_inferred += (walk.flags & PP_WALK_INFERRED) != 0;
     while (n_same < walk.n_frames && n_same < n_theirs && ours[n_same] == theirs[n_same])
         n_same++;
-    if (n_same == walk.n_frames && n_same == n_theirs) {
+    if (n_same == n_theirs && (n_same == walk.n_frames || is_leaving(&walk, n_theirs))) {
         counts.n_equal++;
+        counts.n_landing += is_landing(&walk) || n_same < walk.n_frames;
     } else {
         if (n_same == n_theirs)
             counts.n_longer++;
@@ -183,6 +232,7 @@ static __attribute__((constructor)) void start(void)
         return;
     bounds.lo = high - (64u << 20);
     bounds.hi = high;
+    (void)dl_iterate_phdr(find_libgcc, NULL);
     unw_getcontext(&context); /* warm up: what libunwind allocates, it allocates now */
     unw_init_local(&cursor, &context);
     while (unw_step(&cursor) > 0)
@@ -202,10 +252,10 @@ static __attribute__((destructor)) void finish(void)
     fprintf(
         file,
         "{\"program\": \"%s\", \"samples\": %lu, \"equal\": %lu, \"longer\": %lu, \"shorter\": %lu, "
-        "\"differ\": %lu, \"root\": %lu, \"inferred\": %lu, \"frames\": %lu, \"refreshes\": %lu, \"second\": %lu}\n",
+        "\"differ\": %lu, \"root\": %lu, \"landing\": %lu, \"inferred\": %lu, \"frames\": %lu, \"refreshes\": %lu, \"second\": %lu}\n",
         program_invocation_short_name, counts.n_samples, counts.n_equal, counts.n_longer,
-        counts.n_shorter, counts.n_differ, counts.n_root, counts.n_inferred, counts.n_frames,
-        counts.n_refreshes, counts.n_second);
+        counts.n_shorter, counts.n_differ, counts.n_root, counts.n_landing, counts.n_inferred,
+        counts.n_frames, counts.n_refreshes, counts.n_second);
     fclose(file);
     if (dump != NULL)
         fclose(dump);

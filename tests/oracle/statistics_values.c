@@ -37,6 +37,10 @@ static int answer(const char *what, const double *x, int n)
         return printf("%.17g\n", pp_student_95(x[0]));
     if (strcmp(what, "welch_degrees") == 0 && n == 4)
         return printf("%.17g\n", pp_welch_degrees(x[0], x[1], x[2], x[3]));
+    if (strcmp(what, "log_variance") == 0 && n == 1)
+        return printf("%.17g %.17g\n", pp_log_variance_mean(x[0]), pp_log_variance_variance(x[0]));
+    if (strcmp(what, "degrees_of_spread") == 0 && n == 1)
+        return printf("%.17g\n", pp_degrees_of_spread(x[0]));
     if (strcmp(what, "wilson") == 0 && n == 3)
         return put_interval(pp_wilson_interval(x[0], x[1], x[2]));
     if (strcmp(what, "newcombe") == 0 && n == 5)

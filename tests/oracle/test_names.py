@@ -11,11 +11,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
+sys.path[0:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
 import big_binary  # noqa: E402
 import huge_debug_info  # noqa: E402
+from built import BUILD, built  # noqa: E402
 
-BUILD = (ROOT / os.environ.get("PPROFC_BUILD_DIR", "build")).resolve()
 PROGRAM = BUILD / "tests/oracle/name_addresses"
 LONG = os.environ.get("PPROFC_LONG") == "1"
 BOUND_S = 20  # of CPU: how long a loaded machine takes for that is not ours to say
@@ -40,11 +40,11 @@ def name(path, n=N_ADDRESSES, further=()):
     return found
 
 
-@unittest.skipUnless(PROGRAM.exists(), f"no {PROGRAM.name} in this build")
 class NamesInTime(unittest.TestCase):
     """20 000 addresses all over a file have their names within 20 s, from nothing."""
 
     def setUp(self):
+        built(PROGRAM)
         self.folder = Path(tempfile.mkdtemp(prefix="pprofc-names-"))
         self.addCleanup(shutil.rmtree, self.folder)
 

@@ -4,15 +4,17 @@ Nothing here shares a formula with the C code: no continued fraction, no expansi
 """
 import fractions
 import math
-import os
 import random
 import statistics
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAM = (ROOT / os.environ.get("PPROFC_BUILD_DIR", "build")).resolve() / "tests/oracle/statistics_values"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from built import BUILD, built  # noqa: E402
+
+PROGRAM = BUILD / "tests/oracle/statistics_values"
 Z = statistics.NormalDist().inv_cdf(0.975)
 
 
@@ -56,8 +58,11 @@ def wilson(share, n, z):
     return low, high
 
 
-@unittest.skipUnless(PROGRAM.exists(), "statistics_values is not in this build")
 class Statistics(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        built(PROGRAM)
+
     def test_student_p(self):
         """Tails of Student's distribution are those of its integrated density, from 1 degree to 120."""
         cases = [(t, degrees) for degrees in (1, 1.5, 2, 3, 4.7, 9, 17.776, 30, 61.3, 120) for t in (0.1, 0.7, 1.5, 2.1, 4, 8)]
@@ -80,6 +85,24 @@ class Statistics(unittest.TestCase):
             (found,), = ask([("student_95", degrees)])
             wanted = bisect(lambda t: 0.05 - student_p(t, degrees), 0, 20)
             self.assertAlmostEqual(found / wanted, 1, delta=1e-3, msg=str(degrees))
+
+    def test_log_variance(self):
+        """Mean and variance of the logarithm of chi-squared / degrees are those of its integrated density, and back."""
+        for degrees in (1.5, 2, 3, 7, 9, 19, 21, 47, 500):
+            def density(log, degrees=degrees):  # of log(chi-squared / degrees)
+                x = degrees * math.exp(log)
+                return math.exp(degrees / 2 * (math.log(x) - math.log(2)) - x / 2 - math.lgamma(degrees / 2))
+            low, high = -60 / degrees - 1, min(5, 20 / math.sqrt(degrees))
+            self.assertAlmostEqual(integrate(density, low, high, 40000), 1, delta=1e-7)
+            mean = integrate(lambda log, of=density: log * of(log), low, high, 40000)
+            variance = integrate(lambda log, of=density, mean=mean: (log - mean) ** 2 * of(log), low, high, 40000)
+            (found_mean, found_variance), (back,) = ask([("log_variance", degrees), ("degrees_of_spread", variance)])
+            with self.subTest(degrees=degrees):
+                self.assertAlmostEqual(found_mean, mean, delta=1e-7)
+                self.assertAlmostEqual(found_variance / variance, 1, delta=1e-6)
+                self.assertAlmostEqual(back / degrees, 1, delta=1e-5)
+        for nothing in (0, -0.1):
+            self.assertEqual(ask([("degrees_of_spread", nothing)])[0][0], math.inf)
 
     def test_wilson(self):
         """Wilson's limits solve the equation they come from."""

@@ -1,11 +1,21 @@
 /* Spins like shares_50_30_20 and keeps windows of its own profiles.  Arguments: CPU seconds, the
- * folder, the cycle; "flight" has the flight recorder write a bundle in the middle, "sink" sends
- * the windows by OTLP instead.  Prints what each call returned; leaves the last window to exit().
+ * folder, the cycle; "flight" has the flight recorder write a bundle in the middle, "signal" has it
+ * do so at a signal that the program sends itself and has a handler for, "sink" sends the windows
+ * by OTLP instead.  Prints what each call returned; leaves the last window to exit().
  */
+#include <signal.h>
 #include <string.h>
 
 #include "pprofc/export.h"
 #include "shares.h"
+
+static volatile sig_atomic_t n_signals;
+
+static void count_signal(int signo)
+{
+    (void)signo;
+    n_signals++;
+}
 
 static void spin(double seconds)
 {
@@ -57,6 +67,10 @@ int main(int argc, char **argv)
         return send_windows(seconds, argv[3]);
     options.cycle = argv[3];
     options.frequency_hz = 200;
+    if (argc > 4 && strcmp(argv[4], "signal") == 0) {
+        options.flight = "signal=USR1";
+        (void)signal(SIGUSR1, count_signal);
+    }
     say("stop", pprofc_continuous_stop(&err), &err);
     say("directory", pprofc_export_directory(argv[2], "1h,1GiB", &err), &err);
     say("limits", pprofc_export_directory(argv[2], "much", &err), &err);
@@ -65,6 +79,10 @@ int main(int argc, char **argv)
     spin(seconds / 2);
     if (argc > 4 && strcmp(argv[4], "flight") == 0)
         say("flight", pprofc_flight_record("too slow", &err), &err);
+    if (options.flight != NULL)
+        (void)raise(SIGUSR1);
     spin(seconds);
+    if (options.flight != NULL)
+        printf("signals %d\n", (int)n_signals);
     return 0;
 }

@@ -35,7 +35,7 @@ TRUTH_NOINLINE static void warm_up(void)
 
 TRUTH_NOINLINE static void compute(void)
 {
-    TRUTH_SPIN_US(2500);
+    TRUTH_SPIN_US(truth_vary_us(2500));
 }
 
 TRUTH_NOINLINE static void compute_on(double seconds)

@@ -106,7 +106,12 @@ static void compare(const struct pprofc_recording *recording, int n_threads, cha
 
 static void wait_until_all_sleep(int n_threads)
 {
-    long before, after = all_switches(n_threads);
+    long before, after;
+
+    for (int i = 0; i < n_threads; i++) /* on a busy machine some have not begun yet */
+        while (workers[i].tid == 0)
+            (void)usleep(1000);
+    after = all_switches(n_threads);
 
     do {
         before = after;

@@ -3,6 +3,7 @@
  * Reads commands from standard input: "stop" ends serving and says so, "handle TARGET" answers a
  * request as a server of the program's own would and prints status and bytes, "heap" prints the
  * bytes that are allocated, "lose" forgets 100 objects of 1000 bytes; end of input ends it all. */
+#include <locale.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <string.h>
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
     pthread_t thread;
     char line[256];
 
+    (void)setlocale(LC_ALL, ""); /* as programs with a face do */
     (void)truth_calibrate();
     if (pprofc_http_serve(strcmp(address, "default") == 0 ? NULL : address, &err) != 0) {
         (void)fprintf(stderr, "serves_itself: %s\n", err.message);

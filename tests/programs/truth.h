@@ -71,6 +71,17 @@ static inline uint64_t truth_random(uint64_t *state)
     return *state;
 }
 
+/* Half to one and a half of 'us', on average 'us': turns of one length are in step with whatever
+ * comes by the kernel's tick. */
+static inline uint64_t truth_vary_us(uint64_t us)
+{
+    static uint64_t state;
+
+    if (state == 0)
+        state = truth_clock_ns(CLOCK_MONOTONIC) | 1;
+    return us / 2 + truth_random(&state) % (us + 1);
+}
+
 /* The work: a chain of shifts that the compiler can neither shorten nor drop.  A macro, so that no
  * inlined frame stands between it and the function it is booked on. */
 #define TRUTH_SPIN(n_iterations)                                \

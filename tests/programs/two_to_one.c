@@ -3,12 +3,12 @@
 
 TRUTH_NOINLINE static void heavy(void)
 {
-    TRUTH_SPIN_US(1400);
+    TRUTH_SPIN_US(truth_vary_us(1400));
 }
 
 TRUTH_NOINLINE static void light(void)
 {
-    TRUTH_SPIN_US(700);
+    TRUTH_SPIN_US(truth_vary_us(700));
 }
 
 int main(int argc, char **argv)

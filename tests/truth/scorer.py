@@ -6,7 +6,8 @@
 PROFILE is a pprof file (gzipped or not) or folded stacks; TRUTH holds the program's JSON line.  For each phase: the share it
 really had, the share the profile gives it, the error in points, one standard deviation of what sampling itself makes of it,
 and how many of those the error is.  Fails when one is over 4, when stacks do not reach their start, when the total is off the
-kernel's CPU clock, or when more than one (the longest) period a thread was not seen.
+kernel's CPU clock, or when more than one (the longest) period a thread was not seen; what a machine's host takes from it
+at once (HOST_NS) is granted to these two.
 """
 import argparse
 import json
@@ -22,6 +23,11 @@ import pprof_read  # noqa: E402
 MAX_SDS = 4.0
 MIN_ROOTED = 0.99
 TOTAL_RATIO = (0.99, 1.01)
+RUNTIME_NS = 0  # that a sanitizer's runtime may use where nobody samples: before we come, and at threads' beginnings
+# What the host of a virtual machine may take from it at once.  The kernel that is not told of it counts it as CPU time of
+# whoever ran: where that was in the kernel just before a thread's end no sample follows, and before the session begins it is in
+# the program's time alone (5 ms, once, in CI).  What is usual the test Ends (test_ground_truth.py) holds to the bar itself.
+HOST_NS = 10e6
 # Periods are drawn from 0.5 to 1.5 T: the square of a weight is on average 1 + 1/12 that of the mean.
 JITTER_CV2 = 1 / 12
 THREAD_STARTS = {"_start", "start_thread", "clone", "__clone", "clone3", "__clone3", "__libc_start_main",
@@ -203,7 +209,7 @@ def score_roots(result, seen, truth):
 def score_total(result, measured, truth):
     total = sum(stack.weight for stack in measured.stacks)
     result.total_ratio = total / truth["cpu_ns"]
-    if not TOTAL_RATIO[0] <= result.total_ratio <= TOTAL_RATIO[1]:
+    if not TOTAL_RATIO[0] * truth["cpu_ns"] - HOST_NS <= total <= TOTAL_RATIO[1] * truth["cpu_ns"] + HOST_NS:
         result.problems.append(f"total / kernel CPU is {result.total_ratio:.4f}")
     if measured.period_ns > 0:
         unsampled = sum(stack.weight for stack in measured.stacks if stack.is_unsampled)
@@ -211,12 +217,13 @@ def score_total(result, measured, truth):
         # Below the rate asked for (CPU timers come with the kernel's tick) a period is what it really was.
         period_ns = max(measured.period_ns, total / max(result.n_samples, 1))
         result.unsampled_periods = unsampled / period_ns / n_threads
-        if result.unsampled_periods > max_unsampled_periods(n_threads):
+        if result.unsampled_periods > max_unsampled_periods(n_threads) + (HOST_NS + RUNTIME_NS) / period_ns / n_threads:
             result.problems.append(f"{result.unsampled_periods:.2f} periods a thread are {UNSAMPLED}")
 
 
 def show(result, title=""):
-    lines = [f"{title}{result.n_samples} samples, effectively {result.n_effective:.0f}",
+    lines = [f"WRONG: {problem}" for problem in result.problems]
+    lines += [f"{title}{result.n_samples} samples, effectively {result.n_effective:.0f}",
              f"  {'phase':<24} {'true %':>8} {'seen %':>8} {'error':>7} {'1 sd':>6} {'sds':>5}"]
     for row in result.rows:
         lines.append(f"  {row.name:<24} {100 * row.expected:8.2f} {100 * row.measured:8.2f}"
@@ -227,7 +234,6 @@ def show(result, title=""):
         lines.append(f"  total / kernel CPU: {result.total_ratio:.4f}")
     if result.unsampled_periods is not None:
         lines.append(f"  {UNSAMPLED}: {result.unsampled_periods:.2f} periods a thread")
-    lines += [f"  WRONG: {problem}" for problem in result.problems]
     return "\n".join(lines)
 
 

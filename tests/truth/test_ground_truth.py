@@ -2,6 +2,7 @@
 that of the kernel's clock.  Runs are lengthened, not repeated: PPROFC_LONG=1 takes 5 times as long for a bound under half.
 """
 import re
+import statistics
 import subprocess
 import sys
 import unittest
@@ -130,6 +131,18 @@ class KernelTime(EndToEnd):
             with self.subTest(kernel=kernel):
                 self.assert_truth("kernel_time", long_or(30, 3), rate_hz=100, env=clean_environment(PPROFC_KERNEL=kernel))
 
+    def test_in_step_with_the_tick(self):
+        """Whoever is in the kernel whenever its tick comes, and seldom else, keeps its perf event: timers would book all there."""
+        for rate_hz in (1000, 100):
+            with self.subTest(rate_hz=rate_hz):
+                finished, path = self.run_profiled("-F", rate_hz, "--", self.program("at_ticks"), long_or(20, 3))
+                result = scorer.score(self.stacks(path), scorer.read_truth(finished.out))
+                print(scorer.show(result), flush=True)
+                rows = {row.name: row for row in result.rows}
+                self.assertLess(rows["call_kernel"].expected, 0.1)
+                # What little is in the kernel is booked on the code that follows.
+                self.assertGreater(rows["compute"].measured, rows["compute"].expected - 5 * rows["compute"].sd)
+
     def test_after_it(self):
         """A thread that has left the kernel is sampled at the rate asked for again, not at the tick's."""
         finished, path = self.run_profiled("-F", "1000", "--", self.program("kernel_time"), 0.2, 6)
@@ -139,6 +152,28 @@ class KernelTime(EndToEnd):
         comments = [text for text in self.read_profile(path).comments if "kernel time" in text]
         self.assertEqual(comments, ["kernel time is booked on the system call it was spent in for 1 thread that spent much there, "
                                     "else on the user code that follows it"])
+
+
+class Ends(EndToEnd):
+    """What no sample has seen is one period a thread at most, usually: by the median of runs, which a host that takes the CPU for
+    some milliseconds just at the end of one (scorer.HOST_NS) does not move."""
+
+    def assert_usual(self, n_runs, name, *args):
+        periods = []
+        for _ in range(n_runs):
+            _, _, result = self.assert_truth(name, *args)
+            periods.append(result.unsampled_periods)
+        median = statistics.median(periods)
+        print(f"{name}: the median of {n_runs} runs has {median:.2f} periods a thread {scorer.UNSAMPLED}", flush=True)
+        self.assertLessEqual(median, 1)
+
+    def test_program(self):
+        """The main thread's end, and the program's."""
+        self.assert_usual(long_or(101, 25), "two_to_one", 0.1)
+
+    def test_threads(self):
+        """Eight threads that end at about the same time."""
+        self.assert_usual(long_or(31, 9), "spinners", 8, 0.05)
 
 
 class Stripped(EndToEnd):

@@ -91,7 +91,8 @@ class Scoring(unittest.TestCase):
         """One thread may leave two of the longest periods unseen, many threads one each on average, and no more."""
         self.assertAlmostEqual(scorer.max_unsampled_periods(1), 2 * 1.65)
         self.assertAlmostEqual(scorer.max_unsampled_periods(1000), 1, delta=0.01)
-        for periods, is_ok in ((3.2, True), (3.5, False)):
+        host = scorer.HOST_NS / PERIOD_NS
+        for periods, is_ok in ((3.2 + host, True), (3.5 + host, False)):
             profile = draw(self.SHARES, 5000)
             profile.stacks.append(Stack([scorer.UNSAMPLED], periods * PERIOD_NS, 0))
             truth = truth_of(self.SHARES)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -54,6 +55,53 @@ static void test_refused(void **state)
     pp_buffer_done(&buffer);
 }
 
+static long resident_bytes(void)
+{
+    long n_all = 0, n_resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld %ld", &n_all, &n_resident), 2);
+    (void)fclose(file);
+    return n_resident * sysconf(_SC_PAGESIZE);
+}
+
+/* What is forgotten, piece by piece, goes back to the kernel, and what is behind it stays as it
+ * was; of a small buffer nothing goes. */
+static void test_forget(void **state)
+{
+    const size_t n_bytes = 16 << 20, n_forgotten = 12 << 20, step = 300000;
+    struct pp_buffer buffer = PP_BUFFER_INIT, small = PP_BUFFER_INIT;
+    char *bytes = pp_buffer_room(&buffer, n_bytes);
+    size_t at = 0;
+    long n_before;
+
+    (void)state;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < n_bytes; i++)
+        bytes[i] = (char)byte_at(i);
+    buffer.n_bytes = n_bytes;
+    n_before = resident_bytes();
+    for (size_t end = step; end < n_forgotten; end += step) {
+        const size_t next = pp_buffer_forget(&buffer, at, end);
+        assert_true(next >= at && next <= end);
+        at = next;
+    }
+#ifndef __SANITIZE_ADDRESS__
+    assert_true(n_before - resident_bytes() > (long)n_forgotten - (2 << 20));
+#else
+    (void)n_before;
+#endif
+    for (size_t i = n_forgotten; i < n_bytes; i++)
+        if ((unsigned char)bytes[i] != byte_at(i))
+            fail_msg("byte %zu", i);
+    pp_buffer_done(&buffer);
+    pp_buffer_text(&small, "kept");
+    assert_int_equal(pp_buffer_forget(&small, 0, 2), 2);
+    assert_string_equal(small.bytes, "kept");
+    pp_buffer_done(&small);
+}
+
 /* What an arena hands out is zero, aligned and nobody else's, small and large in turn. */
 static void test_arena(void **state)
 {
@@ -86,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buffer),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json_writer.h"
 #include "base/numbers.h"
 #include "base/utf8.h"
@@ -21,6 +22,28 @@ static void test_counts(void **state)
     assert_string_equal(pp_count_text(1229, text), "1 229");
     assert_string_equal(pp_count_text(-1234567, text), "-1 234 567");
     assert_string_equal(pp_count_text(INT64_MIN, text), "-9 223 372 036 854 775 808");
+}
+
+/* The vectors of RFC 4648, and bytes beyond ASCII. */
+static void test_base64(void **state)
+{
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xff\xfb\xfe", "//v+"}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pp_buffer text = PP_BUFFER_INIT;
+        pp_base64_append(&text, cases[i][0], strlen(cases[i][0]));
+        pp_buffer_text(&text, "");
+        assert_string_equal(text.bytes, cases[i][1]);
+        pp_buffer_done(&text);
+    }
 }
 
 /* Durations and sizes have the unit that fits; no rounding shows 1000 of one where 1 of the next is
@@ -148,8 +171,9 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts), cmocka_unit_test(test_units), cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_utf16), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_base64), cmocka_unit_test(test_counts), cmocka_unit_test(test_units),
+        cmocka_unit_test(test_parse),  cmocka_unit_test(test_utf8),   cmocka_unit_test(test_utf16),
+        cmocka_unit_test(test_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../skip_because.h"
 #include "binary/symbolizer.h"
 #include "commands.h"
 
@@ -273,12 +274,10 @@ static void test_variant(void **state)
     struct pp_module *module;
 
     if (!is_there(variant->tool) || !is_there("nm")) {
-        print_message("skipped: %s is not installed\n", variant->tool);
-        skip();
+        skip_because("%s is not installed", variant->tool);
     }
     if (!run("%s", variant->command)) {
-        print_message("skipped: cannot be built here: %s\n", variant->command);
-        skip();
+        skip_because("cannot be built here: %s", variant->command);
     }
     symbolizer = new_symbolizer();
     module = open_module(symbolizer, variant->name, NULL);

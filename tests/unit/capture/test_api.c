@@ -171,7 +171,7 @@ static void test_refusals(void **state)
     assert_int_equal(pprofc_start(&options, &err), -EINVAL);
     assert_non_null(strstr(err.message, "1 to 10000"));
     options.frequency_hz = 100;
-    options.kinds = 2;
+    options.kinds = 1u << 20;
     assert_int_equal(pprofc_start(&options, NULL), -ENOTSUP);
     options.struct_bytes = 1;
     assert_int_equal(pprofc_start(&options, NULL), -EINVAL);

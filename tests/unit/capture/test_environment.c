@@ -210,8 +210,13 @@ static void heap(void **state)
     assert_true(env->heap_lifetimes && !env->heap_usable);
     read_all("PPROFC=cpu,heap", NULL);
     assert_int_equal(env->kinds, PPROFC_KIND_CPU | PPROFC_KIND_HEAP);
+    read_all("PPROFC=offcpu,lock", NULL);
+    assert_int_equal(env->kinds, PPROFC_KIND_OFFCPU | PPROFC_KIND_LOCK);
+    read_all("PPROFC=wall", NULL);
+    assert_int_equal(env->kinds, PPROFC_KIND_WALL);
     read_all("PPROFC=all", NULL);
-    assert_int_equal(env->kinds, PPROFC_KIND_CPU | PPROFC_KIND_HEAP);
+    assert_int_equal(env->kinds,
+                     PPROFC_KIND_CPU | PPROFC_KIND_OFFCPU | PPROFC_KIND_LOCK | PPROFC_KIND_HEAP);
 }
 
 /* A value that cannot be read is one complaint and changes nothing. */

@@ -150,9 +150,9 @@ static void the_program_itself(void **state)
 
     assert_false(pp_got_catches_threads());
     assert_non_null(entry.slot);
-    assert_true(pp_got_patch(false, false) > 0);
+    assert_true(pp_got_patch(false, false, false) > 0);
     assert_int_equal(*entry.slot, (uintptr_t)pp_hook_dlopen);
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*entry.slot, (uintptr_t)pp_hook_dlopen);
 }
 
@@ -164,7 +164,7 @@ static void lazy_not_called(void **state)
 
     assert_int_equal(object.entry.type, R_X86_64_JUMP_SLOT);
     assert_true(is_own(&object, *object.entry.slot)); /* leads into its PLT */
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_int_equal(object.call(), 0);
     assert_int_equal(*object.entry.slot, hook()); /* the loader has not bound it after all */
@@ -180,7 +180,7 @@ static void lazy_called(void **state)
 
     assert_int_equal(object.call(), 0);
     assert_int_equal(*object.entry.slot, real());
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_int_equal(object.call(), 0);
     unload(&object);
@@ -194,7 +194,7 @@ static void bound_and_protected(void **state)
 
     assert_int_equal(*object.entry.slot, real());
     assert_mode(object.entry.slot, "r--p");
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_mode(object.entry.slot, "r--p");
     assert_int_equal(object.call(), 0);
@@ -209,7 +209,7 @@ static void bound_and_writable(void **state)
 
     assert_int_equal(*object.entry.slot, real());
     assert_mode(object.entry.slot, "rw-p");
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_mode(object.entry.slot, "rw-p");
     assert_int_equal(object.call(), 0);
@@ -224,7 +224,7 @@ static void without_plt(void **state)
 
     assert_int_equal(object.entry.type, R_X86_64_GLOB_DAT);
     assert_int_equal(*object.entry.slot, real());
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_int_equal(object.call(), 0);
     unload(&object);
@@ -237,7 +237,7 @@ static void no_relocations(void **state)
     (void)state;
 
     assert_null(object.entry.slot);
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(object.call(), 0);
     unload(&object);
 }
@@ -251,14 +251,14 @@ static void own_function(void **state)
     (void)state;
 
     assert_true(is_own(&object, before));
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*object.entry.slot, before);
     unload(&object);
 #ifndef IS_SANITIZED /* they refuse RTLD_DEEPBIND, which binds to the own one */
     object = load("got_own", RTLD_NOW | RTLD_DEEPBIND);
     before = *object.entry.slot;
     assert_int_equal(before, (uintptr_t)dlsym(object.handle, "pthread_create"));
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*object.entry.slot, before);
     assert_int_equal(object.call(), 4711);
     unload(&object);
@@ -276,11 +276,12 @@ static void bound_to_another(void **state)
     (void)state;
 
     assert_int_equal(before, (uintptr_t)dlsym(other.handle, "pthread_create"));
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, before);
     assert_int_equal(object.call(), -1);
     *plain.entry.slot = real();
-    assert_int_equal(pp_got_patch(false, false), 0); /* and the pass is not one that waits for it */
+    assert_int_equal(pp_got_patch(false, false, false),
+                     0); /* and the pass is not one that waits for it */
     unload(&plain);
     unload(&other);
     unload(&object);
@@ -298,13 +299,13 @@ static void nothing_new(void **state)
     struct object first = load("got_lazy", RTLD_LAZY), second;
     (void)state;
 
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     *first.entry.slot = real();
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*first.entry.slot, real());
     second = load("got_now", RTLD_NOW);
     assert_int_equal(*second.entry.slot, real());
-    assert_int_equal(pp_got_patch(false, false), 2);
+    assert_int_equal(pp_got_patch(false, false, false), 2);
     assert_int_equal(*first.entry.slot, hook());
     assert_int_equal(*second.entry.slot, hook());
     unload(&second);
@@ -322,10 +323,10 @@ static void not_bound_yet(void **state)
 
     assert_int_equal(dlinfo(object.handle, RTLD_DI_LINKMAP, &map), 0);
     *object.entry.slot = plt - map->l_addr; /* as the linker wrote it into the file */
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*object.entry.slot, plt - map->l_addr);
     *object.entry.slot = plt;
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_int_equal(object.call(), 0);
     unload(&object);
@@ -339,11 +340,11 @@ static void not_protected_yet(void **state)
     (void)state;
 
     set_mode(object.entry.slot, PROT_READ | PROT_WRITE);
-    assert_int_equal(pp_got_patch(false, false), 0);
+    assert_int_equal(pp_got_patch(false, false, false), 0);
     assert_int_equal(*object.entry.slot, real());
     assert_mode(object.entry.slot, "rw-p");
     set_mode(object.entry.slot, PROT_READ);
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_int_equal(*object.entry.slot, hook());
     assert_mode(object.entry.slot, "r--p");
     unload(&object);
@@ -357,7 +358,7 @@ static void interposer(void **state)
     (void)state;
 
     assert_non_null(strstr(file_of(real()), "got_interposer"));
-    assert_int_equal(pp_got_patch(false, false), 1);
+    assert_int_equal(pp_got_patch(false, false, false), 1);
     assert_ptr_equal(interposer_entry(), (void *)pp_hook_signal);
     interposer_calls = 0;
     assert_int_equal(object.call(), 0);

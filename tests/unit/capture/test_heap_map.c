@@ -19,7 +19,7 @@ static int make(void **state)
     (void)state;
     if (pp_heap_memory_make() != 0)
         return -1;
-    pp_heap_memory_clear(false);
+    pp_heap_memory_clear(1024);
     return 0;
 }
 
@@ -81,7 +81,7 @@ static void test_keys_as_objects_lie(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof strides / sizeof strides[0]; i++) {
-        pp_heap_memory_clear(false);
+        pp_heap_memory_clear(1024);
         fill_and_empty(0x7f0012345010, strides[i], 100);
         fill_and_empty(0x55d000000010, strides[i], 60000);
     }
@@ -94,7 +94,7 @@ static void test_levels_fill(void **state)
     struct pp_sig_heap_object object = object_of(1);
 
     (void)state;
-    pp_heap_memory_clear(false);
+    pp_heap_memory_clear(1024);
     for (uint64_t i = 0; i < PP_HEAP_MAP_LEAST_SLOTS / 2; i++)
         assert_true(
             pp_sig_heap_map_put(map, 0x7f0000000000 + i * 528 * 1024 / 4096 * 4096, &object));
@@ -109,7 +109,7 @@ static void test_full(void **state)
     uint64_t n = 0;
 
     (void)state;
-    pp_heap_memory_clear(false);
+    pp_heap_memory_clear(1024);
     for (;; n++) {
         object = object_of(0x1000 + n * 16);
         if (!pp_sig_heap_map_put(&small, 0x1000 + n * 16, &object))
@@ -164,7 +164,7 @@ static void test_many_threads(void **state)
     pthread_t threads[N_THREADS];
 
     (void)state;
-    pp_heap_memory_clear(false);
+    pp_heap_memory_clear(1024);
     assert_int_equal(pthread_barrier_init(&crowd.barrier, NULL, N_THREADS), 0);
     for (intptr_t i = 0; i < N_THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, crowd_main, (void *)i), 0);
@@ -175,6 +175,28 @@ static void test_many_threads(void **state)
     assert_empty();
 }
 
+/* Told of a sample every 512 KiB, and then 1000 times as many come: all are kept, since each level
+ * spreads them more. */
+static void test_thicker_than_foretold(void **state)
+{
+    enum { N = 20000, STEP = 512 };
+    const uint64_t first = 0x7f2300000010;
+    struct pp_sig_heap_object object;
+
+    (void)state;
+    pp_heap_memory_clear(512 * 1024);
+    for (uint64_t key = first; key < first + (uint64_t)N * STEP; key += STEP) {
+        object = object_of(key);
+        assert_true(pp_sig_heap_map_put(map, key, &object));
+    }
+    for (uint64_t key = first; key < first + (uint64_t)N * STEP; key += STEP) {
+        assert_true(pp_sig_heap_map_take(map, key, &object));
+        assert_is(&object, key);
+    }
+    assert_empty();
+    pp_heap_memory_clear(1024);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_levels_fill),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_thicker_than_foretold),
     };
 
     return cmocka_run_group_tests(tests, make, NULL);

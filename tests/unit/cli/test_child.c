@@ -97,6 +97,33 @@ static void signals_are_passed_on(void **state)
     assert_int_equal(exit_code_of("kill -TERM $PPID; sleep 0.1; exit 4"), 4);
 }
 
+static int n_kept;
+
+static void note_kept(void)
+{
+    n_kept++;
+}
+
+/* A signal that is ours does not reach the child, whose default for it would be to die. */
+static void a_kept_signal_stays_here(void **state)
+{
+    struct pp_child child;
+
+    (void)state;
+    n_kept = 0;
+    assert_int_equal(run_shell(&child, "sleep 0.5; exit 3"), 0);
+    pp_child_keep_signal(&child, SIGUSR1, note_kept);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    assert_false(pp_child_wait(&child, child.start_ns + 200000000));
+    assert_int_equal(n_kept, 1);
+    pp_child_keep_signal(&child, SIGALRM, note_kept); /* one that is not passed on otherwise */
+    assert_int_equal(kill(getpid(), SIGALRM), 0);
+    assert_true(pp_child_wait(&child, INT64_MAX));
+    assert_int_equal(n_kept, 2);
+    pp_child_reap(&child);
+    assert_int_equal(pp_child_exit_code(&child), 3);
+}
+
 static int grep_own_status(const char *option, const char *pattern)
 {
     char grep[] = "grep", file[] = "/proc/self/status", *how = strdup(option),
@@ -176,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_failed_start),
         cmocka_unit_test(a_deadline),
         cmocka_unit_test(signals_are_passed_on),
+        cmocka_unit_test(a_kept_signal_stays_here),
         cmocka_unit_test(mask_and_dispositions_are_ours),
         cmocka_unit_test(cpu_times_are_told_apart),
     };

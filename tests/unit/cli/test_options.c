@@ -135,7 +135,9 @@ static void wrong_ones_name_the_culprit(void **state)
         {{"-F1", "--mode=low", "ls"}, "one of -F and --mode"},
         {{"--block-drop", "ls"}, "needs --block-lib"},
         {{"--block-lib", "/lib/x.so", "ls"}, "/lib/x.so"},
-        {{"-k", "lock", "ls"}, "lock"},
+        {{"-k", "sleep", "ls"}, "sleep"},
+        {{"-kall", "-o", "-", "ls"}, "several kinds were asked for"},
+        {{"--ignore-idle", "-klock", "ls"}, "--ignore-idle needs -k offcpu"},
         {{"--"}, "no program"},
     };
 

@@ -21,6 +21,14 @@ static int make_folder(void **state)
     return mkdtemp(folder) == NULL || chdir(folder) != 0;
 }
 
+/* As the kernel keeps recordings, and with its clock. */
+static int make_folder_in_memory(void **state)
+{
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "/dev/shm/unit-XXXXXX");
+    return mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
 static int remove_folder(void **state)
 {
     char command[128];
@@ -149,6 +157,117 @@ static void a_reused_name_stays(void **state)
     pp_run_files_done(&run);
 }
 
+/* What comes right after a look, within the tick in which the folder's time stands still, is found
+ * by the next one: two thousand times, so that many of them fall into one tick. */
+static void nothing_is_missed_within_a_tick(void **state)
+{
+    enum { N_TIMES = 2000 };
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    for (int i = 0; i < N_TIMES; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "pprofc.0.%d", 100 + i);
+        pp_run_files_look_for_new(&run, getpid());
+        put_recording(name, run.run_id, 100 + i, 0, PP_REC_HEADER_BYTES);
+        pp_run_files_look_for_new(&run, getpid());
+        assert_int_equal(run.n_files, 1);
+        pp_recording_close(run.files[0].reader);
+        run.n_files = 0;
+        assert_int_equal(unlink(name), 0);
+    }
+    pp_run_files_done(&run);
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {0, ms * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/* Once a folder has been still for a while it is not read any more, until its time is another one,
+ * also an earlier one, as after a clock was put back; or it is another folder. */
+static void a_still_folder_is_not_read(void **state)
+{
+    const struct timespec early[2] = {{.tv_sec = 1000}, {.tv_sec = 1000, .tv_nsec = 5}};
+    const struct timespec coming[2] = {{.tv_sec = time(NULL) + 100}, {.tv_sec = time(NULL) + 100}};
+    struct pp_run_news news;
+
+    (void)state;
+    pp_run_news_init(&news);
+    assert_true(pp_run_news_in_folder(&news, folder)); /* too young to be sure of */
+    assert_true(pp_run_news_in_folder(&news, folder));
+    sleep_ms(50);
+    assert_true(pp_run_news_in_folder(&news, folder));
+    assert_false(pp_run_news_in_folder(&news, folder));
+    assert_int_equal(utimensat(AT_FDCWD, folder, early, 0), 0);
+    assert_true(pp_run_news_in_folder(&news, folder));
+    assert_false(pp_run_news_in_folder(&news, folder));
+    assert_int_equal(utimensat(AT_FDCWD, folder, coming, 0), 0);
+    assert_true(pp_run_news_in_folder(&news, folder));
+    assert_true(pp_run_news_in_folder(&news, folder));
+    assert_true(pp_run_news_in_folder(&news, "/dev/shm"));
+    assert_true(pp_run_news_in_folder(&news, "/there/is/none"));
+    assert_true(pp_run_news_in_folder(&news, "/there/is/none"));
+    assert_true(pp_run_news_in_folder(&news, "/proc")); /* whose clock is that? */
+    sleep_ms(50);
+    assert_true(pp_run_news_in_folder(&news, "/proc"));
+    pp_run_news_done(&news);
+}
+
+/* A recording that cannot be read at one look is read at the next, though its becoming readable
+ * changes nothing of the folder. */
+static void what_was_being_made_is_found_when_it_is_done(void **state)
+{
+    struct pp_run_files run;
+
+    (void)state;
+    init(&run);
+    put_recording("pprofc.0.20", run.run_id, 20, 0, 0);
+    sleep_ms(50);
+    pp_run_files_look_for_new(&run, getpid());
+    put_recording("pprofc.0.20", run.run_id, 20, 0, 5000);
+    pp_run_files_look_for_new(&run, getpid());
+    assert_int_equal(run.n_files, 0);
+    put_recording("pprofc.0.20", run.run_id, 20, 0, PP_REC_HEADER_BYTES);
+    pp_run_files_look_for_new(&run, getpid());
+    assert_int_equal(run.n_files, 1);
+    pp_run_files_done(&run);
+}
+
+/* Numbers tell of new threads: those since the look before the last one; all when that cannot be
+ * said, as at the beginning, when they began anew, and now and then in any case. */
+static void new_threads_are_told_by_their_numbers(void **state)
+{
+    struct pp_run_numbers numbers;
+    struct pp_run_news news;
+    pid_t child;
+
+    (void)state;
+    pp_run_news_init(&news);
+    assert_true(pp_run_news_of_threads(&news, &numbers));
+    assert_true(numbers.is_all);
+    for (int i = 0; i < 2; i++) { /* the second one: by now they were seen to move */
+        child = fork();
+        if (child == 0)
+            _exit(0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_true(pp_run_news_of_threads(&news, &numbers));
+    }
+    assert_false(numbers.is_all);
+    assert_true(numbers.first < child && child <= numbers.last);
+    assert_true(pp_run_news_of_threads(&news, &numbers)); /* once more: it may have had no name */
+    assert_true(numbers.is_all || (numbers.first < child && child <= numbers.last));
+    news.last_pid = INT64_MAX; /* a round of numbers is over */
+    assert_true(pp_run_news_of_threads(&news, &numbers));
+    assert_true(numbers.is_all);
+    pp_run_news_done(&news);
+    assert_true(pp_run_news_of_threads(&news, &numbers)); /* where there is no such file */
+    assert_true(numbers.is_all);
+}
+
 static void make_old(const char *name)
 {
     const struct timespec times[2] = {{.tv_sec = time(NULL) - 90000},
@@ -190,6 +309,7 @@ static void stale_ones_go(void **state)
     assert_int_equal(access(other, F_OK), 0);
 }
 
+#define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, make_folder_in_memory, remove_folder)
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -200,6 +320,10 @@ int main(void)
         IN_FOLDER(an_unreadable_one_goes_at_the_end),
         IN_FOLDER(a_reused_name_stays),
         IN_FOLDER(stale_ones_go),
+        IN_MEMORY(nothing_is_missed_within_a_tick),
+        IN_MEMORY(a_still_folder_is_not_read),
+        IN_MEMORY(what_was_being_made_is_found_when_it_is_done),
+        cmocka_unit_test(new_threads_are_told_by_their_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

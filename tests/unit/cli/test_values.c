@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/nearest.h"
+#include "cli/preload.h"
+#include "cli/profile_kinds.h"
 #include "cli/values.h"
 
 /* Durations are read with every unit, with decimals, put together, and as bare seconds. */
@@ -78,7 +80,7 @@ static void modes_are_rates(void **state)
     assert_int_equal(pp_parse_mode("quick", &rate_hz, NULL), -EINVAL);
 }
 
-/* cpu and heap are there; a kind of a later version says so; a mistyped one names the one meant. */
+/* Kinds add up, all is all of them, and a mistyped one names the one meant. */
 static void kinds_are_checked(void **state)
 {
     struct pprofc_error err;
@@ -93,15 +95,91 @@ static void kinds_are_checked(void **state)
     assert_int_equal(kinds, PP_KIND_HEAP | PP_KIND_LEAK);
     assert_int_equal(pp_parse_kinds("cpu,heap,cpu", &kinds, &err), 0);
     assert_int_equal(kinds, PP_KIND_CPU | PP_KIND_HEAP);
-    assert_int_equal(pp_parse_kinds("cpu,lock", &kinds, &err), -EINVAL);
-    assert_non_null(strstr(err.message, "'lock' is not available in this version"));
-    assert_int_equal(kinds, PP_KIND_CPU | PP_KIND_HEAP);
+    assert_int_equal(pp_parse_kinds("offcpu,lock", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_OFFCPU | PP_KIND_LOCK);
+    assert_int_equal(pp_parse_kinds("wall", &kinds, &err), 0);
+    assert_int_equal(kinds, PP_KIND_WALL);
+    assert_int_equal(pp_parse_kinds("all", &kinds, &err), 0);
+    assert_int_equal(pp_kinds_count(kinds), 5);
+    assert_int_equal(pp_parse_kinds("offcpy", &kinds, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "did you mean offcpu?"));
+    assert_int_equal(pp_kinds_count(kinds), 5);
     assert_int_equal(pp_parse_kinds("cpuu", &kinds, &err), -EINVAL);
     assert_non_null(strstr(err.message, "did you mean cpu?"));
     assert_int_equal(pp_parse_kinds("", &kinds, &err), -EINVAL);
     assert_int_equal(pp_parse_kinds("cpu,", &kinds, &err), -EINVAL);
     assert_int_equal(pp_parse_kinds("a-kind-of-name-that-is-longer-than-all", &kinds, &err),
                      -EINVAL);
+}
+
+/* What is typed comes back as capture reads it. */
+static void kinds_have_a_text(void **state)
+{
+    static const char *const same[] = {"cpu", "offcpu", "cpu,offcpu,lock,wall,heap", "lock,heap",
+                                       "cpu,leak"};
+    char word[PP_KINDS_TEXT_BYTES];
+    uint32_t kinds = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        assert_int_equal(pp_parse_kinds(same[i], &kinds, NULL), 0);
+        assert_string_equal(pp_kinds_text(kinds, word), same[i]);
+    }
+    assert_int_equal(pp_parse_kinds("all,leak", &kinds, NULL), 0);
+    assert_string_equal(pp_kinds_text(kinds, word), "cpu,offcpu,lock,wall,leak");
+}
+
+/* wall takes the place of what is recorded for it, where both are there; else each kind that is
+ * recorded gets a profile. */
+static void kinds_that_are_wanted(void **state)
+{
+    const uint32_t cpu = PP_KIND_CPU, off = PP_KIND_OFFCPU, lock = PP_KIND_LOCK,
+                   heap = PP_KIND_HEAP, wall = PP_KIND_WALL;
+    (void)state;
+
+    assert_int_equal(pp_profile_kinds_wanted(cpu | heap, cpu | heap), cpu | heap);
+    assert_int_equal(pp_profile_kinds_wanted(cpu | off, cpu | off), cpu | off);
+    assert_int_equal(pp_profile_kinds_wanted(cpu | off, wall), wall);
+    assert_int_equal(pp_profile_kinds_wanted(cpu | off | lock, wall | off | lock),
+                     wall | off | lock);
+    assert_int_equal(pp_profile_kinds_wanted(cpu | off | lock | heap, PP_KINDS_ALL), PP_KINDS_ALL);
+    assert_int_equal(pp_profile_kinds_wanted(cpu, wall), cpu);
+}
+
+/* A sample type names the kind of profile, of those that the recording can give. */
+static void sample_types_name_kinds(void **state)
+{
+    static const struct {
+        const char *type;
+        uint32_t recorded;
+        const char *name; /* NULL: none */
+    } cases[] = {
+        {"wait", 3, "offcpu"}, {"waits", 2, "offcpu"},      {"delay", 4, "lock"},
+        {"wall", 3, "wall"},   {"wall", 2, NULL},           {"samples", 15, "cpu"},
+        {"wait", 1, NULL},     {"holder_delay", 6, "lock"}, {"inuse_space", 9, "heap"},
+        {"1", 3, NULL},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct pp_profile_kind *kind =
+            pp_profile_kind_of_type(cases[i].type, cases[i].recorded);
+        assert_int_equal(kind == NULL, cases[i].name == NULL);
+        if (kind != NULL)
+            assert_string_equal(kind->name, cases[i].name);
+    }
+}
+
+/* Only what is asked for stands between a program and its libc. */
+static void preloads_are_as_small_as_they_can_be(void **state)
+{
+    (void)state;
+    assert_string_equal(pp_preload_library(PP_KIND_CPU), "libpprofc-preload.so");
+    assert_string_equal(pp_preload_library(PP_KIND_CPU | PP_KIND_HEAP),
+                        "libpprofc-preload-heap.so");
+    assert_string_equal(pp_preload_library(PP_KIND_WALL), "libpprofc-preload-wait.so");
+    assert_string_equal(pp_preload_library(PP_KIND_LOCK), "libpprofc-preload-wait.so");
+    assert_string_equal(pp_preload_library(PP_KINDS_ALL), "libpprofc-preload-all.so");
 }
 
 /* A number of bytes has a unit of 1024, or none; nothing else, and no less than one. */
@@ -163,10 +241,18 @@ static void nearest_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_are_read), cmocka_unit_test(bad_durations_are_refused),
-        cmocka_unit_test(rates_have_limits),  cmocka_unit_test(modes_are_rates),
-        cmocka_unit_test(kinds_are_checked),  cmocka_unit_test(bytes_have_units),
-        cmocka_unit_test(signals_are_named),  cmocka_unit_test(nearest_names),
+        cmocka_unit_test(durations_are_read),
+        cmocka_unit_test(bad_durations_are_refused),
+        cmocka_unit_test(rates_have_limits),
+        cmocka_unit_test(modes_are_rates),
+        cmocka_unit_test(kinds_are_checked),
+        cmocka_unit_test(kinds_have_a_text),
+        cmocka_unit_test(kinds_that_are_wanted),
+        cmocka_unit_test(sample_types_name_kinds),
+        cmocka_unit_test(preloads_are_as_small_as_they_can_be),
+        cmocka_unit_test(bytes_have_units),
+        cmocka_unit_test(signals_are_named),
+        cmocka_unit_test(nearest_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,22 @@ static void test_partial(void **state)
     assert_int_equal(read("{\"partialSuccess\":", 18, true).n_rejected, 0);
 }
 
+/* Words about a profile's time are known, wherever they stand. */
+static void test_refusal_of_time(void **state)
+{
+    static const char *const of_time[] = {
+        "profile with labels '{a=\"b\"}' is outside of ingestion window (profile timestamp: x)",
+        "out of bounds: sample is too old", "timestamp is too far in the future"};
+    static const char *const of_others[] = {"", "service is unavailable", "too large", "old"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof of_time / sizeof of_time[0]; i++)
+        assert_true(pp_is_refusal_of_time(of_time[i], strlen(of_time[i])));
+    for (size_t i = 0; i < sizeof of_others / sizeof of_others[0]; i++)
+        assert_false(pp_is_refusal_of_time(of_others[i], strlen(of_others[i])));
+    assert_false(pp_is_refusal_of_time(NULL, 0));
+}
+
 /* A refusal's words, in a Status, in JSON, in text; control characters are blanks, and a long text
  * is cut between characters. */
 static void test_refusal(void **state)
@@ -159,10 +175,10 @@ static void test_loopback(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_partial),    cmocka_unit_test(test_refusal),
-        cmocka_unit_test(test_retry_info), cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_frame),      cmocka_unit_test(test_grpc_outcome),
-        cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_partial),         cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_refusal_of_time), cmocka_unit_test(test_retry_info),
+        cmocka_unit_test(test_decode),          cmocka_unit_test(test_frame),
+        cmocka_unit_test(test_grpc_outcome),    cmocka_unit_test(test_loopback),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,17 +37,26 @@ static void test_grpc(void **state)
     }
 }
 
-/* Pyroscope's 422 may be a storage that is not ready. */
+/* Pyroscope's 422 may be a storage that is not ready; its words tell what never will be taken. */
 static void test_pyroscope(void **state)
 {
+    static const char NOT_READY[] = "{\"code\":\"unknown\",\"message\":\"service is unavailable\"}";
+    static const char BAD[] = "parsing IngestInput-pprof failed invalid_argument: proto: wrong";
+    static const char OLD[] = "profile with labels '{}' is outside of ingestion window";
+
     (void)state;
-    assert_int_equal(pp_verdict_of_pyroscope(200), PP_VERDICT_ACCEPTED);
-    assert_int_equal(pp_verdict_of_pyroscope(422), PP_VERDICT_RETRY_FEW);
-    assert_int_equal(pp_verdict_of_pyroscope(429), PP_VERDICT_RETRY);
-    assert_int_equal(pp_verdict_of_pyroscope(500), PP_VERDICT_RETRY);
-    assert_int_equal(pp_verdict_of_pyroscope(408), PP_VERDICT_RETRY);
-    assert_int_equal(pp_verdict_of_pyroscope(413), PP_VERDICT_REFUSED);
-    assert_int_equal(pp_verdict_of_pyroscope(400), PP_VERDICT_REFUSED);
+    assert_int_equal(pp_verdict_of_pyroscope(200, NULL, 0), PP_VERDICT_ACCEPTED);
+    assert_int_equal(pp_verdict_of_pyroscope(422, NULL, 0), PP_VERDICT_RETRY_FEW);
+    assert_int_equal(pp_verdict_of_pyroscope(422, NOT_READY, sizeof NOT_READY - 1),
+                     PP_VERDICT_RETRY_FEW);
+    assert_int_equal(pp_verdict_of_pyroscope(422, BAD, sizeof BAD - 1), PP_VERDICT_REFUSED);
+    assert_int_equal(pp_verdict_of_pyroscope(422, OLD, sizeof OLD - 1), PP_VERDICT_REFUSED);
+    assert_int_equal(pp_verdict_of_pyroscope(500, OLD, sizeof OLD - 1), PP_VERDICT_RETRY);
+    assert_int_equal(pp_verdict_of_pyroscope(429, NULL, 0), PP_VERDICT_RETRY);
+    assert_int_equal(pp_verdict_of_pyroscope(500, NULL, 0), PP_VERDICT_RETRY);
+    assert_int_equal(pp_verdict_of_pyroscope(408, NULL, 0), PP_VERDICT_RETRY);
+    assert_int_equal(pp_verdict_of_pyroscope(413, NULL, 0), PP_VERDICT_REFUSED);
+    assert_int_equal(pp_verdict_of_pyroscope(400, NULL, 0), PP_VERDICT_REFUSED);
 }
 
 /* Seconds; a date, before and after leap days; never less than nothing nor more than a day; nothing

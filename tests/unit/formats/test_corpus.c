@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "formats/encode.h"
 #include "formats/formats.h"
 #include "profile/top.h"
 #include "random_profile.h"
@@ -74,6 +75,77 @@ static void assert_round_trip(const struct pprofc_profile *profile, const char *
     assert_int_equal(pp_pprof_write(again, true, &second, NULL), 0);
     assert_int_equal(first.n_bytes, second.n_bytes);
     assert_memory_equal(first.bytes, second.bytes, first.n_bytes);
+    pprofc_profile_free(again);
+}
+
+/* ---- other formats ---- */
+
+struct pair {
+    int64_t flat, cum;
+};
+
+static int order_pairs(const void *left, const void *right)
+{
+    const struct pair *a = left, *b = right;
+
+    return a->cum != b->cum ? (a->cum > b->cum) - (a->cum < b->cum)
+                            : (a->flat > b->flat) - (a->flat < b->flat);
+}
+
+/* What each function name has, without their names, which a format may have to write otherwise, and
+ * without those that have nothing. */
+static uint32_t pairs_of(const struct pprofc_profile *profile, uint32_t type, struct pair **pairs)
+{
+    struct pp_top top;
+    uint32_t n = 0;
+
+    assert_int_equal(pp_top_make(profile, type, PP_BY_NAME, &top, NULL), 0);
+    *pairs = calloc((size_t)top.n_rows + 1, sizeof **pairs);
+    assert_non_null(*pairs);
+    for (uint32_t i = 0; i < top.n_rows; i++)
+        if (top.rows[i].flat != 0 || top.rows[i].cum != 0)
+            (*pairs)[n++] = (struct pair){top.rows[i].flat, top.rows[i].cum};
+    qsort(*pairs, n, sizeof **pairs, order_pairs);
+    pp_top_done(&top);
+    return n;
+}
+
+static bool has_stackless_sample(const struct pprofc_profile *profile)
+{
+    for (uint32_t i = 0; i < profile->n_samples; i++)
+        if (profile->sample_stack[i] == 0)
+            return true;
+    return false;
+}
+
+/* Written in a format and read as whatever it is taken for: the same total and functions. */
+static void assert_survives(const struct pprofc_profile *profile, enum pp_format format,
+                            const char *path)
+{
+    pp_autobuffer struct pp_buffer bytes = PP_BUFFER_INIT;
+    const uint32_t type = profile->default_type;
+    struct pair *before, *after;
+    struct pprofc_profile *again = NULL;
+    char name[] = "/tmp/pprofc-test-corpus.XXXXXX";
+    struct pprofc_error err;
+    uint32_t n_before, n_after;
+
+    assert_int_equal(pp_encode_profile(profile, format, type, &bytes, &err), 0);
+    if (bytes.n_bytes == 0)
+        return; /* all values are 0 */
+    close(mkstemp(name));
+    assert_int_equal(pp_file_write(name, bytes.bytes, bytes.n_bytes, true, &err), 0);
+    if (pprofc_profile_read(name, &again, &err) != 0)
+        fail_msg("%s as format %d: %s", path, (int)format, err.message);
+    (void)unlink(name);
+    n_before = pairs_of(profile, type, &before);
+    n_after = pairs_of(again, again->default_type, &after);
+    if (pp_profile_total(profile, type) != pp_profile_total(again, again->default_type) ||
+        (!has_stackless_sample(profile) &&
+         (n_before != n_after || memcmp(before, after, n_before * sizeof *before) != 0)))
+        fail_msg("%s as format %d: other totals", path, (int)format);
+    free(before);
+    free(after);
     pprofc_profile_free(again);
 }
 
@@ -149,13 +221,17 @@ static bool check_row(const struct row *row)
                      pp_profile_total(profile, type), row->totals[type]);
     }
     assert_round_trip(profile, row->path);
+    assert_survives(profile, PP_FORMAT_FOLDED, row->path);
+    assert_survives(profile, PP_FORMAT_OTLP, row->path);
+    if (!has_negative_values(profile))
+        assert_survives(profile, PP_FORMAT_SPEEDSCOPE, row->path);
     assert_nothing_beyond_total(profile, row->path);
     pprofc_profile_free(profile);
     return true;
 }
 
 /* Every pprof file of the corpus is read with the totals that pprof itself found, and survives a
- * round trip. */
+ * round trip in each format. */
 static void test_readme_totals(void **state)
 {
     pp_autofree char *line = NULL;

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../skip_because.h"
 #include "formats/formats.h"
 #include "recording/layout.h"
 
@@ -122,7 +123,7 @@ static void test_planted(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("to be another user needs root");
     assert_int_equal(pp_file_write(in_folder("target"), "old", 3, false, NULL), 0);
     (void)snprintf(target, sizeof target, "%s", in_folder("target"));
     assert_int_equal(symlink(target, in_folder("theirs")), 0);

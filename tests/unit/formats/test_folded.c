@@ -70,18 +70,43 @@ static void test_spellings(void **state)
                    14, "a\xf0\x9f\x98\x80 1\n");
 }
 
-/* Lines that are no stacks are skipped, and the profile says how many and where. */
+/* Lines that are no stacks are skipped, and those whose count is none that can be held; the profile
+ * says how many of either and where. */
 static void test_skipped(void **state)
 {
     static const char text[] = "a 1\nno count\n 7\n12\nb -3\nc 99999999999999999999\nb 2\n";
     struct pprofc_profile *profile = read_bytes(text, sizeof text - 1);
 
     (void)state;
-    assert_int_equal(pp_profile_total(profile, 0), 3);
-    assert_int_equal(profile->n_comments, 1);
+    assert_int_equal(pp_profile_total(profile, 0), 1 - 3 + 2);
+    assert_int_equal(profile->n_comments, 2);
     assert_string_equal(pp_profile_chars(profile, profile->comments[0]),
-                        "5 lines without a stack and a count were skipped, the first at byte 4");
+                        "1 lines with a count of 2^63 and more were skipped, the first at byte 24");
+    assert_string_equal(pp_profile_chars(profile, profile->comments[1]),
+                        "3 lines without a stack and a count were skipped, the first at byte 4");
     pprofc_profile_free(profile);
+}
+
+/* What a folded file may begin with, besides words: what has no name, Python's and PHP's frames,
+ * comments, what has become less. */
+static void test_beginnings(void **state)
+{
+    static const char *const texts[] = {"<unknown>;f 3\n", "<module>;f 3\n", "{main};f 3\n",
+                                        "{closure} 3\n",   "[stack];f 3\n",  "# a: b\nf 3\n",
+                                        "f -3\nf 6\n",     "f;g -3\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const int64_t total = strstr(texts[i], "g -3") != NULL ? -3 : 3;
+        struct pprofc_profile *profile = read_bytes(texts[i], strlen(texts[i]));
+        if (pp_format_of_bytes(texts[i], strlen(texts[i])) != PP_FORMAT_FOLDED)
+            fail_msg("%s is not taken for folded stacks", texts[i]);
+        assert_int_equal(pp_profile_total(profile, 0), total);
+        pprofc_profile_free(profile);
+    }
+    assert_int_equal(pp_format_of_bytes("<?xml version", 13), PP_FORMAT_SVG);
+    assert_int_equal(pp_format_of_bytes(" <!DOCTYPE html>", 16), PP_FORMAT_SVG);
+    assert_int_equal(pp_format_of_bytes("{ \"a\": 1}", 10), PP_FORMAT_JSON);
 }
 
 /* Counts with fractions keep them, in thousandths or millionths; what is finer is rounded and said.
@@ -93,6 +118,9 @@ static void test_fractions(void **state)
     (void)state;
     assert_text_becomes("a 1\nb 12.5\nb 0.25\nc 2.000\n", "a 1\nb 12.750\nc 2\n");
     assert_text_becomes("a 1.5\nb 0.0001\n", "a 1.500000\nb 0.000100\n");
+    assert_text_becomes("a -1.5\nb 2\n", "a -1.500\nb 2\n");
+    /* what no longer fits saturates on its own side */
+    assert_text_becomes("a -9223372036854775807\nb 0.5\n", "a -9223372036854775.808\nb 0.500\n");
     assert_text_becomes("a .5 1\na 1. 2\n", "a .5 1\na 1. 2\n");
     profile = read_text("a 14.234398324872284\nb 1e5\n");
     assert_int_equal(pp_profile_total(profile, 0), 14234398);
@@ -270,10 +298,15 @@ static void test_many_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spellings),  cmocka_unit_test(test_skipped),
-        cmocka_unit_test(test_fractions),  cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_writing),    cmocka_unit_test(test_byte_order_mark),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_beginnings),
+        cmocka_unit_test(test_fractions),
+        cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_many_lines),
     };
 

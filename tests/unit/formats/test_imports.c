@@ -203,6 +203,9 @@ static void test_leaves_out(void **state)
     assert_string_equal(line, "labels");
     pp_format_leaves_out(profile, PP_FORMAT_PPROF, line, sizeof line);
     assert_string_equal(line, "");
+    (void)pp_profile_named_location(profile, "Lorg/Main;::run", 15);
+    pp_format_leaves_out(profile, PP_FORMAT_FOLDED, line, sizeof line);
+    assert_string_equal(line, "other sample types, labels and semicolons in names");
     pprofc_profile_free(profile);
 }
 

@@ -20,6 +20,7 @@
 #include "profile/top.h"
 #include "random_profile.h"
 #include "views/call_table.h"
+#include "views/callgrind_view.h"
 #include "views/dot_view.h"
 #include "views/sample_views.h"
 #include "views/source_view.h"
@@ -373,11 +374,17 @@ static int write_views(struct pprofc_error *err)
     pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
     const struct pp_call_table_options calls = {.wish = {.node_share = 0.01, .max_nodes = 5}};
     const struct pp_dot_options dot = {.wish = {.is_picture = true, .max_nodes = 7}};
+    const struct pp_callgrind_options callgrind = {.wish = {.group = PP_BY_LINE}};
+    const struct pp_callgrind_options tree = {.wish = {.is_tree = true, .max_nodes = 9}};
     const struct pp_view_scope scope = {.type = 0};
     int failed = pp_call_table_write(source, &calls, &out, err);
 
     if (failed == 0)
         failed = pp_dot_write(source, &dot, &out, err);
+    if (failed == 0)
+        failed = pp_callgrind_write(source, &callgrind, &out, err);
+    if (failed == 0)
+        failed = pp_callgrind_write(source, &tree, &out, err);
     if (failed == 0)
         failed = pp_traces_write(source, &scope, PP_BY_LINE, &out, err);
     if (failed == 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/gzip.h"
+#include "formats/bytes_digest.h"
 #include "formats/formats.h"
 #include "formats/pprof.h"
 #include "formats/wire.h"
@@ -59,6 +60,37 @@ static void test_slices_are_summed(void **state)
     assert_int_equal(again->n_samples, 2);
     assert_int_equal(again->sample_values[0], 3);
     assert_int_equal(again->sample_values[1], 1);
+    pprofc_profile_free(profile);
+    pprofc_profile_free(again);
+}
+
+/* Sums of one stack stand side by side, which compresses, in the order of their first samples. */
+static void test_stacks_stand_together(void **state)
+{
+    pp_autobuffer struct pp_buffer out = PP_BUFFER_INIT;
+    struct pprofc_profile *profile = pp_profile_new(), *again = NULL;
+    const int64_t values[] = {1, 2, 4, 8, 16, 32};
+    static const int64_t expected[] = {1, 4 + 32, 16, 2, 8};
+    static const int stack_of[] = {1, 0, 1, 0, 1, 1}, thread_of[] = {0, 0, 1, 1, 2, 1};
+    pp_id stacks[2], threads[3];
+
+    (void)state;
+    (void)pp_profile_add_type(profile, "samples", "count");
+    profile->slice_ns = 100;
+    for (int i = 0; i < 2; i++)
+        stacks[i] =
+            pp_profile_child(profile, 0, pp_profile_named_location(profile, i == 0 ? "f" : "g", 1));
+    for (int i = 0; i < 3; i++)
+        threads[i] = pp_profile_label_set(
+            profile,
+            &(struct pp_label){.key = pp_profile_text(profile, "thread_id"), .number = i + 1}, 1);
+    for (uint32_t i = 0; i < 6; i++)
+        pp_profile_add(profile, stacks[stack_of[i]], threads[thread_of[i]], i, &values[i]);
+    assert_int_equal(pp_pprof_write(profile, false, &out, NULL), 0);
+    assert_int_equal(pp_pprof_read(out.bytes, out.n_bytes, "sums", &again, NULL), 0);
+    assert_int_equal(again->n_samples, 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(again->sample_values[i], expected[i]);
     pprofc_profile_free(profile);
     pprofc_profile_free(again);
 }
@@ -271,6 +303,41 @@ static struct pprofc_profile *deep_profile(uint32_t n_samples, uint32_t n_new, u
     return profile;
 }
 
+/* A copy of a file, with a time between two of its fields near byte 'at'. */
+static void copy_with_time(const struct pp_buffer *file, size_t at, struct pp_buffer *copy)
+{
+    static const char time_of_5_ns[] = "\x48\x05";
+    struct pp_wire wire = pp_wire_of(file->bytes, file->n_bytes);
+    struct pp_wire_field field;
+    size_t n_before;
+
+    while (wire.at < (const uint8_t *)file->bytes + at)
+        assert_int_equal(pp_wire_field(&wire, &field), 1);
+    n_before = (size_t)((const char *)wire.at - file->bytes);
+    pp_buffer_append(copy, file->bytes, n_before);
+    pp_buffer_append(copy, time_of_5_ns, 2);
+    pp_buffer_append(copy, file->bytes + n_before, file->n_bytes - n_before);
+}
+
+/* A buffer that is forgotten as it is read gives the same profile, wherever things stand in it (the
+ * address sanitizer knows what was forgotten). */
+static void check_forgetting(struct pprofc_profile *profile, const struct pp_buffer *file)
+{
+    for (size_t i = 0; i <= 4; i++) {
+        pp_autobuffer struct pp_buffer copy = PP_BUFFER_INIT;
+        struct pprofc_profile *again = NULL;
+        const char *difference;
+        copy_with_time(file, file->n_bytes / 4 * i, &copy);
+        assert_int_equal(pp_pprof_read_buffer(&copy, "forgotten", &again, NULL), 0);
+        assert_int_equal(again->time_ns, 5);
+        again->time_ns = profile->time_ns;
+        difference = profile_difference(profile, again);
+        if (difference != NULL)
+            fail_msg("time at %zu quarters: %s", i, difference);
+        pprofc_profile_free(again);
+    }
+}
+
 /* Of many samples on deep stacks, that come again or do not, each comes back on its stack with its
  * labels: found by their bytes or not, they are the same. */
 static void test_many_stacks(void **state)
@@ -291,8 +358,9 @@ static void test_many_stacks(void **state)
         difference = profile_difference(profile, again);
         if (difference != NULL)
             fail_msg("case %zu: %s", i, difference);
-        pprofc_profile_free(profile);
         pprofc_profile_free(again);
+        check_forgetting(profile, &out);
+        pprofc_profile_free(profile);
     }
 }
 
@@ -325,6 +393,31 @@ static void test_scattered_frames(void **state)
     assert_int_equal(profile->sample_stack[2], 0);
     assert_int_equal(profile->n_nodes, 1 + 2 + 2);
     pprofc_profile_free(profile);
+}
+
+/* A digest is another one for any other byte and any other length, up to several blocks. */
+static void test_digests(void **state)
+{
+    enum { MOST_BYTES = 70 };
+    const struct pp_digest_key key = pp_digest_key();
+    uint8_t bytes[MOST_BYTES];
+    struct pp_digest last = pp_digest_of(&key, bytes, 0);
+
+    (void)state;
+    memset(bytes, 0, sizeof bytes);
+    for (size_t n = 1; n <= MOST_BYTES; n++) {
+        const struct pp_digest whole = pp_digest_of(&key, bytes, n);
+        assert_false(whole.place == last.place || whole.proof == last.proof);
+        for (size_t i = 0; i < n * 8; i++) {
+            struct pp_digest changed;
+            bytes[i / 8] ^= (uint8_t)(1 << (i % 8));
+            changed = pp_digest_of(&key, bytes, n);
+            assert_false(whole.place == changed.place || whole.proof == changed.proof);
+            bytes[i / 8] ^= (uint8_t)(1 << (i % 8));
+        }
+        assert_true(pp_digest_is(whole, pp_digest_of(&key, bytes, n)));
+        last = whole;
+    }
 }
 
 /* A good file cut anywhere, or with any byte changed, is read or refused, but nothing worse (run
@@ -412,12 +505,19 @@ static void test_gzip_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_slices_are_summed),
-        cmocka_unit_test(test_invalid_utf8),     cmocka_unit_test(test_other_encodings),
-        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_bad_beginnings),
-        cmocka_unit_test(test_damaged),          cmocka_unit_test(test_gzip),
-        cmocka_unit_test(test_gzip_limit),       cmocka_unit_test(test_many_stacks),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_slices_are_summed),
+        cmocka_unit_test(test_stacks_stand_together),
+        cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_other_encodings),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bad_beginnings),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_gzip_limit),
+        cmocka_unit_test(test_many_stacks),
         cmocka_unit_test(test_scattered_frames),
+        cmocka_unit_test(test_digests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,6 +257,93 @@ static void test_deep(void **state)
     pprofc_profile_free(profile);
 }
 
+/* A profile without samples is read, and so is a stack without frames (under the sanitizers:
+ * nothing is computed with what is not there). */
+static void test_empty(void **state)
+{
+    struct pprofc_profile *none = read_text(
+        "{" FRAMES
+        ",\"profiles\":[{\"name\":\"p\",\"unit\":\"none\",\"samples\":[],\"weights\":[]}]}");
+    struct pprofc_profile *bare =
+        read_text("{" FRAMES ",\"profiles\":[{\"name\":\"p\",\"unit\":\"none\","
+                  "\"samples\":[[],[0],[]],\"weights\":[1,2,4]}]}");
+
+    (void)state;
+    assert_int_equal(none->n_samples, 0);
+    assert_int_equal(bare->n_samples, 2);
+    assert_int_equal(bare->sample_stack[0], 0);
+    assert_int_equal(bare->sample_values[0], 5);
+    pprofc_profile_free(none);
+    pprofc_profile_free(bare);
+}
+
+enum { MANY_SAMPLES = 60000, DEPTH = 20 };
+
+/* Stacks that leave a trunk at any depth and are all different, with 'blank' behind each comma; the
+ * weights before the samples when they come 'early'. */
+static void put_many(struct pp_buffer *text, const char *blank, bool early)
+{
+    pp_autobuffer struct pp_buffer weights = PP_BUFFER_INIT;
+    uint64_t state = 88172645463325252ULL;
+
+    pp_buffer_text(text, "{\"shared\":{\"frames\":[");
+    for (int i = 0; i < 1000; i++)
+        pp_buffer_printf(text, "%s{\"name\":\"f%d\"}", i > 0 ? "," : "", i);
+    pp_buffer_text(text,
+                   "]},\"profiles\":[{\"type\":\"sampled\",\"name\":\"many\",\"unit\":\"none\",");
+    pp_buffer_text(&weights, "\"weights\":[");
+    for (int i = 0; i < MANY_SAMPLES; i++)
+        pp_buffer_printf(&weights, "%s%d", i > 0 ? "," : "", 1 + i % 7);
+    pp_buffer_text(&weights, "]");
+    if (early)
+        pp_buffer_printf(text, "%s,", weights.bytes);
+    pp_buffer_text(text, "\"samples\":[");
+    for (int i = 0; i < MANY_SAMPLES; i++) {
+        const int n_trunk = 1 + (int)(state >> 33) % DEPTH;
+        pp_buffer_text(text, i > 0 ? ",[" : "[");
+        for (int k = 0; k < DEPTH; k++) {
+            state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+            pp_buffer_printf(text, "%s%d", k > 0 ? blank : "",
+                             k < n_trunk ? k : (int)(state >> 33) % 1000);
+        }
+        pp_buffer_text(text, "]");
+    }
+    pp_buffer_text(text, "]");
+    if (!early)
+        pp_buffer_printf(text, ",%s", weights.bytes);
+    pp_buffer_text(text, "}]}");
+    assert_false(text->failed || weights.failed);
+}
+
+/* However a large document is written, and whether it is forgotten as it is read or not, it is the
+ * same profile (the address sanitizer knows what was forgotten). */
+static void test_many_stacks(void **state)
+{
+    static const struct {
+        const char *comma;
+        bool early;
+    } ways[] = {{",", false}, {",", true}, {", ", false}, {" ,", true}};
+    struct pprofc_profile *first = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        pp_autobuffer struct pp_buffer text = PP_BUFFER_INIT;
+        struct pprofc_profile *kept = NULL, *forgotten = NULL;
+        put_many(&text, ways[i].comma, ways[i].early);
+        assert_int_equal(pp_speedscope_read(text.bytes, text.n_bytes, "kept", &kept, NULL), 0);
+        assert_int_equal(pp_speedscope_read_buffer(&text, "forgotten", &forgotten, NULL), 0);
+        assert_null(profile_difference(kept, forgotten));
+        assert_int_equal(pp_profile_total(kept, 0), MANY_SAMPLES / 7 * 28 + 1 + 2 + 3);
+        if (first == NULL)
+            first = kept;
+        assert_null(profile_difference(first, kept));
+        if (first != kept)
+            pprofc_profile_free(kept);
+        pprofc_profile_free(forgotten);
+    }
+    pprofc_profile_free(first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,7 +351,8 @@ int main(void)
         cmocka_unit_test(test_events),   cmocka_unit_test(test_fractions),
         cmocka_unit_test(test_several),  cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_negative), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_deep),     cmocka_unit_test(test_many_stacks),
+        cmocka_unit_test(test_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,8 @@ static void quality(void **state)
     assert_non_null(profile);
     profile->time_ns = 7;
     profile->quality = (struct pp_quality){.is_known = true, .cpu_ns = 9999, .n_lost = 9999};
-    pp_recording_window_quality(&window, profile);
+    pp_recording_window_quality(&window, pp_recorded_shape(PP_FAMILY_CPU, PP_RECORDED_OF_KIND, 1),
+                                profile);
     assert_int_equal(profile->quality.cpu_ns, 900);
     assert_int_equal(profile->quality.own_cpu_ns, 4);
     assert_int_equal(profile->quality.n_lost, 5);
@@ -140,7 +141,8 @@ static void counters_that_go_back(void **state)
     (void)state;
 
     assert_non_null(profile);
-    pp_recording_window_quality(&reversed, profile);
+    pp_recording_window_quality(&reversed, pp_recorded_shape(PP_FAMILY_CPU, PP_RECORDED_OF_KIND, 1),
+                                profile);
     assert_int_equal(profile->quality.cpu_ns, 0);
     assert_int_equal(profile->quality.n_lost, 0);
     assert_int_equal(profile->duration_ns, 0);

@@ -234,6 +234,42 @@ static void test_merge(void **state)
 }
 
 /* Samples of different types are never added up, and the target is as before. */
+static void add_command(struct pprofc_profile *sum, const char *command)
+{
+    struct pprofc_profile *one = new_counting();
+
+    add_folded(one, "main", 1);
+    one->command = pp_profile_text(one, command);
+    assert_int_equal(pp_profile_merge(sum, one, NULL), 0);
+    pprofc_profile_free(one);
+}
+
+/* The command of the first, as long as there is no other; once, whatever is added and how. */
+static void test_merge_commands(void **state)
+{
+    static const struct {
+        const char *command, *sum;
+    } steps[] = {{"", ""},
+                 {"nginx", "nginx"},
+                 {"nginx", "nginx"},
+                 {"", "nginx"},
+                 {"jq .", "nginx, and others"},
+                 {"nginx", "nginx, and others"},
+                 {"jq ., and others", "nginx, and others"}};
+    struct pprofc_profile *sum = new_counting(), *again = new_counting();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        add_command(sum, steps[i].command);
+        assert_string_equal(pp_profile_chars(sum, sum->command), steps[i].sum);
+    }
+    add_command(again, "nginx");
+    assert_int_equal(pp_profile_merge(again, sum, NULL), 0);
+    assert_string_equal(pp_profile_chars(again, again->command), "nginx, and others");
+    pprofc_profile_free(sum);
+    pprofc_profile_free(again);
+}
+
 static void test_merge_types(void **state)
 {
     struct pprofc_profile *one = new_counting(), *two = pp_profile_new();
@@ -469,6 +505,12 @@ static void test_quality_line(void **state)
     assert_quality_line(
         &quality, "cpu",
         "1 229 cpu samples = 12.31 s of 12.31 s CPU (99.9 %), 0 lost, 3 truncated, cost 0.21 %");
+    /* A program that has waited nearly all the time. */
+    quality.cpu_ns = quality.sampled_ns = 600000;
+    quality.own_cpu_ns = 8860000;
+    assert_quality_line(&quality, "cpu",
+                        "1 229 cpu samples = 600 us of 600 us CPU (100.0 %), 0 lost, 3 truncated, "
+                        "cost 8.86 ms CPU");
     quality = (struct pp_quality){.is_known = true,
                                   .n_samples = 1234567,
                                   .n_lost = 1000,
@@ -504,14 +546,23 @@ static void test_quality_line_capacity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recursion),     cmocka_unit_test(test_both_walks),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_inlined),
-        cmocka_unit_test(test_groups),        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_merge),         cmocka_unit_test(test_merge_types),
-        cmocka_unit_test(test_merge_quality), cmocka_unit_test(test_merge_drops_slices),
-        cmocka_unit_test(test_merge_slices),  cmocka_unit_test(test_block_names),
-        cmocka_unit_test(test_block_folds),   cmocka_unit_test(test_block_drops),
-        cmocka_unit_test(test_quality_line),  cmocka_unit_test(test_quality_line_capacity),
+        cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_both_walks),
+        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_inlined),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge_types),
+        cmocka_unit_test(test_merge_commands),
+        cmocka_unit_test(test_merge_quality),
+        cmocka_unit_test(test_merge_drops_slices),
+        cmocka_unit_test(test_merge_slices),
+        cmocka_unit_test(test_block_names),
+        cmocka_unit_test(test_block_folds),
+        cmocka_unit_test(test_block_drops),
+        cmocka_unit_test(test_quality_line),
+        cmocka_unit_test(test_quality_line_capacity),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

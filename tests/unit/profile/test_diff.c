@@ -234,6 +234,7 @@ static void heaps(void **state)
     diff = diff_of(profiles[0], profiles[1], PP_JUDGE_AUTO);
     assert_int_equal(diff->variance, PP_VARIANCE_SAMPLING);
     assert_int_equal(row_of(diff, "a")->flat.state, PP_DIFF_NOISE);
+    assert_about(row_of(diff, "a")->flat.n_samples[PP_BEFORE], 30); /* not the objects */
     assert_about(row_of(diff, "a")->flat.value_change.high,
                  400000 + 1.959963984540054 * sqrt(8e10));
     pp_diff_free(diff);
@@ -301,6 +302,48 @@ static void false_changes(void **state)
     (void)state;
     assert_in_range(simulated_false_changes(200, 10000, 1, false), 0, 34);
     assert_in_range(simulated_false_changes(200, 10000, 20, true), 0, 34);
+    assert_in_range(simulated_false_changes_mixed(200, 10000), 0, 34);
+}
+
+/* How far apart the limits of function_0's change of cost are. */
+static double width_of_first(uint32_t n_samples, double dwell, bool has_slices)
+{
+    const struct simulated_program program = simulated_zipf(300, 0.3);
+    struct pprofc_profile *before = simulated_profile(&program, n_samples, dwell, has_slices);
+    struct pprofc_profile *after = simulated_profile(&program, n_samples, dwell, has_slices);
+    const struct pprofc_profile *one = before, *other = after;
+    const struct pp_diff_options options = {.sample = NULL};
+    struct pp_diff *diff = NULL;
+    double width = -1;
+
+    assert_int_equal(pp_diff_make(&one, 1, &other, 1, &options, &diff, NULL), 0);
+    for (uint32_t i = 0; i < diff->n_rows; i++)
+        if (strcmp(diff->rows[i].name, "function_0") == 0)
+            width = diff->rows[i].flat.value_change.high - diff->rows[i].flat.value_change.low;
+    pp_diff_free(diff);
+    pprofc_profile_free(before);
+    pprofc_profile_free(after);
+    return width;
+}
+
+/* Where all functions' samples are independent slices cost almost nothing, since all functions
+ * together say so: limits are 2 % wider at most (7 % when each had but its own slices).  Where they
+ * come in bursts the limits are those of fewer samples: of d in a row on average, 2 d - 1 times
+ * the variance. */
+static void width_of_limits(void **state)
+{
+    const int n = 40;
+    double independent = 0, slices = 0, bursts = 0;
+
+    (void)state;
+    for (int i = 0; i < n; i++) {
+        independent += width_of_first(20000, 1, false) / n;
+        slices += width_of_first(20000, 1, true) / n;
+        bursts += width_of_first(20000, 10, true) / n;
+    }
+    assert_true(slices >= 0.999 * independent);
+    assert_true(slices <= 1.02 * independent);
+    assert_true(fabs(bursts / independent / sqrt(19) - 1) < 0.06);
 }
 
 /* A function of 30 % made 5 % dearer, 30 000 samples a side, is found in 90 % of 200, whether time
@@ -315,10 +358,19 @@ static void power(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),      cmocka_unit_test(states),        cmocka_unit_test(limits),
-        cmocka_unit_test(recursion), cmocka_unit_test(slices),        cmocka_unit_test(runs),
-        cmocka_unit_test(heaps),     cmocka_unit_test(windows),       cmocka_unit_test(limit),
-        cmocka_unit_test(refusals),  cmocka_unit_test(false_changes), cmocka_unit_test(power),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(states),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(recursion),
+        cmocka_unit_test(slices),
+        cmocka_unit_test(runs),
+        cmocka_unit_test(heaps),
+        cmocka_unit_test(windows),
+        cmocka_unit_test(limit),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(false_changes),
+        cmocka_unit_test(power),
+        cmocka_unit_test(width_of_limits),
     };
 
     return cmocka_run_group_tests_name("diff", tests, NULL, NULL);

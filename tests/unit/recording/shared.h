@@ -3,9 +3,13 @@
 #ifndef TESTS_RECORDING_SHARED_H
 #define TESTS_RECORDING_SHARED_H
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +92,27 @@ static inline int shared_is_stack_of(uint64_t k, const uint64_t *pcs, uint32_t n
             return 0;
     }
     return 1;
+}
+
+/* The helper thread of a profiled process, till that ends: answers each command with what
+ * 'carry_out' gives. */
+static inline void shared_answer(struct shared *shared, int32_t (*carry_out)(struct shared *shared))
+{
+    struct pp_rec_command *block = &shared->writer.head->command_block;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not end it */
+    for (;;) {
+        const uint32_t seen = atomic_load(&block->futex);
+        const uint32_t generation = atomic_load(&block->generation);
+
+        if (generation == atomic_load(&block->done_generation)) {
+            (void)syscall(SYS_futex, &block->futex, FUTEX_WAIT, seen, NULL, NULL, 0);
+            continue;
+        }
+        atomic_store(&block->result, carry_out(shared));
+        atomic_store(&block->done_generation, generation);
+        (void)syscall(SYS_futex, &block->done_generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    }
 }
 
 #endif

@@ -8,35 +8,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "recording/reader.h"
 #include "shared.h"
 
 enum { N_COMMANDS = 200 };
 
-/* The helper thread of a profiled process: answers each generation with -(the rate asked for). */
-static void answer(struct pp_rec_command *block)
+/* -(the rate asked for). */
+static int32_t carry_out(struct shared *shared)
 {
-    for (;;) {
-        const uint32_t seen = atomic_load(&block->futex);
-        const uint32_t generation = atomic_load(&block->generation);
+    const struct pp_rec_command *block = &shared->writer.head->command_block;
 
-        if (generation == atomic_load(&block->done_generation)) {
-            (void)syscall(SYS_futex, &block->futex, FUTEX_WAIT, seen, NULL, NULL, 0);
-            continue;
-        }
-        if (atomic_load(&block->request) == PP_REQUEST_RATE)
-            atomic_store(&block->result, -(int32_t)atomic_load(&block->rate_millihertz));
-        else
-            atomic_store(&block->result, 0);
-        atomic_store(&block->done_generation, generation);
-        (void)syscall(SYS_futex, &block->done_generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-    }
+    return atomic_load(&block->request) == PP_REQUEST_RATE
+               ? -(int32_t)atomic_load(&block->rate_millihertz)
+               : 0;
 }
 
 static pid_t begin(struct shared *shared, bool answers)
@@ -46,7 +33,7 @@ static pid_t begin(struct shared *shared, bool answers)
 
     if (pid == 0) {
         if (answers)
-            answer(&head->command_block);
+            shared_answer(shared, carry_out);
         for (;;)
             (void)pause();
     }
@@ -107,7 +94,7 @@ static void silence_times_out(void **state)
     assert_int_equal(pp_recording_command(reader, PP_REQUEST_PAUSE, 0, 60), -ETIMEDOUT);
     listener = fork();
     if (listener == 0)
-        answer(&shared.writer.head->command_block);
+        shared_answer(&shared, carry_out);
     assert_int_equal(pp_recording_command(reader, PP_REQUEST_RATE, 123, 20000), -123);
     (void)kill(listener, SIGKILL);
     (void)waitpid(listener, NULL, 0);

@@ -62,9 +62,9 @@ static void assert_thread(const struct pprofc_profile *profile, uint32_t i, cons
 {
     const struct pp_heap_thread *thread = &profile->heap.threads[i];
 
-    assert_string_equal(pp_profile_chars(profile, thread->name), name);
-    assert_int_equal(thread->id, id);
-    assert_int_equal(thread->n_threads, 1);
+    assert_string_equal(pp_profile_chars(profile, thread->who.name), name);
+    assert_int_equal(thread->who.id, id);
+    assert_int_equal(thread->who.n_threads, 1);
     assert_int_equal(thread->n_allocs, n);
     assert_int_equal(thread->n_frees, n);
     assert_int_equal(thread->requested_bytes, n * 10);
@@ -89,7 +89,7 @@ static void by_thread(void **state)
     assert_int_equal(profile->heap.n_threads, 2);
     assert_thread(profile, 0, "large", 9, 60);
     assert_thread(profile, 1, "small", 7, 10);
-    assert_int_equal(profile->heap.other_threads.n_threads, 0);
+    assert_int_equal(profile->heap.other_threads.who.n_threads, 0);
     assert_int_equal(profile->heap.other_threads.n_allocs, 30);
     assert_int_equal(profile->heap.other_threads.n_reallocs, 5);
     assert_int_equal(profile->heap.other_threads.usable_allocated_bytes, 480);
@@ -111,10 +111,10 @@ static void capped(void **state)
     for (uint32_t i = 0; i < 20; i++)
         (void)add_thread(&writer, 100 + counts[i], "pool", counts[i]);
     profile = profile_of(&writer, NULL);
-    assert_int_equal(profile->heap.n_threads, PP_MAX_HEAP_THREADS);
-    for (uint32_t i = 0; i < PP_MAX_HEAP_THREADS; i++)
+    assert_int_equal(profile->heap.n_threads, PP_MAX_KEPT_THREADS);
+    for (uint32_t i = 0; i < PP_MAX_KEPT_THREADS; i++)
         assert_thread(profile, i, "pool", 120 - i, 20 - i);
-    assert_int_equal(profile->heap.other_threads.n_threads, 4);
+    assert_int_equal(profile->heap.other_threads.who.n_threads, 4);
     assert_int_equal(profile->heap.other_threads.n_allocs, 1 + 2 + 3 + 4);
     pprofc_profile_free(profile);
     free(writer.bytes);
@@ -144,7 +144,7 @@ static void since_a_mark(void **state)
     assert_int_equal(profile->heap.usable_allocated_bytes, 80);
     assert_int_equal(profile->heap.n_threads, 2);
     assert_thread(profile, 0, "young", 9, 3);
-    assert_int_equal(profile->heap.threads[1].id, 7);
+    assert_int_equal(profile->heap.threads[1].who.id, 7);
     assert_int_equal(profile->heap.threads[1].n_allocs, 2);
     assert_int_equal(profile->heap.threads[1].n_frees, 0);
     assert_int_equal(profile->heap.threads[1].usable_allocated_bytes, 32);

@@ -12,6 +12,7 @@
 #include "formats/recording.h"
 #include "formats/recording_leak_profile.h"
 #include "formats/recording_leaks.h"
+#include "profile/idle.h"
 #include "writer.h"
 
 /* ---- allocations that fail on request (linked with --wrap) ---- */
@@ -79,6 +80,29 @@ static void add_heap(struct writer *writer)
     }
 }
 
+/* Waits of two kinds, locks of two addresses, and where the thread's time went. */
+static void add_waits(struct writer *writer, struct pp_rec_segment *segment, uint32_t stack)
+{
+    struct pp_rec_thread_waits *waits;
+
+    writer_table(writer, &writer->head->waits.threads, sizeof *waits);
+    waits = writer_item(writer, &writer->head->waits.threads);
+    waits->wall_ns = 100;
+    writer->head->waits.interval_ns = 10;
+    writer->head->kinds = 7;
+    for (uint32_t i = 0; i < 20; i++) {
+        struct pp_rec_event *event = writer_event(segment, 50, 0, stack, 0, 5);
+        event->flags = (uint16_t)((i & 1) != 0 ? PP_WAIT_POLL * PP_EVENT_WAIT : 0);
+        event->family = (uint8_t)(i < 10 ? PP_FAMILY_OFFCPU : PP_FAMILY_LOCK);
+        if (i < 10)
+            continue;
+        event->n_values = PP_WAIT_N_LOCK_VALUES;
+        event->values[PP_WAIT_LOCK] = 0x20800 + i % 2;
+        event->state_bytes += 8;
+        segment->used += 8;
+    }
+}
+
 static struct writer recording(void)
 {
     static const uint64_t pcs[] = {0x10100, 0x10201, 0x20100, 0x99000};
@@ -89,16 +113,19 @@ static struct writer recording(void)
     writer_module(&writer, "/gone/a.so", 0x20000, 0x21000, 0, 10);
     writer_module(&writer, "/gone/b.so", 0x20000, 0x21000, 10, 0);
     writer_thread(&writer, 1, "main");
-    segment = writer_segment(&writer, PP_SEGMENT_RAW, 1, 4096);
+    segment = writer_segment(&writer, PP_SEGMENT_RAW, 1, 8192);
     for (uint32_t i = 0; i < 20; i++)
         writer_event(segment, i, 0, writer_stack(segment, pcs, 1 + i % 4), (uint16_t)(i & 1), 1);
+    add_waits(&writer, segment, writer_stack(segment, pcs, 2));
     add_heap(&writer);
     return writer;
 }
 
 static int work(const struct writer *writer, enum pp_rec_family kind, struct pprofc_error *err)
 {
-    const struct pp_recording_profile_options options = {.kind = kind};
+    const struct pp_recording_profile_options options = {
+        .kind = kind, .view = kind == 0 ? PP_RECORDED_WALL : PP_RECORDED_OF_KIND};
+    struct pp_idle idle;
     struct pprofc_profile *profile = NULL;
     struct pp_recording_reader *reader = NULL;
     struct pp_buffer copy = PP_BUFFER_INIT;
@@ -113,6 +140,12 @@ static int work(const struct writer *writer, enum pp_rec_family kind, struct ppr
         status = pp_recording_to_profile(reader, NULL, &options, &profile, err);
     pp_buffer_done(&copy);
     pp_recording_close(reader);
+    if (status == 0 && kind == 0)
+        status = pp_profile_ignore_idle(profile, 1, &idle, err);
+    if (status != 0 && kind == 0 && profile != NULL) {
+        pprofc_profile_free(profile);
+        return status;
+    }
     if (status != 0) {
         assert_null(profile);
         return status;
@@ -180,6 +213,24 @@ static void cpu(void **state)
     every_allocation_may_fail(PP_FAMILY_CPU);
 }
 
+static void waits(void **state)
+{
+    (void)state;
+    every_allocation_may_fail(PP_FAMILY_OFFCPU);
+}
+
+static void locks(void **state)
+{
+    (void)state;
+    every_allocation_may_fail(PP_FAMILY_LOCK);
+}
+
+static void wall(void **state) /* and what of it is idle */
+{
+    (void)state;
+    every_allocation_may_fail(0);
+}
+
 static void heap(void **state)
 {
     (void)state;
@@ -195,9 +246,8 @@ static void leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cpu),
-        cmocka_unit_test(heap),
-        cmocka_unit_test(leaks),
+        cmocka_unit_test(cpu),  cmocka_unit_test(waits), cmocka_unit_test(locks),
+        cmocka_unit_test(wall), cmocka_unit_test(heap),  cmocka_unit_test(leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

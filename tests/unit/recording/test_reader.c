@@ -194,6 +194,86 @@ static void one_directory_counts(void **state)
     free(writer.bytes);
 }
 
+/* Events of a snapshot of what 'reader' reads, since 'since_ns'. */
+static uint32_t count_since(struct pp_recording_reader *reader, uint64_t since_ns)
+{
+    struct pp_recording_reader *snapshot = NULL;
+    struct seen seen = {0};
+
+    assert_int_equal(pp_recording_snapshot(reader, since_ns, &snapshot, NULL), 0);
+    assert_non_null(pp_recording_thread(snapshot, 0));
+    (void)pp_recording_each(snapshot, note, &seen);
+    pp_recording_close(snapshot);
+    return seen.n_events;
+}
+
+/* Who wants what came since a moment gets of the sums those that reach into it, and all that is not
+ * summed up; without events the tables alone.  One late event is found wherever it stands: sums are
+ * looked through in pieces of 64 KiB. */
+static void sums_before_are_left_out(void **state)
+{
+    enum { N_SUMS = 4000, N_RAW = 2 };
+    struct writer writer = writer_new();
+    struct pp_rec_segment *sums = writer_segment(&writer, PP_SEGMENT_FOLDED, 1, 256 << 10);
+    struct pp_rec_segment *raw = writer_segment(&writer, PP_SEGMENT_RAW, 2, 1024);
+    const uint64_t late_ns = UINT64_C(100) * PP_REC_SLICE_NS;
+    const uint32_t stack = writer_stack(sums, stack_pcs, 3);
+    struct pp_recording_reader *reader;
+    struct pp_rec_event *events[N_SUMS];
+
+    (void)state;
+    writer_thread(&writer, 1, "t");
+    for (uint32_t i = 0; i < N_SUMS; i++)
+        events[i] = writer_event(sums, i, 0, stack, 0, 1);
+    for (uint32_t i = 0; i < N_RAW; i++)
+        writer_event(raw, i, 0, writer_stack(raw, stack_pcs, 3), 0, 1);
+    reader = view(&writer);
+    assert_int_equal(count_since(reader, 0), N_SUMS + N_RAW);
+    assert_int_equal(count_since(reader, PP_REC_SLICE_NS), N_SUMS - 1 + N_RAW);
+    assert_int_equal(count_since(reader, N_SUMS + PP_REC_SLICE_NS - 2), 1 + N_RAW);
+    assert_int_equal(count_since(reader, N_SUMS + PP_REC_SLICE_NS - 1), N_RAW);
+    assert_int_equal(count_since(reader, PP_RECORDING_NO_EVENTS), 0);
+    for (uint32_t i = 0; i < N_SUMS; i++) {
+        events[i]->time_ns = late_ns;
+        assert_int_equal(count_since(reader, late_ns + PP_REC_SLICE_NS - 1), 1 + N_RAW);
+        events[i]->time_ns = i;
+    }
+    pp_recording_close(reader);
+    free(writer.bytes);
+}
+
+/* Each of the sums that are taken keeps its stack; stacks that are not wholly there cost their
+ * events. */
+static void taken_sums_have_their_stacks(void **state)
+{
+    struct writer writer = writer_new();
+    struct pp_rec_segment *sums = writer_segment(&writer, PP_SEGMENT_FOLDED, 1, 4096);
+    uint32_t stacks[3];
+    struct pp_recording_reader *reader, *snapshot = NULL;
+    struct seen seen = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        stacks[i] = writer_stack(sums, stack_pcs + i, 3 - i);
+    for (uint32_t i = 0; i < 9; i++)
+        writer_event(sums, i < 3 ? 0 : PP_REC_SLICE_NS + i, 0, stacks[i % 3], 0, i);
+    writer_event(sums, 2 * PP_REC_SLICE_NS, 0, 1, 0, 1);
+    writer_event(sums, 2 * PP_REC_SLICE_NS, 0, UINT32_MAX, 0, 1);
+    reader = view(&writer);
+    assert_int_equal(pp_recording_snapshot(reader, PP_REC_SLICE_NS, &snapshot, NULL), 0);
+    assert_int_equal(pp_recording_each(snapshot, note, &seen), 6);
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct pp_recording_event *event = &seen.events[i];
+        assert_int_equal(event->values[1], i + 3);
+        assert_int_equal(event->n_frames, 3 - i % 3);
+        assert_memory_equal(event->pcs, stack_pcs + i % 3, event->n_frames * sizeof(uint64_t));
+        assert_true(event->stack_key == seen.events[i % 3].stack_key);
+    }
+    pp_recording_close(snapshot);
+    pp_recording_close(reader);
+    free(writer.bytes);
+}
+
 /* The error's code for 'writer' as it is now; its offset in '*offset_out'. */
 static int refusal(const struct writer *writer, uint64_t n_bytes, struct pprofc_error *err)
 {
@@ -231,7 +311,7 @@ static void refuses_with_a_reason(void **state)
 
     head->layout = PP_REC_LAYOUT + 1;
     assert_int_equal(refusal(&writer, writer.n_next, &err), -ENOTSUP);
-    assert_non_null(strstr(err.message, "newer pprof-c (layout 4"));
+    assert_non_null(strstr(err.message, "newer pprof-c (layout 5"));
     head->layout = 0;
     assert_int_equal(refusal(&writer, writer.n_next, &err), -EBADMSG);
     assert_int_equal(err.offset_bytes, 8);
@@ -357,7 +437,7 @@ static void other_files_are_refused(void **state)
 /* Read everything of what may be no recording at all. */
 static void stumble(const unsigned char *bytes, size_t n_bytes)
 {
-    struct pp_recording_reader *reader = NULL;
+    struct pp_recording_reader *reader = NULL, *snapshot = NULL;
     struct seen seen = {0};
     volatile uint64_t sum = 0;
 
@@ -369,6 +449,9 @@ static void stumble(const unsigned char *bytes, size_t n_bytes)
     for (uint32_t i = 0; pp_recording_module(reader, i) != NULL; i++)
         sum += pp_recording_module(reader, i)->limit;
     (void)sum;
+    if (pp_recording_snapshot(reader, PP_REC_SLICE_NS + 5, &snapshot, NULL) == 0)
+        (void)pp_recording_each(snapshot, note, &seen);
+    pp_recording_close(snapshot);
     pp_recording_close(reader);
 }
 
@@ -433,11 +516,18 @@ static void corruption_never_crashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shows_what_is_there),        cmocka_unit_test(holes_are_skipped),
-        cmocka_unit_test(bad_stacks_are_left_out),    cmocka_unit_test(segments_have_an_order),
-        cmocka_unit_test(one_directory_counts),       cmocka_unit_test(refuses_with_a_reason),
-        cmocka_unit_test(tables_say_their_item_size), cmocka_unit_test(overlaps_are_refused),
-        cmocka_unit_test(a_copy_is_a_recording),      cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(shows_what_is_there),
+        cmocka_unit_test(holes_are_skipped),
+        cmocka_unit_test(bad_stacks_are_left_out),
+        cmocka_unit_test(segments_have_an_order),
+        cmocka_unit_test(one_directory_counts),
+        cmocka_unit_test(refuses_with_a_reason),
+        cmocka_unit_test(tables_say_their_item_size),
+        cmocka_unit_test(overlaps_are_refused),
+        cmocka_unit_test(a_copy_is_a_recording),
+        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(sums_before_are_left_out),
+        cmocka_unit_test(taken_sums_have_their_stacks),
         cmocka_unit_test(corruption_never_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "formats/formats.h"
 #include "serve/flight.h"
+#include "serve/flight_signal.h"
 
 static const uint64_t s = 1000000000;
 
@@ -173,25 +175,108 @@ static void ring_is_bounded(void **state)
     assert_int_equal(ring.n_dropped, 1);
     window.profile = profile;
     for (uint64_t i = 0; i < 40; i++) {
-        window.begin_ns = i * s;
-        window.end_ns = (i + 1) * s;
+        window.begin_ns = i * 40 * s; /* two are too long to be put together */
+        window.end_ns = (i + 1) * 40 * s;
         assert_int_equal(pp_flight_keep(&ring, &window, NULL), 0);
         assert_true(ring.n_bytes <= PP_FLIGHT_MAX_BYTES);
     }
     assert_true(ring.n_windows >= 4 && ring.n_windows < 40);
     assert_int_equal(ring.n_dropped, 1 + 40 - ring.n_windows);
-    assert_int_equal(ring.windows[ring.n_windows - 1].begin_ns, 39 * s);
+    assert_int_equal(ring.windows[ring.n_windows - 1].begin_ns, 39 * 40 * s);
     pp_flight_ring_done(&ring);
     pprofc_profile_free(profile);
     pprofc_profile_free(huge);
 }
 
+/* Short windows share their names: a minute of them is a few parts, none longer than a minute, and
+ * their sum is that of all windows; what was put together goes together. */
+static void short_windows_are_put_together(void **state)
+{
+    struct pprofc_profile *profile = make_profile(300), *all = pp_profile_new();
+    pp_autobuffer struct pp_buffer alone = PP_BUFFER_INIT;
+    struct pp_flight_ring ring = {.windows = NULL};
+    uint64_t n_windows = 0;
+
+    (void)state;
+    assert_int_equal(pp_pprof_write(profile, true, &alone, NULL), 0);
+    for (uint64_t i = 0; i < 1280; i++) {
+        const struct pp_export_window window = {
+            .begin_ns = i * s / 10, .end_ns = (i + 1) * s / 10, .profile = profile};
+        assert_int_equal(pp_flight_keep(&ring, &window, NULL), 0);
+        assert_true(ring.n_bytes <= 16 * alone.n_bytes);
+    }
+    assert_true(ring.n_windows <= 4);
+    for (size_t i = 0; i < ring.n_windows; i++) {
+        n_windows += ring.windows[i].n_together;
+        assert_true(ring.windows[i].end_ns - ring.windows[i].begin_ns <= 60 * s);
+        assert_true(i == 0 || ring.windows[i].begin_ns == ring.windows[i - 1].end_ns);
+    }
+    assert_int_equal(n_windows, 1280);
+    assert_int_equal(pp_flight_ring_sum(&ring, all, NULL), 0);
+    assert_int_equal(pp_profile_total(all, 0), 1280 * 300);
+    pp_flight_ring_done(&ring);
+    assert_int_equal(pp_flight_ring_sum(&ring, all, NULL), -ENODATA);
+    pprofc_profile_free(profile);
+    pprofc_profile_free(all);
+}
+
+static int n_theirs, n_outer;
+
+static void their_handler(int signo)
+{
+    (void)signo;
+    n_theirs++;
+}
+
+static struct sigaction chained;
+
+static void outer_handler(int signo, siginfo_t *info, void *context)
+{
+    n_outer++;
+    chained.sa_sigaction(signo, info, context);
+}
+
+/* The signal is noted once for each look, the program's handler is called as well, and is the one
+ * again afterwards. */
+static void the_signal_is_noted(void **state)
+{
+    struct sigaction theirs = {.sa_handler = their_handler}, outer = {.sa_flags = SA_SIGINFO}, now;
+
+    (void)state;
+    assert_int_equal(sigaction(SIGUSR1, &theirs, NULL), 0);
+    assert_int_equal(pp_flight_signal_catch(SIGPROF, NULL), -EINVAL);
+    assert_int_equal(pp_flight_signal_catch(SIGUSR1, NULL), 0);
+    assert_int_equal(pp_flight_signal_catch(SIGUSR2, NULL), -EINVAL);
+    assert_false(pp_flight_signal_take());
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_true(pp_flight_signal_take());
+    assert_false(pp_flight_signal_take());
+    assert_int_equal(n_theirs, 1);
+    pp_flight_signal_leave();
+    assert_int_equal(sigaction(SIGUSR1, NULL, &now), 0);
+    assert_true(now.sa_handler == their_handler);
+
+    /* Somebody chains it, windows end and begin again: nothing is called twice. */
+    assert_int_equal(pp_flight_signal_catch(SIGUSR1, NULL), 0);
+    outer.sa_sigaction = outer_handler;
+    assert_int_equal(sigaction(SIGUSR1, &outer, &chained), 0);
+    pp_flight_signal_leave();
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_false(pp_flight_signal_take());
+    assert_int_equal(pp_flight_signal_catch(SIGUSR1, NULL), 0);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_true(pp_flight_signal_take());
+    assert_true(n_theirs == 3 && n_outer == 2);
+    pp_flight_signal_leave();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(triggers_are_read), cmocka_unit_test(bad_triggers_are_refused),
+        cmocka_unit_test(triggers_are_read),    cmocka_unit_test(bad_triggers_are_refused),
         cmocka_unit_test(groups_are_looked_at), cmocka_unit_test(ring_forgets_by_age),
-        cmocka_unit_test(ring_is_bounded)};
+        cmocka_unit_test(ring_is_bounded),      cmocka_unit_test(short_windows_are_put_together),
+        cmocka_unit_test(the_signal_is_noted)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../skip_because.h"
 #include "capture/unwind_table.h"
 #include "hand_made.h"
 #include "sigsafe/arch.h"
@@ -298,7 +299,7 @@ static void test_tables_agree_on_python(void **state)
 
     (void)state;
     if (descriptor < 0)
-        skip();
+        skip_because("there is no /usr/bin/python3");
     assert_int_equal(pread(descriptor, &ehdr, sizeof ehdr, 0), sizeof ehdr);
     assert_true(ehdr.e_phnum <= 32);
     assert_true(pread(descriptor, phdrs, ehdr.e_phnum * sizeof phdrs[0], (off_t)ehdr.e_phoff) > 0);

@@ -7,9 +7,12 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../skip_because.h"
+#include "sigsafe/arch.h"
 #include "walking.h"
 
 enum { MAX_SEEN = 64 };
@@ -93,7 +96,7 @@ static void test_build_id(void **state)
     }
     assert_non_null(module);
     if (found == NULL)
-        skip();
+        skip_because("the linker gave this program no build id");
     assert_int_equal(module->n_build_id_bytes, 20);
     assert_memory_equal(module->build_id, found, 20);
 }
@@ -121,7 +124,7 @@ static void test_comes_and_goes(void **state)
     n = n_seen;
     library = dlopen("libutil.so.1", RTLD_NOW); /* any that is not loaded yet */
     if (library == NULL)
-        skip();
+        skip_because("no library to be loaded: %s", dlerror());
     assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
     assert_int_equal(n_seen, n + 1);
     assert_true(seen[n].appeared);
@@ -195,13 +198,49 @@ static void test_list_survives_fork(void **state)
     assert_int_equal(status, 0);
 }
 
+/* libc's rules are read where they are until that has cost as much as a table of them does: one
+ * look-up for each of its functions.  Nobody is woken before; sets that come meanwhile go on
+ * counting. */
+static void test_tables_where_they_are_worth_it(void **state)
+{
+    const uint64_t pc = (uint64_t)(uintptr_t)&hcreate; /* libc's, which no sanitizer replaces */
+    const uint32_t worth = module_at(pc)->worth;
+    const uint64_t in_place = pp_sig_module_set_find(pp_sig_module_set_current, pc);
+    uint64_t rule;
+    void *plugin;
+
+    (void)state;
+    assert_true(worth > 1000); /* libc's functions */
+    assert_int_equal(in_place & PP_RULE_NEW_CODE, 0);
+    look_up(pc, worth / 2);
+    assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
+    assert_null(module_at(pc)->table);
+    plugin = dlopen("libanl.so.1", RTLD_NOW); /* any that is not loaded yet */
+    if (plugin == NULL)
+        skip_because("no library to be loaded: %s", dlerror());
+    assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
+    assert_true(module_at(pc)->n_misses > worth / 2);
+    assert_null(module_at(pc)->table);
+    look_up(pc, worth - module_at(pc)->n_misses);
+    rule = pp_sig_module_set_find(pp_sig_module_set_current, pc);
+    assert_int_equal(rule & PP_RULE_NEW_CODE, PP_RULE_NEW_CODE);
+    assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
+    assert_non_null(module_at(pc)->table);
+    assert_int_equal(pp_sig_module_set_find(pp_sig_module_set_current, pc), in_place);
+    assert_int_equal(dlclose(plugin), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agrees_with_the_loader), cmocka_unit_test(test_build_id),
-        cmocka_unit_test(test_quiet_refresh),          cmocka_unit_test(test_comes_and_goes),
-        cmocka_unit_test(test_cut_and_deleted),        cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_agrees_with_the_loader),
+        cmocka_unit_test(test_build_id),
+        cmocka_unit_test(test_quiet_refresh),
+        cmocka_unit_test(test_comes_and_goes),
+        cmocka_unit_test(test_cut_and_deleted),
+        cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_list_survives_fork),
+        cmocka_unit_test(test_tables_where_they_are_worth_it),
     };
     return cmocka_run_group_tests(tests, start_noting, stop_walking);
 }

@@ -175,6 +175,9 @@ static void test_every_instruction_around_a_signal(void **state)
 static void test_every_instruction_by_tables(void **state)
 {
     (void)state;
+    for (uint32_t i = 0; i < pp_sig_module_set_current->n_modules; i++)
+        look_up(pp_sig_module_set_current->modules[i].start,
+                pp_sig_module_set_current->modules[i].worth);
     assert_int_equal(pp_modules_refresh(modules, 1000000000), 0);
     assert_true(pp_modules_table_bytes(modules) > 100000);
     step(sorts);

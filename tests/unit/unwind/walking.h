@@ -12,6 +12,7 @@
 
 #include "capture/maps.h"
 #include "capture/modules.h"
+#include "sigsafe/module_set.h"
 
 static struct pp_modules *modules;
 static volatile struct pp_sig_bounds bounds; /* handlers read it, which raise() does not say */
@@ -63,6 +64,24 @@ static inline int stop_walking(void **state)
     (void)state;
     pp_modules_free(modules);
     return 0;
+}
+
+/* The module of the current set that 'pc' lies in. */
+static inline struct pp_sig_module *module_at(uint64_t pc)
+{
+    struct pp_sig_module_set *set = pp_sig_module_set_current;
+
+    for (uint32_t i = 0; i < set->n_modules; i++)
+        if (pc >= set->modules[i].start && pc < set->modules[i].limit)
+            return &set->modules[i];
+    return NULL;
+}
+
+/* Look rules up 'n' times, as walks do for code that the cache does not know. */
+static inline void look_up(uint64_t pc, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        (void)pp_sig_module_set_find(pp_sig_module_set_current, pc);
 }
 
 /* Where 'pc' stands in the last walk, or -1. */
