@@ -9,7 +9,7 @@ static const double soon_ns = 1e8;   /* .. but so long: counts come in pieces */
 static const double forget = 0.75;   /* of a window's sums, what the next one keeps */
 static const double saved_ns = 2e9;  /* a budget of so long may be saved */
 static const double back_ns =
-    10e9; /* a debt as large as a budget of so long is paid back first of all */
+    3e9; /* a debt as large as a budget of so long is paid back first of all */
 static const double lowest_hz = 1, low_hz = 10;
 static const double least_wait_ns = 2e9; /* from one move to one upwards */
 static const double settle_ns =
@@ -41,7 +41,7 @@ static double target(const struct pp_budget *budget)
     const double debt = budget->debt_ns / (budget->wish.share * back_ns);
     const double part = debt < 0 ? 0 : debt > 1 ? 1 : debt;
 
-    return budget->wish.share * (0.85 - 0.5 * part);
+    return budget->wish.share * (0.85 - 0.65 * part);
 }
 
 /* ---- down ---- */

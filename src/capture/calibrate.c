@@ -11,72 +11,76 @@
 enum {
     N_ROUNDS = 3,
     N_SIGNALS = 50,
-    LEAST_SAMPLES = 3,
-    FIRST_TURNS = 20000, /* say how many a round takes */
-    PERIOD_NS = 100000,  /* several times what a sample costs: with less the loop hardly gets on */
-    LOOP_NS = 1000000,   /* of a round without samples */
+    LEAST_SAMPLES = 5,
+    MOST_SAMPLES = 25,
+    PERIOD_NS = 100000, /* several times what a sample costs: with less the loop hardly gets on */
+    MOST_NS = 20000000,
 };
 
-static void burn(uint64_t n_turns)
-{
-    for (volatile uint64_t i = 0; i < n_turns; i++)
-        ;
-}
-
-static uint64_t burn_ns(uint64_t n_turns)
-{
-    const uint64_t before_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-
-    burn(n_turns);
-    return pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
-}
-
-struct round {
-    uint64_t without_ns, with_ns;
-    uint32_t n; /* samples in the second */
+/* A moment, and how many samples there were before it. */
+struct moment {
+    uint64_t ns;
+    uint32_t n_samples;
 };
 
-/* The same work without and with samples.  False: it cannot be done. */
-static bool measure_round(struct pp_sig_thread *block, enum pp_rec_delivery delivery,
-                          uint64_t n_turns, struct round *round)
+/* None comes between the two readings. */
+static struct moment read_moment(const struct pp_sig_thread *block)
 {
-    const uint32_t n_before = atomic_load(&block->n_exits);
-    struct pp_source source;
+    struct moment now;
 
-    round->without_ns = burn_ns(n_turns);
-    if (pp_source_open(&source, delivery, pp_sig_gettid(), pp_sig_thread_hint(block->index),
-                       PERIOD_NS) != 0)
-        return false;
-    round->with_ns = burn_ns(n_turns);
-    pp_source_close(&source);
-    round->n = atomic_load(&block->n_exits) - n_before;
-    return true;
+    do {
+        now.n_samples = atomic_load(&block->n_exits);
+        now.ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
+    } while (atomic_load(&block->n_exits) != now.n_samples);
+    return now;
 }
 
-/* Nanoseconds a sample of perf events, or a negative number when none came.  By the quickest round
- * of each: what comes between, another virtual machine's turn above all, which this one takes for
- * CPU time, only adds. */
+static void insert(uint64_t *sorted, uint32_t n, uint64_t value)
+{
+    for (; n > 0 && sorted[n - 1] > value; n--)
+        sorted[n] = sorted[n - 1];
+    sorted[n] = value;
+}
+
+/* How long the readings were apart that one sample came between, in order, and the least of those
+ * that none came between.  The number of the first. */
+static uint32_t watch_samples(const struct pp_sig_thread *block, uint64_t *sorted_out,
+                              uint64_t *usual_ns_out)
+{
+    struct moment before = read_moment(block);
+    const uint64_t end_ns = before.ns + MOST_NS;
+    uint32_t n = 0;
+
+    *usual_ns_out = UINT64_MAX;
+    while (n < MOST_SAMPLES && before.ns < end_ns) {
+        const struct moment now = read_moment(block);
+        const uint64_t took_ns = now.ns - before.ns;
+
+        if (now.n_samples - before.n_samples == 1)
+            insert(sorted_out, n++, took_ns);
+        else if (now.n_samples == before.n_samples && took_ns < *usual_ns_out)
+            *usual_ns_out = took_ns;
+        before = now;
+    }
+    return n;
+}
+
+/* Nanoseconds a sample of perf events, or a negative number when too few came.  By the clock, of
+ * single samples, and of those the median: how fast this CPU gets on changes by half from one
+ * millisecond to the next where others share its core, and other threads and virtual machines take
+ * turns of their own. */
 static double measure_perf(struct pp_sig_thread *block, enum pp_rec_delivery delivery)
 {
-    const uint64_t ns = burn_ns(FIRST_TURNS);
-    const uint64_t n_turns = FIRST_TURNS * (uint64_t)LOOP_NS / (ns == 0 ? 1 : ns);
-    struct round rounds[N_ROUNDS];
-    uint64_t without_ns = UINT64_MAX;
-    double least = -1;
+    uint64_t sorted[MOST_SAMPLES], usual_ns;
+    struct pp_source source;
+    uint32_t n;
 
-    for (int i = 0; i < N_ROUNDS; i++) {
-        if (!measure_round(block, delivery, n_turns, &rounds[i]))
-            return -1;
-        if (rounds[i].without_ns < without_ns)
-            without_ns = rounds[i].without_ns;
-    }
-    for (int i = 0; i < N_ROUNDS; i++) {
-        const double more_ns = (double)rounds[i].with_ns - (double)without_ns;
-
-        if (rounds[i].n >= LEAST_SAMPLES && (least < 0 || more_ns / rounds[i].n < least))
-            least = more_ns / rounds[i].n;
-    }
-    return least;
+    if (pp_source_open(&source, delivery, pp_sig_gettid(), pp_sig_thread_hint(block->index),
+                       PERIOD_NS) != 0)
+        return -1;
+    n = watch_samples(block, sorted, &usual_ns);
+    pp_source_close(&source);
+    return n >= LEAST_SAMPLES ? (double)sorted[n / 2] - (double)usual_ns : -1;
 }
 
 /* What a signal to itself costs, which for CPU timers and the sampler is all: the kernel's tick is

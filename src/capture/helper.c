@@ -164,23 +164,27 @@ static uint64_t interval_ns(const struct pp_session *session, uint64_t now_ns)
 }
 
 /* Once a process for each way, when it has run for long enough that the few milliseconds do not
- * show. */
+ * show; again after as long where it could not be measured. */
 static void calibrate(struct pp_session *session)
 {
     struct pp_rec_header *header = session->header;
     static uint64_t delivery_ns, timer_ns;
     static enum pp_rec_delivery measured;
-    static bool is_timer_measured;
 
-    if (atomic_load_explicit(&header->cpu_ns, memory_order_relaxed) < CALIBRATE_AT_NS)
+    if (atomic_load_explicit(&header->cpu_ns, memory_order_relaxed) <
+        CALIBRATE_AT_NS * (1 + (uint64_t)session->n_calibrations))
         return;
-    if (session->delivery != PP_DELIVERY_CPU_TIMER && measured != session->delivery) {
-        delivery_ns = pp_calibrate_delivery(session->delivery);
+    if (measured != session->delivery) {
         measured = session->delivery;
+        delivery_ns = 0;
     }
-    if (!is_timer_measured && (session->has_timers || session->delivery == PP_DELIVERY_CPU_TIMER)) {
+    if (session->delivery != PP_DELIVERY_CPU_TIMER && delivery_ns == 0) {
+        delivery_ns = pp_calibrate_delivery(session->delivery);
+        session->n_calibrations++;
+    }
+    if (timer_ns == 0 && (session->has_timers || session->delivery == PP_DELIVERY_CPU_TIMER)) {
         timer_ns = pp_calibrate_delivery(PP_DELIVERY_CPU_TIMER);
-        is_timer_measured = true;
+        session->n_calibrations++;
     }
     atomic_store_explicit(&header->delivery_ns,
                           session->delivery == PP_DELIVERY_CPU_TIMER ? timer_ns : delivery_ns,

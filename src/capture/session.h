@@ -108,9 +108,10 @@ struct pp_session {
     uint64_t n_samples_seen, sampled_ns_seen; /* at the last look at the mean interval */
     uint64_t n_draws_seen;                    /* that ended since */
     uint64_t n_tasks_seen;
-    uint32_t n_looks;       /* at all threads */
-    uint64_t next_count_ns; /* when threads are counted again */
-    uint64_t next_look_ns;  /* when threads are looked for again at the latest */
+    uint32_t n_looks;        /* at all threads */
+    uint32_t n_calibrations; /* tried */
+    uint64_t next_count_ns;  /* when threads are counted again */
+    uint64_t next_look_ns;   /* when threads are looked for again at the latest */
     uint64_t module_changes_seen, next_module_look_ns;
     bool has_tables_left; /* to be built, a piece at each turn */
     struct pp_sampler sampler;

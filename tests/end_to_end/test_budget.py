@@ -28,8 +28,8 @@ class Budget(EndToEnd):
         """200 threads at 10 kHz and a budget of half a percent (40 at 2 % in short): the recording's own count of its cost ends within the
         budget, the shares are right, and the changes are told by the quality, by /debug/pprof/overhead and by /metrics.
 
-        20 s of CPU: what its beginning costs is paid back within 10."""
-        n_threads, seconds, percent = long_or((200, 0.1, 0.5), (40, 0.5, 2))
+        40 s of CPU: what its beginning costs, and another 10 s' budget that the machine's other work may take, is paid back by then."""
+        n_threads, seconds, percent = long_or((200, 0.2, 0.5), (40, 1, 2))
         finished, path, _ = self.assert_truth("spinners", n_threads, seconds, rate_hz=10000, options=("--budget", f"{percent}%"), timeout_s=300)
         self.assertRegex(finished.err, rf"(?m)^pprofc: a budget of {percent} % begins with [\d.]+ Hz, not 10000: the rate rises while it holds$")
         line = next(one for one in finished.own_lines if ", budget " in one)
