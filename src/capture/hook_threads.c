@@ -68,22 +68,33 @@ static void note_ignored_time(struct pp_sig_thread *thread)
                               memory_order_relaxed);
 }
 
-/* Nor how long it has queued since the helper's last look: up to the moment that counts as its end.
- * When it queues between the two they are read again. */
-static void note_end(struct pp_sig_thread *thread)
+/* How long the calling thread has queued for a CPU so far, and at which moment.  When it queues
+ * between the two they are read again.  False: the moment alone is known. */
+static bool read_queue(uint64_t *now_ns_out, uint64_t *queue_ns_out)
 {
     const bool is_wanted = pp_sig_waits_are(PP_WAITS_OFFCPU) && !pp_sig_descriptor_is_filtered;
-    uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC), queue_ns, before_ns;
+    uint64_t before_ns;
 
+    *now_ns_out = pp_sig_clock_ns(CLOCK_MONOTONIC);
     for (int i = 0; is_wanted && i < MOST_TRIES; i++) {
-        before_ns = now_ns;
-        if (!pp_wait_queue_read_own(&queue_ns))
-            break;
-        atomic_store_explicit(&thread->waits.end_queue_ns, queue_ns + 1, memory_order_relaxed);
-        now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-        if (now_ns < before_ns + ONE_MOMENT_NS)
+        before_ns = *now_ns_out;
+        if (!pp_wait_queue_read_own(queue_ns_out))
+            return false;
+        *now_ns_out = pp_sig_clock_ns(CLOCK_MONOTONIC);
+        if (*now_ns_out < before_ns + ONE_MOMENT_NS)
             break;
     }
+    return is_wanted;
+}
+
+/* Nor how long it has queued since the helper's last look: up to the moment that counts as its
+ * end. */
+static void note_end(struct pp_sig_thread *thread)
+{
+    uint64_t now_ns, queue_ns;
+
+    if (read_queue(&now_ns, &queue_ns))
+        atomic_store_explicit(&thread->waits.end_queue_ns, queue_ns + 1, memory_order_relaxed);
     atomic_store_explicit(&thread->waits.end_cpu_ns, pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID),
                           memory_order_relaxed);
     atomic_store_explicit(&thread->waits.end_ns, now_ns, memory_order_release);
@@ -134,17 +145,23 @@ static void set_bounds(struct pp_sig_thread *thread, size_t stack_bytes)
     }
 }
 
-/* When the thread's clocks began: what it has used of the CPU lies behind it, and where it was kept
- * waiting for one for longer than it takes to make a thread, it began when it was made. */
-static uint64_t birth_ns(uint64_t made_ns)
+/* When the thread's clocks began: what it has used of the CPU lies behind it, and what it was kept
+ * waiting for one.  It was not before it was asked for, nor, where its maker was kept waiting, just
+ * after. */
+static uint64_t birth_ns(uint64_t asked_ns)
 {
-    const uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC);
-    uint64_t cpu_ns;
+    uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC), cpu_ns, queue_ns, begin_ns;
 
-    if (made_ns == 0 || !pp_sig_waits_are(PP_WAITS_OFFCPU | PP_WAITS_LOCKS))
+    if (asked_ns == 0 || !pp_sig_waits_are(PP_WAITS_OFFCPU | PP_WAITS_LOCKS))
         return now_ns;
     cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    return now_ns < made_ns + cpu_ns + LONGEST_MAKING_NS ? now_ns - cpu_ns : made_ns;
+    if (now_ns < asked_ns + cpu_ns + LONGEST_MAKING_NS)
+        return now_ns - cpu_ns;
+    if (!read_queue(&now_ns, &queue_ns))
+        return asked_ns;
+    cpu_ns = pp_sig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    begin_ns = now_ns > cpu_ns + queue_ns ? now_ns - cpu_ns - queue_ns : 0;
+    return begin_ns > asked_ns ? begin_ns : asked_ns;
 }
 
 static void begin_thread(struct pp_sig_thread *thread)

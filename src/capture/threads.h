@@ -50,6 +50,8 @@ struct pp_wait_account {
     bool is_seen;                             /* by the look of now: it is to be told of */
     uint64_t seen_cpu_ns,
         seen_since_ticks; /* by the last look: nothing has changed while they hold */
+    bool is_doubtful; /* the last look took it to have left its wait: its queue time is not booked
+                         by that */
     uint64_t outside_since_ns, next_outside_ns;
     struct pp_wait_sums {
         uint64_t wall_ns, cpu_ns, queue_ns, throttled_ns, blocked_ns, unattributed_ns, n_waits;

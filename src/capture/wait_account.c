@@ -210,9 +210,11 @@ uint64_t pp_wait_account_update(struct pp_sig_thread *thread, struct pp_wait_acc
     account->boundary_ns =
         pp_sig_wait_ns(reading.ticks - account->begin_ticks) + account->claimed_ns;
     explained_ns = account->boundary_ns + account->cpu_ns + account->queue_ns + account->outside_ns;
-    if (*since_out != 0 &&
+    account->is_doubtful =
+        *since_out != 0 &&
         has_left_wait(thread, pp_at_least_0(explained_ns, account->wall_ns + account->overlap_ns),
-                      new_cpu_ns)) {
+                      new_cpu_ns);
+    if (account->is_doubtful) {
         explained_ns -= account->boundary_ns;
         account->boundary_ns =
             pp_sig_wait_ns(thread->waits.ticks - account->begin_ticks) + account->claimed_ns;

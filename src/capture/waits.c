@@ -178,7 +178,7 @@ static void book(struct pp_session *session, struct pp_sig_thread *thread,
 static void book_looked_at(struct pp_session *session, struct pp_sig_thread *thread,
                            struct pp_watch *watch)
 {
-    book(session, thread, &watch->waits, LEAST_QUEUE_NS);
+    book(session, thread, &watch->waits, watch->waits.is_doubtful ? UINT64_MAX : LEAST_QUEUE_NS);
 }
 
 static void look_at_all(struct pp_session *session,

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from end_to_end.harness import long_or
-from end_to_end.wait_runs import HOLDER, LOCK, OFFCPU, SHORTEST_NS, WaitRuns
+from end_to_end.wait_runs import HOLDER, LOCK, OFFCPU, SHORTEST_NS, WaitRuns, stolen_ns
 
 TIME_LIMIT_S = 1500
 
@@ -236,7 +236,7 @@ class AllTimeIsAccountedFor(WaitRuns):
             self.assertGreaterEqual(wall, least * 0.999, name)
             self.assertLessEqual(wall, most * 1.001, name)
         worst = self.assert_adds_up(facts)
-        print(f"{n_threads} threads{suffix}, {settings or 'offcpu,lock'}: at most {worst:.4%} left over", flush=True)
+        print(f"{n_threads} threads{suffix}, {settings or 'offcpu,lock'}: at most {worst:.4%} left over, {facts['stolen_ns'] / 1e6:.0f} ms stolen", flush=True)
         self.assertLessEqual(worst, most_left)
         self.assertEqual(sum(facts["n_losses"]), 0)
 
@@ -256,6 +256,16 @@ class AllTimeIsAccountedFor(WaitRuns):
         _, facts = self.record(self.program("wait_starved"), 2)
         self.assert_adds_up(facts)
 
+    def test_slow_birth(self):
+        """What it takes to make a thread is no time of the thread, however long it is."""
+        finished, facts = self.record(self.program("wait_slow_birth"), status=None)
+        if finished.status == 77:
+            self.skipTest("memory cannot be locked here (ulimit -l)")
+        self.assertEqual(finished.status, 0, finished.err)
+        self.assertGreater(int(finished.out), 4e6)  # else nothing is shown
+        one = self.thread(facts, "slow-birth")
+        self.assertLess(one["unattributed_ns"], 0.01 * one["wall_ns"] + facts["stolen_ns"], one)
+
     def test_ends(self):
         """What a thread has queued for since the helper's last look is known when it has ended."""
         for suffix, settings in (("", {}), ("_linked", {"preloads": ()})):
@@ -264,7 +274,7 @@ class AllTimeIsAccountedFor(WaitRuns):
             ended = [one for one in facts["threads"] if one["name"] == "ends"]
             wall, queued, left = (sum(one[name] for one in ended) for name in ("wall_ns", "run_queue_ns", "unattributed_ns"))
             self.assertGreater(queued, wall / 4)
-            self.assertLess(left, wall / 20)  # the sleeps in it are a hundredth or so
+            self.assertLess(left, wall / 20 + facts["stolen_ns"])  # the sleeps in it are a hundredth or so
 
     def test_goes_slowly(self):
         """A thread that the kernel lists for a while after its function has returned is settled once: nothing counts twice."""
@@ -317,7 +327,9 @@ class AllTimeIsAccountedFor(WaitRuns):
 
     def test_storm(self):
         """Sessions and pauses at odd moments, threads that come and go in them and between: nothing is made up in any row."""
+        before_ns = stolen_ns()
         finished = self.run_command(self.program("wait_storm"), self.folder, long_or(60, 4), env=self.environment(preloads=(), kinds=""))
+        taken_ns = stolen_ns() - before_ns
         self.assertEqual(finished.status, 0, finished.err)
         n_rows = 0
         for number in range(int(finished.out)):
@@ -330,7 +342,7 @@ class AllTimeIsAccountedFor(WaitRuns):
                 if wall_ns >= SHORTEST_NS:
                     self.assert_within(total_ns, wall_ns, 0.01, f"{number}: {one}")
                 if one["name"] != "breeder":  # in a wait of up to 100 ms when a session begins
-                    self.assertLess(one["unattributed_ns"], 0.05 * wall_ns + 15e6, f"{number}: {one}")
+                    self.assertLess(one["unattributed_ns"], 0.05 * wall_ns + 15e6 + taken_ns, f"{number}: {one}")
                 self.assertLessEqual(one["delay_ns"], wall_ns * 1.01 + 1e6, f"{number}: {one}")
                 self.assertLess(one["n_waits"], 1e6, f"{number}: {one}")
                 n_rows += 1
@@ -341,7 +353,8 @@ class AllTimeIsAccountedFor(WaitRuns):
     def test_short_threads(self):
         """Threads that end before the helper's next look: all adds up; what it cannot tell any more it does not make up."""
         self.check(5, 0.05, most_left=1)
-        self.check(32, 0.2, most_left=1)
+        for _ in range(long_or(100, 6)):  # a look in the wrong moment: 1 of 20 runs had a thread whose queue time stood in two events
+            self.check(32, 0.2, most_left=1)
 
 
 if __name__ == "__main__":
