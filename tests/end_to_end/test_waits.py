@@ -294,7 +294,7 @@ class AllTimeIsAccountedFor(WaitRuns):
         for name, (least_ns, most_ns) in json.loads(finished.out).items():
             one = self.thread(facts, name)
             wall_ns = one.get("wall_ns", 0)  # one that was in the pause alone has no account
-            self.assertGreaterEqual(wall_ns, least_ns, name)
+            self.assertGreaterEqual(wall_ns, least_ns - 0.2e6, name)  # what is read within 0.2 ms is one moment (capture/wait_account.c)
             self.assertLessEqual(wall_ns, most_ns, name)
             self.assertAlmostEqual(self.time_in_events(facts, one), wall_ns, delta=0.01 * least_ns, msg=name)
         waits = self.events(facts, OFFCPU, function="wait_for_end")
