@@ -147,7 +147,7 @@ static void set_bounds(struct pp_sig_thread *thread, size_t stack_bytes)
 
 /* When the thread's clocks began: what it has used of the CPU lies behind it, and what it was kept
  * waiting for one.  It was not before it was asked for, nor, where its maker was kept waiting, just
- * after. */
+ * after; what a hypervisor took since cannot be told from that, and is left out with it. */
 static uint64_t birth_ns(uint64_t asked_ns)
 {
     uint64_t now_ns = pp_sig_clock_ns(CLOCK_MONOTONIC), cpu_ns, queue_ns, begin_ns;
