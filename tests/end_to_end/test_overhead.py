@@ -123,6 +123,13 @@ class DeliveriesAreCounted(EndToEnd):
         facts = self.facts(self.program("kernel_time"), 2)
         self.assertEqual((facts["is_known"], facts["cost_ns"]), (0, 0))
 
+    def test_beside_others(self):
+        """Where many threads want the CPUs it is known as well: no signal is brought in less than a microsecond."""
+        facts = self.facts(self.program("spinners"), 40, 0.16)
+        self.assertEqual(facts["is_known"], 1)
+        self.assertGreater(facts["cost_ns"] / facts["n_samples"], 1e3)
+        self.assertLess(facts["cost_ns"] / facts["n_samples"], 100e3)
+
     def test_by_timer(self):
         """A thread that is much in the kernel has a CPU timer: its samples cost less than those of perf events before."""
         facts = self.facts(self.program("kernel_time"), 6.5)
