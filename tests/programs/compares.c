@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     struct pprofc_error err;
     int n = 60;
 
-    options.n_runs = 5;
+    options.n_runs = 10;
     options.folder = argc > 1 ? argv[1] : NULL;
     if (pprofc_compare("less/work", twice, once, &n, &options, &found, &err) != 0) {
         (void)fprintf(stderr, "compares: %s\n", err.message);
