@@ -22,8 +22,8 @@ extern "C" {
  * PPROFC_TOKEN_FILE; PPROFC_TLS_CERT and PPROFC_TLS_KEY (PEM files) make it HTTPS, but for unix
  * sockets.  One line with the URL goes to PPROFC_LOG, else to standard error.  PPROFC_HISTORY
  * begins continuous mode, too (pprofc/export.h).  -EALREADY when it serves already, -EACCES without
- * a token or with a key that others may read, -ENOSYS without libpprofc, or what listening or
- * starting failed with.
+ * a token or with a key that others may read, -ENOSYS without libpprofc, -ENOENT without
+ * libmicrohttpd (loaded by the first call), or what listening or starting failed with.
  * Cost:    two threads that sleep, a third while a request is answered; none of them is profiled.
  * Threads: any thread.
  * Signals: not from a signal handler: it allocates and takes a lock.

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "serve/http_library.h"
 #include "views/flamegraph.h"
 
 struct pp_exchange *pp_exchange_new(struct pp_server *server, struct pp_connections *connections,
@@ -13,9 +14,9 @@ struct pp_exchange *pp_exchange_new(struct pp_server *server, struct pp_connecti
 {
     struct pp_exchange *exchange = calloc(1, sizeof *exchange);
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        pp_http_library()->connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *clock =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        pp_http_library()->connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     const char *query = strchr(target, '?');
 
     if (exchange == NULL)
@@ -68,18 +69,19 @@ static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const 
 static unsigned long long promised_bytes(struct MHD_Connection *connection)
 {
     const char *text =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        pp_http_library()->value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return text != NULL ? strtoull(text, NULL, 10) : 0;
 }
 
 bool pp_exchange_may_come(struct pp_exchange *exchange)
 {
-    const union MHD_ConnectionInfo *head =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const union MHD_ConnectionInfo *head = pp_http_library()->connection_info(
+        exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     int n_hosts = 0;
 
-    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_host, &n_hosts);
+    (void)pp_http_library()->each_value(exchange->connection, MHD_HEADER_KIND, count_host,
+                                        &n_hosts);
     if (strlen(exchange->path) + strlen(exchange->query_text) > PP_EXCHANGE_MAX_TARGET_BYTES)
         pp_http_error(&exchange->answer, 414,
                       "a path with its parameters has at most %d bytes here",
@@ -165,7 +167,7 @@ bool pp_exchange_complete(struct pp_exchange *exchange)
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
-    (void)MHD_add_response_header(response, name, value);
+    (void)pp_http_library()->add_header(response, name, value);
 }
 
 static void add_headers(const struct pp_http_answer *answer, struct MHD_Response *response)
@@ -208,13 +210,13 @@ enum MHD_Result pp_exchange_send(struct pp_exchange *exchange)
     if (answer->body.failed)
         pp_http_error(answer, 500, "no memory for the answer");
     /* The bytes stay the exchange's, which outlives the response: on_end() frees it. */
-    response = MHD_create_response_from_buffer(answer->body.n_bytes, answer->body.bytes,
-                                               MHD_RESPMEM_PERSISTENT);
+    response = pp_http_library()->response(answer->body.n_bytes, answer->body.bytes,
+                                           MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
     pp_connection_enter(exchange->clock, PP_CONNECTION_SENDING);
     add_headers(answer, response);
-    result = MHD_queue_response(exchange->connection, (unsigned)answer->status, response);
-    MHD_destroy_response(response);
+    result = pp_http_library()->queue(exchange->connection, (unsigned)answer->status, response);
+    pp_http_library()->destroy(response);
     return result;
 }

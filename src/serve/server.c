@@ -17,6 +17,7 @@
 
 #include "base/print.h"
 #include "serve/exchange.h"
+#include "serve/http_library.h"
 #include "serve/threads.h"
 
 enum {
@@ -89,7 +90,7 @@ static void *answer_main(void *argument)
     pp_exchange_hold_answer(exchange);
     atomic_store(&exchange->is_answered, true);
     /* From here on the exchange is the mover's. */
-    MHD_resume_connection(exchange->connection);
+    pp_http_library()->resume(exchange->connection);
     /* libmicrohttpd's own wake-up is not in the set that the mover polls. */
     signal_event(server->wake);
     end_answer(server);
@@ -119,13 +120,13 @@ static enum MHD_Result hand_over(struct pp_exchange *exchange)
                       MAX_ANSWERS);
         return pp_exchange_send(exchange);
     }
-    MHD_suspend_connection(exchange->connection);
+    pp_http_library()->suspend(exchange->connection);
     if (pp_serve_thread_start(NULL, true, answer_main, exchange) == 0)
         return MHD_YES;
     end_answer(server);
     pp_http_error(&exchange->answer, 503, "no thread for the answer; try again");
     atomic_store(&exchange->is_answered, true);
-    MHD_resume_connection(exchange->connection);
+    pp_http_library()->resume(exchange->connection);
     return MHD_YES;
 }
 
@@ -137,8 +138,8 @@ static bool is_refused(struct pp_exchange *exchange)
     int status = 403;
     const char *why = pp_access_refusal(
         &exchange->server->access,
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST),
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+        pp_http_library()->value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST),
+        pp_http_library()->value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
         &status);
 
     if (why == NULL)
@@ -222,7 +223,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 {
     struct pp_server *server = context;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        pp_http_library()->connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         keep_unheard(*clock, NULL);
@@ -250,7 +251,7 @@ static void *mover_main(void *argument)
 {
     struct pp_server *server = argument;
     const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        pp_http_library()->daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
     eventfd_t n_woken;
 
@@ -258,12 +259,13 @@ static void *mover_main(void *argument)
     while (!atomic_load(&server->has_ended)) {
         struct pollfd waits[] = {{info->epoll_fd, POLLIN, 0}, {server->wake, POLLIN, 0}};
         MHD_UNSIGNED_LONG_LONG timeout_ms = TICK_MS;
-        if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES || timeout_ms > TICK_MS)
+        if (pp_http_library()->timeout(server->daemon, &timeout_ms) != MHD_YES ||
+            timeout_ms > TICK_MS)
             timeout_ms = TICK_MS;
         (void)poll(waits, 2, (int)timeout_ms);
         if (waits[1].revents != 0)
             (void)eventfd_read(server->wake, &n_woken);
-        (void)MHD_run(server->daemon);
+        (void)pp_http_library()->run(server->daemon);
         pp_connections_cut(&server->connections);
     }
     return NULL;
@@ -291,7 +293,7 @@ static struct MHD_Daemon *start_daemon(struct pp_server *server, const struct pp
         {MHD_OPTION_END, 0, NULL},
     };
 
-    return MHD_start_daemon(
+    return pp_http_library()->start(
         MHD_USE_EPOLL | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
             (is_tls ? MHD_USE_TLS : 0),
         0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, server,
@@ -311,6 +313,11 @@ static int start_all(struct pp_server *server, const struct pp_tls *tls, struct 
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->wake < 0 || server->stop < 0)
         return pp_fail(err, -errno, 0, "cannot make an eventfd: %s", strerror(errno));
+    if (pp_http_library() == NULL)
+        return pp_fail(err, -ENOENT, 0,
+                       "cannot serve at %s: there is no libmicrohttpd.so.12 here; install "
+                       "libmicrohttpd12",
+                       server->listener.url);
     server->daemon = start_daemon(server, tls);
     if (server->daemon == NULL)
         return pp_fail(err, -EINVAL, 0, "cannot serve at %s: %s", server->listener.url,
@@ -372,7 +379,7 @@ void pp_server_stop(struct pp_server *server)
     if (server->has_ticker)
         (void)pthread_join(server->ticker, NULL);
     if (server->daemon != NULL) {
-        MHD_stop_daemon(server->daemon); /* closes the listening socket too */
+        pp_http_library()->stop(server->daemon); /* closes the listening socket too */
         server->listener.fd = -1;
     }
     pp_listener_close(&server->listener);

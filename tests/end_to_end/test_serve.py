@@ -465,6 +465,18 @@ class Refusals(EndToEnd):
                 self.assertEqual(len(said.own_lines), 1, said.err)
                 self.assertIn(text, said.err)
 
+    def test_without_libmicrohttpd(self):
+        """One line says what to install, no socket stays, and a program that was to be served beside runs as it would have."""
+        (self.folder / "libmicrohttpd.so.12").touch()  # found first, and no library
+        finished, path = self.run_profiled("--", self.program("shares_50_30_20"), "0.1", output="x.ppc")
+        address, env = f"unix:{self.folder}/socket", clean_environment(LD_LIBRARY_PATH=self.folder)
+        line = f"pprofc: cannot serve at {address}: there is no libmicrohttpd.so.12 here; install libmicrohttpd12\n"
+        said = self.pprofc("serve", "-l", address, path, env=env)
+        self.assertEqual((said.status, said.err), (1, line))
+        said = self.pprofc("run", "-q", "--http", address, "-f", "-o", "x.pb.gz", "--", "sh", "-c", "echo done; exit 3", env=env)
+        self.assertEqual((said.status, said.out, said.err), (3, "done\n", line))
+        self.assertFalse((self.folder / "socket").exists())
+
     def test_open_address_needs_a_token(self):
         finished, path = self.run_profiled("--", self.program("shares_50_30_20"), "0.1", output="x.ppc")
         said = self.pprofc("serve", "-l", "0.0.0.0:0", path)

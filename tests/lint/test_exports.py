@@ -53,6 +53,11 @@ class Built(unittest.TestCase):
         self.check_guest(library)
         self.assertIn("[libpprofc.so.0]", run("readelf", "-dW", str(library)))
 
+    def test_command(self):
+        """What the command links is loaded at each of its starts: GnuTLS, by libmicrohttpd, or libcurl would be half of that."""
+        linked = {re.sub(r"\.so.*", "", name) for name in needed(self.library("pprofc"))} - {"ld-linux-x86-64"}
+        self.assertEqual(linked, {"libdw", "libelf", "libdeflate", "libzstd", "libjansson", "libm", "libc"})
+
     def test_static_libpprofc(self):
         """libpprofc.a puts no name outside our two families into a program, but those of --wrap where it is used."""
         names = re.findall(r"^\S+ [A-Z] (\S+)$", run("nm", "-g", "--defined-only", str(self.library("libpprofc.a"))), re.M)
