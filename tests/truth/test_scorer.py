@@ -61,6 +61,19 @@ class Scoring(unittest.TestCase):
             result = scorer.score(draw(drawn, 20000), truth, check_total=False)
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
 
+    def test_unsampled_time_of_a_whole_thread(self):
+        """Where phases are threads what no sample saw of each is its own; it is no function's, and nobody's where no thread has it."""
+        def profile(unsampled_of):
+            return Stacks([Stack(["work", "_start"], PERIOD_NS, thread="worker") for _ in range(980)]
+                          + [Stack([scorer.UNSAMPLED], 20 * PERIOD_NS, n_samples=0, thread=unsampled_of)], PERIOD_NS)
+
+        for function, unsampled_of, is_ok in ((None, "main", True), (None, scorer.OTHER_THREADS, False), ("work", "main", False)):
+            truth = truth_of({"work": 0.98}, 1, n_threads=2)
+            truth["phases"][0] |= {"thread": "worker", "function": function}
+            result = scorer.score(profile(unsampled_of), truth, check_total=False)
+            self.assertEqual(result.is_ok, is_ok, scorer.show(result))
+            self.assertEqual(result.n_samples, 980)
+
     def test_refuses_a_biased_turn(self):
         """A sampler in step with turns sees one of them alone: 50 points."""
         result = scorer.score(draw({"a": 1.0, "b": 0.0}), truth_of({"a": 0.5, "b": 0.5}))
