@@ -22,7 +22,7 @@ int main(int argc, char **argv)
     }
     /* All but this thread's, their births and deaths included. */
     phases[0].cpu_ns = truth_program_ns() - truth_thread_ns();
-    (void)snprintf(extra, sizeof extra, ", \"n_threads\": %d", n_threads);
+    (void)snprintf(extra, sizeof extra, ", \"n_threads\": %d, \"is_by_thread\": true", n_threads);
     truth_print("many_threads", phases, 1, truth_worker_roots, extra);
     return 0;
 }

@@ -158,20 +158,21 @@ def score(measured, truth, max_sds=MAX_SDS, check_total=True):
         result.problems.append("no samples")
         return result
     result.n_effective = effective_count(seen)
-    score_phases(result, with_unsampled(measured, seen, truth), truth, max_sds)
+    has_total = measured.is_time and check_total
+    # Only where [unsampled] has a bound of its own: else a thread that was never sampled would be right.
+    is_by_thread = truth.get("is_by_thread") and has_total
+    score_phases(result, with_unsampled(measured, seen) if is_by_thread else seen, truth, max_sds)
     score_roots(result, seen, truth)
-    if measured.is_time and check_total:
+    if has_total:
         score_total(result, measured, truth)
     return result
 
 
-def with_unsampled(measured, seen, truth):
-    """Where each phase is the whole of a thread, what no sample saw of that thread is its own, too.
+def with_unsampled(measured, seen):
+    """What no sample saw of a thread is its own, too, for a program that says that its phases are threads.
 
     A sample follows a period of user time and brings the kernel time since the last one with it: of a thread that makes others
     nearly all the time can come after its last sample (24 of 28 ms, in one run of fifty or so)."""
-    if truth.get("is_of_phases") or any(phase.get("function") or not phase.get("thread") for phase in truth["phases"]):
-        return seen
     return seen + [stack for stack in measured.stacks if stack.is_unsampled and stack.thread != OTHER_THREADS]
 
 

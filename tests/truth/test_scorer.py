@@ -62,15 +62,17 @@ class Scoring(unittest.TestCase):
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
 
     def test_unsampled_time_of_a_whole_thread(self):
-        """Where phases are threads what no sample saw of each is its own; it is no function's, and nobody's where no thread has it."""
+        """A program says that its phases are threads: what no sample saw of each is its own, nobody's where no thread has it; and it
+        does not count where nothing bounds it."""
         def profile(unsampled_of):
             return Stacks([Stack(["work", "_start"], PERIOD_NS, thread="worker") for _ in range(980)]
                           + [Stack([scorer.UNSAMPLED], 20 * PERIOD_NS, n_samples=0, thread=unsampled_of)], PERIOD_NS)
 
-        for function, unsampled_of, is_ok in ((None, "main", True), (None, scorer.OTHER_THREADS, False), ("work", "main", False)):
-            truth = truth_of({"work": 0.98}, 1, n_threads=2)
-            truth["phases"][0] |= {"thread": "worker", "function": function}
-            result = scorer.score(profile(unsampled_of), truth, check_total=False)
+        for is_by_thread, unsampled_of, check_total, is_ok in ((True, "main", True, True), (False, "main", True, False),
+                                                               (True, scorer.OTHER_THREADS, True, False), (True, "main", False, False)):
+            truth = truth_of({"work": 0.98}, 1, n_threads=40, is_by_thread=is_by_thread)
+            truth["phases"][0] |= {"thread": "worker", "function": None}
+            result = scorer.score(profile(unsampled_of), truth, check_total=check_total)
             self.assertEqual(result.is_ok, is_ok, scorer.show(result))
             self.assertEqual(result.n_samples, 980)
 
