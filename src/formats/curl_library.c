@@ -4,17 +4,15 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
+
+#include "base/loaded_symbol.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct pp_curl_library library;
 
-static bool find(const char *name, void *function_pointer)
+static bool find(const char *name, void *function_pointer_out)
 {
-    void *found = dlsym(library.handle, name);
-
-    memcpy(function_pointer, &found, sizeof found);
-    return found != NULL;
+    return pp_loaded_symbol(library.handle, name, function_pointer_out);
 }
 
 static bool find_all(void)
