@@ -243,8 +243,9 @@ class EndToEnd(unittest.TestCase):
 
     @staticmethod
     def text(child, which):
-        child.files[which].seek(0)
-        return child.files[which].read().decode(errors="replace")
+        """What it has written by now.  The file's position is the child's, too: where it was moved, the child would write."""
+        fd = child.files[which].fileno()
+        return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
     def run_command(self, *argv, timeout_s=None, **more):
         return self.finish(self.start(*argv, **more), timeout_s)

@@ -11,7 +11,7 @@ import time
 import unittest
 
 import otlp_peer
-from harness import PPROFC, EndToEnd, clean_environment
+from harness import PPROFC, EndToEnd, backtraces, clean_environment
 
 PROFILES, METRICS, TRACES = "/v1development/profiles", "/v1/metrics", "/v1/traces"
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -51,7 +51,7 @@ class Sending(EndToEnd):
                 return lines[-1]
             self.assertIsNone(child.poll(), self.text(child, 0))
             threading.Event().wait(0.01)
-        self.fail(f"no answer to {command}")
+        self.fail(f"no answer to {command}, after {self.text(child, 0)!r}\n{backtraces(child.pid)}")
 
     def counts(self, child):
         return {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", self.tell(child, "counts").partition(" error")[0])}
