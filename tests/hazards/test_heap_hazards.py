@@ -193,7 +193,7 @@ class Hazard47Bias(HeapRuns):
     """Objects of 64 bytes and of 64 KiB, half each, from one place: bytes and objects are right within their errors."""
 
     def test_both_sizes(self):
-        n, interval, sizes = long_or(20_000_000, 1_000_000), 524288, (64, 65536)
+        n, interval, sizes = long_or(20_000_000, 1_600_000), 524288, (64, 65536)
         for name in ("glibc", "tcmalloc"):
             with self.subTest(allocator=name):
                 _, facts = self.record(self.program("heap_storm"), "bias", n, preloads=(HEAP, self.allocator(name)),
@@ -207,8 +207,8 @@ class Hazard47Bias(HeapRuns):
                 objects_sd = math.sqrt(sum(variances))
                 print(f"{name}: bytes {(bytes_seen - n / 2 * sum(sizes)) / bytes_sd:+.2f} sd, "
                       f"objects {(objects_seen - n) / objects_sd:+.2f} sd", flush=True)
-                self.assertLess(abs(bytes_seen - n / 2 * sum(sizes)), 4 * bytes_sd)
-                self.assertLess(abs(objects_seen - n), 4 * objects_sd)
+                self.assertLess(abs(bytes_seen - n / 2 * sum(sizes)), 5 * bytes_sd)
+                self.assertLess(abs(objects_seen - n), 5 * objects_sd)
                 # What an object stood for goes with it.
                 for site in facts["sites"]:
                     self.assertEqual(site["allocated"], site["freed"])
@@ -218,8 +218,8 @@ class Hazard47Vectors(HeapRuns):
     """A vector that grows draws for its growth alone, and one that is cut down stands for what is left, at any interval."""
 
     def test_growth_and_cut(self):
-        """What they allocated is their full size, and what is in use what was kept of them, within four standard errors."""
-        n, full, cut, kept = long_or(1_000_000, 300_000), 32768, 8192, 30
+        """What they allocated is their full size, and what is in use what was kept of them, within five standard errors."""
+        n, full, cut, kept = long_or(1_600_000, 480_000), 32768, 8192, 30
         for interval in (65536, 32768):  # followed at pages and as strays; by the map
             with self.subTest(interval=interval):
                 _, facts = self.record(self.program("heap_vectors"), n, interval=interval, timeout_s=long_or(300, 60))
@@ -231,7 +231,7 @@ class Hazard47Vectors(HeapRuns):
                     sd = size * math.sqrt(count * (1 - chance) / chance)
                     extra = 8 * (n // kept + 1)  # the table of those that are kept
                     print(f"{interval}: {name} {(seen - count * size) / sd:+.2f} sd of {100 * sd / count / size:.2f} %", flush=True)
-                    self.assertLess(abs(seen - count * size), 4 * sd + 2 * extra)
+                    self.assertLess(abs(seen - count * size), 5 * sd + 2 * extra)
 
 
 class Moments(HeapRuns):

@@ -38,16 +38,17 @@ class Hazard24BigFork(Processes):
         return statistics.median(cpu_ms for cpu_ms, _ in json.loads(finished.out)["forks"])
 
     def test_fork_time(self):
-        """Medians of the CPU time of 20 forks, plain and sampled in turns, of 4 GiB (CI: 256 MiB) in small pages."""
-        n_mib, n_forks = long_or(4096, 256), 20
+        """Medians of the CPU time of forks, plain and sampled in turns, of 4 GiB (CI: 256 MiB) in small pages; of pairs of runs the
+        median again, as the machine's speed changes from one run to the next."""
+        n_mib, n_forks = long_or(4096, 256), long_or(20, 5)
         plain, sampled = [], []
-        for _ in range(long_or(3, 1)):
+        for _ in range(long_or(3, 5)):
             plain.append(self.median_ms(self.run_command(self.program("big_fork"), n_mib, n_forks, timeout_s=300)))
             sampled.append(self.median_ms(self.run_profiled("-F", "1000", "--", self.program("big_fork"), n_mib, n_forks,
                                                             timeout_s=300)[0]))
         print(f"fork of {n_mib} MiB: {statistics.median(plain):.2f} ms plain, {statistics.median(sampled):.2f} ms sampled, of CPU",
               flush=True)
-        self.assertLess(statistics.median(sampled), 2 * statistics.median(plain))
+        self.assertLess(statistics.median(own / other for own, other in zip(sampled, plain)), 2)
 
 
 class Storms(Processes):

@@ -56,11 +56,12 @@ int main(int argc, char **argv)
         compute(next_ns - tick_ns / 40);
         const uint64_t middle_ns = truth_thread_ns();
         call_kernel(next_ns + tick_ns / 40);
+        const uint64_t called_ns = truth_thread_ns();
         if (last_tick_ns + tick_ns < truth_clock_ns(CLOCK_MONOTONIC)) /* not seen: it ran late */
             compute(truth_clock_ns(CLOCK_MONOTONIC) + 2 * tick_ns);
         now_ns = truth_thread_ns();
-        phases[1].cpu_ns += middle_ns - start_ns;
-        phases[0].cpu_ns += now_ns - middle_ns;
+        phases[1].cpu_ns += middle_ns - start_ns + now_ns - called_ns;
+        phases[0].cpu_ns += called_ns - middle_ns;
     }
     truth_print("at_ticks", phases, 2, truth_main_root, "");
     return 0;

@@ -10,7 +10,7 @@
 
 enum { MAX_THREADS = 16, WARM_PAIRS = 20 };
 
-static volatile bool is_over;
+static volatile bool is_over, is_held; /* held: nobody is born */
 
 static void *allocate_and_free(void *argument)
 {
@@ -38,9 +38,12 @@ static void *give_birth(void *argument)
 {
     pthread_t child;
 
-    while (!is_over)
-        if (pthread_create(&child, NULL, burn_a_little, NULL) == 0)
+    while (!is_over) {
+        if (is_held)
+            (void)usleep(100);
+        else if (pthread_create(&child, NULL, burn_a_little, NULL) == 0)
             (void)pthread_join(child, NULL);
+    }
     return argument;
 }
 
@@ -68,9 +71,21 @@ static int count_lines(const char *path)
     return n;
 }
 
-/* What the process holds, as members of a JSON object. */
-static void describe_holdings(const char *when, char *text, size_t n_text)
+/* Threads that have ended, the births and our helper, are listed for some moments more. */
+static int count_threads(int n_expected)
 {
+    int n;
+
+    for (int i = 0; (n = count_entries("/proc/self/task") - 2) != n_expected && i < 20000; i++)
+        (void)usleep(1000);
+    return n;
+}
+
+/* What the process holds, as members of a JSON object. */
+static void describe_holdings(const char *when, int n_expected, char *text, size_t n_text)
+{
+    is_held = true;
+    const int n_threads = count_threads(n_expected);
     long n_pages = 0, n_resident = 0, n_shared = 0;
     FILE *file = fopen("/proc/self/statm", "r");
 
@@ -81,7 +96,8 @@ static void describe_holdings(const char *when, char *text, size_t n_text)
                    ", \"%s\": {\"private_kb\": %ld, \"descriptors\": %d, \"mappings\": %d, "
                    "\"threads\": %d}",
                    when, (n_resident - n_shared) * 4, count_entries("/proc/self/fd"),
-                   count_lines("/proc/self/maps"), count_entries("/proc/self/task"));
+                   count_lines("/proc/self/maps"), n_threads);
+    is_held = false;
 }
 
 int main(int argc, char **argv)
@@ -96,6 +112,7 @@ int main(int argc, char **argv)
     char extra[500], early[160] = "", late[160];
     int n_threads = (int)truth_argument(argc, argv, 4, 4);
 
+    (void)truth_calibrate();
     options.frequency_hz = truth_argument(argc, argv, 3, 1000);
     n_threads = n_threads > MAX_THREADS ? MAX_THREADS : n_threads;
     for (int i = 0; i < n_threads; i++)
@@ -106,7 +123,7 @@ int main(int argc, char **argv)
         struct pprofc_recording *recording = NULL;
         size_t n = 0;
         if (i == WARM_PAIRS)
-            describe_holdings("early", early, sizeof early);
+            describe_holdings("early", 1 + n_threads, early, sizeof early);
         int rc = pprofc_start(&options, &err);
         if (rc == 0 && pairs_hz > 0)
             (void)usleep((useconds_t)(1e6 / pairs_hz));
@@ -120,7 +137,7 @@ int main(int argc, char **argv)
         n_bytes += n;
         pprofc_recording_free(recording);
     }
-    describe_holdings("late", late, sizeof late);
+    describe_holdings("late", 1 + n_threads, late, sizeof late);
     is_over = true;
     for (int i = 0; i < n_threads; i++)
         (void)pthread_join(threads[i], NULL);

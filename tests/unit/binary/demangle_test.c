@@ -81,11 +81,11 @@ static void test_capacity(void **state)
     assert_int_equal(pp_demangle("_ZN3foo3BarIiE3bazEv", small, 0), -EINVAL);
 }
 
-static double seconds_now(void)
+static double cpu_seconds(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -97,7 +97,7 @@ static void test_bomb(void **state)
     char bomb[300] = "_Z1fI1AIiiiiE";
     char mild[300] = "_Z1fI1AIiiiiE";
     size_t n_bytes = strlen(bomb);
-    const double begin = seconds_now();
+    const double begin = cpu_seconds();
 
     (void)state;
     for (int i = 1; i <= 13; i++) {
@@ -112,7 +112,7 @@ static void test_bomb(void **state)
     assert_true(pp_demangle(mild, text, sizeof text) >
                 4 * 4 * 4 * 4 * 3); /* the name is a legal one */
     assert_int_equal(pp_demangle(bomb, text, sizeof text), -EINVAL);
-    assert_true(seconds_now() - begin < 0.1);
+    assert_true(cpu_seconds() - begin < 0.1);
 }
 
 static uint64_t next_random(uint64_t *state)
