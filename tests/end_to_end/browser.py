@@ -95,7 +95,7 @@ class Browser:
         log = self.call("POST", self.base + "/se/log", {"type": "browser"})
         return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
 
-    def wait_for(self, script, seconds=5):
+    def wait_for(self, script, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = self.run(script)

@@ -1,6 +1,7 @@
 """The flame graph in a real browser: what it shows, how fast it opens, what it answers to keys and pointers."""
 import os
 import random
+import statistics
 import subprocess
 import tempfile
 import time
@@ -255,9 +256,11 @@ class FlameGraphPage(unittest.TestCase):
         print(f"100 000 stacks: {picture.stat().st_size / 1e6:.1f} MB, drawn after {min(times):.0f} ms")
         crowd = max(1, os.getloadavg()[0] / os.cpu_count())  # others on the same processors
         self.assertLessEqual(min(times), 1000 * crowd)
-        start = time.monotonic()
-        self.browser.run("const s = document.getElementById('search'); s.value = 'method_1[0-9]$'; s.dispatchEvent(new Event('input'))")
-        self.assertLess(time.monotonic() - start, crowd)
+        times = [self.browser.run("const s = document.getElementById('search'), start = performance.now(); s.value = 'method_1[0-9]$';"
+                                  "s.dispatchEvent(new Event('input')); document.documentElement.getBoundingClientRect(); return performance.now() - start")
+                 for _ in range(5)]
+        print(f"searched in {statistics.median(times):.0f} ms")
+        self.assertLess(statistics.median(times), 1000 * crowd)
         self.assertRegex(self.browser.run(MATCHED), r"matched \d+\.\d\d % in")
 
 

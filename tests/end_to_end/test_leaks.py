@@ -126,10 +126,10 @@ class EveryAllocationFollowed(Leaks):
 
 @not_sanitized("the runtime's malloc holds what was freed, and has its own leak check")
 class Sampled(Leaks):
-    N, INTERVAL = 20000, 16384
+    N, INTERVAL = 20000, 8192
 
     def test_truth(self):
-        """One sample in 16 KiB: lost objects come out within four standard errors, of lost chains the heads at most, what is held
+        """One sample in 8 KiB: lost objects come out within five standard errors, of lost chains the heads at most, what is held
         is not suspected.  A longer pause than allowed is refused, told, and made by --force."""
         child = self.start_heap(self.program("leak_truth"), self.N, PPROFC_HEAP_INTERVAL=self.INTERVAL)
         self.wait_for(child, "ready")
@@ -141,7 +141,7 @@ class Sampled(Leaks):
         found = self.by_kind(report, LOST + HELD + HIDDEN)
         for kind in ("lost_plain", *HIDDEN):
             n_bytes = planted[kind][1]
-            self.assertLess(abs(found[kind][1] - n_bytes), 4 * math.sqrt(self.INTERVAL * n_bytes), kind)
+            self.assertLess(abs(found[kind][1] - n_bytes), 5 * math.sqrt(self.INTERVAL * n_bytes), kind)
         for kind in HELD:
             self.assertEqual(found[kind], (0, 0), kind)
         self.assertLess(found["lost_chain"][0], 0.3 * planted["lost_chain"][0])  # a tenth are heads

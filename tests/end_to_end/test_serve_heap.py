@@ -250,23 +250,23 @@ class Sampled(HeapSites):
     INTERVAL = 16384
 
     def test_diff(self):
-        """The growth between two moments is right within four of the standard errors that stand beside it; the error is that of
+        """The growth between two moments is right within five of the standard errors that stand beside it; the error is that of
         what came and went, not of all that is in use."""
         for _ in range(20):
             self.round()
-        _, rows = self.compare("kind=heap&seconds=1", 2)
+        _, rows = self.compare("kind=heap&seconds=1", 4)
         amounts = rows["half_freed"]["flat"]
-        truth, error = 2 * ROUND[3], amounts["change"]["error"]
+        truth, error = 4 * ROUND[3], amounts["change"]["error"]
         print(f"{amounts['change']['value']:.0f} of {truth} bytes, +- {error:.0f}")
         self.assertGreater(error, 0)
-        self.assertLess(abs(amounts["change"]["value"] - truth), 4 * error)
+        self.assertLess(abs(amounts["change"]["value"] - truth), 5 * error)
         self.assertLess(error, amounts["after"]["error"])
-        self.assertLess(abs(amounts["after"]["value"] - 23 * ROUND[3]), 4 * amounts["after"]["error"])
+        self.assertLess(abs(amounts["after"]["value"] - 25 * ROUND[3]), 5 * amounts["after"]["error"])
         # Of two spans of time the difference is as unsure as both.
-        report, rows = self.compare("kind=allocs&seconds=1&after=0.2", 2)
+        report, rows = self.compare("kind=allocs&seconds=1&after=0.2", 4)
         amounts = rows["half_freed"]["flat"]
-        truth = 2 * ROUND[1] / report["seconds_before"]
-        self.assertLess(abs(amounts["before"]["value"] - truth), 4 * amounts["before"]["error"])
+        truth = 4 * ROUND[1] / report["seconds_before"]
+        self.assertLess(abs(amounts["before"]["value"] - truth), 5 * amounts["before"]["error"])
         self.assertEqual(amounts["change"], {"value": -amounts["before"]["value"], "error": amounts["before"]["error"]})
 
 

@@ -133,9 +133,16 @@ server {{ listen 127.0.0.1:{self.port} reuseport; root {self.folder}; }} }}
 
     @staticmethod
     def workers(master):
-        listed = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        return {int(pid) for pid in listed if b"worker process" in Path(f"/proc/{pid}/cmdline").read_bytes()
-                and b"shutting" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        """Of the master's children those that work; one that has ended meanwhile is none."""
+        found = set()
+        for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split():
+            try:
+                title = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if b"worker process" in title and b"shutting" not in title:
+                found.add(int(pid))
+        return found
 
 
 @need("redis-server")
