@@ -1,11 +1,11 @@
 //! Threads that contend for a lock of parking_lot and measure how long they wait for it.
 //! Arguments: the kind of lock, threads (4), seconds (2).  Prints {"waited_ns": .., "n_taken": ..}.
 //! `condition` instead waits 300 ms for a condition, then 200 ms for its mutex, and prints the sum; `again` does so where nobody
-//! notifies: it has waited long enough, and prints how long for the mutex; `futex` waits by a word of its own.
+//! notifies: it has waited long enough, and prints how long at least and at most for the mutex; `futex` waits by a word of its own.
 #[cfg(feature = "next")]
 use next as parking_lot;
-use parking_lot::{Condvar, FairMutex, Mutex, ReentrantMutex, RwLock};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use parking_lot::{Condvar, FairMutex, Mutex, MutexGuard, ReentrantMutex, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 static MUTEX: Mutex<u64> = Mutex::new(0);
@@ -17,6 +17,8 @@ static NEIGHBOURS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 static CONDITION: Condvar = Condvar::new();
 static WAITED_NS: AtomicU64 = AtomicU64::new(0);
 static N_TAKEN: AtomicU64 = AtomicU64::new(0);
+/// Set by the thread that waits, just before it does.
+static WAITS: AtomicBool = AtomicBool::new(false);
 
 fn since(begin: Instant) -> u64 {
     begin.elapsed().as_nanos() as u64
@@ -76,9 +78,26 @@ fn run(number: usize, kind: &str, end: Instant) {
     }
 }
 
+fn pause_ms(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+/// Takes the mutex, without waiting for it, of a thread that waits for the condition: who says so has the mutex until it does.
+fn take_of_waiter() -> MutexGuard<'static, u64> {
+    loop {
+        if WAITS.load(Ordering::Acquire) {
+            if let Some(held) = MUTEX.try_lock() {
+                return held;
+            }
+        }
+        pause_ms(1);
+    }
+}
+
 #[inline(never)]
 fn wait_for_condition() {
     let mut value = MUTEX.lock();
+    WAITS.store(true, Ordering::Release);
     while *value == 0 {
         CONDITION.wait(&mut value);
     }
@@ -87,16 +106,17 @@ fn wait_for_condition() {
 
 /// The one who notifies keeps the mutex for another 200 ms.
 fn condition() {
-    let begin = Instant::now();
-    let other = std::thread::spawn(move || {
+    let other = std::thread::spawn(|| {
+        let begin = Instant::now();
         wait_for_condition();
         since(begin)
     });
-    std::thread::sleep(Duration::from_millis(300));
+    drop(take_of_waiter());
+    pause_ms(300);
     let mut value = MUTEX.lock();
     *value = 1;
     CONDITION.notify_one();
-    std::thread::sleep(Duration::from_millis(200));
+    pause_ms(200);
     drop(value);
     let had_ns = other.join().unwrap();
     println!("{{\"waited_ns\": {had_ns}}}");
@@ -105,23 +125,46 @@ fn condition() {
 #[inline(never)]
 fn take_again() -> u64 {
     let mut value = MUTEX.lock();
-    CONDITION.wait_for(&mut value, Duration::from_millis(100));
+    WAITS.store(true, Ordering::Release);
+    while *value == 0 {
+        CONDITION.wait_for(&mut value, Duration::from_millis(100));
+    }
     std::hint::black_box(*value)
 }
 
-/// Who waits gives up after 100 ms, and another has the mutex for 300 ms more.
+/// Whether a thread waits for the mutex: the second bit of its only byte.
+fn is_waited_for() -> bool {
+    let state = unsafe { &*(MUTEX.raw() as *const _ as *const AtomicU8) };
+    state.load(Ordering::Acquire) & 2 != 0
+}
+
+/// Who waits gives up after 100 ms, and another has the mutex for 300 ms more.  When it gives up only the crate knows: between
+/// the last look at which it does not wait for the mutex and the first at which it does.
 fn again() {
-    let begin = Instant::now();
-    let other = std::thread::spawn(move || {
+    let other = std::thread::spawn(|| {
         take_again();
-        since(begin)
+        Instant::now()
     });
-    std::thread::sleep(Duration::from_millis(50));
-    let held = MUTEX.lock();
-    std::thread::sleep(Duration::from_millis(350));
+    let mut held = take_of_waiter();
+    *held = 1;
+    let (mut before, mut after) = (Instant::now(), None);
+    while after.is_none() {
+        pause_ms(1);
+        let look = Instant::now();
+        if is_waited_for() {
+            after = Some(Instant::now());
+        } else {
+            before = look;
+        }
+    }
+    pause_ms(300);
     drop(held);
-    let waited_ns = other.join().unwrap() - 100_000_000;
-    println!("{{\"waited_ns\": {waited_ns}}}");
+    let had = other.join().unwrap();
+    println!(
+        "{{\"least_ns\": {}, \"most_ns\": {}}}",
+        (had - after.unwrap()).as_nanos(),
+        (had - before).as_nanos()
+    );
 }
 
 extern "C" {
@@ -140,12 +183,16 @@ fn wait_by_word(word: &AtomicU32) {
 
 fn futex() {
     static WORD: AtomicU32 = AtomicU32::new(1);
-    let begin = Instant::now();
-    let other = std::thread::spawn(move || {
+    let other = std::thread::spawn(|| {
+        let begin = Instant::now();
+        WAITS.store(true, Ordering::Release);
         wait_by_word(&WORD);
         since(begin)
     });
-    std::thread::sleep(Duration::from_millis(300));
+    while !WAITS.load(Ordering::Acquire) {
+        pause_ms(1);
+    }
+    pause_ms(300);
     WORD.store(0, Ordering::Release);
     unsafe { syscall(202, WORD.as_ptr(), 129, 1) };
     let waited_ns = other.join().unwrap();
