@@ -82,6 +82,16 @@ TRUTH_NOINLINE static void sleep_after_jump(void)
     TRUTH_KEEP_FRAME();
 }
 
+/* A timer that fires late makes a sleep longer: how long it was is said beside the output, which
+ * is to be the same in each run. */
+static void time_sleep_after_jump(void)
+{
+    const uint64_t begin_ns = now_ns();
+
+    sleep_after_jump();
+    (void)fprintf(stderr, "slept for %llu ns\n", (unsigned long long)(now_ns() - begin_ns));
+}
+
 TRUTH_NOINLINE static void work_after_jump(void)
 {
     TRUTH_SPIN_US(200000);
@@ -95,7 +105,7 @@ static void jumps(void)
     for (int i = 0; i < 20; i++)
         left_by_jump();
     work_after_jump(); /* its time is no wait, whatever the hook's word is */
-    sleep_after_jump();
+    time_sleep_after_jump();
 }
 
 /* ---- threads that are cancelled in a wait ---- */
