@@ -361,7 +361,7 @@ static void make_mutex(pthread_mutex_t *lock, int type, int protocol, int robust
 
 static void *die_with_it(void *lock)
 {
-    CHECK(pthread_mutex_lock(lock) == 0);
+    CHECK(pthread_mutex_lock(lock) == 0 && sem_post(&semaphore) == 0);
     pause_ms(50);
     return NULL;
 }
@@ -401,8 +401,8 @@ static void kinds_of_locks(void)
     CHECK(pthread_mutex_unlock(&lock) == EPERM && pthread_mutex_destroy(&lock) == 0);
 
     make_mutex(&lock, PTHREAD_MUTEX_NORMAL, 0, PTHREAD_MUTEX_ROBUST);
-    CHECK(pthread_create(&thread, NULL, die_with_it, &lock) == 0);
-    pause_ms(20);
+    CHECK(sem_init(&semaphore, 0, 0) == 0);
+    CHECK(pthread_create(&thread, NULL, die_with_it, &lock) == 0 && sem_wait(&semaphore) == 0);
     CHECK(pthread_mutex_lock(&lock) == EOWNERDEAD && pthread_mutex_consistent(&lock) == 0);
     CHECK(pthread_mutex_unlock(&lock) == 0 && pthread_join(thread, NULL) == 0);
     in_thread(die_with_it, &lock);
