@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -496,10 +497,21 @@ static void idlers(int n, int seconds)
 }
 
 static pthread_mutex_t other_mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int n_with_one;
+
+/* Until each of the two has its first lock, else one that comes early has both.  It is no wait,
+ * which would be counted: it runs. */
+static void meet_other(void)
+{
+    n_with_one++;
+    while (n_with_one < 2)
+        CHECK(sched_yield() == 0);
+}
 
 TRUTH_NOINLINE static void *first_then_other(void *unused)
 {
     CHECK(pthread_mutex_lock(&mutex) == 0);
+    meet_other();
     pause_ms(100);
     CHECK(pthread_mutex_lock(&other_mutex) == 0);
     return unused;
@@ -508,6 +520,7 @@ TRUTH_NOINLINE static void *first_then_other(void *unused)
 TRUTH_NOINLINE static void *other_then_first(void *unused)
 {
     CHECK(pthread_mutex_lock(&other_mutex) == 0);
+    meet_other();
     pause_ms(100);
     CHECK(pthread_mutex_lock(&mutex) == 0);
     return unused;
