@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int pipe_ends[2];
+static atomic_bool is_held, reads;
 
 static void pause_ms(long ms)
 {
@@ -43,17 +45,23 @@ TRUTH_NOINLINE static void *wait_behind_filter(void *unused)
     return unused;
 }
 
+/* The mutex's word is 2 where a thread waits for it. */
 static void *release_later(void *unused)
 {
     CHECK(pthread_mutex_lock(&mutex) == 0);
-    pause_ms(400);
+    is_held = true;
+    while (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_ACQUIRE) != 2)
+        pause_ms(1);
+    pause_ms(100);
     CHECK(pthread_mutex_unlock(&mutex) == 0);
     return unused;
 }
 
 static void *feed_later(void *unused)
 {
-    pause_ms(150);
+    while (!reads)
+        pause_ms(1);
+    pause_ms(100);
     CHECK(write(pipe_ends[1], "x", 1) == 1);
     return unused;
 }
@@ -83,6 +91,9 @@ static void filter(bool by_syscall)
                       : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)) == 0);
     CHECK(pthread_create(&holder, NULL, release_later, NULL) == 0);
     CHECK(pthread_create(&feeder, NULL, feed_later, NULL) == 0);
+    while (!is_held)
+        pause_ms(1);
+    reads = true;
     CHECK(read(pipe_ends[0], &byte, 1) == 1);
     CHECK(pthread_create(&waiter, NULL, wait_behind_filter, NULL) == 0);
     CHECK(pthread_join(holder, NULL) == 0 && pthread_join(feeder, NULL) == 0);
