@@ -526,7 +526,7 @@ class WhatIsUnderWay(WaitRuns):
                 self.assertEqual({(one["kind"], one["descriptor"]) for one in waits}, {(kind, descriptor)}, function)
                 self.assertEqual(sum(one["count"] for one in waits), 1)
                 self.assertGreater(sum(one["n_events"] for one in waits), 1)  # or it proves nothing
-                self.assert_within(sum(one["ns"] for one in waits), truth[function], 0.01, function)
+                self.assert_waited(facts, sum(one["ns"] for one in waits), truth[function], 0.01, function)
             held = self.events(facts, LOCK, function="lock_for_ever")
             self.assertEqual((sum(one["count"] for one in held), facts["n_contentions"]), (1, 1))
             self.assert_within(sum(one["ns"] for one in held), truth["lock_for_ever"], 0.01)
