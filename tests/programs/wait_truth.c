@@ -1,8 +1,12 @@
 /* Waits of a known length, each in a function of its own:
  *   sleeper() sleeps for 300 ms, reader() waits 400 ms for a pipe, locker() 500 ms for a mutex on a
  *   second thread, waiter() 200 ms for a condition.
- * Prints what each took by CLOCK_MONOTONIC: "NAME NANOSECONDS". */
+ * Who ends a wait counts from a moment at which it is about to begin.  Prints what each took by
+ * CLOCK_MONOTONIC: "NAME NANOSECONDS"; "released" is how long locker() had waited when the mutex
+ * was released. */
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -30,6 +34,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static int is_ready;
+static _Atomic long lock_began_ns;
+static atomic_bool waits;
 
 NOINLINE static void sleeper(void)
 {
@@ -51,6 +57,7 @@ NOINLINE static void *locker(void *unused)
     long *took = unused;
     const long begin = now_ns();
 
+    lock_began_ns = begin;
     (void)pthread_mutex_lock(&mutex);
     *took = now_ns() - begin;
     (void)pthread_mutex_unlock(&mutex);
@@ -60,6 +67,7 @@ NOINLINE static void *locker(void *unused)
 NOINLINE static void waiter(void)
 {
     (void)pthread_mutex_lock(&guard);
+    waits = true;
     while (!is_ready)
         (void)pthread_cond_wait(&condition, &guard);
     (void)pthread_mutex_unlock(&guard);
@@ -67,6 +75,8 @@ NOINLINE static void waiter(void)
 
 static void *signaller(void *unused)
 {
+    while (!waits)
+        pause_ms(1);
     pause_ms(200);
     (void)pthread_mutex_lock(&guard);
     is_ready = 1;
@@ -85,17 +95,22 @@ static void time_it(const char *name, void (*function)(void))
 
 static void time_reader(void)
 {
-    int ends[2];
+    int ends[2], start[2];
+    char byte = 'x';
     long begin;
 
-    if (pipe(ends) != 0)
+    if (pipe(ends) != 0 || pipe(start) != 0)
         abort();
     if (fork() == 0) {
+        if (read(start[0], &byte, 1) != 1)
+            abort();
         pause_ms(400);
         if (write(ends[1], "x", 1) != 1)
             abort();
         _exit(0);
     }
+    if (write(start[1], &byte, 1) != 1)
+        abort();
     begin = now_ns();
     reader(ends[0]);
     (void)printf("reader %ld\n", now_ns() - begin);
@@ -105,14 +120,17 @@ static void time_reader(void)
 NOINLINE static void holder(void)
 {
     pthread_t thread;
-    long took = 0;
+    long took = 0, released_ns;
 
     (void)pthread_mutex_lock(&mutex);
     (void)pthread_create(&thread, NULL, locker, &took);
+    while (lock_began_ns == 0)
+        pause_ms(1);
     pause_ms(500);
+    released_ns = now_ns() - lock_began_ns;
     (void)pthread_mutex_unlock(&mutex);
     (void)pthread_join(thread, NULL);
-    (void)printf("locker %ld\n", took);
+    (void)printf("locker %ld\nreleased %ld\n", took, released_ns);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 /* As wait_truth.c, by C11's threads: what each took by CLOCK_MONOTONIC, "NAME NANOSECONDS". */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <threads.h>
@@ -10,6 +11,7 @@
 static mtx_t mutex, guard;
 static cnd_t condition;
 static bool is_ready;
+static atomic_bool is_timed;
 
 static long now_ns(void)
 {
@@ -22,6 +24,14 @@ static long now_ns(void)
 static void pause_ms(long ms)
 {
     (void)thrd_sleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* Pause, once another thread is about to wait. */
+static void pause_beside(long ms)
+{
+    while (!is_timed)
+        pause_ms(1);
+    pause_ms(ms);
 }
 
 NOINLINE static void sleeper(void)
@@ -50,8 +60,10 @@ static void time_it(const char *name, void (*function)(void))
 {
     const long begin = now_ns();
 
+    is_timed = true;
     function();
     (void)printf("%s %ld\n", name, now_ns() - begin);
+    is_timed = false;
 }
 
 static int run_locker(void *unused)
@@ -64,7 +76,7 @@ static int run_locker(void *unused)
 static int signaller(void *unused)
 {
     (void)unused;
-    pause_ms(200);
+    pause_beside(200);
     (void)mtx_lock(&guard);
     is_ready = true;
     (void)cnd_signal(&condition);
@@ -88,7 +100,7 @@ int main(void)
     time_it("sleeper", sleeper);
     (void)mtx_lock(&mutex);
     (void)thrd_create(&other, run_locker, NULL);
-    pause_ms(500);
+    pause_beside(500);
     (void)mtx_unlock(&mutex);
     (void)thrd_join(other, NULL);
     (void)thrd_create(&other, signaller, NULL);

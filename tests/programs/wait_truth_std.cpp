@@ -1,5 +1,6 @@
 // As wait_truth.c, by C++'s library: what each took by std::chrono::steady_clock, "NAME
 // NANOSECONDS".
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -17,6 +18,16 @@ static std::mutex mutex, guard;
 static std::shared_mutex shared;
 static std::condition_variable condition;
 static bool is_ready;
+static std::future<void> future;
+static std::atomic<bool> is_timed;
+
+// Pause, once another thread is about to wait.
+static void pause_beside(std::chrono::milliseconds time)
+{
+    while (!is_timed)
+        std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(time);
+}
 
 NOINLINE static void sleeper()
 {
@@ -58,12 +69,12 @@ NOINLINE static void timed_waiter()
 
 static void come_later()
 {
-    std::this_thread::sleep_for(250ms);
+    pause_beside(250ms);
 }
 
 NOINLINE static void future_waiter()
 {
-    std::async(std::launch::async, come_later).get();
+    future.get();
     KEEP_FRAME();
 }
 
@@ -71,24 +82,26 @@ static void time_it(const char *name, void (*function)())
 {
     const auto begin = std::chrono::steady_clock::now();
 
+    is_timed = true;
     function();
     std::printf("%s %lld\n", name,
                 static_cast<long long>(
                     std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count()));
+    is_timed = false;
 }
 
 template <typename Lock> static void time_held(const char *name, void (*function)(), Lock hold)
 {
     std::thread other(time_it, name, function);
 
-    std::this_thread::sleep_for(400ms);
+    pause_beside(400ms);
     hold.unlock();
     other.join();
 }
 
 static void signaller()
 {
-    std::this_thread::sleep_for(200ms);
+    pause_beside(200ms);
     std::lock_guard<std::mutex> hold(guard);
     is_ready = true;
     condition.notify_one();
@@ -104,6 +117,7 @@ int main()
     time_it("waiter", waiter);
     other.join();
     time_it("timed_waiter", timed_waiter);
+    future = std::async(std::launch::async, come_later);
     time_it("future_waiter", future_waiter);
     return 0;
 }
