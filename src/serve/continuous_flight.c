@@ -163,11 +163,25 @@ void pp_continuous_take_request(struct pp_continuous *continuous, uint32_t n_tar
                          request->trigger, now_ns);
 }
 
+/* Whether some program is there, or has been. */
+static bool has_met_any(const struct pp_continuous *continuous, uint32_t n_targets)
+{
+    for (uint32_t i = 0; i < n_targets; i++)
+        if (continuous->followed[i].is_known)
+            return true;
+    return false;
+}
+
+/* Who sends it as soon as it is said where we serve, or as the program begins, means that program:
+ * the signal waits for the first one, however long it takes, since there is nobody to be told that
+ * there is none.  Where all have ended it is for nobody: a bundle of what begins at some later time
+ * would not show what was meant. */
 void pp_continuous_take_signal(struct pp_continuous *continuous, uint32_t n_targets)
 {
     const uint64_t now_ns = pp_continuous_clock_ns(CLOCK_MONOTONIC);
 
-    if (continuous->directory == NULL || !pp_flight_signal_take())
+    if (continuous->directory == NULL || !has_met_any(continuous, n_targets) ||
+        !pp_flight_signal_take())
         return;
     for (uint32_t i = 0; i < n_targets; i++) {
         struct pp_followed *followed = &continuous->followed[i];

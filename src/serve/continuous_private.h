@@ -87,7 +87,7 @@ void pp_continuous_turn_over(struct pp_continuous *continuous, struct pp_served 
 /* What somebody has asked for. */
 void pp_continuous_take_request(struct pp_continuous *continuous, uint32_t n_targets);
 
-/* What pp_flight_signal_note() has noted. */
+/* What pp_flight_signal_note() has noted, once there is a program. */
 void pp_continuous_take_signal(struct pp_continuous *continuous, uint32_t n_targets);
 
 /* About once a second. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "formats/formats.h"
+#include "serve/continuous_private.h"
 #include "serve/flight.h"
 #include "serve/flight_signal.h"
 
@@ -270,13 +271,51 @@ static void the_signal_is_noted(void **state)
     pp_flight_signal_leave();
 }
 
+/* One that comes before the first look at a program is kept for that program, and is for nobody
+ * where all have ended.  A bundle of a moment ago holds back what it asks for. */
+static void the_signal_waits_for_a_program(void **state)
+{
+    struct pp_continuous *continuous = calloc(1, sizeof *continuous);
+    struct pp_service *service = calloc(1, sizeof *service);
+    struct pp_served *target = calloc(1, sizeof *target);
+    struct pp_sink directory = {.name = "directory"};
+
+    (void)state;
+    assert_true(continuous != NULL && service != NULL && target != NULL);
+    service->targets[0] = target;
+    continuous->service = service;
+    continuous->directory = &directory;
+    continuous->options.triggers.every_ns = INT64_MAX / 2;
+    continuous->followed[0].flight_ns = 1;
+    assert_int_equal(pthread_mutex_init(&continuous->lock, NULL), 0);
+    assert_int_equal(pthread_cond_init(&continuous->is_written, NULL), 0);
+
+    pp_flight_signal_note();
+    pp_continuous_take_signal(continuous, 0);
+    pp_continuous_take_signal(continuous, 1);
+    assert_int_equal(continuous->facts.n_flights_held_back, 0);
+    continuous->followed[0].is_known = true;
+    pp_continuous_take_signal(continuous, 1);
+    assert_int_equal(continuous->facts.n_flights_held_back, 1);
+    assert_false(pp_flight_signal_take());
+
+    continuous->followed[0].has_ended = true;
+    pp_flight_signal_note();
+    pp_continuous_take_signal(continuous, 1);
+    assert_int_equal(continuous->facts.n_flights_held_back, 1);
+    assert_false(pp_flight_signal_take());
+    free(target);
+    free(service);
+    free(continuous);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(triggers_are_read),    cmocka_unit_test(bad_triggers_are_refused),
         cmocka_unit_test(groups_are_looked_at), cmocka_unit_test(ring_forgets_by_age),
         cmocka_unit_test(ring_is_bounded),      cmocka_unit_test(short_windows_are_put_together),
-        cmocka_unit_test(the_signal_is_noted)};
+        cmocka_unit_test(the_signal_is_noted),  cmocka_unit_test(the_signal_waits_for_a_program)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
