@@ -10,9 +10,11 @@ import glob
 import gzip
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -29,6 +31,7 @@ from built import BUILD, ROOT, built, read_sanitizers  # noqa: E402
 PPROFC = BUILD / "pprofc"
 PROGRAMS = BUILD / "tests" / "programs"
 IS_LONG = os.environ.get("PPROFC_LONG") == "1"
+TICK_NS = 1e9 / os.sysconf("SC_CLK_TCK")
 
 # 'make asan-hazards': our library is sanitized and the programs are not, so the runtime is preloaded like a library of the
 # program's own.  It must leave alone what the program can see: its signals, stacks and core dumps.
@@ -100,6 +103,26 @@ def clean_environment(**more):
     if IS_SANITIZED:
         add_sanitizer(environment)
     return environment
+
+
+def stolen_ns():
+    """What the hypervisor has taken of all CPUs so far, where it tells that (proc_stat(5): steal).  A thread that it takes the CPU
+    from neither runs nor queues, for the kernel: 100 ms at a time, where it has a quota."""
+    return int(Path("/proc/stat").read_text(encoding="ascii").split()[8]) * TICK_NS
+
+
+def free_ports(number=1):
+    """For programs that cannot be told to take any port: so many, each another one.  Below those that the kernel gives to whoever
+    asks for any, so that nobody is given one before the program has it."""
+    limit = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    ports = []
+    with contextlib.ExitStack() as held:  # until all are chosen
+        while len(ports) < number:
+            one = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # somebody has it
+                one.bind(("127.0.0.1", random.randrange(10000, limit) if limit > 20000 else 0))
+                ports.append(one.getsockname()[1])
+    return ports
 
 
 def session_members(session):

@@ -3,7 +3,6 @@
 Its otlphttp exporter hands on to our strict stand-in what it understood.  scripts/peers collector builds it, once."""
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import otlp_peer
-from harness import ROOT, EndToEnd, clean_environment
+from harness import ROOT, EndToEnd, clean_environment, free_ports
 
 VERSION = re.search(r"^collector=(\S+)", (ROOT / "scripts/peers").read_text(), re.M).group(1)
 COLLECTOR = otlp_peer.CACHE / f"otelcol-{VERSION}"
@@ -28,12 +27,6 @@ service:
 """
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @unittest.skipUnless(COLLECTOR.exists(), "no Collector: scripts/peers collector builds it")
 @unittest.skipIf(otlp_peer.WHY_NOT, otlp_peer.WHY_NOT)
 class Collector(EndToEnd):
@@ -42,7 +35,7 @@ class Collector(EndToEnd):
         super().setUpClass()
         cls.sink = otlp_peer.Server()
         cls.addClassCleanup(cls.sink.close)
-        cls.ports = {"grpc": free_port(), "http": free_port()}
+        cls.ports = dict(zip(("grpc", "http"), free_ports(2)))
         folder = Path(tempfile.mkdtemp(prefix="pprofc-test."))
         cls.addClassCleanup(shutil.rmtree, folder)
         configuration = folder / "collector.yaml"

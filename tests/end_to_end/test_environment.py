@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from harness import BUILD, PPROFC, ROOT, EndToEnd, built, clean_environment, scorer, session_members
+from harness import BUILD, PPROFC, ROOT, EndToEnd, built, clean_environment, free_ports, scorer, session_members
 
 sys.path.insert(0, str(ROOT / "bench"))
 import rows_off  # noqa: E402
@@ -388,9 +388,7 @@ class Served(Switched):
 
     def test_exec_and_fork(self):
         """A program that execs is served at the same address after it; a forked child starts no server."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        [port] = free_ports()
         child = self.start("bash", "-c", f"exec {self.program('switched_static')} fork line", stdin=subprocess.PIPE, env=clean_environment(
             LD_PRELOAD=PRELOAD, PPROFC="cpu", PPROFC_OUTPUT="%p.ppc", PPROFC_COMMAND=PPROFC, PPROFC_HTTP=f"127.0.0.1:{port}"))
         self.wait_until(lambda: self.text(child, 1).count("serving switched_static") == 1, self.text(child, 1))

@@ -10,19 +10,13 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import PPROFC, EndToEnd, clean_environment, long_or
+from harness import PPROFC, EndToEnd, clean_environment, free_ports, long_or
 
 TIME_LIMIT_S = 1200
 
 
 def need(program):
     return unittest.skipUnless(shutil.which(program), f"no {program}")
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Processes(EndToEnd):
@@ -87,7 +81,7 @@ class Nginx(Processes):
     N_REQUESTS = long_or(20000, 400)
 
     def configure(self):
-        self.port = free_port()
+        [self.port] = free_ports()
         (self.folder / "logs").mkdir()
         (self.folder / "index.html").write_text(" ".join(str(i * 7919 % 65521) for i in range(2000)))
         user = "user root;" if os.geteuid() == 0 else ""
@@ -156,7 +150,7 @@ class Redis(Processes):
 
     def test_load_bgsave_shutdown(self):
         """redis-benchmark, BGSAVE in a forked child, SHUTDOWN: status 0, the dump is read again, and processCommand is hot."""
-        self.port = str(free_port())
+        self.port = str(*free_ports())
         server = self.start_profiled("redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
                                      "--dbfilename", "dump.rdb", "--enable-debug-command", "yes")
         self.wait_until(lambda: self.answers(int(self.port)), "listening")

@@ -2,12 +2,11 @@
 import os
 import re
 import shutil
-import socket
 import ssl
 import unittest
 import urllib.request
 
-from harness import PPROFC, ROOT, clean_environment
+from harness import PPROFC, ROOT, clean_environment, free_ports
 from test_orders import LOAD, SERVICE, Page
 
 NGINX = shutil.which("nginx") or ("/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else None)
@@ -188,9 +187,7 @@ class Service(Page):
         configuration = self.block("server {", "nginx")
         users = re.search(r"# (printf .*)$", configuration, re.M).group(1).replace("openssl passwd -6", "openssl passwd -6 secret")
         self.assertEqual(self.run_command("sh", "-c", f"{users} > orders.users").status, 0)
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
+        [port] = free_ports()
         server = configuration.replace("/etc/nginx", str(self.folder))
         server = server.replace("8443", f"127.0.0.1:{port}").replace("127.0.0.1:8080", f"127.0.0.1:{service.profile_port}")
         temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
