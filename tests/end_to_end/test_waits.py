@@ -2,11 +2,12 @@
 import json
 import re
 import shutil
+import statistics
 import subprocess
 import unittest
 
-from end_to_end.harness import long_or
-from end_to_end.wait_runs import HOLDER, LOCK, OFFCPU, SHORTEST_NS, TICK_NS, WaitRuns, stolen_ns
+from end_to_end.harness import TICK_NS, long_or, stolen_ns
+from end_to_end.wait_runs import HOLDER, LOCK, OFFCPU, SHORTEST_NS, WaitRuns
 
 TIME_LIMIT_S = 1500
 
@@ -329,14 +330,18 @@ class AllTimeIsAccountedFor(WaitRuns):
         self.record(self.program("wait_mix"), 5, 2.1, kinds="cpu,offcpu,lock", PPROFC_CYCLE="0.3s/0.8s")
         paths = sorted(self.folder.glob("wait*.ppc"))
         self.assertEqual(len(paths), 3)
+        lengths = []
         for path in paths:
             with self.subTest(path=path.name):
                 facts = self.read_facts(path)
                 self.assert_adds_up(facts)
                 walls = [one["wall_ns"] for one in facts["threads"] if one.get("wall_ns", 0) > 0]
                 self.assertEqual(len(walls), 1 + 5)
-                for wall_ns in walls:
-                    self.assertAlmostEqual(wall_ns, 0.3e9, delta=0.06e9)
+                lengths.append(max(walls))
+                if path.name != "wait.ppc":  # the first, in which they are born
+                    self.assertLess(max(walls) - min(walls), 0.06e9)  # read one after the other
+        # It begins and ends when the helper has a CPU: most are as long as they should be, and none of a rest is in one.
+        self.assertAlmostEqual(statistics.median(lengths), 0.3e9, delta=0.15e9)
 
     def test_storm(self):
         """Sessions and pauses at odd moments, threads that come and go in them and between: nothing is made up in any row."""

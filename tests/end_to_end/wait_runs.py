@@ -1,24 +1,15 @@
 """What the tests of waits and locks share: running a program with the preload for waits, or one that has the library linked
 in, and looking at what its recording says (tests/programs/wait_facts.c)."""
 import json
-import os
 import unittest
-from pathlib import Path
 
-from end_to_end.harness import BUILD, EndToEnd, IS_SANITIZED, clean_environment
+from end_to_end.harness import BUILD, EndToEnd, IS_SANITIZED, clean_environment, stolen_ns
 
 WAIT = BUILD / "libpprofc-preload-wait.so"
 CPU, OFFCPU, LOCK, HOLDER = 1, 2, 3, 6  # families of events
 # What it takes to make a thread and to end it lies outside of its life as the hooks see it, and is CPU time of its own.
 SHORTEST_NS = 40e6
-TICK_NS = 1e9 / os.sysconf("SC_CLK_TCK")
 (UNKNOWN, SLEEP, READ, WRITE, NETWORK, POLL, MUTEX, CONDITION, FUTEX, CHILD, FILE, RUN_QUEUE, THROTTLED) = range(13)
-
-
-def stolen_ns():
-    """What the hypervisor has taken of all CPUs so far, where it tells that (proc_stat(5): steal).  A thread that it takes the CPU
-    from neither runs nor queues, for the kernel: 100 ms at a time, where it has a quota."""
-    return int(Path("/proc/stat").read_text(encoding="ascii").split()[8]) * TICK_NS
 
 
 @unittest.skipIf(IS_SANITIZED, "the hooks of waits stand behind the sanitizer's own")
