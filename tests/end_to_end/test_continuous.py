@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, PPROFC, EndToEnd, clean_environment, long_or
+from harness import BUILD, PPROFC, EndToEnd, clean_environment, long_or, stolen_ns
 from serving import SHARES, Served
 
 TIME_LIMIT_S = 600
@@ -43,6 +43,7 @@ class OfARun(Kept):
     def test_windows_have_all_of_it(self):
         """Windows follow each other without a gap: together they have the CPU time that the program has used since the first of
         them began, its shares, and nothing is left in the current folder but the history."""
+        asked_ns, before_ns = time.time_ns(), stolen_ns()
         done = self.pprofc("run", "--history", "h", "--cycle", "500ms", "-F", "200", "--", self.program("shares_50_30_20"), "3")
         self.assertEqual(done.status, 0, done.err)
         files = self.files()
@@ -50,17 +51,21 @@ class OfARun(Kept):
         self.assertEqual([path.name for path in self.folder.iterdir()], ["h"])
         self.assert_complete(files)
         self.assertIn("pprofc history --dir h", done.err)
-        # The first begins within a quarter of a second of the first look at it; a loaded machine takes longer.
-        self.assertGreater(self.seconds(files), 3 * 0.75)
-        self.assertLess(self.seconds(files), 3 * 1.05)
+        begins = [self.read_profile(path).time_ns for path in files]
+        ends = [begin + self.read_profile(path).duration_ns for begin, path in zip(begins, files)]
+        for end, begin in zip(ends, begins[1:]):
+            self.assertLessEqual(begin, end, "time lies between two windows")
+        # What the program used before the first window is not more than the time before it, and what is in two windows is not
+        # more than the time that both have: how long either takes is the machine's matter.
+        seconds = self.seconds(files)
+        before, twice = (begins[0] - asked_ns) / 1e9, sum(end - begin for end, begin in zip(ends, begins[1:])) / 1e9
+        self.assertGreater(seconds, 3 * 0.99 - before)
+        stolen = (stolen_ns() - before_ns) / 1e9  # at the worst all of it where a window had begun and its clock was not read yet
+        self.assertLess(seconds - twice, 3 * 1.05 + stolen)
         merged = self.folder / "all.pb.gz"
         self.history("--dir", "h", "export", "-o", merged)
         for name, share in SHARES.items():
             self.assertAlmostEqual(self.share(self.stacks(merged), name), share, delta=0.12)
-        begins = [self.read_profile(path).time_ns for path in files]
-        ends = [begin + self.read_profile(path).duration_ns for begin, path in zip(begins, files)]
-        for end, begin in zip(ends, begins[1:]):
-            self.assertLess(abs(begin - end), 0.1e9, "time lies between two windows, or in both")
 
     def test_beside_each_other(self):
         """Windows of two processes at one time cover that time, not twice as much; and a diff that finds none says of when."""
