@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import time
 import unittest
@@ -102,9 +103,13 @@ class OfARun(Kept):
         self.assertEqual(done.status, 0, done.err)
         files = self.files()
         self.assertIn(len(files), range(int(done.took_s * 0.6), int(done.took_s) + 2))
-        for path in files[:-1]:
-            self.assertAlmostEqual(self.read_profile(path).duration_ns / 1e9, 0.2, delta=0.15)
-        self.assertLess(self.seconds(files), 5 * 0.35)
+        # A window that begins late is shorter, and one that is ended late is longer: most are as long as they should be, and have
+        # no CPU time of the rest before them.
+        lasted = [self.read_profile(path).duration_ns / 1e9 for path in files[:-1]]
+        self.assertAlmostEqual(statistics.median(lasted), 0.2, delta=0.15)
+        self.assertLess(statistics.median(self.seconds([path]) / one for path, one in zip(files, lasted)), 1.05)
+        self.assertLess(sum(lasted), done.took_s / 2)
+        self.assertLess(self.seconds(files), 5 / 2)
         self.assertRegex(done.err, r"exited 0 after \S+ s; [\d ]+ cpu samples in its windows, 0 lost")
         self.assertNotIn("slept", done.err)
         self.assertNotIn("no recording", done.err)
