@@ -355,7 +355,9 @@ class Triggers(Served, Kept):
         self.serve("memory=80%", PPROFC_CGROUP=folder)
         self.wait_for(lambda: len(self.files()) >= 4)
         self.assertEqual(self.files("flight_*"), [])
-        (folder / "memory.stat").write_text("anon 5\ninactive_file 100000\n")
+        # Never an empty file: who looks at that sees that none of it is files.
+        (self.folder / "later").write_text("anon 5\ninactive_file 100000\n")
+        os.replace(self.folder / "later", folder / "memory.stat")
         facts = self.facts()
         self.assertEqual(facts["trigger"], "memory")
         self.assertAlmostEqual(facts["seen"]["memory_share"], 0.9)
