@@ -29,10 +29,12 @@ class Profiles(Served):
 
     def test_overlapping_clients(self):
         """Two clients at 10 and 1000 Hz share the sampler; both have true values, and the slow one is told why it has more."""
-        found = {}
+        found, took = {}, {}
 
         def take(hz, seconds):
+            begun_s = time.monotonic()
             found[hz] = self.profile(f"/debug/pprof/profile?seconds={seconds}&frequency={hz}")
+            took[hz] = time.monotonic() - begun_s
 
         slow = threading.Thread(target=take, args=(10, 2))
         slow.start()
@@ -45,8 +47,8 @@ class Profiles(Served):
         self.assertGreater(n_slow, n_fast * 0.8)
         self.assertIn("for another client", " ".join(self.read_profile(found[10]).comments))
         self.assertGreater(totals[10], totals[1000])
-        self.assertLess(totals[1000], 1.3)
-        self.assertLess(totals[10], 2.6)
+        for hz, total in totals.items():  # one thread, in a window that lay between the question and its answer
+            self.assertLess(total, took[hz] * 1.01)
 
     def test_flamegraph_and_formats(self):
         for path, content_type, begins in (
