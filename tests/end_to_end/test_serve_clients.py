@@ -1,5 +1,6 @@
 """The example service under load, served by itself and by `pprofc serve` beside it: go tool pprof, google-pprof and scrapers
 get what they ask for from both."""
+import contextlib
 import os
 import re
 import shutil
@@ -54,7 +55,8 @@ class Clients(Orders):
         return self.run_command("go", "tool", "-n", "pprof", timeout_s=240).out.strip()
 
     def start_pprof(self, *args, env=None):
-        return self.start(self.keeper.command, *args, env=clean_environment(PPROF_TMPDIR=self.folder, **(env or {})))
+        # Without a timeout it gives up after half as long again as a profile lasts, and 5 s.
+        return self.start(self.keeper.command, "-timeout=60", *args, env=clean_environment(PPROF_TMPDIR=self.folder, **(env or {})))
 
     def test_go_tool_top(self):
         """go tool pprof -top reads every name with seconds=1; functions are shown where there are any, and a kind that is not
@@ -98,10 +100,11 @@ class Clients(Orders):
 
     def page_of(self, child, path):
         """What pprof's own server answers: it says the port it was given, which is 0, so the kernel is asked."""
-        Served.wait_for(self, lambda: child.poll() is not None or self.listens_at(child.pid))
+        ports = []
+        Served.wait_for(self, lambda: child.poll() is not None or ports or ports.extend(self.listens_at(child.pid)))
         self.assertIsNone(child.poll(), self.text(child, 1))
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.listens_at(child.pid)}{path}", timeout=60) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}{path}", timeout=60) as answer:
                 self.assertEqual(answer.status, 200)
                 return answer.read().decode()
         except urllib.error.HTTPError as error:
@@ -109,13 +112,15 @@ class Clients(Orders):
 
     @staticmethod
     def listens_at(pid):
-        """The TCP port that a process listens at; None when there is none."""
-        sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if os.path.islink(link)}
-        for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                return int(fields[1].rpartition(":")[2], 16)
-        return None
+        """The TCP ports that a process listens at; none of one that has ended."""
+        sockets, lines = set(), []
+        with contextlib.suppress(OSError):  # it ends
+            for link in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):  # it has just closed this one
+                    sockets.add(os.readlink(f"/proc/{pid}/fd/{link}"))
+            lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+        return [int(fields[1].rpartition(":")[2], 16) for fields in map(str.split, lines)
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets]
 
     def test_google_pprof(self):
         """gperftools' own script reads every /pprof/ name, and names what it read by /pprof/symbol."""
