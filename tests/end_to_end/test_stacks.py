@@ -121,9 +121,10 @@ class Standing(Served):
 
 class WhereThreadsStand(Standing):
     def helper_descriptors(self):
+        """The fewest of several listings: now and then it holds one for a moment."""
         tasks = Path(f"/proc/{self.target.pid}/task")
         helper = next(task for task in tasks.iterdir() if (task / "comm").read_text() == "pprofc\n")
-        return len(os.listdir(helper / "fd"))
+        return min(len(os.listdir(helper / "fd")) for _ in range(20))
 
     def test_places(self):
         """Each thread stands in its function, called from its root; the running one answers; of 50 looks none interrupts a
@@ -131,7 +132,7 @@ class WhereThreadsStand(Standing):
         self.assertGreater(self.look_often(10), 0)
         before = self.helper_descriptors()
         self.assertGreater(self.look_often(40), 0)
-        self.assertEqual(self.helper_descriptors(), before)
+        self.wait_for(lambda: self.helper_descriptors() == before)  # what is left open stays
         self.assertEqual(len(os.listdir(f"/proc/{self.target.pid}/fd")), 6)  # 0, 1, 2, epoll, the pipe
         recording = os.stat(f"/dev/shm/pprofc.{os.getuid()}.{self.target.pid}")
         self.assertLess(recording.st_blocks * 512, 3 << 20)
