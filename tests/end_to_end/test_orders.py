@@ -220,7 +220,7 @@ class End(Orders):
             self.assertLess(time.monotonic(), deadline_s, "no profile has begun")
             time.sleep(0.05)
         self.await_orders(service, 100)
-        self.assertLess(self.stop(service), 30)  # the profile had nearly 60 to go: it held nothing up
+        self.assertLess(self.stop(service), 10)  # the profile had nearly 60 to go: it held nothing up
         self.assertIsNotNone(profile.wait(30))
 
 

@@ -341,7 +341,7 @@ class AllTimeIsAccountedFor(WaitRuns):
                 if path.name != "wait.ppc":  # the first, in which they are born
                     self.assertLess(max(walls) - min(walls), 0.06e9)  # read one after the other
         # It begins and ends when the helper has a CPU: most are as long as they should be, and none of a rest is in one.
-        self.assertAlmostEqual(statistics.median(lengths), 0.3e9, delta=0.15e9)
+        self.assertAlmostEqual(statistics.median(lengths), 0.3e9, delta=0.06e9)
 
     def test_storm(self):
         """Sessions and pauses at odd moments, threads that come and go in them and between: nothing is made up in any row."""
